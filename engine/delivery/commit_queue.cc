@@ -1,0 +1,86 @@
+#include "engine/delivery/commit_queue.h"
+
+#include <utility>
+
+#include "engine/base/check.h"
+
+namespace delivery {
+
+void Counters::Add(const Counters& other) {
+  delivered += other.delivered;
+  bounced += other.bounced;
+  expired += other.expired;
+  withdrawn += other.withdrawn;
+  cancelled += other.cancelled;
+  in_doubt += other.in_doubt;
+  deferred += other.deferred;
+  held += other.held;
+  resent += other.resent;
+  bytes += other.bytes;
+}
+
+CommitQueue::CommitQueue(ledger::CommitLog& log, std::uint32_t shard)
+    : log_(log), shard_(shard), batch_(std::make_unique<ledger::RecordBatch>()) {}
+
+CommitQueue::~CommitQueue() {
+  while (!waiters_.empty()) waiters_.PopFront();
+}
+
+void CommitQueue::Count(const ledger::Outcome& outcome) {
+  switch (outcome.kind) {
+    case ledger::OutcomeKind::kDelivered:
+      ++counted_.delivered;
+      counted_.bytes += outcome.size;
+      return;
+    case ledger::OutcomeKind::kDeferred:
+      ++counted_.deferred;
+      return;
+    case ledger::OutcomeKind::kBounced:
+      ++counted_.bounced;
+      return;
+    case ledger::OutcomeKind::kHeld:
+      ++counted_.held;
+      return;
+    case ledger::OutcomeKind::kInDoubt:
+      ++counted_.in_doubt;
+      return;
+    case ledger::OutcomeKind::kExpired:
+      ++counted_.expired;
+      return;
+    case ledger::OutcomeKind::kWithdrawn:
+      ++counted_.withdrawn;
+      return;
+    case ledger::OutcomeKind::kCancelled:
+      ++counted_.cancelled;
+      return;
+    case ledger::OutcomeKind::kResend:
+      ++counted_.resent;
+      return;
+  }
+}
+
+void CommitQueue::Wait(DurableWaiter& waiter) {
+  waiter.ticket_ = ticket_;
+  waiters_.PushBack(waiter);
+}
+
+void CommitQueue::Cancel(DurableWaiter& waiter) {
+  if (waiter.hook_.IsLinked()) waiters_.Remove(waiter);
+}
+
+void CommitQueue::Flush() {
+  if (batch_->empty()) return;
+  unsettled_.push_back({ticket_, std::exchange(counted_, Counters())});
+  log_.Submit(shard_, std::exchange(batch_, std::make_unique<ledger::RecordBatch>()), ticket_);
+  ++ticket_;
+}
+
+void CommitQueue::OnDurable(std::uint64_t ticket) {
+  while (!unsettled_.empty() && unsettled_.front().ticket <= ticket) {
+    durable_.Add(unsettled_.front().counters);
+    unsettled_.pop_front();
+  }
+  while (!waiters_.empty() && waiters_.front().ticket_ <= ticket) waiters_.PopFront().OnRecordsDurable();
+}
+
+}  // namespace delivery

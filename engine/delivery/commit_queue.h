@@ -1,0 +1,78 @@
+// A shard's end of the ledger: gathers the records of one loop turn into a batch, and says what has become durable.
+// Whoever must not act before a record is durable waits here; what may be told only then is counted here.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "engine/base/intrusive_list.h"
+#include "engine/ledger/commit_log.h"
+
+namespace delivery {
+
+// What became durable, in numbers. Totals of the run, not of the campaign.
+struct Counters {
+  std::uint64_t delivered = 0, bounced = 0, expired = 0, withdrawn = 0, cancelled = 0, in_doubt = 0;
+  std::uint64_t deferred = 0;  // Attempts that ended so.
+  std::uint64_t held = 0;      // Attempts that do not count.
+  std::uint64_t resent = 0;    // In doubt before, pending again.
+  std::uint64_t bytes = 0;     // Of delivered messages.
+
+  std::uint64_t finals() const { return delivered + bounced + expired + withdrawn + cancelled + in_doubt - resent; }
+  void Add(const Counters& other);
+};
+
+// Waits for what it wrote; embedded in its owner. Waits for one thing at a time.
+class DurableWaiter {
+ public:
+  virtual ~DurableWaiter() = default;
+  virtual void OnRecordsDurable() = 0;
+
+ private:
+  friend class CommitQueue;
+  base::ListHook hook_;
+  std::uint64_t ticket_ = 0;
+};
+
+class CommitQueue {
+ public:
+  CommitQueue(ledger::CommitLog& log, std::uint32_t shard);
+  CommitQueue(const CommitQueue&) = delete;
+  CommitQueue& operator=(const CommitQueue&) = delete;
+  ~CommitQueue();
+
+  // The batch of this turn; add records to it.
+  ledger::RecordBatch& batch() { return *batch_; }
+  // Counts a record that is in the batch of this turn; in durable() once it is.
+  void Count(const ledger::Outcome& outcome);
+  // `waiter` hears OnRecordsDurable once everything in the batch so far is durable.
+  void Wait(DurableWaiter& waiter);
+  void Cancel(DurableWaiter& waiter);  // A waiter that does not wait is ignored.
+  // Ends the turn: hands the batch over.
+  void Flush();
+
+  void OnDurable(std::uint64_t ticket);
+  const Counters& durable() const { return durable_; }
+  // Records, or the batch of this turn, are on their way.
+  bool IsBusy() const { return !batch_->empty() || !unsettled_.empty(); }
+  std::size_t batches_on_their_way() const { return unsettled_.size(); }
+
+ private:
+  struct Unsettled {
+    std::uint64_t ticket;
+    Counters counters;
+  };
+
+  ledger::CommitLog& log_;
+  const std::uint32_t shard_;
+  std::unique_ptr<ledger::RecordBatch> batch_;
+  std::uint64_t ticket_ = 1;  // Of the batch of this turn.
+  Counters counted_;          // In the batch of this turn.
+  std::deque<Unsettled> unsettled_;
+  Counters durable_;
+  base::IntrusiveList<DurableWaiter, &DurableWaiter::hook_> waiters_;  // By ticket.
+};
+
+}  // namespace delivery

@@ -1,0 +1,125 @@
+#include "engine/delivery/host_plan.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "engine/base/check.h"
+#include "engine/base/stable_hash.h"
+#include "engine/base/text.h"
+
+namespace delivery {
+
+HostPlan::HostPlan(std::vector<PlannedHost> hosts, const Options& options) : options_(options) {
+  for (PlannedHost& host : hosts) {
+    const bool skipped = std::any_of(options.skipped.begin(), options.skipped.end(), [&host](const std::string& name) {
+      return base::EqualsIgnoreCase(name, host.name);
+    });
+    if (skipped) continue;
+    const std::uint64_t order = base::StableHash(host.name, options.seed);
+    hosts_.push_back({std::move(host.name), host.preference, order, Resolution::kUnknown, {}, {}, false});
+  }
+  std::sort(hosts_.begin(), hosts_.end(), [](const Host& a, const Host& b) {
+    return std::tie(a.preference, a.order, a.name) < std::tie(b.preference, b.order, b.name);
+  });
+}
+
+bool HostPlan::IsAllowed(const base::IpAddress& address) const {
+  if (!options_.allow_private && address.IsPrivate()) return false;
+  return std::find(options_.prohibited.begin(), options_.prohibited.end(), address) == options_.prohibited.end();
+}
+
+HostPlan::Address* HostPlan::Usable(Host& host, base::Instant now) {
+  for (std::size_t i = 0; i < host.addresses.size(); ++i) {
+    Address& address = host.addresses[(turn_ + i) % host.addresses.size()];
+    if (address.rests_until <= now) return &address;
+  }
+  return nullptr;
+}
+
+HostPlan::Next HostPlan::Choose(base::Instant now) {
+  ++turn_;
+  std::size_t begin = 0;
+  while (begin < hosts_.size()) {
+    std::size_t end = begin;
+    while (end < hosts_.size() && hosts_[end].preference == hosts_[begin].preference) ++end;
+    bool asking = false;
+    for (std::size_t i = 0; i < end - begin; ++i) {  // Equal preferences share the load.
+      const std::size_t index = begin + (turn_ + i) % (end - begin);
+      Host& host = hosts_[index];
+      const bool ask = host.resolution == Resolution::kUnknown ||
+                       ((host.resolution == Resolution::kKnown || host.resolution == Resolution::kFailed) && host.until <= now);
+      if (ask) {
+        host.resolution = Resolution::kAsking;
+        return {Step::kResolve, index, {}};
+      }
+      asking = asking || host.resolution == Resolution::kAsking;
+      if (host.resolution != Resolution::kKnown) continue;
+      if (const Address* address = Usable(host, now)) return {Step::kConnect, index, address->address};
+    }
+    if (asking) return {Step::kWait, begin, {}};
+    begin = end;
+  }
+  return {Verdict(), 0, {}};
+}
+
+HostPlan::Step HostPlan::Verdict() const {
+  bool failed = false, refused = false;
+  for (const Host& host : hosts_) {
+    if (!host.addresses.empty()) return Step::kExhausted;
+    failed = failed || host.resolution == Resolution::kFailed;
+    refused = refused || host.only_refused;
+  }
+  if (failed) return Step::kDnsFailure;
+  // Hosts that the operator left out are refused by policy, too.
+  return refused || hosts_.empty() ? Step::kPrivate : Step::kNoAddress;
+}
+
+void HostPlan::SetAddresses(std::size_t host_index, absl::Span<const base::IpAddress> addresses, base::Instant until) {
+  CHECK(host_index < hosts_.size());
+  Host& host = hosts_[host_index];
+  std::vector<Address> known;
+  for (const base::IpAddress& address : addresses) {
+    if (!IsAllowed(address)) continue;
+    const auto old = std::find_if(host.addresses.begin(), host.addresses.end(),
+                                  [&address](const Address& a) { return a.address == address; });
+    known.push_back({address, old == host.addresses.end() ? base::Instant::FromNanoseconds(INT64_MIN) : old->rests_until});
+  }
+  host.only_refused = known.empty() && !addresses.empty();
+  host.addresses = std::move(known);
+  host.resolution = Resolution::kKnown;
+  host.until = until;
+}
+
+void HostPlan::SetFailed(std::size_t host_index, base::Instant retry_at) {
+  CHECK(host_index < hosts_.size());
+  Host& host = hosts_[host_index];
+  // Addresses that were known stay in use while the DNS is silent.
+  host.resolution = host.addresses.empty() ? Resolution::kFailed : Resolution::kKnown;
+  host.until = retry_at;
+}
+
+void HostPlan::OnAddressFailed(std::size_t host_index, const base::IpAddress& address, base::Instant until) {
+  for (Address& known : hosts_[host_index].addresses) {
+    if (known.address == address) known.rests_until = until;
+  }
+}
+
+void HostPlan::OnAddressWorks(std::size_t host_index, const base::IpAddress& address) {
+  OnAddressFailed(host_index, address, base::Instant::FromNanoseconds(INT64_MIN));
+}
+
+void HostPlan::ForgetFailures() {
+  for (Host& host : hosts_) {
+    for (Address& address : host.addresses) address.rests_until = base::Instant::FromNanoseconds(INT64_MIN);
+  }
+}
+
+base::Instant HostPlan::NextResolveAt() const {
+  base::Instant next = base::Instant::Never();
+  for (const Host& host : hosts_) {
+    if (host.resolution == Resolution::kFailed) next = std::min(next, host.until);
+  }
+  return next;
+}
+
+}  // namespace delivery

@@ -1,0 +1,86 @@
+// Which mail exchanger to connect to next: MX hosts in order of preference, each with its addresses, minus those that just failed
+// (RFC 5321 section 5.1). Pure: it is told what the DNS said and what became of each connection.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "engine/base/ip_address.h"
+#include "engine/base/time.h"
+
+namespace delivery {
+
+struct PlannedHost {
+  std::string name;
+  std::uint16_t preference = 0;
+};
+
+class HostPlan {
+ public:
+  struct Options {
+    bool allow_private = false;                  // Loopback and private addresses are destinations like any other.
+    std::vector<base::IpAddress> prohibited;     // Never connected to.
+    std::vector<std::string> skipped;            // Host names that are left out.
+    std::uint64_t seed = 0;                      // Spreads equal preferences.
+  };
+  enum class Step : std::uint8_t {
+    kConnect,    // To `address` of `host`.
+    kResolve,    // First find the addresses of `host`.
+    kWait,       // Somebody is finding them already.
+    kExhausted,  // Every address of every host failed lately.
+    kNoAddress,  // No host has an address.
+    kPrivate,    // Addresses there are, but none that policy allows.
+    kDnsFailure, // No host has a usable address, and for some the DNS gave no answer.
+  };
+  struct Next {
+    Step step = Step::kExhausted;
+    std::size_t host = 0;  // For HostName, and to report back.
+    base::IpAddress address;
+  };
+
+  HostPlan(std::vector<PlannedHost> hosts, const Options& options);
+
+  // What to do for one more session at `now`. A kResolve answer marks the host as being resolved.
+  Next Choose(base::Instant now);
+  const std::string& HostName(std::size_t host) const { return hosts_[host].name; }
+
+  // The DNS found these; empty: the name has none. They count until `until`, then they are asked for again.
+  void SetAddresses(std::size_t host, absl::Span<const base::IpAddress> addresses, base::Instant until);
+  // The DNS gave no answer for this host; it is asked again after `retry_at`.
+  void SetFailed(std::size_t host, base::Instant retry_at);
+  // The connection, the greeting or EHLO failed: the address rests until `until`.
+  void OnAddressFailed(std::size_t host, const base::IpAddress& address, base::Instant until);
+  void OnAddressWorks(std::size_t host, const base::IpAddress& address);
+  // Starts a new round: every address may be tried again.
+  void ForgetFailures();
+  // When a host without an answer may be asked again; Never() when there is none.
+  base::Instant NextResolveAt() const;
+
+ private:
+  struct Address {
+    base::IpAddress address;
+    base::Instant rests_until;
+  };
+  enum class Resolution : std::uint8_t { kUnknown, kAsking, kKnown, kFailed };
+  struct Host {
+    std::string name;
+    std::uint16_t preference;
+    std::uint64_t order;  // Among equal preferences.
+    Resolution resolution = Resolution::kUnknown;
+    base::Instant until;  // kKnown: when to ask again. kFailed: not before.
+    std::vector<Address> addresses;  // Only those that policy allows.
+    bool only_refused = false;       // There were addresses, and policy allows none of them.
+  };
+  bool IsAllowed(const base::IpAddress& address) const;
+  Address* Usable(Host& host, base::Instant now);
+  Step Verdict() const;
+
+  const Options options_;
+  std::vector<Host> hosts_;   // By preference, then order.
+  std::uint64_t turn_ = 0;    // Rotates the addresses of a host and hosts of equal preference.
+};
+
+}  // namespace delivery

@@ -1,0 +1,47 @@
+#include "engine/delivery/rate_gate.h"
+
+#include <algorithm>
+
+#include "engine/base/check.h"
+
+namespace delivery {
+
+RateGate::RateGate(const Options& options, base::Instant now) : options_(options), due_(0) {
+  CHECK(options.period > base::Duration() && options.burst_max >= 1);
+  due_ = Scaled(now);
+}
+
+RateGate::Wide RateGate::Tolerance() const {
+  return static_cast<Wide>(options_.period.nanoseconds()) * static_cast<Wide>(options_.burst_max - 1);
+}
+
+base::Instant RateGate::OpensAt() const {
+  if (options_.count == 0) return base::Instant::Never();
+  const Wide at = due_ - Tolerance();
+  const Wide count = static_cast<Wide>(options_.count);
+  return base::Instant::FromNanoseconds(static_cast<std::int64_t>(at <= 0 ? at / count : (at + count - 1) / count));
+}
+
+std::uint64_t RateGate::Available(base::Instant now) const {
+  if (options_.count == 0) return 0;
+  const Wide room = Scaled(now) + Tolerance() - due_;
+  if (room < 0) return 0;
+  const Wide passes = room / static_cast<Wide>(options_.period.nanoseconds()) + 1;
+  return static_cast<std::uint64_t>(std::min(passes, static_cast<Wide>(options_.burst_max)));
+}
+
+bool RateGate::TryPass(base::Instant now) {
+  if (Available(now) == 0) return false;
+  due_ = std::max(due_, Scaled(now)) + static_cast<Wide>(options_.period.nanoseconds());
+  return true;
+}
+
+void RateGate::SetOptions(const Options& options) {
+  CHECK(options.period > base::Duration() && options.burst_max >= 1);
+  if (options_.count != 0 && options.count != 0) {
+    due_ = due_ / static_cast<Wide>(options_.count) * static_cast<Wide>(options.count);
+  }
+  options_ = options;
+}
+
+}  // namespace delivery

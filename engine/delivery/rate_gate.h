@@ -1,0 +1,40 @@
+// Limits how often one destination is contacted: a virtual-scheduling leaky bucket (GCRA, ITU-T I.371). It does not queue, and it reads
+// no clock.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/base/time.h"
+
+namespace delivery {
+
+class RateGate {
+ public:
+  struct Options {
+    std::uint64_t count = 0;  // Per `period`; zero closes the gate for good.
+    base::Duration period;    // "100/d" is {100, one day}: rates are ratios, never truncated to per second. Greater than zero.
+    std::uint64_t burst_max = 1;  // So many may pass at one moment after a rest. At least 1.
+  };
+  // Requires: `options` is checked data (period > 0, burst_max >= 1).
+  RateGate(const Options& options, base::Instant now);
+
+  // When the next one may pass; Never() while closed for good.
+  base::Instant OpensAt() const;
+  // How many may pass at `now`.
+  std::uint64_t Available(base::Instant now) const;
+  // Passes one, or says no and changes nothing.
+  [[nodiscard]] bool TryPass(base::Instant now);
+  // Replaces the rate and keeps the debt.
+  void SetOptions(const Options& options);
+
+ private:
+  // Time is kept in units of 1/count of a nanosecond-period, so that a rate has no rounding drift.
+  __extension__ using Wide = __int128;
+  Wide Scaled(base::Instant t) const { return static_cast<Wide>(t.nanoseconds()) * static_cast<Wide>(options_.count); }
+  Wide Tolerance() const;
+
+  Options options_;
+  Wide due_;  // Theoretical arrival time of the next one at the even rate, scaled by count.
+};
+
+}  // namespace delivery

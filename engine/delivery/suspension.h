@@ -1,0 +1,56 @@
+// What stops a (source, site) for a while: suspensions that double, and the breaker against a receiver that refuses everyone. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "engine/base/time.h"
+
+namespace delivery {
+
+// Suspended until a time, with the reason. Each suspension while the last is still remembered doubles, up to `longest`.
+class Suspension {
+ public:
+  struct Span {
+    base::Duration shortest;
+    base::Duration longest;
+  };
+  // Suspends from `now`; never ends an earlier suspension sooner. Returns until when.
+  base::Instant Suspend(base::Instant now, Span span, std::string_view reason, std::string_view sample);
+  // A message was accepted: the next suspension starts at its shortest again.
+  void Forgive();
+
+  bool IsActive(base::Instant now) const { return now < until_; }
+  base::Instant until() const { return until_; }
+  const std::string& reason() const { return reason_; }
+  const std::string& sample() const { return sample_; }  // A reply that shows it.
+
+ private:
+  base::Instant until_ = base::Instant::FromNanoseconds(INT64_MIN);
+  base::Duration last_;
+  std::string reason_;
+  std::string sample_;
+};
+
+// Verdicts page, section 2: the same normalised text for ten recipients in a row, without a delivery between, is the sender's fault and
+// not theirs.
+class Breaker {
+ public:
+  enum class Advice : std::uint8_t {
+    kBounce,  // Closed: the recipient's own.
+    kHold,    // It may be about to open: hold this recipient, and ask again.
+    kOpen,    // It opens, or stays open: suspend, and hold.
+  };
+  // A recipient was refused for good with this text. `again`: this recipient was held by the breaker before, and says nothing new.
+  Advice OnRefusal(std::string_view normalized_text, bool again);
+  void OnDelivery();
+
+ private:
+  static constexpr std::uint32_t kBouncedAtMost = 3;
+  static constexpr std::uint32_t kOpensAt = 10;
+  std::string text_;
+  std::uint32_t streak_ = 0;
+};
+
+}  // namespace delivery

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Installs what is missing, builds, and runs the tests: tests/run.sh [--soak]
+# --soak adds what is too long for every change: many more simulation seeds, and the large campaigns.
+set -eu
+cd "$(dirname "$0")/.."
+
+soak=""
+case "${1:-}" in
+  "") ;;
+  --soak) soak=--soak ;;
+  *) echo "usage: tests/run.sh [--soak]" >&2; exit 2 ;;
+esac
+
+tools/install_packages.sh test
+cmake --preset release >/dev/null
+cmake --build --preset release
+ctest --preset release --parallel "$(nproc)"
+python3 tests/e2e/run.py --build build/release $soak
+if [ -n "$soak" ]; then
+  build/release/tests/sim/simulate --seeds 100000 --quiet
+fi
+echo "tests/run.sh: all passed"

@@ -1,0 +1,47 @@
+#include "engine/delivery/coordinator.h"
+
+#include <gtest/gtest.h>
+
+namespace delivery {
+namespace {
+
+TEST(Coordinator, PausesWhenMoreThanFivePercentOfTheFirstThousandDomainsAreMissing) {
+  Coordinator coordinator;
+  for (int i = 0; i < 900; ++i) EXPECT_FALSE(coordinator.OnDomain(false).has_value());
+  for (int i = 0; i < 50; ++i) EXPECT_FALSE(coordinator.OnDomain(true).has_value());
+  const auto pause = coordinator.OnDomain(true);
+  ASSERT_TRUE(pause.has_value());
+  EXPECT_EQ(pause->by, "resolver-suspect");
+  EXPECT_FALSE(coordinator.OnDomain(true).has_value()) << "it is said once";
+}
+
+TEST(Coordinator, DomainsAfterTheFirstThousandDoNotCount) {
+  Coordinator coordinator;
+  for (int i = 0; i < 1000; ++i) (void)coordinator.OnDomain(false);
+  for (int i = 0; i < 1000; ++i) EXPECT_FALSE(coordinator.OnDomain(true).has_value());
+}
+
+TEST(Coordinator, TheSameRefusalOfTheSenderAtThreeSitesPauses) {
+  Coordinator coordinator;
+  EXPECT_FALSE(coordinator.OnSenderRefused("a", "no", false, "550 no").has_value());
+  EXPECT_FALSE(coordinator.OnSenderRefused("a", "no", false, "550 no").has_value());
+  EXPECT_FALSE(coordinator.OnSenderRefused("b", "no", false, "550 no").has_value());
+  EXPECT_FALSE(coordinator.OnSenderRefused("c", "other", false, "550 other").has_value());
+  const auto pause = coordinator.OnSenderRefused("c", "no", false, "550 no");
+  ASSERT_TRUE(pause.has_value());
+  EXPECT_EQ(pause->sample, "550 no");
+}
+
+TEST(Coordinator, AnInvalidSenderPausesAtOnce) {
+  Coordinator coordinator;
+  EXPECT_TRUE(coordinator.OnSenderRefused("a", "no", true, "550 5.1.8 no").has_value());
+}
+
+TEST(Coordinator, TheFifthAuthenticationFailurePauses) {
+  Coordinator coordinator;
+  for (int i = 0; i < 4; ++i) EXPECT_FALSE(coordinator.OnAuthenticationFailed("550 5.7.26").has_value());
+  EXPECT_TRUE(coordinator.OnAuthenticationFailed("550 5.7.26").has_value());
+}
+
+}  // namespace
+}  // namespace delivery

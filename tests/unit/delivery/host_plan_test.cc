@@ -1,0 +1,113 @@
+#include "engine/delivery/host_plan.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace delivery {
+namespace {
+
+using base::Duration;
+using base::Instant;
+using base::IpAddress;
+using Step = HostPlan::Step;
+
+constexpr Instant kNow = Instant::FromNanoseconds(1'000'000'000);
+constexpr Instant kLater = Instant::FromNanoseconds(3'600'000'000'000);
+const IpAddress kOne = *IpAddress::Parse("198.51.99.1");
+const IpAddress kTwo = *IpAddress::Parse("198.51.99.2");
+const IpAddress kThree = *IpAddress::Parse("198.51.99.3");
+
+// Resolves the host that Choose asks for.
+void Resolve(HostPlan& plan, std::vector<IpAddress> addresses) {
+  const HostPlan::Next next = plan.Choose(kNow);
+  ASSERT_EQ(next.step, Step::kResolve);
+  plan.SetAddresses(next.host, addresses, kLater);
+}
+
+TEST(HostPlan, S5_1_TakesTheLowestPreferenceFirstAndTheNextAfterItFailed) {
+  HostPlan plan({{"backup", 20}, {"primary", 10}}, {});
+  Resolve(plan, {kOne});
+  HostPlan::Next next = plan.Choose(kNow);
+  ASSERT_EQ(next.step, Step::kConnect);
+  EXPECT_EQ(plan.HostName(next.host), "primary");
+  plan.OnAddressFailed(next.host, next.address, kLater);
+  Resolve(plan, {kTwo});
+  next = plan.Choose(kNow);
+  ASSERT_EQ(next.step, Step::kConnect);
+  EXPECT_EQ(plan.HostName(next.host), "backup");
+  plan.OnAddressFailed(next.host, next.address, kLater);
+  EXPECT_EQ(plan.Choose(kNow).step, Step::kExhausted);
+  plan.ForgetFailures();
+  EXPECT_EQ(plan.HostName(plan.Choose(kNow).host), "primary");
+}
+
+TEST(HostPlan, S5_1_TriesEveryAddressOfAHost) {
+  HostPlan plan({{"mx", 10}}, {});
+  Resolve(plan, {kOne, kTwo, kThree});
+  std::set<IpAddress> tried;
+  for (int i = 0; i < 3; ++i) {
+    const HostPlan::Next next = plan.Choose(kNow);
+    ASSERT_EQ(next.step, Step::kConnect);
+    tried.insert(next.address);
+    plan.OnAddressFailed(next.host, next.address, kLater);
+  }
+  EXPECT_EQ(tried.size(), 3u);
+  EXPECT_EQ(plan.Choose(kNow).step, Step::kExhausted);
+}
+
+TEST(HostPlan, S5_1_HostsOfEqualPreferenceShareTheLoad) {
+  HostPlan plan({{"a", 10}, {"b", 10}}, {});
+  Resolve(plan, {kOne});
+  Resolve(plan, {kTwo});
+  std::set<std::string> used;
+  for (int i = 0; i < 8; ++i) used.insert(plan.HostName(plan.Choose(kNow).host));
+  EXPECT_EQ(used.size(), 2u);
+}
+
+TEST(HostPlan, PrivateAddressesAreRefusedUnlessAllowed) {
+  const IpAddress loopback = *IpAddress::Parse("127.0.0.1");
+  HostPlan strict({{"mx", 10}}, {});
+  Resolve(strict, {loopback});
+  EXPECT_EQ(strict.Choose(kNow).step, Step::kPrivate);
+  HostPlan lenient({{"mx", 10}}, {.allow_private = true, .prohibited = {}, .skipped = {}});
+  Resolve(lenient, {loopback});
+  EXPECT_EQ(lenient.Choose(kNow).step, Step::kConnect);
+}
+
+TEST(HostPlan, APrivateAddressBesideAPublicOneIsLeftOut) {
+  HostPlan plan({{"mx", 10}}, {});
+  Resolve(plan, {*IpAddress::Parse("10.1.2.3"), kOne});
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(plan.Choose(kNow).address, kOne);
+}
+
+TEST(HostPlan, ProhibitedAndSkippedHostsAreLeftOut) {
+  HostPlan plan({{"MX1", 10}, {"mx2", 20}}, {.allow_private = false, .prohibited = {kOne}, .skipped = {"mx1"}});
+  Resolve(plan, {kOne});
+  EXPECT_EQ(plan.Choose(kNow).step, Step::kPrivate);
+}
+
+TEST(HostPlan, TellsNoAddressFromNoAnswer) {
+  HostPlan none({{"mx", 10}}, {});
+  Resolve(none, {});
+  EXPECT_EQ(none.Choose(kNow).step, Step::kNoAddress);
+  HostPlan silent({{"mx", 10}}, {});
+  const HostPlan::Next next = silent.Choose(kNow);
+  EXPECT_EQ(silent.Choose(kNow).step, Step::kWait);
+  silent.SetFailed(next.host, kLater);
+  EXPECT_EQ(silent.Choose(kNow).step, Step::kDnsFailure);
+  EXPECT_EQ(silent.NextResolveAt(), kLater);
+  EXPECT_EQ(silent.Choose(kLater).step, Step::kResolve);
+}
+
+TEST(HostPlan, KnownAddressesStayInUseWhileTheDnsIsSilent) {
+  HostPlan plan({{"mx", 10}}, {});
+  Resolve(plan, {kOne});
+  const HostPlan::Next next = plan.Choose(kLater);  // The TTL is over.
+  ASSERT_EQ(next.step, Step::kResolve);
+  plan.SetFailed(next.host, kLater + Duration::Minutes(1));
+  EXPECT_EQ(plan.Choose(kLater).step, Step::kConnect);
+}
+
+}  // namespace
+}  // namespace delivery

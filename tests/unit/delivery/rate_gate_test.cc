@@ -1,0 +1,72 @@
+#include "engine/delivery/rate_gate.h"
+
+#include <gtest/gtest.h>
+
+namespace delivery {
+namespace {
+
+using base::Duration;
+using base::Instant;
+
+constexpr Instant kStart = Instant::FromNanoseconds(1'000'000'000'000);
+
+TEST(RateGate, PassesABurstAndThenTheEvenRate) {
+  RateGate gate({.count = 10, .period = Duration::Seconds(1), .burst_max = 3}, kStart);
+  EXPECT_EQ(gate.Available(kStart), 3u);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(gate.TryPass(kStart));
+  EXPECT_FALSE(gate.TryPass(kStart));
+  EXPECT_EQ(gate.OpensAt(), kStart + Duration::Milliseconds(100));
+  EXPECT_FALSE(gate.TryPass(kStart + Duration::Milliseconds(99)));
+  EXPECT_TRUE(gate.TryPass(kStart + Duration::Milliseconds(100)));
+  EXPECT_FALSE(gate.TryPass(kStart + Duration::Milliseconds(100)));
+}
+
+TEST(RateGate, ARestNeverSavesUpMoreThanTheBurst) {
+  RateGate gate({.count = 5, .period = Duration::Seconds(1), .burst_max = 2}, kStart);
+  const Instant later = kStart + Duration::Hours(10);
+  EXPECT_EQ(gate.Available(later), 2u);
+  EXPECT_TRUE(gate.TryPass(later));
+  EXPECT_TRUE(gate.TryPass(later));
+  EXPECT_FALSE(gate.TryPass(later));
+}
+
+TEST(RateGate, RatesAreRatiosWithoutRoundingDrift) {
+  RateGate gate({.count = 7, .period = Duration::Hours(24), .burst_max = 1}, kStart);
+  Instant now = kStart;
+  for (int i = 0; i < 70; ++i) {
+    ASSERT_TRUE(gate.TryPass(now)) << i;
+    ASSERT_FALSE(gate.TryPass(now)) << i;
+    now = gate.OpensAt();
+  }
+  EXPECT_GE(now - kStart, Duration::Hours(240));
+  EXPECT_LE(now - kStart, Duration::Hours(240) + Duration::Microseconds(1));
+}
+
+TEST(RateGate, ZeroClosesIt) {
+  RateGate gate({.count = 0, .period = Duration::Seconds(1), .burst_max = 1}, kStart);
+  EXPECT_FALSE(gate.TryPass(kStart + Duration::Hours(1)));
+  EXPECT_TRUE(gate.OpensAt().IsNever());
+}
+
+TEST(RateGate, AvailableIsWhatTryPassThenGrants) {
+  RateGate gate({.count = 1000, .period = Duration::Seconds(1), .burst_max = 16}, kStart);
+  Instant now = kStart;
+  for (int turn = 0; turn < 200; ++turn) {
+    std::uint64_t granted = 0;
+    const std::uint64_t available = gate.Available(now);
+    while (gate.TryPass(now)) ++granted;
+    ASSERT_EQ(granted, available);
+    now = now + Duration::Microseconds(turn * 137);
+  }
+}
+
+TEST(RateGate, ANewRateKeepsTheDebt) {
+  RateGate gate({.count = 1, .period = Duration::Seconds(10), .burst_max = 1}, kStart);
+  EXPECT_TRUE(gate.TryPass(kStart));
+  gate.SetOptions({.count = 2, .period = Duration::Seconds(10), .burst_max = 1});
+  EXPECT_FALSE(gate.TryPass(kStart));
+  EXPECT_EQ(gate.OpensAt(), kStart + Duration::Seconds(10));
+}
+
+}  // namespace
+}  // namespace delivery
