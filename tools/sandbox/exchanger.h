@@ -1,0 +1,74 @@
+// The mail exchangers of the fake internet: SMTP servers that behave as the provider does on whose address a client
+// arrives. One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "engine/base/time.h"
+#include "engine/io/io.h"
+#include "tools/sandbox/connection.h"
+#include "tools/sandbox/oracle.h"
+#include "tools/sandbox/personality.h"
+#include "tools/sandbox/zone.h"
+
+namespace sandbox {
+
+class Exchanger final : public ConnectionOwner {
+ public:
+  struct Totals {
+    std::uint64_t connections = 0;
+    std::uint64_t connections_open_max = 0;
+    std::uint64_t messages = 0;  // Accepted, with or without reply.
+    std::uint64_t bytes = 0;     // Of their content.
+    std::uint64_t hang_ups = 0;  // Made by us.
+    std::uint64_t violations = 0;
+    std::vector<std::string> violation_kinds;  // Each once, in order of appearance.
+  };
+  struct ProviderTotals {
+    std::uint64_t connections = 0;
+    std::uint64_t accepted = 0;  // Recipients, as in Oracle::Totals.
+    std::uint64_t accepted_silent = 0;
+    std::uint64_t temporary = 0;
+    std::uint64_t permanent = 0;
+  };
+
+  // Both outlive the exchanger.
+  Exchanger(const Loop& loop, const Personality& personality, const Zone& zone);
+  ~Exchanger() override;
+
+  // All addresses on one port that the kernel chose. Errors: no port is free on all of them.
+  absl::StatusOr<std::uint16_t> Listen();
+  const Oracle& oracle() const { return oracle_; }
+  const Totals& totals() const { return totals_; }
+  const std::vector<ProviderTotals>& provider_totals() const { return provider_totals_; }
+
+  ConnectionPlan OnConnection(const io::Endpoint& peer, const io::Endpoint& local) override;
+  void OnConnectionEnd(ServerHandler& handler) override;
+  void OnBytes(std::uint64_t) override {}
+
+ private:
+  class Session;
+  struct SourceKey;
+  bool IsGreylisted(std::size_t provider, const base::IpAddress& source, const Transaction& transaction);
+  void CountViolation(std::string_view what);
+  absl::Status TryListen(std::uint16_t& port);
+
+  const Loop loop_;
+  const Personality& personality_;
+  const Zone& zone_;
+  Oracle oracle_;
+  Totals totals_;
+  std::vector<ProviderTotals> provider_totals_;
+  std::uint64_t events_ = 0;  // Numbers what has no recipient to hash: greetings, EHLO, MAIL.
+  absl::flat_hash_map<std::uint64_t, base::Instant> greylist_;    // First attempt, by hash of the triplet.
+  absl::flat_hash_map<std::uint64_t, std::uint32_t> per_source_;  // Open connections, by hash of provider and source.
+  std::unique_ptr<ConnectionSet> connections_;
+};
+
+}  // namespace sandbox
