@@ -1,0 +1,69 @@
+// Renders a campaign's message for one recipient: headers, MIME structure and transfer encodings, and the envelope
+// sender. Compiled once; constant then, so that all shards share one. What a rendering needs lives in the Rendered that
+// it fills.
+//
+// Whatever a row holds, the bytes are a well-formed message (RFC 5322, 2045-2047): 7-bit body, lines within 998 octets,
+// no bare CR or LF, header values that stay within their header. Header text is 8-bit only in addresses that need
+// SMTPUTF8.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "engine/base/time.h"
+#include "engine/message/body_part.h"
+#include "engine/message/header_block.h"
+#include "engine/message/rendered.h"
+#include "engine/message/spec.h"
+#include "engine/message/template.h"
+#include "engine/message/value.h"
+
+namespace message {
+
+class MessageTemplate {
+ public:
+  // Errors: InvalidArgument with one line per finding, each "FILE:LINE: ...".
+  static absl::StatusOr<std::unique_ptr<const MessageTemplate>> Compile(MessageSpec spec);
+  MessageTemplate(const MessageTemplate&) = delete;
+  MessageTemplate& operator=(const MessageTemplate&) = delete;
+
+  // Fills `rendered`, which then borrows from this template. The bytes depend on `input` and the spec only.
+  // Errors: this row cannot be sent, and why; `rendered` is then unspecified, and may be used again.
+  absl::Status Render(const RenderInput& input, Rendered& rendered) const;
+
+  // Whether Render would refuse the row for a field that is absent or not a text: `the field "x" (FILE:LINE) is
+  // absent`. Always nullopt under OnMissing::kEmpty. A section over an absent name is not a missing field.
+  std::optional<std::string> MissingField(const Value& row) const;
+
+  // The names that rows must supply, from all templates: without the built-in sluice.* and without email and token.
+  // A name outside sections that is in no row and no default is a mistake of the template's line.
+  const std::vector<FieldUse>& Fields() const { return fields_; }
+
+  // sluice.row, sluice.email, sluice.token, sluice.campaign, sluice.email_url, and the aliases email and token.
+  static bool IsBuiltin(std::string_view name);
+
+  const MessageSpec& spec() const { return spec_; }
+
+ private:
+  explicit MessageTemplate(MessageSpec spec) : spec_(std::move(spec)) {}
+  absl::Status CompileAll();
+  void CollectFields();
+  void RenderBody(Rendered& rendered) const;
+
+  MessageSpec spec_;
+  HeaderBlock headers_;
+  Template envelope_sender_;
+  std::vector<BodyPart> parts_;  // In the order of preference: text, html (RFC 2046 section 5.1.4).
+  std::string boundary_;
+  std::vector<FieldUse> fields_;
+  std::vector<const Template*> templates_;  // All of them, for the checks of a row.
+};
+
+}  // namespace message
