@@ -19,11 +19,13 @@ class LineChecker {
     bool bare_lf = false;
     bool long_line = false;
     bool nul = false;
+    bool eight_bit = false;
+    bool no_final_line_end = false;
   };
 
   void Start() { *this = LineChecker(); }
   void Feed(std::string_view bytes);
-  void Finish() { faults_.bare_cr |= after_cr_; }  // The content ends here.
+  void Finish();  // The content ends here.
   const Faults& faults() const { return faults_; }
 
  private:
@@ -35,14 +37,17 @@ class LineChecker {
 // DATA content. Only CRLF "." CRLF ends it (RFC 5321 §4.1.1.4): what other servers mistake for an end is content here.
 class ContentReader {
  public:
-  void Start() { state_ = State::kLineStart; }
+  void Start() { *this = ContentReader(); }
   // Passes on the content in `bytes`, without stuffing, and moves `bytes` behind what was used up. True: the end was
   // there.
   bool Feed(std::string_view& bytes, absl::FunctionRef<void(std::string_view)> sink);
+  // A line began with one dot and something else: the client does not stuff.
+  bool unstuffed_dot() const { return unstuffed_dot_; }
 
  private:
   enum class State : std::uint8_t { kLineStart, kInLine, kAfterCr, kDot, kDotCr };
   State state_ = State::kLineStart;
+  bool unstuffed_dot_ = false;
 };
 
 }  // namespace sandbox

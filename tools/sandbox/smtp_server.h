@@ -10,48 +10,9 @@
 #include <vector>
 
 #include "tools/sandbox/content_reader.h"
+#include "tools/sandbox/smtp_names.h"
 
 namespace sandbox {
-
-enum class Extension : std::uint8_t { kPipelining, kChunking, kEightBitMime, kSize, kSmtpUtf8, kEnhancedStatusCodes };
-
-// Which extensions a server offers. All of them, unless some are taken away.
-class ExtensionSet {
- public:
-  static ExtensionSet None() { return ExtensionSet(0); }
-  ExtensionSet() : ExtensionSet(0x3f) {}
-  bool Has(Extension extension) const { return (bits_ >> static_cast<unsigned>(extension) & 1u) != 0; }
-  void Add(Extension extension) { bits_ |= 1u << static_cast<unsigned>(extension); }
-  void Remove(Extension extension) { bits_ &= ~(1u << static_cast<unsigned>(extension)); }
-  // By EHLO keyword, in any case. False: no such extension here.
-  [[nodiscard]] bool Add(std::string_view keyword);
-  [[nodiscard]] bool Remove(std::string_view keyword);
-
- private:
-  explicit ExtensionSet(unsigned bits) : bits_(bits) {}
-  unsigned bits_;
-};
-
-// Where in the dialogue a reply is due.
-enum class Phase : std::uint8_t {
-  kGreeting,
-  kEhlo,
-  kHelo,
-  kMail,
-  kRcpt,
-  kData,     // The DATA command.
-  kChunk,    // A BDAT chunk that is not the last.
-  kContent,  // The whole message has arrived: final dot, or BDAT LAST.
-  kRset,
-  kNoop,
-  kVrfy,
-  kQuit,
-};
-inline constexpr int kPhases = 12;
-std::string_view PhaseName(Phase phase);  // "greeting", "ehlo", …
-// From PhaseName, in any case. Also "connect" for the greeting, "bdat" for a chunk, "." and "dot" for the end of the
-// content.
-[[nodiscard]] bool ParsePhase(std::string_view name, Phase& phase);
 
 // What the client said so far. Views and strings are valid during the handler's call.
 struct Transaction {
@@ -122,9 +83,9 @@ class SmtpServer {
   enum class State : std::uint8_t { kCommand, kData, kChunk };
 
   bool Offers(Extension extension) const { return transaction_.extended && options_.extensions.Has(extension); }
-  std::string_view TakeLine(std::string_view& bytes, bool& complete);
-  void OnLine(std::string_view line, bool last);
-  void Dispatch(std::string_view verb, std::string_view argument, bool last);
+  void ReceiveCommand(std::string_view& bytes);
+  void OnLine(std::string_view line);
+  void Dispatch(std::string_view verb, std::string_view argument);
   void OnHello(std::string_view argument, bool extended);
   void OnMail(std::string_view argument);
   bool MailParameters(std::string_view parameters);
@@ -132,27 +93,28 @@ class SmtpServer {
   void OnData(std::string_view argument);
   void OnBdat(std::string_view argument);
   void OnRset(std::string_view argument);
-  void OnUnknown(std::string_view verb);
   void ReceiveData(std::string_view& bytes);
   void ReceiveChunk(std::string_view& bytes);
   void Content(std::string_view bytes);
   void FinishChunk();
   void FinishContent();
   void ResetTransaction();
-  bool CheckSequence(bool ok, std::string_view violation, std::string_view text);
+  void ReportContentFaults();
   std::size_t LineMax() const;
   // Asks the handler and answers; `code`, `enhanced` and `text` are the usual reply. True: accepted.
   bool Answer(Phase phase, int code, std::string_view enhanced, std::string_view text);
-  bool Apply(const Decision& decision);  // True: `decision` is kAccept, and nothing was sent.
+  // True: accepted, by kAccept (and nothing was said), or by a reply whose first digit is `accepting`.
+  bool Apply(const Decision& decision, char accepting);
   void Say(int code, std::string_view enhanced, std::string_view text);
   void Refuse(std::string_view violation, int code, std::string_view enhanced, std::string_view text);
-  void CheckContentLines(std::string_view bytes);
+  void OutOfSequence(std::string_view violation, int code, std::string_view text);
 
   const ServerOptions& options_;
   ServerHandler& handler_;
   std::string output_;
   State state_ = State::kCommand;
   bool closed_ = false;
+  bool ends_group_ = false;  // RFC 2920 §3.1: the command at hand must be the last of its group.
   bool line_too_long_ = false;
   std::string line_;  // The begin of a command line that came in pieces.
 
