@@ -1,0 +1,36 @@
+// What kind of failure a reply is: KumoMTA's labels, and ours.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace smtp {
+
+enum class Classification : std::uint8_t {
+  kNone,  // Delivered.
+  kInvalidRecipient,
+  kInactiveMailbox,
+  kBadDomain,
+  kQuotaIssues,
+  kInvalidSender,
+  kNoAnswerFromHost,
+  kBadConnection,
+  kDnsFailure,
+  kRoutingErrors,
+  kProtocolErrors,
+  kPolicyRelated,
+  kAuthenticationFailed,
+  kSpamBlock,
+  kSpamContent,
+  kTransientFailure,
+  kMessageExpired,
+  kTooManyRecipients,
+  kRateLimited,
+  kTlsRequired,
+  kTooLarge,
+  kUnclassified,
+};
+
+std::string_view ToString(Classification classification);  // "InvalidRecipient"; empty for kNone.
+
+}  // namespace smtp

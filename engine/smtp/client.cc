@@ -1,0 +1,401 @@
+#include "engine/smtp/client.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "engine/base/check.h"
+#include "engine/smtp/dot_stuffing.h"
+
+namespace smtp {
+
+std::string_view ToString(Command command) {
+  switch (command) {
+    case Command::kConnect:
+      return "connect";
+    case Command::kGreeting:
+      return "greeting";
+    case Command::kEhlo:
+      return "EHLO";
+    case Command::kHelo:
+      return "HELO";
+    case Command::kRset:
+      return "RSET";
+    case Command::kMail:
+      return "MAIL";
+    case Command::kRcpt:
+      return "RCPT";
+    case Command::kData:
+      return "DATA";
+    case Command::kDot:
+      return ".";
+    case Command::kBdat:
+      return "BDAT";
+    case Command::kQuit:
+      return "QUIT";
+  }
+  return "";
+}
+
+std::string ConnectionFact::ToString() const {
+  const std::string where(smtp::ToString(at));
+  if (reply.has_value()) return reply->ToString();
+  if (timed_out) return where + ": timed out";
+  if (garbage) return where + ": the server does not speak SMTP";
+  if (error != 0) return where + ": " + std::strerror(error);
+  return where + ": the server closed the connection";
+}
+
+// ---- output ----
+
+void Client::EmitText(std::string text) {
+  if (output_taken_) {
+    texts_.clear();
+    output_.clear();
+    output_taken_ = false;
+  }
+  emitted_ += text.size();
+  texts_.push_back(std::move(text));
+  output_.push_back(texts_.back());
+}
+
+void Client::Emit(Command command, std::string text) {
+  EmitText(std::move(text));
+  expected_.push_back(command);
+  if (expected_.size() == 1) ++wait_number_;
+}
+
+void Client::TakeOutput(std::vector<std::string_view>& pieces) {
+  if (output_taken_) return;
+  pieces.insert(pieces.end(), output_.begin(), output_.end());
+  output_taken_ = true;
+  if (completing_end_ != 0) content_taken_ = true;
+}
+
+// ---- the connection ----
+
+base::Duration Client::Timeout() const {
+  if (state_ == State::kGreeting) return options_.timeouts.greeting;
+  if (expected_.empty()) return base::Duration();
+  switch (expected_.front()) {
+    case Command::kConnect:
+      return base::Duration();
+    case Command::kGreeting:
+      return options_.timeouts.greeting;
+    case Command::kEhlo:
+    case Command::kHelo:
+      return options_.timeouts.ehlo;
+    case Command::kRset:
+      return options_.timeouts.rset;
+    case Command::kMail:
+      return options_.timeouts.mail;
+    case Command::kRcpt:
+      return options_.timeouts.rcpt;
+    case Command::kData:
+      return options_.timeouts.data;
+    case Command::kDot:
+    case Command::kBdat:
+      return options_.timeouts.final_reply;
+    case Command::kQuit:
+      return options_.timeouts.quit;
+  }
+  return base::Duration();
+}
+
+void Client::OnConnected(base::Instant now) {
+  CHECK(state_ == State::kConnecting);
+  now_ = now;
+  state_ = State::kGreeting;
+  expected_.push_back(Command::kGreeting);
+  ++wait_number_;
+}
+
+void Client::OnReceived(std::string_view bytes, base::Instant now) {
+  now_ = now;
+  Reply reply;
+  while (!bytes.empty() && state_ != State::kFinished) {
+    switch (parser_.Feed(bytes, reply)) {
+      case ReplyParser::Result::kNeedMore:
+        break;
+      case ReplyParser::Result::kReply:
+        OnReply(reply, now);
+        break;
+      case ReplyParser::Result::kGarbage:
+        OnGarbage();
+        return;
+    }
+  }
+}
+
+void Client::OnReply(const Reply& reply, base::Instant now) {
+  if (expected_.empty()) {  // Nothing was asked: a server that says 421 goodbye, or one that is out of step.
+    if (state_ == State::kBusy) {
+      OnGarbage();
+    } else {
+      Finish();
+    }
+    return;
+  }
+  const Command command = expected_.front();
+  expected_.pop_front();
+  ++wait_number_;
+  switch (command) {
+    case Command::kGreeting:
+      OnGreeting(reply);
+      return;
+    case Command::kEhlo:
+    case Command::kHelo:
+      OnHelloReply(reply, command, now);
+      return;
+    case Command::kQuit:
+      Finish();
+      return;
+    case Command::kRset:
+    case Command::kMail:
+    case Command::kRcpt:
+    case Command::kData:
+    case Command::kDot:
+    case Command::kBdat:
+      OnTransactionReply(command, reply);
+      return;
+    case Command::kConnect:
+      CHECK(false);
+  }
+}
+
+void Client::OnGreeting(const Reply& reply) {
+  if (!reply.IsPositive()) {
+    FailConnection({.at = Command::kGreeting, .reply = reply});
+    return;
+  }
+  state_ = State::kHello;
+  Emit(Command::kEhlo, "EHLO " + options_.ehlo_domain + "\r\n");
+}
+
+void Client::OnHelloReply(const Reply& reply, Command command, base::Instant now) {
+  if (reply.IsPositive()) {
+    capabilities_ = command == Command::kEhlo ? Capabilities::FromEhlo(reply) : Capabilities();
+    MakeReady(now);
+    return;
+  }
+  // RFC 5321 section 3.2: a server that does not know EHLO.
+  if (command == Command::kEhlo && (reply.code == 500 || reply.code == 502)) {
+    Emit(Command::kHelo, "HELO " + options_.ehlo_domain + "\r\n");
+    return;
+  }
+  FailConnection({.at = command, .reply = reply});
+}
+
+void Client::MakeReady(base::Instant now) {
+  state_ = State::kReady;
+  idle_since_ = now;
+  ++wait_number_;
+  handler_.OnReady();
+}
+
+void Client::Finish() {
+  if (state_ == State::kFinished) return;
+  state_ = State::kFinished;
+  expected_.clear();
+  ++wait_number_;
+  handler_.OnFinished();
+}
+
+void Client::FailConnection(ConnectionFact fact) {
+  const bool was_ready = state_ == State::kReady || state_ == State::kQuitting;
+  if (!was_ready) handler_.OnSessionFailed(fact);
+  Finish();
+}
+
+void Client::OnGarbage() {
+  if (state_ == State::kBusy) {
+    result_.completing_handed_over =
+        completing_end_ != 0;  // The most that is possible: whoever judges must be careful.
+    EndTransaction(TransactionResult::End::kGarbage, /*usable=*/false);
+  } else {
+    FailConnection({.at = expecting(), .garbage = true});
+  }
+}
+
+void Client::OnClosed(int error, std::uint64_t unsent, bool connected) {
+  if (state_ == State::kFinished) return;
+  if (state_ == State::kBusy) {
+    result_.completing_handed_over = completing_end_ != 0 && emitted_ - unsent >= completing_end_;
+    result_.error = error;
+    EndTransaction(TransactionResult::End::kClosed, /*usable=*/false);
+    return;
+  }
+  FailConnection({.at = connected ? expecting() : Command::kConnect, .error = error});
+}
+
+void Client::OnTimeout(std::uint64_t unsent) {
+  if (state_ == State::kFinished) return;
+  if (state_ == State::kBusy) {
+    result_.completing_handed_over = completing_end_ != 0 && emitted_ - unsent >= completing_end_;
+    EndTransaction(TransactionResult::End::kTimedOut, /*usable=*/false);
+    return;
+  }
+  FailConnection({.at = expecting(), .timed_out = true});
+}
+
+void Client::Quit() {
+  CHECK(state_ == State::kReady);
+  state_ = State::kQuitting;
+  Emit(Command::kQuit, "QUIT\r\n");
+}
+
+// ---- the transaction ----
+
+void Client::Begin(const Transaction& transaction, base::Instant now) {
+  CHECK(state_ == State::kReady);
+  now_ = now;
+  transaction_ = transaction;
+  result_ = TransactionResult();
+  completing_end_ = 0;
+  content_taken_ = false;
+  state_ = State::kBusy;
+  if (capabilities_.size_max != 0 && transaction.size > capabilities_.size_max) {
+    EndTransaction(TransactionResult::End::kTooLarge, /*usable=*/true);
+    return;
+  }
+  if (transaction.needs_smtputf8 && !capabilities_.smtputf8) {
+    EndTransaction(TransactionResult::End::kNeedsSmtpUtf8, /*usable=*/true);
+    return;
+  }
+  probing_ = now - idle_since_ > options_.idle_probe;
+  result_.used_bdat = MayChunk();
+  steps_.clear();
+  if (needs_rset_) steps_.push_back(Command::kRset);
+  needs_rset_ = false;
+  steps_.insert(steps_.end(), {Command::kMail, Command::kRcpt});
+  if (result_.used_bdat) {
+    steps_.push_back(Command::kBdat);
+  } else {
+    steps_.insert(steps_.end(), {Command::kData, Command::kDot});
+  }
+  EmitSteps();
+}
+
+void Client::EmitMail() {
+  std::string line = absl::StrFormat("MAIL FROM:<%s>", transaction_.sender);
+  if (capabilities_.size) absl::StrAppendFormat(&line, " SIZE=%d", transaction_.size);
+  if (transaction_.needs_smtputf8) line += " SMTPUTF8";
+  Emit(Command::kMail, line + "\r\n");
+}
+
+void Client::EmitContent() {
+  std::vector<std::string_view> stuffed;
+  if (!result_.used_bdat) AppendDotStuffed(transaction_.content, stuffed);
+  const absl::Span<const std::string_view> pieces =
+      result_.used_bdat ? transaction_.content : absl::MakeConstSpan(stuffed);
+  for (const std::string_view piece : pieces) {
+    emitted_ += piece.size();
+    output_.push_back(piece);
+  }
+  completing_end_ = emitted_;
+}
+
+// Sends what may go together: a group ends at DATA, at BDAT, and, without PIPELINING or while probing, at each command
+// (RFC 2920 section 3.1).
+void Client::EmitSteps() {
+  while (!steps_.empty()) {
+    const Command step = steps_.front();
+    steps_.pop_front();
+    switch (step) {
+      case Command::kRset:
+        Emit(step, "RSET\r\n");
+        break;
+      case Command::kMail:
+        EmitMail();
+        if (probing_) {
+          probing_ = false;
+          return;
+        }
+        break;
+      case Command::kRcpt:
+        Emit(step, absl::StrFormat("RCPT TO:<%s>\r\n", transaction_.recipient));
+        break;
+      case Command::kData:
+        Emit(step, "DATA\r\n");
+        return;
+      case Command::kBdat:
+        Emit(step, absl::StrFormat("BDAT %d LAST\r\n", transaction_.size));
+        EmitContent();
+        return;
+      case Command::kDot:
+        Emit(step, "");
+        EmitContent();
+        return;
+      case Command::kConnect:
+      case Command::kGreeting:
+      case Command::kEhlo:
+      case Command::kHelo:
+      case Command::kQuit:
+        CHECK(false);
+    }
+    if (!MayPipeline()) return;
+  }
+}
+
+bool Client::IsRefused() const {
+  return (result_.mail.has_value() && !result_.mail->IsPositive()) ||
+         (result_.rcpt.has_value() && !result_.rcpt->IsPositive());
+}
+
+void Client::OnTransactionReply(Command command, const Reply& reply) {
+  if (command == Command::kMail) result_.mail = reply;
+  if (command == Command::kRcpt) result_.rcpt = reply;
+  if (command == Command::kData) result_.data = reply;
+  if (command == Command::kDot || command == Command::kBdat) result_.final_reply = reply;
+  if (reply.code == 421) {  // The server closes: nothing more comes (RFC 5321 section 3.8).
+    if (command == Command::kRset) result_.mail = reply;
+    EndTransaction(TransactionResult::End::kReplied, /*usable=*/false);
+    return;
+  }
+  if (command == Command::kRset && !reply.IsPositive()) {
+    result_.mail.reset();
+    EndTransaction(TransactionResult::End::kGarbage, /*usable=*/false);
+    return;
+  }
+  if (!expected_.empty()) return;  // The rest of the group is answered first.
+  if (command == Command::kData && reply.first_digit() == 3) {
+    if (IsRefused()) {  // It takes data for nobody: an empty one ends it (RFC 2920 section 3.1).
+      steps_.clear();
+      Emit(Command::kDot, ".\r\n");
+      return;
+    }
+    EmitSteps();
+    return;
+  }
+  const bool go_on =
+      !steps_.empty() && !IsRefused() && (command == Command::kRset || reply.IsPositive()) && command != Command::kData;
+  if (go_on) {
+    EmitSteps();
+    return;
+  }
+  EndTransaction(TransactionResult::End::kReplied, /*usable=*/true);
+}
+
+void Client::EndTransaction(TransactionResult::End end, bool usable) {
+  result_.end = end;
+  if (end == TransactionResult::End::kReplied && completing_end_ != 0) result_.completing_handed_over = true;
+  const bool delivered = end == TransactionResult::End::kReplied && result_.final_reply.has_value() &&
+                         result_.final_reply->IsPositive() && !IsRefused();
+  const bool sent_something = end != TransactionResult::End::kTooLarge && end != TransactionResult::End::kNeedsSmtpUtf8;
+  if (sent_something) needs_rset_ = !delivered;  // Row of architecture 4.8: some servers keep the old sender otherwise.
+  steps_.clear();
+  expected_.clear();
+  ++wait_number_;
+  content_taken_ = true;
+  state_ = usable ? State::kReady : State::kConnecting;
+  if (sent_something) idle_since_ = now_;
+  handler_.OnTransactionDone(result_);
+  if (!usable) {
+    Finish();
+  } else if (state_ == State::kReady) {
+    handler_.OnReady();
+  }
+}
+
+}  // namespace smtp

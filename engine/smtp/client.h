@@ -1,0 +1,165 @@
+// The client's side of one SMTP connection, as bytes in and bytes out (sans-IO): RFC 5321, with PIPELINING (RFC 2920),
+// CHUNKING (RFC 3030), SIZE (RFC 1870) and SMTPUTF8 (RFC 6531) where the server offers them. It reports facts;
+// reply_policy.h says what they mean.
+//
+// The owner connects, feeds what arrives, sends what TakeOutput gives, and restarts its timer with Timeout() whenever
+// wait_number() changes.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "engine/base/time.h"
+#include "engine/smtp/capabilities.h"
+#include "engine/smtp/reply.h"
+
+namespace smtp {
+
+// How long to wait for each reply (RFC 5321 section 4.5.3.2).
+struct Timeouts {
+  base::Duration greeting = base::Duration::Minutes(5);
+  base::Duration ehlo = base::Duration::Minutes(5);
+  base::Duration mail = base::Duration::Minutes(5);
+  base::Duration rcpt = base::Duration::Minutes(5);
+  base::Duration data = base::Duration::Minutes(5);
+  base::Duration final_reply = base::Duration::Minutes(10);
+  base::Duration rset = base::Duration::Minutes(5);
+  base::Duration quit = base::Duration::Seconds(5);
+};
+
+enum class Command : std::uint8_t { kConnect, kGreeting, kEhlo, kHelo, kRset, kMail, kRcpt, kData, kDot, kBdat, kQuit };
+std::string_view ToString(Command command);  // As events name it: "connect", "EHLO", "MAIL", ".", …
+
+// How a connection failed before it could take a message.
+struct ConnectionFact {
+  Command at = Command::kConnect;
+  int error = 0;  // errno of a failed or reset connection; 0: none, or the server closed in order.
+  bool timed_out = false;
+  bool garbage = false;                       // It does not speak SMTP.
+  std::optional<Reply> reply = std::nullopt;  // The greeting or EHLO reply that said no.
+  std::string ToString() const;
+};
+
+// What happened to one message.
+struct TransactionResult {
+  enum class End : std::uint8_t {
+    kReplied,  // Every reply came that was to come, or one of them was a 421.
+    kClosed,   // The connection ended first.
+    kTimedOut,
+    kGarbage,        // Something came that is no reply, or a reply too many.
+    kTooLarge,       // Larger than the advertised SIZE; nothing was sent.
+    kNeedsSmtpUtf8,  // The address needs it and the server does not offer it; nothing was sent.
+  };
+  End end = End::kReplied;
+  std::optional<Reply> mail, rcpt, data, final_reply;  // data: the reply to DATA; none with BDAT.
+  bool used_bdat = false;
+  bool completing_handed_over =
+      false;      // The bytes that complete the message (final dot, BDAT LAST) were taken by the kernel.
+  int error = 0;  // kClosed: errno, 0 for FIN.
+};
+
+class Client {
+ public:
+  struct Options {
+    std::string ehlo_domain;  // FQDN or address literal (RFC 5321 section 4.1.1.1).
+    bool pipelining = true;   // May be used where offered.
+    bool chunking = true;
+    Timeouts timeouts;
+    base::Duration idle_probe =
+        base::Duration::Seconds(1);  // Idle for longer: MAIL goes alone, and its reply comes before content.
+  };
+  // Called from within the call that feeds the client.
+  class Handler {
+   public:
+    virtual ~Handler() = default;
+    virtual void OnReady() = 0;                                           // May Begin.
+    virtual void OnTransactionDone(const TransactionResult& result) = 0;  // OnReady or OnFinished follows.
+    virtual void OnSessionFailed(const ConnectionFact& fact) = 0;  // Before it was ever ready; OnFinished follows.
+    virtual void OnFinished() = 0;                                 // Close the connection. The last call.
+  };
+  // Borrowed until OnTransactionDone.
+  struct Transaction {
+    std::string_view sender, recipient;          // Without angle brackets; no CR, LF or other controls.
+    absl::Span<const std::string_view> content;  // Lines end in CRLF.
+    std::uint64_t size = 0;                      // Bytes of content.
+    bool needs_smtputf8 = false;
+  };
+
+  Client(const Options& options, Handler& handler) : options_(options), handler_(handler) {}
+
+  void OnConnected(base::Instant now);  // Waits for the greeting.
+  void OnReceived(std::string_view bytes, base::Instant now);
+  // The connection could not be made or ended; `unsent`: bytes of the output that the kernel never took.
+  void OnClosed(int error, std::uint64_t unsent, bool connected);
+  // The time-out passed. `unsent` as above. OnFinished follows.
+  void OnTimeout(std::uint64_t unsent);
+  // Requires: ready.
+  void Begin(const Transaction& transaction, base::Instant now);
+  void Quit();  // Requires: ready. OnFinished follows.
+
+  // Appends what is to be sent now. The pieces stay valid until the next call of any method.
+  void TakeOutput(std::vector<std::string_view>& pieces);
+  // The content of the transaction has been given to TakeOutput, and is needed no more.
+  bool IsContentTaken() const { return content_taken_; }
+
+  bool IsReady() const { return state_ == State::kReady; }
+  bool IsFinished() const { return state_ == State::kFinished; }
+  // How long to wait for what comes next; zero: forever (ready, finished).
+  base::Duration Timeout() const;
+  std::uint32_t wait_number() const { return wait_number_; }
+  const Capabilities& capabilities() const { return capabilities_; }
+  // What the next reply answers; kConnect: none is expected.
+  Command expecting() const { return expected_.empty() ? Command::kConnect : expected_.front(); }
+
+ private:
+  enum class State : std::uint8_t { kConnecting, kGreeting, kHello, kReady, kBusy, kQuitting, kFinished };
+
+  void OnReply(const Reply& reply, base::Instant now);
+  void OnGreeting(const Reply& reply);
+  void OnHelloReply(const Reply& reply, Command command, base::Instant now);
+  void OnTransactionReply(Command command, const Reply& reply);
+  void OnGarbage();
+  void EmitSteps();  // The commands that may be sent now.
+  void EmitContent();
+  void EmitMail();
+  bool IsRefused() const;
+  void MakeReady(base::Instant now);
+  void EndTransaction(TransactionResult::End end, bool usable);
+  void FailConnection(ConnectionFact fact);
+  void Finish();
+  void Emit(Command command, std::string text);
+  void EmitText(std::string text);
+  bool MayPipeline() const { return options_.pipelining && capabilities_.pipelining; }
+  bool MayChunk() const { return options_.chunking && capabilities_.chunking; }
+
+  const Options options_;
+  Handler& handler_;
+  State state_ = State::kConnecting;
+  ReplyParser parser_;
+  Capabilities capabilities_;
+  std::deque<Command> expected_;  // Replies are matched by count (RFC 2920 section 3.1).
+  std::uint32_t wait_number_ = 0;
+  base::Instant idle_since_, now_;
+
+  // Output: texts of our own and borrowed content, in order.
+  std::deque<std::string> texts_;  // Keeps the texts of the last output alive.
+  std::vector<std::string_view> output_;
+  bool output_taken_ = false;
+  std::uint64_t emitted_ = 0;  // Bytes, since the connection was made.
+
+  // The transaction.
+  Transaction transaction_;
+  TransactionResult result_;
+  std::deque<Command> steps_;  // Still to be sent.
+  bool probing_ = false;
+  bool needs_rset_ = false;
+  bool content_taken_ = true;
+  std::uint64_t completing_end_ = 0;  // Of the emitted bytes, where the completing ones end; 0: not emitted.
+};
+
+}  // namespace smtp
