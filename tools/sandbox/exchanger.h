@@ -10,6 +10,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "engine/base/stable_hash.h"
 #include "engine/base/time.h"
 #include "engine/io/io.h"
 #include "tools/sandbox/connection.h"
@@ -54,9 +55,9 @@ class Exchanger final : public ConnectionOwner {
 
  private:
   class Session;
-  struct SourceKey;
   bool IsGreylisted(std::size_t provider, const base::IpAddress& source, const Transaction& transaction);
   void CountViolation(std::string_view what);
+  std::uint64_t NextEvent() { return base::StableHashCombine(personality_.seed, ++events_); }
   absl::Status TryListen(std::uint16_t& port);
 
   const Loop loop_;

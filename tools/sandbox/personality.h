@@ -95,11 +95,8 @@ struct Personality {
 
 inline constexpr std::uint32_t kAddressesMax = 64;  // Of all providers together.
 
-// Realistic: a few large providers and many small ones, with deferrals, refusals, hang-ups and delay.
-Personality RealisticPersonality();
-// One provider that takes everything at once.
-Personality FaultFreePersonality();
-// The two above by their names: "realistic"; "faultfree" or "none". Nullopt: not built in.
+// "realistic": a few large providers and many small ones, with deferrals, refusals, hang-ups and delay. "faultfree" or
+// "none": takes everything at once. Nullopt: not built in.
 std::optional<Personality> BuiltInPersonality(std::string_view name);
 // `origin` is the file's name for messages. Errors: "FILE:LINE: what is wrong; what would be right".
 absl::StatusOr<Personality> ParsePersonality(std::string_view toml, std::string_view origin);

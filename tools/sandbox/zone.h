@@ -42,7 +42,7 @@ class Zone {
     bool reachable = true;
   };
   DomainFault FaultOf(std::string_view domain) const;
-  Host FindHost(std::string_view name) const;
+  std::optional<Host> FindHost(std::string_view name) const;  // Nullopt: no mail exchanger.
   base::IpAddress AddressOf(std::string_view host_name, const Host& host) const;
   ZoneAnswer Mx(std::string_view domain, DomainFault fault) const;
   ZoneAnswer Txt(std::string_view name) const;
