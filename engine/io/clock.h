@@ -1,4 +1,5 @@
-// The clocks of a shard. Engine code never reads the system's clocks: it asks this, and time stands still within a loop turn.
+// The clocks of a shard. Engine code never reads the system's clocks: it asks this, and time stands still within a loop
+// turn.
 #pragma once
 
 #include "engine/base/time.h"

@@ -1,7 +1,7 @@
 // The network as a shard sees it: TCP streams, as events. One thread; io_uring, epoll and the simulator implement it.
 //
-// Handlers are called from the reactor's loop, never from inside a call that the handler's owner made. Within a handler every method
-// may be called, for any stream.
+// Handlers are called from the reactor's loop, never from inside a call that the handler's owner made. Within a handler
+// every method may be called, for any stream.
 #pragma once
 
 #include <compare>
@@ -45,10 +45,10 @@ struct CloseReason {
 class StreamHandler {
  public:
   virtual ~StreamHandler() = default;
-  virtual void OnConnect() = 0;                       // Only for streams from Connect.
+  virtual void OnConnect() = 0;                        // Only for streams from Connect.
   virtual void OnReceive(std::string_view bytes) = 0;  // `bytes` (1 or more) are valid within the call only.
-  virtual void OnSent() = 0;                          // Everything given to Send has been handed to the kernel.
-  virtual void OnClose(CloseReason reason) = 0;       // The last call; the id is dead.
+  virtual void OnSent() = 0;                           // Everything given to Send has been handed to the kernel.
+  virtual void OnClose(CloseReason reason) = 0;        // The last call; the id is dead.
 };
 
 class AcceptHandler {
@@ -73,8 +73,8 @@ class Io {
 
   virtual ~Io() = default;
 
-  // Starts a connection. The handler hears OnConnect, or OnClose with what went wrong; it must outlive the stream. There is no
-  // time-out: the caller closes what takes too long.
+  // Starts a connection. The handler hears OnConnect, or OnClose with what went wrong; it must outlive the stream.
+  // There is no time-out: the caller closes what takes too long.
   virtual StreamId Connect(const ConnectOptions& options, StreamHandler& handler) = 0;
   // Copies the pieces, in order, into the stream's queue. Requires: `id` lives and is connected.
   virtual void Send(StreamId id, absl::Span<const std::string_view> pieces) = 0;

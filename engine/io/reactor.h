@@ -30,10 +30,11 @@ class FdPoller {
 
 enum class Backend { kAuto, kIoUring, kEpoll };
 
+// The destructor closes all streams as Close(kNow) does, and calls no handler.
 class Reactor : public Io, public FdPoller {
  public:
-  // Submits what is waiting, waits for events at most until `until` (at once when it has passed) and calls the handlers.
-  // Only from the thread that made the reactor.
+  // Submits what is waiting, waits for events at most until `until` (at once when it has passed) and calls the
+  // handlers. Only from the thread that made the reactor.
   virtual void RunOnce(base::Instant until) = 0;
   // Makes the current or next RunOnce return soon. Any thread.
   virtual void Wake() = 0;
@@ -41,8 +42,12 @@ class Reactor : public Io, public FdPoller {
 };
 
 struct ReactorOptions {
-  Backend backend = Backend::kAuto;  // kAuto: io_uring where it works, found by trying; else epoll, and the log says why.
-  std::uint32_t streams_max = 16'384;
+  Backend backend =
+      Backend::kAuto;  // kAuto: io_uring where it works, found by trying; else epoll, and the log says why.
+  std::uint32_t streams_max =
+      16'384;  // Those that are closing included. Connect beyond it fails with EMFILE. At most 1,048,575.
+  base::Duration flush_timeout =
+      base::Duration::Seconds(30);  // Close(kFlush) gives up when the peer takes nothing for so long.
 };
 // Errors: the chosen backend does not work here; both, for kAuto.
 absl::StatusOr<std::unique_ptr<Reactor>> MakeReactor(const ReactorOptions& options, base::Log& log);
