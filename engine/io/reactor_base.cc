@@ -166,6 +166,7 @@ void ReactorBase::Received(Stream& stream, std::string_view bytes) {
   if (stream.paused || !stream.held.empty()) {
     stream.held.Append(pool_, {bytes});
   } else {
+    told_ = true;
     stream.handler->OnReceive(bytes);
   }
 }
@@ -193,6 +194,7 @@ void ReactorBase::ReceiveEnded(Stream& stream, int error) {
 void ReactorBase::Sent(Stream& stream, std::uint64_t count) {
   stream.sending.Consume(pool_, count);
   if (stream.state == State::kOpen) {
+    told_ = true;
     if (stream.sending.empty()) return stream.handler->OnSent();
     return Enqueue(stream);
   }
@@ -237,6 +239,7 @@ void ReactorBase::DeliverHeld(Stream& stream) {
   while (Find(id) == &stream && stream.state == State::kOpen && !stream.paused && !stream.held.empty()) {
     const std::string_view bytes = stream.held.Front();
     Buffer* const buffer = stream.held.TakeFirst();  // Out of the queue, so that it outlives a Close by the handler.
+    told_ = true;
     stream.handler->OnReceive(bytes);
     pool_.Give(buffer);
   }
@@ -254,6 +257,7 @@ void ReactorBase::ReportEnd(Stream& stream) {
   reason.unsent = stream.sending.size();
   StreamHandler* const handler = stream.handler;
   Release(stream);
+  told_ = true;
   handler->OnClose(reason);
 }
 
@@ -285,8 +289,11 @@ void ReactorBase::RunOnce(base::Instant until) {
   UpdateClock();
   ExpireClosing();
   ArmListeners();
+  told_ = false;
   for (std::size_t left = work_.size(); left > 0 && !work_.empty(); --left) Work(work_.PopFront());
-  WaitAndDispatch(!work_.empty() ? now() : std::min(until, NextDeadline()));
+  // A handler that was called may have given the caller something to do: a timer, a message.
+  const bool waits = work_.empty() && !told_;
+  WaitAndDispatch(waits ? std::min(until, NextDeadline()) : now());
 }
 
 base::Instant ReactorBase::NextDeadline() const {

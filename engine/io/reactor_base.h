@@ -126,6 +126,7 @@ class ReactorBase : public Reactor {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::uint64_t last_listener_ = 0;
   std::uint64_t last_watch_ = 0;
+  bool told_ = false;  // A handler was called in this turn, before the wait.
   int wake_fd_;
   std::atomic<bool> woken_ = false;  // Written to wake_fd_, and not seen yet.
 };
