@@ -41,7 +41,6 @@ class BodyPart {
     bool has_mark = false;  // Contains "=_".
     std::string quoted;     // In quoted-printable, from column 0.
     std::size_t quoted_column = 0;
-    std::size_t quoted_size = 0;
   };
 
   BodyPart(Template content, Subtype subtype);

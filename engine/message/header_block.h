@@ -29,37 +29,40 @@ class HeaderBlock {
 
  private:
   enum class Shape : std::uint8_t {
-    kConstant,     // `name` is the whole of one or several fields.
-    kTo,           // The display name's template; the address is the recipient's.
-    kReplyTo,      // The address and then the display name.
-    kFrom,         // The display name.
-    kSubject,      // Unstructured.
-    kExtra,        // Unstructured; left out when empty.
-    kDate,         //
-    kMessageId,    //
-    kUnsubscribe,  // The https URL and then the mailto address; either may be missing.
-    kFeedbackId,   // ASCII tokens.
+    kConstant,  // `name` is the whole of one or several fields.
+    kFrom,      // Template: the display name.
+    kTo,        // Template: the display name.
+    kReplyTo,   // Templates: the address, the display name.
+    kSubject,   // Template: unstructured text.
+    kExtra,     // Template: unstructured text; no field when it is empty.
+    kDate,
+    kMessageId,
+    kUnsubscribe,  // Templates: the https URL, the mailto address; an empty one is not there.
   };
   struct Field {
     Shape shape = Shape::kConstant;
-    std::string name;                 // "Subject"
-    std::vector<Template> templates;  // As the shape says.
+    std::string name;
+    std::vector<Template> templates;
   };
 
-  void AddConstant(std::string text);
+  void AddConstant(std::string_view text);
   void AddField(Shape shape, std::string_view name, const std::vector<const TemplateText*>& texts,
                 std::vector<std::string>& errors);
-  void AddExtraHeaders(const MessageSpec& spec, std::vector<std::string>& errors);
   void AddListFields(const MessageSpec& spec, std::vector<std::string>& errors);
+  void AddExtraFields(const MessageSpec& spec, std::vector<std::string>& errors);
   absl::Status RenderField(const Field& field, absl::Span<const Value> scope, const RenderInput& input,
                            Rendered& rendered) const;
+  absl::Status RenderReplyTo(const Field& field, absl::Span<const Value> scope, Rendered& rendered) const;
   absl::Status RenderUnsubscribe(const Field& field, absl::Span<const Value> scope, Rendered& rendered) const;
+  // Replaces `out` by the rendered text, made clean.
+  absl::Status RenderClean(const Template& source, absl::Span<const Value> scope, Rendered& rendered,
+                           std::string& out) const;
 
   std::vector<Field> fields_;
   OnMissing on_missing_ = OnMissing::kInvalid;
   std::string from_address_;
   std::string from_domain_;
-  bool utf8_from_ = false;
+  bool always_utf8_ = false;  // From or a constant Reply-To needs SMTPUTF8.
 };
 
 }  // namespace message

@@ -63,6 +63,7 @@ class Rendered {
   };
 
   void Clear();
+  bool EndsWithNewline() const;            // What was added; true when nothing was.
   void AddShared(std::string_view bytes);  // The template's bytes; short ones are copied, to keep pieces few.
   void AddOwnSince(std::size_t begin);     // What was appended to own_ from there on.
   void Finish();                           // Makes pieces_ of header_ and what was added.
@@ -80,6 +81,8 @@ class Rendered {
   std::vector<Merged> merged_;
   std::string values_;
   std::string flat_;
+  std::string clean_;
+  std::string email_url_;
   std::string date_;  // The Date header's value at date_second_.
   std::int64_t date_second_ = 0;
 };

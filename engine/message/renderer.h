@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -52,18 +53,31 @@ class MessageTemplate {
   const MessageSpec& spec() const { return spec_; }
 
  private:
-  explicit MessageTemplate(MessageSpec spec) : spec_(std::move(spec)) {}
-  absl::Status CompileAll();
-  void CollectFields();
-  void RenderBody(Rendered& rendered) const;
+  // The objects that names resolve against, for one row.
+  class Scope;
 
-  MessageSpec spec_;
+  explicit MessageTemplate(MessageSpec spec) : spec_(std::move(spec)) {}
+  void CompileAll(std::vector<std::string>& errors);
+  void CompileParts(std::vector<std::string>& errors);
+  void CollectFields(std::vector<std::string>& errors);
+  absl::Status RenderEnvelopeSender(absl::Span<const Value> scope, Rendered& rendered) const;
+  absl::Status RenderBody(absl::Span<const Value> scope, Rendered& rendered) const;
+
+  const MessageSpec spec_;
   HeaderBlock headers_;
-  Template envelope_sender_;
-  std::vector<BodyPart> parts_;  // In the order of preference: text, html (RFC 2046 section 5.1.4).
-  std::string boundary_;
+  std::optional<Template> envelope_sender_;  // Nullopt: From's address.
+  std::vector<BodyPart> parts_;              // In rising order of preference: text, html (RFC 2046 section 5.1.4).
+  std::string content_type_;                 // The multipart's header fields, with the empty line.
+  std::string first_delimiter_;
+  std::string delimiter_;
+  std::string last_delimiter_;
+  bool uses_email_url_ = false;
+
+  // For the check of a row.
   std::vector<FieldUse> fields_;
-  std::vector<const Template*> templates_;  // All of them, for the checks of a row.
+  std::vector<std::string> required_;         // Each undotted name that a row must have outside sections, once.
+  std::vector<const Template*> conditional_;  // Templates that need the whole walk: with sections or dotted names.
+  std::vector<const Template*> templates_;    // All that have fields.
 };
 
 }  // namespace message

@@ -29,7 +29,7 @@ enum class Escape : std::uint8_t {
 
 // One name in a template.
 struct FieldUse {
-  std::string name;  // As written: "city.name".
+  std::string name;  // "city.name"
   std::string file;
   std::uint32_t line = 1;
   bool is_section = false;  // {{#name}} or {{^name}}; else interpolated.
@@ -42,7 +42,7 @@ class Template {
   static constexpr std::size_t kMaxBytes = std::size_t{8} << 20;           // Of template text.
   static constexpr std::size_t kMaxDepth = 32;                             // Sections within sections.
   static constexpr std::size_t kMaxRenderedBytes = std::size_t{32} << 20;  // Of one rendering, before escaping.
-  static constexpr std::size_t kMaxSteps = 1'000'000;                      // Tags and texts passed in one rendering.
+  static constexpr std::size_t kMaxSteps = 10'000'000;  // Tags, texts and keys looked at in one rendering.
 
   // `first_line` is the line of text's first character in `file`. Errors: InvalidArgument, "FILE:LINE: what is wrong;
   // what would be right".
@@ -70,6 +70,7 @@ class Template {
   // In the order of the template; a name used twice is there twice.
   std::vector<FieldUse> Fields() const;
   bool HasFields() const { return !names_.empty(); }
+  bool IsEmpty() const { return nodes_.empty(); }
   bool HasSections() const { return has_sections_; }
 
   // The constant stretches, by Fragment::text.

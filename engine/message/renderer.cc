@@ -1,0 +1,231 @@
+#include "engine/message/renderer.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "engine/base/check.h"
+#include "engine/base/stable_hash.h"
+#include "engine/message/header_encoding.h"
+
+namespace message {
+namespace {
+
+constexpr std::string_view kReserved = "sluice";
+constexpr std::array<std::string_view, 8> kBuiltins = {
+    "sluice", "sluice.row", "sluice.email", "sluice.token", "sluice.campaign", "sluice.email_url", "email", "token"};
+
+bool IsToken(std::string_view token) {
+  return !token.empty() && token.size() <= 64 && std::all_of(token.begin(), token.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' ||
+           c == '.';
+  });
+}
+
+const Value* FindText(const Value& row, std::string_view name) {
+  for (const Member& member : row.members) {
+    if (member.name != name) continue;
+    const bool is_text = member.value.kind != Value::Kind::kList && member.value.kind != Value::Kind::kObject;
+    return is_text ? &member.value : nullptr;
+  }
+  return nullptr;
+}
+
+// Depends on all that decides the bytes, and on nothing else.
+std::string MakeBoundary(const MessageSpec& spec) {
+  const std::string bytes = Serialize(spec);
+  return absl::StrFormat("=_%016x%016x", base::StableHash(bytes, 1), base::StableHash(bytes, 2));
+}
+
+absl::Status BadSender(std::string_view sender) {
+  std::string shown;
+  AppendCleanText(sender.substr(0, 80), shown);
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "the envelope sender \"%s\" is not LOCAL-PART@DOMAIN in ASCII, with at most 64 octets before the @", shown));
+}
+
+}  // namespace
+
+class MessageTemplate::Scope {
+ public:
+  // `row` in the middle: the reserved name cannot be overridden, the aliases can.
+  Scope(const Value& row, std::string_view row_number, std::string_view email, std::string_view email_url,
+        std::string_view token, std::string_view campaign)
+      : builtins_{{"row", Value::Text(row_number)},
+                  {"email", Value::Text(email)},
+                  {"token", Value::Text(token)},
+                  {"campaign", Value::Text(campaign)},
+                  {"email_url", Value::Text(email_url)}},
+        aliases_{{"email", Value::Text(email)}, {"token", Value::Text(token)}},
+        reserved_{{kReserved, {Value::Kind::kObject, {}, {}, builtins_}}},
+        objects_{{Value::Kind::kObject, {}, {}, reserved_}, row, {Value::Kind::kObject, {}, {}, aliases_}} {}
+  Scope(const Scope&) = delete;
+  Scope& operator=(const Scope&) = delete;
+
+  absl::Span<const Value> objects() const { return objects_; }
+
+ private:
+  const Member builtins_[5];
+  const Member aliases_[2];
+  const Member reserved_[1];
+  const Value objects_[3];
+};
+
+bool MessageTemplate::IsBuiltin(std::string_view name) {
+  return std::find(kBuiltins.begin(), kBuiltins.end(), name) != kBuiltins.end();
+}
+
+absl::StatusOr<std::unique_ptr<const MessageTemplate>> MessageTemplate::Compile(MessageSpec spec) {
+  std::unique_ptr<MessageTemplate> result(new MessageTemplate(std::move(spec)));
+  std::vector<std::string> errors;
+  result->CompileAll(errors);
+  if (!errors.empty()) return absl::InvalidArgumentError(absl::StrJoin(errors, "\n"));
+  return std::unique_ptr<const MessageTemplate>(std::move(result));
+}
+
+void MessageTemplate::CompileAll(std::vector<std::string>& errors) {
+  headers_.Compile(spec_, errors);
+  const TemplateText& sender = spec_.envelope_sender;
+  if (sender.text.empty()) {
+    if (!IsPlainAddress(spec_.from_address, false)) {
+      errors.push_back(
+          absl::StrFormat("%s:%d: the From address cannot serve as the envelope sender; set envelope.sender",
+                          sender.file, sender.line));
+    }
+  } else {
+    absl::StatusOr<Template> compiled = Template::Compile(sender.text, sender.file, sender.line, Escape::kNone);
+    if (!compiled.ok()) {
+      errors.emplace_back(compiled.status().message());
+    } else if (!compiled->HasFields() && !IsPlainAddress(sender.text, false)) {
+      errors.push_back(absl::StrFormat("%s:%d: %s", sender.file, sender.line, BadSender(sender.text).message()));
+    } else {
+      envelope_sender_ = *std::move(compiled);
+    }
+  }
+  CompileParts(errors);
+  CollectFields(errors);
+}
+
+void MessageTemplate::CompileParts(std::vector<std::string>& errors) {
+  if (!spec_.text.has_value() && !spec_.html.has_value()) {
+    errors.push_back(absl::StrFormat("%s:%d: the message has no text; set html, text or both", spec_.subject.file,
+                                     spec_.subject.line));
+  }
+  for (const BodyPart::Subtype subtype : {BodyPart::Subtype::kPlain, BodyPart::Subtype::kHtml}) {
+    const std::optional<TemplateText>& source = subtype == BodyPart::Subtype::kPlain ? spec_.text : spec_.html;
+    if (!source.has_value()) continue;
+    absl::StatusOr<BodyPart> part = BodyPart::Compile(*source, subtype);
+    if (part.ok()) {
+      parts_.push_back(*std::move(part));
+    } else {
+      errors.emplace_back(part.status().message());
+    }
+  }
+  const std::string boundary = MakeBoundary(spec_);
+  content_type_ = "Content-Type: multipart/alternative;\r\n boundary=\"" + boundary + "\"\r\n\r\n";
+  first_delimiter_ = "--" + boundary + "\r\n";
+  delimiter_ = "\r\n--" + boundary + "\r\n";
+  last_delimiter_ = "\r\n--" + boundary + "--\r\n";
+}
+
+void MessageTemplate::CollectFields(std::vector<std::string>& errors) {
+  templates_ = headers_.Templates();
+  if (envelope_sender_.has_value()) templates_.push_back(&*envelope_sender_);
+  for (const BodyPart& part : parts_) templates_.push_back(&part.content());
+  templates_.erase(
+      std::remove_if(templates_.begin(), templates_.end(), [](const Template* t) { return !t->HasFields(); }),
+      templates_.end());
+  for (const Template* source : templates_) {
+    bool needs_walk = source->HasSections();
+    for (FieldUse& field : source->Fields()) {
+      if (field.TopLevel() != field.name) needs_walk = true;
+      const bool is_reserved = field.TopLevel() == kReserved;
+      if (field.name == "sluice.email_url" || field.in_section) uses_email_url_ = true;
+      if (is_reserved && (!IsBuiltin(field.name) || (field.name == kReserved && !field.is_section))) {
+        errors.push_back(
+            absl::StrFormat("%s:%d: \"%s\" is not a built-in field; there are sluice.row, sluice.email, sluice.token, "
+                            "sluice.campaign and sluice.email_url",
+                            field.file, field.line, field.name));
+      }
+      if (IsBuiltin(field.name)) continue;
+      const bool is_plain = field.TopLevel() == field.name && !field.in_section && !field.is_section;
+      if (is_plain && std::find(required_.begin(), required_.end(), field.name) == required_.end()) {
+        required_.push_back(field.name);
+      }
+      fields_.push_back(std::move(field));
+    }
+    if (needs_walk) conditional_.push_back(source);
+  }
+}
+
+std::optional<std::string> MessageTemplate::MissingField(const Value& row) const {
+  if (spec_.on_missing == OnMissing::kEmpty) return std::nullopt;
+  const bool has_required = std::all_of(required_.begin(), required_.end(),
+                                        [&](const std::string& name) { return FindText(row, name) != nullptr; });
+  // Built-in fields are there in every row; what they hold matters to no check.
+  const Scope scope(row, "1", "x", "x", "x", "x");
+  for (const Template* source : has_required ? conditional_ : templates_) {
+    if (std::optional<std::string> missing = source->MissingField(scope.objects())) return missing;
+  }
+  return std::nullopt;
+}
+
+absl::Status MessageTemplate::Render(const RenderInput& input, Rendered& rendered) const {
+  CHECK(input.row != nullptr);
+  rendered.Clear();
+  if (!IsHarmlessAddress(input.address, input.needs_smtputf8)) {
+    return absl::InvalidArgumentError("the recipient's address cannot stand in a header");
+  }
+  if (!IsToken(input.token)) return absl::InvalidArgumentError("the token cannot stand in a Message-ID");
+  rendered.needs_smtputf8_ = input.needs_smtputf8;
+  const std::string_view email = input.typed_address.empty() ? input.address : input.typed_address;
+  char digits[20];
+  const auto [digits_end, error] = std::to_chars(std::begin(digits), std::end(digits), input.row_number);
+  CHECK(error == std::errc{});
+  const std::string_view row_number(digits, static_cast<std::size_t>(digits_end - digits));
+  rendered.email_url_.clear();
+  if (uses_email_url_) AppendPercentEncoded(email, rendered.email_url_);
+  const Scope scope(*input.row, row_number, email, rendered.email_url_, input.token, spec_.campaign_id);
+  if (absl::Status status = RenderEnvelopeSender(scope.objects(), rendered); !status.ok()) return status;
+  if (absl::Status status = headers_.Render(scope.objects(), input, rendered); !status.ok()) return status;
+  if (absl::Status status = RenderBody(scope.objects(), rendered); !status.ok()) return status;
+  rendered.Finish();
+  return absl::OkStatus();
+}
+
+absl::Status MessageTemplate::RenderEnvelopeSender(absl::Span<const Value> scope, Rendered& rendered) const {
+  std::string& sender = rendered.envelope_sender_;
+  if (!envelope_sender_.has_value()) {
+    sender = spec_.from_address;
+    return absl::OkStatus();
+  }
+  if (absl::Status status = envelope_sender_->Execute(scope, spec_.on_missing, rendered.fragments_); !status.ok()) {
+    return status;
+  }
+  for (const Template::Fragment& fragment : rendered.fragments_) sender.append(fragment.bytes);
+  return IsPlainAddress(sender, false) ? absl::OkStatus() : BadSender(sender);
+}
+
+absl::Status MessageTemplate::RenderBody(absl::Span<const Value> scope, Rendered& rendered) const {
+  rendered.header_.append("MIME-Version: 1.0\r\n");
+  const bool single = parts_.size() == 1;
+  if (!single) rendered.header_.append(content_type_);
+  bool first = true;
+  for (const BodyPart& part : parts_) {
+    if (!single) rendered.AddShared(first ? first_delimiter_ : delimiter_);
+    first = false;
+    if (absl::Status status = part.Render(scope, spec_.on_missing, single, rendered); !status.ok()) return status;
+  }
+  const std::size_t begin = rendered.own_.size();
+  if (!single) {
+    rendered.own_.append(last_delimiter_);
+  } else if (!rendered.EndsWithNewline()) {
+    rendered.own_.append("\r\n");
+  }
+  rendered.AddOwnSince(begin);
+  return absl::OkStatus();
+}
+
+}  // namespace message
