@@ -35,11 +35,8 @@ void AddEngineOptions(CLI::App& command, Context& context);   // --config, --sta
 // The text below the options in --help: the command's example.
 void SetExample(CLI::App& command, const std::string& example);
 
-// Writes "sluice: MESSAGE" to standard error, one line per line of the message, and returns `exit_code`.
-int Fail(const absl::Status& status, int exit_code);
-// A wrong use of the command line that only the command itself can see: exit code 2. To be thrown out of no callback:
-// call and return.
-int FailUsage(const std::string& message);
+// Writes "sluice: MESSAGE" to standard error, once per line of the message, and returns `exit_code`.
+int Fail(StderrLog& log, const absl::Status& status, int exit_code);
 
 void RegisterSandbox(CLI::App& app, Context& context);
 void RegisterSink(CLI::App& app, Context& context);

@@ -75,14 +75,15 @@ absl::StatusOr<Share> Share::Parse(std::string_view text) {
 }
 
 absl::Status CheckReply(std::string_view reply) {
-  bool good = reply.size() >= 3 && reply[0] >= '2' && reply[0] <= '5' && (reply.size() == 3 || reply[3] == ' ');
+  bool good = reply.size() >= 3 && (reply[0] == '2' || reply[0] == '4' || reply[0] == '5') &&
+              (reply.size() == 3 || reply[3] == ' ');
   for (std::size_t i = 0; good && i < reply.size(); ++i) {
     good = i < 3 ? reply[i] >= '0' && reply[i] <= '9' : reply[i] >= ' ' && reply[i] <= '~';
   }
   if (good && reply.size() <= 510) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "\"", base::AbslView(reply),
-      "\" is not a reply; write three digits, a space and ASCII text, such as \"450 4.2.1 try again later\""));
+  return absl::InvalidArgumentError(absl::StrCat("\"", base::AbslView(reply),
+                                                 "\" is not a reply; write a code that begins with 2, 4 or 5, a space "
+                                                 "and ASCII text, such as \"450 4.2.1 try again later\""));
 }
 
 int ReplyCode(std::string_view reply) {

@@ -29,7 +29,7 @@ class Share {
   std::uint64_t parts_ = 0;  // Of kWhole.
 };
 
-// A reply line: three digits of which the first is 2 to 5, then nothing, or a space and printable ASCII. Errors: say
+// A reply line: three digits of which the first is 2, 4 or 5, then nothing, or a space and printable ASCII. Errors: say
 // what is wrong.
 absl::Status CheckReply(std::string_view reply);
 // The code of a reply that passed CheckReply.

@@ -1,0 +1,134 @@
+// sluice sandbox: a fake internet on loopback, with an oracle.
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/text.h"
+#include "engine/io/clock.h"
+#include "engine/io/disk.h"
+#include "engine/io/reactor.h"
+#include "engine/io/timer_wheel.h"
+#include "tools/command.h"
+#include "tools/sandbox/sandbox.h"
+#include "tools/signals.h"
+
+namespace tools {
+namespace {
+
+constexpr std::uint64_t kPersonalitySizeMax = 16 << 20;
+
+// The command line as typed.
+struct Arguments {
+  std::string personality = "realistic";
+  std::string listen = "127.0.0.1";
+  std::string ready_file;
+  std::string json;
+  std::string oracle;
+};
+
+// A built-in one by its name, else a file. A file of a built-in name is meant with "./" before it.
+absl::StatusOr<sandbox::Personality> LoadPersonality(const std::string& name, io::Disk& disk) {
+  if (std::optional<sandbox::Personality> built_in = sandbox::BuiltInPersonality(name)) return *std::move(built_in);
+  const absl::StatusOr<std::string> toml = io::ReadFile(disk, name, kPersonalitySizeMax);
+  if (!toml.ok()) return toml.status();
+  return sandbox::ParsePersonality(*toml, name);
+}
+
+std::optional<io::Endpoint> ParseListen(const std::string& text) {
+  if (const auto address = base::IpAddress::Parse(text)) return io::Endpoint{*address, 0};
+  return io::Endpoint::Parse(text);
+}
+
+// Writes what was asked for: first the recipients, then the totals that name their file, so that who sees the totals
+// finds the rest.
+absl::Status WriteResults(const sandbox::Sandbox& sandbox, const Arguments& arguments, io::Disk& disk) {
+  if (!arguments.oracle.empty()) {
+    if (absl::Status status = sandbox.oracle().Write(disk, arguments.oracle); !status.ok()) return status;
+  }
+  const std::string totals = sandbox.TotalsJson(arguments.oracle);
+  if (!arguments.json.empty()) return io::WriteFileAtomically(disk, arguments.json, totals);
+  static_cast<void>(std::fwrite(totals.data(), 1, totals.size(), stdout));
+  static_cast<void>(std::fflush(stdout));
+  return absl::OkStatus();
+}
+
+absl::Status Serve(const Arguments& arguments, sandbox::Personality personality, const io::Endpoint& dns,
+                   io::Disk& disk, Context& context) {
+  const absl::StatusOr<std::unique_ptr<Signals>> signals = Signals::Make({SIGUSR1});
+  if (!signals.ok()) return signals.status();
+  const absl::StatusOr<std::unique_ptr<io::Reactor>> reactor = io::MakeReactor({}, context.log);
+  if (!reactor.ok()) return reactor.status();
+  io::SystemClock clock;
+  io::TimerWheel wheel(clock.Now());
+  sandbox::Sandbox sandbox(**reactor, wheel, clock, std::move(personality));
+  if (absl::Status status = sandbox.Start(dns); !status.ok()) return status;
+  context.log.Info(
+      absl::StrCat("sandbox: DNS on ", sandbox.ports().dns.ToString(), ", SMTP on port ", sandbox.ports().smtp));
+  if (!arguments.ready_file.empty()) {
+    if (absl::Status status = io::WriteFileAtomically(disk, arguments.ready_file, sandbox.ReadyJson()); !status.ok())
+      return status;
+  }
+  (*signals)->Attach(**reactor);
+  while ((*signals)->Stops() == 0) {
+    (*reactor)->RunOnce(wheel.NextAt());
+    clock.Update();
+    wheel.Advance(clock.Now());
+    if (!(*signals)->Take(SIGUSR1)) continue;
+    // Trouble with the files is no reason to forget what the oracle knows.
+    if (absl::Status status = WriteResults(sandbox, arguments, disk); !status.ok())
+      Fail(context.log, status, kExitFailure);
+  }
+  (*signals)->Detach();
+  return WriteResults(sandbox, arguments, disk);
+}
+
+int Run(const Arguments& arguments, Context& context) {
+  const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();
+  absl::StatusOr<sandbox::Personality> personality = LoadPersonality(arguments.personality, *disk);
+  if (!personality.ok()) return Fail(context.log, personality.status(), kExitInvalid);
+  const std::optional<io::Endpoint> dns = ParseListen(arguments.listen);
+  if (!dns) {
+    const std::string message =
+        absl::StrCat("--listen ", arguments.listen, ": not an address, such as 127.0.0.1 or 127.0.0.1:5353");
+    return Fail(context.log, absl::InvalidArgumentError(message), kExitUsage);
+  }
+  const absl::Status status = Serve(arguments, *std::move(personality), *dns, *disk, context);
+  if (status.ok()) return kExitOk;
+  return Fail(context.log, status, absl::IsInvalidArgument(status) ? kExitUsage : kExitFailure);
+}
+
+}  // namespace
+
+void RegisterSandbox(CLI::App& app, Context& context) {
+  CLI::App& command =
+      *app.add_subcommand("sandbox", "A fake internet on loopback: DNS and mail exchangers for every domain");
+  const auto arguments = std::make_shared<Arguments>();
+  command
+      .add_option("--personality", arguments->personality,
+                  "How it behaves: a file (tools/sandbox/FORMAT.md), realistic (default) or faultfree")
+      ->type_name("FILE");
+  command
+      .add_option("--listen", arguments->listen,
+                  "Loopback address of the DNS server (default: 127.0.0.1, any free port)")
+      ->type_name("ADDRESS[:PORT]");
+  command
+      .add_option("--ready-file", arguments->ready_file,
+                  "Write the DNS and SMTP ports there, as JSON, once all is listening")
+      ->type_name("FILE");
+  command
+      .add_option("--json", arguments->json,
+                  "Write the totals there at the end and on SIGUSR1, instead of to standard output")
+      ->type_name("FILE");
+  command
+      .add_option("--oracle", arguments->oracle,
+                  "Write there what each recipient got: CSV for *.csv, else one JSON object per line")
+      ->type_name("FILE");
+  AddLogLevelOption(command, context);
+  SetExample(command, "sluice sandbox --ready-file ready.json --json totals.json --oracle oracle.csv");
+  command.callback([arguments, &context] { context.exit_code = Run(*arguments, context); });
+}
+
+}  // namespace tools

@@ -1,0 +1,40 @@
+// The `sluice` program: finds the command and runs it.
+#include <cstdio>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "tools/command.h"
+
+namespace {
+
+constexpr int kHelpIndent = 34;
+
+// What CLI11 throws becomes one line and exit code 2; help and version are no errors.
+int Parse(CLI::App& app, tools::Context& context, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
+    std::string what = error.what();
+    if (const std::size_t end = what.find('\n'); end != std::string::npos) what.resize(end);
+    std::string command = "sluice";
+    for (const CLI::App* chosen : app.get_subcommands()) command += " " + chosen->get_name();
+    context.log.Error(what + "; see \"" + command + " --help\"");
+    return tools::kExitUsage;
+  }
+  return context.exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  tools::Context context;
+  CLI::App app("Sends one campaign to many recipients, and knows what happened to each of them.", "sluice");
+  app.set_version_flag("--version", "sluice " SLUICE_VERSION);
+  app.get_formatter()->column_width(kHelpIndent);
+  app.require_subcommand(1);
+  app.footer("sluice COMMAND --help explains a command.");
+  tools::RegisterSandbox(app, context);
+  tools::RegisterSink(app, context);
+  return Parse(app, context, argc, argv);
+}
