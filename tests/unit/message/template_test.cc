@@ -125,7 +125,7 @@ TEST(Template, ChangesDelimiters) {
   Data data;
   const Value row = data.Object({{"t", Text("x")}});
   EXPECT_EQ(Render("{{=<% %>=}}(<%t%>{{t}})", row), "(x{{t}})");
-  EXPECT_EQ(Render("{{=| |=}}|#t|\n{|t|}\n|/t|\n|= {{ }} =|{{t}}", row), "{x}\nx");
+  EXPECT_EQ(Render("{{=| |=}}|#t|\n{|t|}\n|/t|\n|= {{ }} =|{{t}}", row), "\n{x}\nx");
   EXPECT_EQ(Render("a\n{{= @ @ =}}\nb", row), "a\nb");
   EXPECT_THAT(Render("{{=x=}}", row), HasSubstr("t.html:1: the delimiters"));
   EXPECT_THAT(Render("{{=a b c=}}", row), HasSubstr("t.html:1: the delimiters"));

@@ -1,0 +1,418 @@
+#include "engine/message/renderer.h"
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "engine/message/header_encoding.h"
+#include "engine/message/transfer_encoding.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/unit/message/mime_reader.h"
+
+namespace message {
+namespace {
+
+using testing::DecodedBody;
+using testing::DecodeWords;
+using testing::Entity;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr std::string_view kToken = "v1abcdefghijklmnop";
+
+TemplateText Source(std::string text, std::uint32_t line = 1) { return {std::move(text), "c.toml", line}; }
+
+MessageSpec BasicSpec() {
+  MessageSpec spec;
+  spec.campaign_id = "weekly-48";
+  spec.from_address = "news@example.com";
+  spec.from_name = Source("Example News");
+  spec.to_name = Source("{{name}}");
+  spec.envelope_sender = Source("bounce+{{token}}@bounces.example.com", 9);
+  spec.subject = Source("Hello {{name}}", 12);
+  spec.text = TemplateText{"Dear {{name}},\nhello.\n", "t.txt", 1};
+  spec.html = TemplateText{"<p>Dear {{name}},</p>\n<p>hello.</p>\n", "h.html", 1};
+  return spec;
+}
+
+// Renders rows of texts, and shows the result as a strict reader sees it.
+class Renderer {
+ public:
+  explicit Renderer(MessageSpec spec) {
+    absl::StatusOr<std::unique_ptr<const MessageTemplate>> compiled = MessageTemplate::Compile(std::move(spec));
+    EXPECT_TRUE(compiled.ok()) << compiled.status();
+    if (compiled.ok()) template_ = *std::move(compiled);
+    input.address = "zoe@example.net";
+    input.row_number = 7;
+    input.token = kToken;
+    input.date = base::WallTime::FromSeconds(1795507200);
+  }
+
+  absl::Status Try(std::vector<Member> members) {
+    members_ = std::move(members);
+    const Value row{Value::Kind::kObject, {}, {}, members_};
+    input.row = &row;
+    return template_->Render(input, rendered);
+  }
+
+  Entity Read(std::vector<Member> members) {
+    const absl::Status status = Try(std::move(members));
+    EXPECT_TRUE(status.ok()) << status;
+    const std::string bytes = rendered.ToString();
+    EXPECT_EQ(bytes.size(), rendered.size());
+    EXPECT_EQ(testing::WireFault(bytes, rendered.needs_smtputf8()), "") << bytes;
+    std::optional<Entity> entity = testing::ReadEntity(bytes);
+    EXPECT_TRUE(entity.has_value()) << bytes;
+    return entity.value_or(Entity());
+  }
+
+  std::vector<Entity> Parts(const std::vector<Member>& members) {
+    const auto parts = testing::ReadParts(Read(members));
+    EXPECT_TRUE(parts.has_value()) << rendered.ToString();
+    return parts.value_or(std::vector<Entity>());
+  }
+
+  const MessageTemplate& compiled() const { return *template_; }
+
+  RenderInput input;
+  Rendered rendered;
+
+ private:
+  std::unique_ptr<const MessageTemplate> template_;
+  std::vector<Member> members_;
+};
+
+std::vector<Member> Name(std::string_view name) { return {{"name", Value::Text(name)}}; }
+
+std::string CompileError(MessageSpec spec) {
+  return std::string(MessageTemplate::Compile(std::move(spec)).status().message());
+}
+
+TEST(Renderer, WritesTheHeadersOfACampaign) {
+  MessageSpec spec = BasicSpec();
+  spec.reply_to_address = Source("editor@example.com");
+  spec.reply_to_name = Source("The Editor");
+  spec.headers = {{"X-Edition", Source("48 for {{name}}")}, {"X-Empty", Source("{{empty}}")}};
+  spec.list_id = "weekly.example.com";
+  spec.unsubscribe_url = Source("https://example.com/u/{{token}}");
+  spec.unsubscribe_mailto = Source("unsubscribe+{{token}}@example.com");
+  spec.feedback_id = Source("weekly:digest:news:example");
+  Renderer renderer(spec);
+  const Entity entity = renderer.Read({{"name", Value::Text("Zoe")}, {"empty", Value::Text("")}});
+  const std::vector<std::pair<std::string, std::string>> expected = {
+      {"From", "Example News <news@example.com>"},
+      {"To", "Zoe <zoe@example.net>"},
+      {"Reply-To", "The Editor <editor@example.com>"},
+      {"Subject", "Hello Zoe"},
+      {"Date", "Tue, 24 Nov 2026 08:00:00 +0000"},
+      {"Message-ID", "<v1abcdefghijklmnop@example.com>"},
+      {"List-Id", "<weekly.example.com>"},
+      {"List-Unsubscribe",
+       "<https://example.com/u/v1abcdefghijklmnop>, <mailto:unsubscribe+v1abcdefghijklmnop@example.com>"},
+      {"List-Unsubscribe-Post", "List-Unsubscribe=One-Click"},
+      {"Feedback-ID", "weekly:digest:news:example"},
+      {"Precedence", "bulk"},
+      {"X-Auto-Response-Suppress", "OOF, AutoReply"},
+      {"X-Edition", "48 for Zoe"},
+      {"MIME-Version", "1.0"}};
+  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(entity.fields.at(i), expected[i]);
+  EXPECT_EQ(entity.fields.size(), expected.size() + 1);
+  EXPECT_EQ(renderer.rendered.envelope_sender(), "bounce+v1abcdefghijklmnop@bounces.example.com");
+  EXPECT_FALSE(renderer.rendered.needs_smtputf8());
+  EXPECT_EQ(renderer.rendered.header(), renderer.rendered.pieces()[0]);
+}
+
+TEST(Renderer, L02_SaysOneClickOnlyWithAnHttpsUrl) {
+  MessageSpec spec = BasicSpec();
+  spec.unsubscribe_mailto = Source("mailto:u@example.com?subject=stop%20{{token}}");
+  Renderer renderer(spec);
+  const Entity entity = renderer.Read(Name("Zoe"));
+  EXPECT_EQ(entity.Get("List-Unsubscribe"), "<mailto:u@example.com?subject=stop%20v1abcdefghijklmnop>");
+  EXPECT_EQ(entity.Count("List-Unsubscribe-Post"), 0U);
+  spec.unsubscribe_url = Source("http://example.com/{{token}}", 20);
+  EXPECT_THAT(CompileError(spec), HasSubstr("c.toml:20: the unsubscribe URL"));
+}
+
+TEST(Renderer, L02_ChecksAUnsubscribeUrlThatComesFromTheRow) {
+  MessageSpec spec = BasicSpec();
+  spec.unsubscribe_url = Source("{{url}}");
+  Renderer renderer(spec);
+  const auto row = [](std::string_view url) {
+    return std::vector<Member>{{"name", Value::Text("Z")}, {"url", Value::Text(url)}};
+  };
+  EXPECT_EQ(renderer.Read(row("HTTPS://x.example/a b>\r\nBcc: c")).Get("List-Unsubscribe"),
+            "<https://x.example/a%20b%3E%20Bcc:%20c>");
+  for (const char* bad : {"", "https://", "http://x.example/", "javascript:x"})
+    EXPECT_FALSE(renderer.Try(row(bad)).ok()) << bad;
+  EXPECT_FALSE(renderer.Try(row("https://x.example/" + std::string(2000, 'x'))).ok());
+}
+
+TEST(Renderer, TransactionalMailHasNoBulkHeaders) {
+  MessageSpec spec = BasicSpec();
+  spec.kind = MailKind::kTransactional;
+  const Entity entity = Renderer(spec).Read(Name("Zoe"));
+  EXPECT_EQ(entity.Count("Precedence") + entity.Count("X-Auto-Response-Suppress"), 0U);
+}
+
+TEST(Renderer, F10_PutsTextBeforeHtmlAndEscapesForEach) {
+  Renderer renderer(BasicSpec());
+  const std::vector<Entity> parts = renderer.Parts(Name("<b> & \"Co\""));
+  ASSERT_EQ(parts.size(), 2U);
+  EXPECT_EQ(parts[0].Get("Content-Type"), "text/plain; charset=utf-8");
+  EXPECT_EQ(parts[0].Get("Content-Transfer-Encoding"), "7bit");
+  EXPECT_EQ(parts[0].body, "Dear <b> & \"Co\",\r\nhello.\r\n");
+  EXPECT_EQ(parts[1].Get("Content-Type"), "text/html; charset=utf-8");
+  EXPECT_EQ(parts[1].body, "<p>Dear &lt;b&gt; &amp; &quot;Co&quot;,</p>\r\n<p>hello.</p>\r\n");
+}
+
+TEST(Renderer, P12_ChoosesTheTransferEncodingOfEachPart) {
+  MessageSpec spec = BasicSpec();
+  spec.html.reset();
+  const auto encoding = [&](std::string_view name) {
+    Renderer renderer(spec);
+    const Entity entity = renderer.Read(Name(name));
+    EXPECT_EQ(DecodedBody(entity), "Dear " + std::string(name) + ",\r\nhello.\r\n");
+    return entity.Get("Content-Transfer-Encoding");
+  };
+  EXPECT_EQ(encoding("Zoe"), "7bit");
+  EXPECT_EQ(encoding("Zo\xC3\xAB"), "quoted-printable");
+  EXPECT_EQ(encoding("a\x1B"), "quoted-printable");
+  std::string chinese;
+  for (int i = 0; i < 300; ++i) chinese += "\xE4\xB8\xAD";
+  EXPECT_EQ(encoding(chinese), "base64");
+  EXPECT_EQ(encoding(std::string(993, 'x') + "\r\n"), "7bit");
+  EXPECT_EQ(encoding(std::string(994, 'x') + "\r\n"), "quoted-printable");
+}
+
+TEST(Renderer, S14_EndsTheBodyWithOneCrlf) {
+  MessageSpec spec = BasicSpec();
+  spec.html.reset();
+  spec.text->text = "{{name}}";
+  Renderer renderer(spec);
+  EXPECT_EQ(renderer.Read(Name("x")).body, "x\r\n");
+  EXPECT_EQ(renderer.Read(Name("x\n")).body, "x\r\n");
+  EXPECT_EQ(renderer.Read(Name("x\r\n\r\n")).body, "x\r\n\r\n");
+  EXPECT_EQ(renderer.Read(Name("\xC3\xA9")).body, "w6k=\r\n");
+  EXPECT_EQ(renderer.Read(Name("")).body, "");
+}
+
+TEST(Renderer, S12_NormalisesEveryLineEndOfRowAndTemplate) {
+  MessageSpec spec = BasicSpec();
+  spec.html.reset();
+  spec.text->text = "a\rb\n.\n{{name}}\n.\r\nc";
+  Renderer renderer(spec);
+  EXPECT_EQ(renderer.Read(Name("\n.\r.\r\n")).body, "a\r\nb\r\n.\r\n\r\n.\r\n.\r\n\r\n.\r\nc\r\n");
+}
+
+TEST(Renderer, S13_NoValueLeavesItsHeader) {
+  MessageSpec spec = BasicSpec();
+  spec.headers = {{"X-Name", Source("{{name}}")}};
+  Renderer renderer(spec);
+  for (const std::string_view name :
+       {std::string_view("a\r\nBcc: b@example.org"), std::string_view("a\n\nbody"), std::string_view("a\0b\rX: y", 7),
+        std::string_view("=?utf-8?Q?=0D=0ABcc:_x?="), std::string_view("\", <x@example.org>, \""),
+        std::string_view("a\xE2\x80\xA8X: y")}) {
+    const Entity entity = renderer.Read(Name(name));
+    EXPECT_EQ(entity.Count("Bcc") + entity.Count("X"), 0U);
+    for (const char* once : {"From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type", "X-Name"}) {
+      EXPECT_EQ(entity.Count(once), 1U) << once;
+    }
+    std::string clean = "Hello ";
+    AppendCleanText(name, clean);
+    EXPECT_EQ(DecodeWords(entity.Get("Subject")), clean);
+  }
+}
+
+TEST(Renderer, F08_TheBoundaryIsInNoPart) {
+  MessageSpec spec = BasicSpec();
+  Renderer probe(spec);
+  const std::string type = probe.Read(Name("x")).Get("Content-Type");
+  const std::string boundary = type.substr(type.find("=_"), 34);
+  Renderer renderer(spec);
+  for (const std::string& name : {"\n--" + boundary + "--\n", "\r\n--" + boundary + "\r\n", std::string("=_")}) {
+    const std::vector<Entity> parts = renderer.Parts(Name(name));
+    ASSERT_EQ(parts.size(), 2U);
+    EXPECT_EQ(parts[0].Get("Content-Transfer-Encoding"), "quoted-printable");
+    std::string normal;
+    AppendWithCrlf(name, normal);
+    EXPECT_EQ(DecodedBody(parts[0]), "Dear " + normal + ",\r\nhello.\r\n");
+  }
+  spec.text->text = "={{name}}";  // The mark can come about where two pieces meet.
+  EXPECT_EQ(Renderer(spec).Parts(Name("_")).at(0).Get("Content-Transfer-Encoding"), "quoted-printable");
+}
+
+TEST(Renderer, EncodesConstantTextsOnceAndJoinsThemRight) {
+  MessageSpec spec = BasicSpec();
+  const std::string constant =
+      "Gr\xC3\xBC\xC3\x9F"
+      "e " +
+      std::string(100, 'x') + " \n. \n";
+  spec.text->text = constant + "{{#items}} {{.}} \n{{/items}}" + constant + "{{name}} ";
+  spec.html.reset();
+  Renderer renderer(spec);
+  const std::vector<Value> items = {Value::Text("."), Value::Text("From x"), Value::Text("\xF0\x9F\x98\x80")};
+  const Entity entity = renderer.Read({{"name", Value::Text("Zoe")}, {"items", {Value::Kind::kList, {}, items, {}}}});
+  std::string expected;
+  AppendWithCrlf(constant + " . \n From x \n \xF0\x9F\x98\x80 \n" + constant + "Zoe \n", expected);
+  EXPECT_EQ(DecodedBody(entity), expected);
+}
+
+TEST(Renderer, SharesLongConstantTexts) {
+  MessageSpec spec = BasicSpec();
+  spec.html.reset();
+  spec.text->text = "{{name}}" + std::string(900, 'x') + "\n" + std::string(900, 'y') + "\n{{name}}";
+  Renderer renderer(spec);
+  renderer.Read(Name("a"));
+  ASSERT_EQ(renderer.rendered.pieces().size(), 4U);
+  const char* shared = renderer.rendered.pieces()[2].data();
+  Rendered other;
+  const std::vector<Member> members = Name("b");
+  const Value row{Value::Kind::kObject, {}, {}, members};
+  renderer.input.row = &row;
+  ASSERT_TRUE(renderer.compiled().Render(renderer.input, other).ok());
+  EXPECT_EQ(other.pieces()[2].data(), shared);
+}
+
+TEST(Renderer, GivesTheSameBytesForTheSameInput) {
+  Renderer a(BasicSpec());
+  Renderer b(BasicSpec());
+  a.Read(Name("someone \xC3\xA9lse"));
+  a.Read(Name("Zoe"));
+  b.Read(Name("Zoe"));
+  EXPECT_EQ(a.rendered.ToString(), b.rendered.ToString());
+}
+
+TEST(Renderer, OffersTheBuiltInFields) {
+  MessageSpec spec = BasicSpec();
+  spec.html.reset();
+  spec.text->text =
+      "{{sluice.row}} {{sluice.email}} {{sluice.token}} {{sluice.campaign}} {{sluice.email_url}} {{email}} {{token}}";
+  Renderer renderer(spec);
+  renderer.input.typed_address = "Zoe+x@EXAMPLE.net";
+  EXPECT_EQ(renderer.Read(Name("Zoe")).body,
+            "7 Zoe+x@EXAMPLE.net v1abcdefghijklmnop weekly-48 Zoe%2Bx%40EXAMPLE.net Zoe+x@EXAMPLE.net "
+            "v1abcdefghijklmnop\r\n");
+  const Value own = Value::Text("own");
+  EXPECT_THAT(renderer.Read({{"name", own}, {"email", own}}).body, HasSubstr(" own v1abcdefghijklmnop"));
+  EXPECT_TRUE(MessageTemplate::IsBuiltin("sluice.row"));
+  EXPECT_FALSE(MessageTemplate::IsBuiltin("row"));
+  spec.text->text = "\n{{sluice.rwo}}";
+  EXPECT_THAT(CompileError(spec), HasSubstr("t.txt:2: \"sluice.rwo\" is not a built-in field"));
+}
+
+TEST(Renderer, F11_ReportsWhatARowLacks) {
+  Renderer renderer(BasicSpec());
+  EXPECT_THAT(renderer.Try({}).message(), HasSubstr("the field \"name\" (c.toml:1) is absent"));
+  const Value empty{Value::Kind::kObject, {}, {}, {}};
+  EXPECT_EQ(renderer.compiled().MissingField(empty), "the field \"name\" (c.toml:1) is absent");
+  const std::vector<Member> members = Name("");
+  EXPECT_EQ(renderer.compiled().MissingField({Value::Kind::kObject, {}, {}, members}), std::nullopt);
+  MessageSpec spec = BasicSpec();
+  spec.on_missing = OnMissing::kEmpty;
+  Renderer lenient(spec);
+  EXPECT_EQ(lenient.Read({}).Get("To"), "zoe@example.net");
+  EXPECT_EQ(lenient.compiled().MissingField(empty), std::nullopt);
+}
+
+TEST(Renderer, F11_ChecksSectionsAndDottedNamesOfARowToo) {
+  MessageSpec spec = BasicSpec();
+  spec.text->text = "{{#vip}}{{level}}{{/vip}}{{city.name}}";
+  Renderer renderer(spec);
+  const auto missing = [&](std::vector<Member> members) {
+    return renderer.compiled().MissingField({Value::Kind::kObject, {}, {}, members}).value_or("");
+  };
+  const std::vector<Member> city_members = Name("Rome");
+  const Member city{"city", {Value::Kind::kObject, {}, {}, city_members}};
+  const Member name{"name", Value::Text("Zoe")};
+  EXPECT_EQ(missing({name, city}), "");
+  EXPECT_THAT(missing({name}), HasSubstr("city.name"));
+  EXPECT_THAT(missing({name, city, {"vip", Value::Text("yes")}}), HasSubstr("\"level\" (t.txt:1) is absent"));
+  EXPECT_THAT(missing({city, {"name", {Value::Kind::kList, {}, {}, {}}}}), HasSubstr("a list"));
+}
+
+TEST(Renderer, ListsTheFieldsThatRowsMustSupply) {
+  MessageSpec spec = BasicSpec();
+  spec.text->text = "{{token}}{{email}}\n{{#vip}}{{sluice.row}}{{level}}{{/vip}}";
+  Renderer renderer(spec);
+  std::string all;
+  for (const FieldUse& field : renderer.compiled().Fields()) {
+    all += field.name + (field.is_section ? "#" : "") + (field.in_section ? "+" : "") + "@" + field.file + ":" +
+           std::to_string(field.line) + " ";
+  }
+  EXPECT_EQ(all, "name@c.toml:1 name@c.toml:12 vip#@t.txt:2 level+@t.txt:2 name@h.html:1 ");
+}
+
+TEST(Renderer, ReportsAllMistakesOfTheSpecAtOnce) {
+  MessageSpec spec = BasicSpec();
+  spec.subject = Source("{{#x}}", 12);
+  spec.html->text = "\n{{/p}}";
+  spec.list_id = "no dots";
+  spec.headers = {{"Subject", Source("x", 30)},
+                  {"content-type", Source("x", 31)},
+                  {"X Y", Source("x", 32)},
+                  {"X-A", Source("1", 33)},
+                  {"x-a", Source("2", 34)}};
+  spec.envelope_sender = Source("nobody", 9);
+  const std::string errors = CompileError(spec);
+  for (const char* part :
+       {"c.toml:12: the section", "h.html:2: \"/p\"", "list id \"no dots\"", "c.toml:30: the header \"Subject\"",
+        "c.toml:31: the header \"content-type\"", "c.toml:32: \"X Y\" is not a header name",
+        "c.toml:34: the header \"x-a\" is set twice", "c.toml:9: the envelope sender"}) {
+    EXPECT_THAT(errors, HasSubstr(part));
+  }
+  EXPECT_THAT(errors, Not(HasSubstr("c.toml:33")));
+  spec = BasicSpec();
+  spec.text.reset();
+  spec.html.reset();
+  EXPECT_THAT(CompileError(spec), HasSubstr("no text"));
+  spec = BasicSpec();
+  spec.from_address = "news@example.com\r\nX: y";
+  EXPECT_THAT(CompileError(spec), HasSubstr("From address"));
+}
+
+TEST(Renderer, RefusesARowWhoseEnvelopeSenderIsNoAddress) {
+  MessageSpec spec = BasicSpec();
+  spec.envelope_sender = Source("{{name}}@bounces.example.com");
+  Renderer renderer(spec);
+  EXPECT_TRUE(renderer.Try(Name("b+1")).ok());
+  for (const std::string& bad :
+       {std::string("a b"), std::string("a>\r\nRSET"), std::string(65, 'x'), std::string(), std::string("\xC3\xA9")}) {
+    EXPECT_THAT(renderer.Try(Name(bad)).message(), HasSubstr("envelope sender")) << bad;
+  }
+  spec.envelope_sender = Source("");
+  Renderer plain(spec);
+  plain.Read(Name("x"));
+  EXPECT_EQ(plain.rendered.envelope_sender(), "news@example.com");
+}
+
+TEST(Renderer, P13_WritesUtf8OnlyWhereTheAddressNeedsIt) {
+  Renderer renderer(BasicSpec());
+  renderer.input.address = "zo\xC3\xAB@xn--bcher-kva.example";
+  EXPECT_FALSE(renderer.Try(Name("Zo\xC3\xAB")).ok());
+  renderer.input.needs_smtputf8 = true;
+  const Entity entity = renderer.Read(Name("Zo\xC3\xAB"));
+  EXPECT_TRUE(renderer.rendered.needs_smtputf8());
+  EXPECT_EQ(DecodeWords(entity.Get("To")), "Zo\xC3\xAB <zo\xC3\xAB@xn--bcher-kva.example>");
+  MessageSpec spec = BasicSpec();
+  spec.reply_to_address = Source("zo\xC3\xAB@example.com");
+  Renderer always(spec);
+  always.Read(Name("x"));
+  EXPECT_TRUE(always.rendered.needs_smtputf8());
+}
+
+TEST(Renderer, ReusesItsMemoryAfterRefusals) {
+  Renderer renderer(BasicSpec());
+  renderer.Read(Name("Zoe"));
+  const std::string first = renderer.rendered.ToString();
+  EXPECT_FALSE(renderer.Try({}).ok());
+  renderer.Read(Name("\xE4\xB8\xAD"));
+  renderer.Read(Name("Zoe"));
+  EXPECT_EQ(renderer.rendered.ToString(), first);
+}
+
+}  // namespace
+}  // namespace message
