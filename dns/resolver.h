@@ -1,4 +1,5 @@
-// Asking the DNS, as an interface: c-ares in production, zones with faults in the simulator, a cache in front of either.
+// Asking the DNS, as an interface: c-ares in production, zones with faults in the simulator, a cache in front of
+// either.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,14 @@
 
 namespace dns {
 
-enum class RecordType : std::uint16_t { kA = 1, kCname = 5, kPtr = 12, kMx = 15, kTxt = 16, kAaaa = 28 };  // RFC 1035, 3596
+enum class RecordType : std::uint16_t {
+  kA = 1,
+  kCname = 5,
+  kPtr = 12,
+  kMx = 15,
+  kTxt = 16,
+  kAaaa = 28
+};  // RFC 1035, 3596
 
 // One resource record of the asked type. Names are lower case, without a final dot; the root is "".
 struct Record {
@@ -42,8 +50,8 @@ class Resolver {
  public:
   using Callback = absl::AnyInvocable<void(const Answer&)>;
   virtual ~Resolver() = default;
-  // Asks for `name` (ASCII, without a final dot). `callback` runs exactly once, from the reactor and never within this call; not at all
-  // once the resolver is destroyed.
+  // Asks for `name` (ASCII, without a final dot). `callback` runs exactly once, from the reactor and never within this
+  // call; not at all once the resolver is destroyed.
   virtual void Resolve(std::string_view name, RecordType type, Callback callback) = 0;
 };
 

@@ -27,7 +27,7 @@ C ClassifyEnhanced(const Reply& reply, Command command) {
     case 1:
       if (detail == 7 || detail == 8) return C::kInvalidSender;
       if (detail == 2) return C::kBadDomain;
-      return about_recipient ? C::kInvalidRecipient : C::kInvalidSender;
+      return about_recipient ? C::kInvalidRecipient : C::kUnclassified;
     case 2:
       if (detail == 2) return C::kQuotaIssues;
       if (detail == 3) return C::kTooLarge;
@@ -232,7 +232,6 @@ Classification Classify(const Reply& reply, Command command) {
   if (reply.enhanced.IsPresent()) return ClassifyEnhanced(reply, command);
   if (reply.first_digit() == 4) return C::kTransientFailure;
   if (reply.code == 552) return C::kTooLarge;
-  if (command == Command::kMail) return C::kInvalidSender;
   return C::kUnclassified;
 }
 

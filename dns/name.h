@@ -1,0 +1,31 @@
+// Domain names as text: lower case, labels separated by dots, without a final dot; the root is "". Pure.
+//
+// A byte of a label that is not a visible ASCII character, and a dot or backslash within a label, is written "\DDD"
+// (RFC 1035 section 5.1), so that text made from a message never contains a control character and two different names
+// never read the same.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace dns {
+
+// The form above, from what a person or another program wrote ("Example.COM." gives "example.com"). Nullopt: an empty
+// label, a label over 63 bytes, a name over 253 bytes, or a byte other than letters, digits and "-_/*" (RFC 2317 uses
+// the slash).
+std::optional<std::string> NormalizeName(std::string_view name);
+
+// A name that a mail exchanger may have: at least one label of letters, digits, "-" and "_"; not an IP address written
+// as a name; not localhost or a name below it (RFC 6761 section 6.3).
+bool IsHostName(std::string_view name);
+
+// The name at `offset` of a message, following compression pointers (RFC 1035 section 4.1.4); `offset` moves behind it.
+// Pointers lead only backwards, so there are no loops. Nullopt: the message is malformed there.
+std::optional<std::string> ReadName(std::string_view message, std::size_t& offset);
+
+// Appends the name uncompressed. False, and nothing is appended: NormalizeName would refuse it.
+[[nodiscard]] bool AppendName(std::string_view name, std::string& message);
+
+}  // namespace dns
