@@ -79,8 +79,14 @@ class PersonalityFile {
       ReadNames(*ptr, dns.ptr);
       for (const auto& [address, node] : *ptr) {
         const auto parsed = base::IpAddress::Parse(address.str());
-        if (!parsed || parsed->IsV6())
+        if (!parsed || parsed->IsV6()) {
           reader_.Fail(address.source(), "the key must be an IPv4 address, such as \"127.0.0.1\"");
+        }
+        std::string& name = dns.ptr[base::LowerAscii(address.str())];
+        name = base::LowerAscii(name);
+        if (!IsHostPattern(name) || name.size() > 253) {
+          reader_.Fail(node, absl::StrCat("\"", name, "\" is not a host name; write one such as \"mail.example.com\""));
+        }
       }
     }
   }
