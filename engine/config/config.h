@@ -1,0 +1,87 @@
+// sluice.toml: the engine's configuration as plain structs, with its defaults. Pure, but for LoadConfig, which reads
+// the file.
+//
+// Every path in the result is as it can be opened: a relative one in the file is relative to the file's folder.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/base/ip_address.h"
+#include "engine/base/time.h"
+
+namespace config {
+
+enum class IoChoice : std::uint8_t { kAuto, kIoUring, kEpoll };
+
+struct EngineConfig {
+  std::uint32_t shards = 0;  // 0: one per core. At most 1024.
+  IoChoice io = IoChoice::kAuto;
+  std::optional<std::string> state_dir;  // None: the default for this user, which the caller knows.
+};
+
+struct DnsConfig {
+  std::vector<std::string> servers;  // "ADDRESS", "ADDRESS:PORT" or "[IPV6]:PORT", checked. Empty: the system's.
+  std::uint32_t max_queries_per_second = 500;  // Of the whole program. At least 1.
+};
+
+struct SmtpConfig {
+  std::uint16_t port = 25;
+  std::optional<std::string> ehlo_domain;  // A domain name. None: see EhloDomain().
+};
+
+struct SourceConfig {
+  std::string name;
+  std::optional<base::IpAddress>
+      source_address;  // What mail leaves from. None only for the unnamed source: the kernel chooses.
+  std::optional<std::string> ehlo_domain;
+  std::optional<base::IpAddress> public_address;  // What receivers see, behind NAT.
+};
+
+struct WeightedSource {
+  std::string source;
+  std::uint32_t weight = 1;  // 1 to 1,000,000.
+};
+
+struct Config {
+  EngineConfig engine;
+  DnsConfig dns;
+  SmtpConfig smtp;
+  std::vector<SourceConfig> sources;                         // By name.
+  std::map<std::string, std::vector<WeightedSource>> pools;  // Each by source name; none is empty.
+  std::vector<base::Duration> retry_intervals;  // Never empty; the last one repeats. 20 m, 40 m, 1 h, 2 h, 4 h.
+  std::vector<std::string> shaping_files;
+  std::vector<std::string> suppression_files;
+  std::optional<std::string> token_key_file;  // None: "token.key" in the state folder.
+  bool allow_private_destinations = false;
+
+  Config();
+};
+
+// A source of a pool, with everything the engine needs to know of it.
+struct PoolMember {
+  SourceConfig source;
+  std::uint32_t weight = 1;
+};
+
+// Errors (kInvalidArgument): all that were found, one per line, each "PATH:LINE: what is wrong; what would be right".
+absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view path);
+// Also: the file cannot be read.
+absl::StatusOr<Config> LoadConfig(const std::string& path);
+
+// The sources of a pool, by name. An empty `pool` means all sources with equal weight; without any source it is the one
+// unnamed source "default", for which the kernel chooses the address. Errors: there is no such pool.
+absl::StatusOr<std::vector<PoolMember>> PoolMembers(const Config& config, std::string_view pool);
+
+// How the source introduces itself (RFC 5321 section 4.1.1.1): its own ehlo_domain, else that of [smtp], else the
+// host's name where it is fully qualified, else its public or source address as a literal. Errors: none of these is
+// known.
+absl::StatusOr<std::string> EhloDomain(const Config& config, const SourceConfig& source, std::string_view host_name);
+
+}  // namespace config

@@ -1,0 +1,44 @@
+// The limits that hold for one (source, site), as the shaping files say.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "engine/base/time.h"
+#include "engine/config/address_set.h"
+#include "engine/config/rate.h"
+
+namespace config {
+
+// Which addresses of a mail exchanger are looked up, and in which order they are tried.
+enum class IpLookupStrategy : std::uint8_t { kIpv4AndIpv6, kIpv4Only, kIpv6Only, kIpv6ThenIpv4, kIpv4ThenIpv6 };
+
+// The merged settings. The defaults are KumoMTA's (make_egress_path), but the time-outs are not below those of RFC 5321
+// section 4.5.3.2, where KumoMTA's are.
+struct Limits {
+  std::uint32_t connection_limit = 32;                               // KumoMTA. At least 1.
+  std::optional<Rate> max_connection_rate;                           // None: no limit, as KumoMTA.
+  std::optional<Rate> max_message_rate;                              // None: no limit, as KumoMTA.
+  std::uint32_t max_deliveries_per_connection = 1024;                // KumoMTA. At least 1.
+  std::uint32_t consecutive_connection_failures_before_delay = 100;  // KumoMTA. At least 1.
+  base::Duration connect_timeout = base::Duration::Seconds(60);      // KumoMTA: until the TCP connection stands.
+  base::Duration banner_timeout = base::Duration::Minutes(5);        // RFC 5321 section 4.5.3.2.1
+  base::Duration ehlo_timeout = base::Duration::Minutes(5);          // KumoMTA; the RFC names none.
+  base::Duration mail_from_timeout = base::Duration::Minutes(5);     // Section 4.5.3.2.2
+  base::Duration rcpt_to_timeout = base::Duration::Minutes(5);       // Section 4.5.3.2.3
+  base::Duration data_timeout =
+      base::Duration::Minutes(5);  // KumoMTA; section 4.5.3.2.4 (reply) has 2, 4.5.3.2.5 (block) 3.
+  base::Duration data_dot_timeout = base::Duration::Minutes(10);  // Section 4.5.3.2.6
+  base::Duration rset_timeout = base::Duration::Seconds(5);  // KumoMTA: also how long the reply to QUIT is awaited.
+  base::Duration idle_timeout =
+      base::Duration::Seconds(60);  // As KumoMTA's shaping file: a session without work is kept so long.
+  bool enable_pipelining = true;
+  AddressSet skip_hosts;  // Addresses that are left out.
+  AddressSet
+      prohibited_hosts;  // Never connected to. Whether private addresses are is security.allow_private_destinations.
+  IpLookupStrategy ip_lookup_strategy = IpLookupStrategy::kIpv4AndIpv6;
+
+  friend bool operator==(const Limits&, const Limits&) = default;
+};
+
+}  // namespace config

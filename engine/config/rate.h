@@ -1,0 +1,33 @@
+// A rate as shaping files and campaigns write it: "100/min", "10_000/h", "1,000/d,max_burst=5".
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "engine/base/time.h"
+
+namespace config {
+
+struct Rate {
+  std::uint64_t count = 0;  // Per `period`; zero: nothing passes.
+  base::Duration period = base::Duration::Seconds(1);
+  std::optional<std::uint64_t>
+      burst_max;  // How many may pass at one moment; at least 1. None: the user of the rate decides.
+
+  friend bool operator==(const Rate&, const Rate&) = default;
+};
+
+// `N/PERIOD[,max_burst=B]`; PERIOD is s, sec, second, m, min, minute, h, hr, hour, d or day; "_" and "," may separate
+// digits of N, and KumoMTA's "local:" before it means nothing here. N is at most 10^12. Errors: says what would be
+// right, without a place.
+absl::StatusOr<Rate> ParseRate(std::string_view text);
+
+// Whether `a` lets fewer pass over a long time than `b`.
+bool IsSlower(const Rate& a, const Rate& b);
+
+std::string ToString(const Rate& rate);  // "100/1m"-like texts for people: "100/min", "10/s,max_burst=5".
+
+}  // namespace config

@@ -1,0 +1,93 @@
+// Shaping files: what a receiving site may be asked to take, per (source, site). The format is KumoMTA's (traffic
+// shaping helper); the blocks ["default"], [provider."name"] and ["domain"], each with .sources."name", are merged by
+// its rules. Pure, but for Load.
+//
+// The files' settings of TLS, automation and the like are known and checked for their names only; reading them gives a
+// warning.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "engine/config/limits.h"
+#include "engine/config/rate.h"
+
+namespace config {
+
+// As made by default it knows the built-in defaults only.
+class Shaping {
+ public:
+  struct File {
+    std::string path;
+    std::string text;
+  };
+
+  // Reads the files in order; later ones win. `warnings` gets one line for each key that has no effect ("PATH:LINE: …",
+  // the first place where it is used). Errors (kInvalidArgument): all that were found, one per line, "PATH:LINE: what
+  // is wrong; what would be right".
+  static absl::StatusOr<Shaping> Parse(absl::Span<const File> files, std::vector<std::string>& warnings);
+  static absl::StatusOr<Shaping> Load(absl::Span<const std::string> paths, std::vector<std::string>& warnings);
+
+  // What holds for mail to `domain`, whose mail exchangers are `hosts`, from `source`: the built-in defaults, then
+  // default, matching providers, the same for the source, blocks of the site, blocks of the domain (mx_rollup = false),
+  // the same for the source; in each step in the order of the files. KumoMTA's provider_* limits tighten the site's
+  // own. To be asked once per site, not per message.
+  Limits For(std::string_view domain, absl::Span<const std::string> hosts, std::string_view source) const;
+
+  // The provider that the hosts, all of them, or the domain belong to; where several match, the last one. "": none.
+  std::string ProviderFor(std::string_view domain, absl::Span<const std::string> hosts) const;
+
+  // A block ["domain"] holds for every domain with the same mail exchangers. Which these are, somebody has to look up:
+  // RollupDomains() are the names, SetRollupHosts() takes the answer. Until then, and where the look-up fails, the
+  // block holds for its name alone.
+  std::vector<std::string> RollupDomains() const;  // In the order of their names.
+  void SetRollupHosts(std::string_view domain, absl::Span<const std::string> hosts);
+  // The domain has a block with mx_rollup = false: its limits are not those of the others at the same hosts.
+  bool HasOwnLimits(std::string_view domain) const;
+
+ private:
+  friend class ShapingReader;  // shaping_reader.cc
+
+  struct Merged {
+    Limits limits;
+    std::optional<std::uint32_t> provider_connection_limit;
+    std::optional<Rate> provider_max_message_rate;
+  };
+  struct Block {
+    std::vector<std::function<void(Merged&)>> changes;  // One for each key.
+    bool replace_base = false;                          // Starts again from the built-in defaults.
+  };
+  struct Blocks {  // One name's, in the order of the files.
+    std::vector<Block> blocks;
+    std::map<std::string, std::vector<Block>, std::less<>> by_source;
+  };
+  struct Provider {
+    std::string name;
+    Blocks blocks;
+    std::vector<std::string> mx_suffixes, host_names, domain_suffixes;  // Lower case, without a final dot.
+  };
+  struct Domain {
+    std::string name;  // Lower case, without a final dot.
+    Blocks blocks;
+    bool mx_rollup = true;
+    std::vector<std::string> rollup_hosts;  // Sorted; empty: not looked up.
+  };
+
+  static void Apply(const std::vector<Block>& blocks, Merged& merged);
+  static void ApplySource(const Blocks& blocks, std::string_view source, Merged& merged);
+  static bool Matches(const Provider& provider, std::string_view domain, absl::Span<const std::string> hosts);
+  static bool IsOfSite(const Domain& block, std::string_view domain, absl::Span<const std::string> sorted_hosts);
+
+  Blocks defaults_;
+  std::vector<Provider> providers_;  // In the order of their first appearance.
+  std::vector<Domain> domains_;      // In the order of their first appearance.
+};
+
+}  // namespace config
