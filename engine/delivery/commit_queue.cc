@@ -19,8 +19,8 @@ void Counters::Add(const Counters& other) {
   bytes += other.bytes;
 }
 
-CommitQueue::CommitQueue(ledger::CommitLog& log, std::uint32_t shard)
-    : log_(log), shard_(shard), batch_(std::make_unique<ledger::RecordBatch>()) {}
+CommitQueue::CommitQueue(ledger::CommitLog& log, std::uint32_t shard, const PlantedBugs& bugs)
+    : log_(log), shard_(shard), bugs_(bugs), batch_(std::make_unique<ledger::RecordBatch>()) {}
 
 CommitQueue::~CommitQueue() {
   while (!waiters_.empty()) waiters_.PopFront();
@@ -71,6 +71,7 @@ void CommitQueue::Cancel(DurableWaiter& waiter) {
 void CommitQueue::Flush() {
   if (batch_->empty()) return;
   unsettled_.push_back({ticket_, std::exchange(counted_, Counters())});
+  if (bugs_.tell_before_sync) durable_.Add(std::exchange(unsettled_.back().counters, Counters()));
   log_.Submit(shard_, std::exchange(batch_, std::make_unique<ledger::RecordBatch>()), ticket_);
   ++ticket_;
 }

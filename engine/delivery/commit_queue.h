@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "engine/base/intrusive_list.h"
+#include "engine/delivery/planted_bugs.h"
 #include "engine/ledger/commit_log.h"
 
 namespace delivery {
@@ -38,7 +39,7 @@ class DurableWaiter {
 
 class CommitQueue {
  public:
-  CommitQueue(ledger::CommitLog& log, std::uint32_t shard);
+  CommitQueue(ledger::CommitLog& log, std::uint32_t shard, const PlantedBugs& bugs);
   CommitQueue(const CommitQueue&) = delete;
   CommitQueue& operator=(const CommitQueue&) = delete;
   ~CommitQueue();
@@ -67,6 +68,7 @@ class CommitQueue {
 
   ledger::CommitLog& log_;
   const std::uint32_t shard_;
+  const PlantedBugs& bugs_;
   std::unique_ptr<ledger::RecordBatch> batch_;
   std::uint64_t ticket_ = 1;  // Of the batch of this turn.
   Counters counted_;          // In the batch of this turn.

@@ -9,14 +9,15 @@ std::optional<PauseReason> Coordinator::OnDomain(bool missing) {
   ++domains_;
   missing_ += missing ? 1 : 0;
   if (!missing || missing_ != kMissingAtMost + 1) return std::nullopt;
-  return PauseReason{"resolver-suspect",
-                     absl::StrFormat("resolver suspect: %d of the first %d domains do not exist or have no mail exchanger", missing_,
-                                     domains_),
-                     ""};
+  return PauseReason{
+      "resolver-suspect",
+      absl::StrFormat("resolver suspect: %d of the first %d domains do not exist or have no mail exchanger", missing_,
+                      domains_),
+      ""};
 }
 
-std::optional<PauseReason> Coordinator::OnSenderRefused(std::string_view site, std::string_view normalized_text, bool invalid_sender,
-                                                        std::string_view sample) {
+std::optional<PauseReason> Coordinator::OnSenderRefused(std::string_view site, std::string_view normalized_text,
+                                                        bool invalid_sender, std::string_view sample) {
   if (invalid_sender) {
     return PauseReason{"sender", absl::StrFormat("%s refuses the sender address", site), std::string(sample)};
   }
@@ -27,12 +28,14 @@ std::optional<PauseReason> Coordinator::OnSenderRefused(std::string_view site, s
   }
   std::set<std::string>& sites = known->second;
   if (sites.size() >= kSitesToPause || !sites.emplace(site).second || sites.size() < kSitesToPause) return std::nullopt;
-  return PauseReason{"sender", absl::StrFormat("%d sites refuse the sender with the same words", kSitesToPause), std::string(sample)};
+  return PauseReason{"sender", absl::StrFormat("%d sites refuse the sender with the same words", kSitesToPause),
+                     std::string(sample)};
 }
 
 std::optional<PauseReason> Coordinator::OnAuthenticationFailed(std::string_view sample) {
   if (++authentication_failures_ != kAuthenticationFailures) return std::nullopt;
-  return PauseReason{"auth", absl::StrFormat("%d replies say that authentication failed", kAuthenticationFailures), std::string(sample)};
+  return PauseReason{"auth", absl::StrFormat("%d replies say that authentication failed", kAuthenticationFailures),
+                     std::string(sample)};
 }
 
 }  // namespace delivery

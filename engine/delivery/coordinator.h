@@ -1,5 +1,5 @@
-// Decides what pauses a whole campaign (verdicts: resolver suspect, sender refused, authentication failed). One per campaign, on one
-// shard; the others send it their facts. Pure.
+// Decides what pauses a whole campaign (verdicts: resolver suspect, sender refused, authentication failed). One per
+// campaign, on one shard; the others send it their facts. Pure.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +21,12 @@ struct PauseReason {
 
 class Coordinator {
  public:
-  // A domain was looked up for the first time: it does not exist or has no way to receive mail (`missing`), or it can. More than 5 % of
-  // the first 1,000 missing: the resolver is suspect.
+  // A domain was looked up for the first time: it does not exist or has no way to receive mail (`missing`), or it can.
+  // More than 5 % of the first 1,000 missing: the resolver is suspect.
   std::optional<PauseReason> OnDomain(bool missing);
   // MAIL was refused for good at a site. At once for an invalid sender; else the same text at three sites.
-  std::optional<PauseReason> OnSenderRefused(std::string_view site, std::string_view normalized_text, bool invalid_sender,
-                                             std::string_view sample);
+  std::optional<PauseReason> OnSenderRefused(std::string_view site, std::string_view normalized_text,
+                                             bool invalid_sender, std::string_view sample);
   // A reply said that authentication (SPF, DKIM, DMARC) failed. The fifth pauses.
   std::optional<PauseReason> OnAuthenticationFailed(std::string_view sample);
 

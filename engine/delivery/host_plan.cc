@@ -5,16 +5,11 @@
 
 #include "engine/base/check.h"
 #include "engine/base/stable_hash.h"
-#include "engine/base/text.h"
 
 namespace delivery {
 
 HostPlan::HostPlan(std::vector<PlannedHost> hosts, const Options& options) : options_(options) {
   for (PlannedHost& host : hosts) {
-    const bool skipped = std::any_of(options.skipped.begin(), options.skipped.end(), [&host](const std::string& name) {
-      return base::EqualsIgnoreCase(name, host.name);
-    });
-    if (skipped) continue;
     const std::uint64_t order = base::StableHash(host.name, options.seed);
     hosts_.push_back({std::move(host.name), host.preference, order, Resolution::kUnknown, {}, {}, false});
   }
@@ -23,9 +18,13 @@ HostPlan::HostPlan(std::vector<PlannedHost> hosts, const Options& options) : opt
   });
 }
 
+// Where private addresses are allowed, the built-in prohibition of loopback does not count.
+bool HostPlan::IsProhibited(const base::IpAddress& address) const {
+  return options_.prohibited.Contains(address) && !(options_.allow_private && address.IsPrivate());
+}
+
 bool HostPlan::IsAllowed(const base::IpAddress& address) const {
-  if (!options_.allow_private && address.IsPrivate()) return false;
-  return std::find(options_.prohibited.begin(), options_.prohibited.end(), address) == options_.prohibited.end();
+  return (options_.allow_private || !address.IsPrivate()) && !options_.skipped.Contains(address);
 }
 
 HostPlan::Address* HostPlan::Usable(Host& host, base::Instant now) {
@@ -46,8 +45,9 @@ HostPlan::Next HostPlan::Choose(base::Instant now) {
     for (std::size_t i = 0; i < end - begin; ++i) {  // Equal preferences share the load.
       const std::size_t index = begin + (turn_ + i) % (end - begin);
       Host& host = hosts_[index];
-      const bool ask = host.resolution == Resolution::kUnknown ||
-                       ((host.resolution == Resolution::kKnown || host.resolution == Resolution::kFailed) && host.until <= now);
+      const bool ask =
+          host.resolution == Resolution::kUnknown ||
+          ((host.resolution == Resolution::kKnown || host.resolution == Resolution::kFailed) && host.until <= now);
       if (ask) {
         host.resolution = Resolution::kAsking;
         return {Step::kResolve, index, {}};
@@ -70,19 +70,21 @@ HostPlan::Step HostPlan::Verdict() const {
     refused = refused || host.only_refused;
   }
   if (failed) return Step::kDnsFailure;
-  // Hosts that the operator left out are refused by policy, too.
-  return refused || hosts_.empty() ? Step::kPrivate : Step::kNoAddress;
+  return refused ? Step::kPrivate : Step::kNoAddress;
 }
 
 void HostPlan::SetAddresses(std::size_t host_index, absl::Span<const base::IpAddress> addresses, base::Instant until) {
   CHECK(host_index < hosts_.size());
   Host& host = hosts_[host_index];
   std::vector<Address> known;
+  const bool prohibited = std::any_of(addresses.begin(), addresses.end(),
+                                      [this](const base::IpAddress& address) { return IsProhibited(address); });
   for (const base::IpAddress& address : addresses) {
-    if (!IsAllowed(address)) continue;
+    if (prohibited || !IsAllowed(address)) continue;
     const auto old = std::find_if(host.addresses.begin(), host.addresses.end(),
                                   [&address](const Address& a) { return a.address == address; });
-    known.push_back({address, old == host.addresses.end() ? base::Instant::FromNanoseconds(INT64_MIN) : old->rests_until});
+    known.push_back(
+        {address, old == host.addresses.end() ? base::Instant::FromNanoseconds(INT64_MIN) : old->rests_until});
   }
   host.only_refused = known.empty() && !addresses.empty();
   host.addresses = std::move(known);

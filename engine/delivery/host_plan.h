@@ -1,5 +1,5 @@
-// Which mail exchanger to connect to next: MX hosts in order of preference, each with its addresses, minus those that just failed
-// (RFC 5321 section 5.1). Pure: it is told what the DNS said and what became of each connection.
+// Which mail exchanger to connect to next: MX hosts in order of preference, each with its addresses, minus those that
+// just failed (RFC 5321 section 5.1). Pure: it is told what the DNS said and what became of each connection.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include "absl/types/span.h"
 #include "engine/base/ip_address.h"
 #include "engine/base/time.h"
+#include "engine/config/address_set.h"
 
 namespace delivery {
 
@@ -21,19 +22,19 @@ struct PlannedHost {
 class HostPlan {
  public:
   struct Options {
-    bool allow_private = false;                  // Loopback and private addresses are destinations like any other.
-    std::vector<base::IpAddress> prohibited;     // Never connected to.
-    std::vector<std::string> skipped;            // Host names that are left out.
-    std::uint64_t seed = 0;                      // Spreads equal preferences.
+    bool allow_private = false;     // Loopback and private addresses are destinations like any other.
+    config::AddressSet prohibited;  // A host with such an address is never connected to.
+    config::AddressSet skipped;     // Addresses that are left out.
+    std::uint64_t seed = 0;         // Spreads equal preferences.
   };
   enum class Step : std::uint8_t {
-    kConnect,    // To `address` of `host`.
-    kResolve,    // First find the addresses of `host`.
-    kWait,       // Somebody is finding them already.
-    kExhausted,  // Every address of every host failed lately.
-    kNoAddress,  // No host has an address.
-    kPrivate,    // Addresses there are, but none that policy allows.
-    kDnsFailure, // No host has a usable address, and for some the DNS gave no answer.
+    kConnect,     // To `address` of `host`.
+    kResolve,     // First find the addresses of `host`.
+    kWait,        // Somebody is finding them already.
+    kExhausted,   // Every address of every host failed lately.
+    kNoAddress,   // No host has an address.
+    kPrivate,     // Addresses there are, but none that policy allows.
+    kDnsFailure,  // No host has a usable address, and for some the DNS gave no answer.
   };
   struct Next {
     Step step = Step::kExhausted;
@@ -70,17 +71,18 @@ class HostPlan {
     std::uint16_t preference;
     std::uint64_t order;  // Among equal preferences.
     Resolution resolution = Resolution::kUnknown;
-    base::Instant until;  // kKnown: when to ask again. kFailed: not before.
+    base::Instant until;             // kKnown: when to ask again. kFailed: not before.
     std::vector<Address> addresses;  // Only those that policy allows.
     bool only_refused = false;       // There were addresses, and policy allows none of them.
   };
+  bool IsProhibited(const base::IpAddress& address) const;
   bool IsAllowed(const base::IpAddress& address) const;
   Address* Usable(Host& host, base::Instant now);
   Step Verdict() const;
 
   const Options options_;
-  std::vector<Host> hosts_;   // By preference, then order.
-  std::uint64_t turn_ = 0;    // Rotates the addresses of a host and hosts of equal preference.
+  std::vector<Host> hosts_;  // By preference, then order.
+  std::uint64_t turn_ = 0;   // Rotates the addresses of a host and hosts of equal preference.
 };
 
 }  // namespace delivery

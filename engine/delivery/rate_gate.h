@@ -1,5 +1,5 @@
-// Limits how often one destination is contacted: a virtual-scheduling leaky bucket (GCRA, ITU-T I.371). It does not queue, and it reads
-// no clock.
+// Limits how often one destination is contacted: a virtual-scheduling leaky bucket (GCRA, ITU-T I.371). It does not
+// queue, and it reads no clock.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,8 @@ class RateGate {
  public:
   struct Options {
     std::uint64_t count = 0;  // Per `period`; zero closes the gate for good.
-    base::Duration period;    // "100/d" is {100, one day}: rates are ratios, never truncated to per second. Greater than zero.
+    base::Duration
+        period;  // "100/d" is {100, one day}: rates are ratios, never truncated to per second. Greater than zero.
     std::uint64_t burst_max = 1;  // So many may pass at one moment after a rest. At least 1.
   };
   // Requires: `options` is checked data (period > 0, burst_max >= 1).
@@ -22,6 +23,8 @@ class RateGate {
   base::Instant OpensAt() const;
   // How many may pass at `now`.
   std::uint64_t Available(base::Instant now) const;
+  // Whether nothing of the past holds it back: it could be made anew without a difference.
+  bool IsRested(base::Instant now) const { return Available(now) >= options_.burst_max; }
   // Passes one, or says no and changes nothing.
   [[nodiscard]] bool TryPass(base::Instant now);
   // Replaces the rate and keeps the debt.

@@ -1,4 +1,5 @@
-// When a deferred recipient comes back: the configured intervals, jittered so that those deferred together do not return together. Pure.
+// When a deferred recipient comes back: the configured intervals, jittered so that those deferred together do not
+// return together. Pure.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +14,8 @@ class RetryPlan {
   // The wait after the first, second, … attempt; the last one repeats. Requires: at least one, all greater than zero.
   explicit RetryPlan(std::vector<base::Duration> intervals);
 
-  // The wait after attempt `attempts` (1 or more) of the recipient with this stable hash: the interval plus up to 12.5 %. The same
-  // arguments always give the same answer.
+  // The wait after attempt `attempts` (1 or more) of the recipient with this stable hash: the interval plus up to 12.5
+  // %. The same arguments always give the same answer.
   base::Duration After(std::uint32_t attempts, std::uint64_t recipient_hash) const;
   base::Duration first() const { return intervals_.front(); }
 

@@ -1,4 +1,5 @@
-// What stops a (source, site) for a while: suspensions that double, and the breaker against a receiver that refuses everyone. Pure.
+// What stops a (source, site) for a while: suspensions that double, and the breaker against a receiver that refuses
+// everyone. Pure.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +34,8 @@ class Suspension {
   std::string sample_;
 };
 
-// Verdicts page, section 2: the same normalised text for ten recipients in a row, without a delivery between, is the sender's fault and
-// not theirs.
+// Verdicts page, section 2: the same normalised text for ten recipients in a row, without a delivery between, is the
+// sender's fault and not theirs.
 class Breaker {
  public:
   enum class Advice : std::uint8_t {
@@ -42,7 +43,8 @@ class Breaker {
     kHold,    // It may be about to open: hold this recipient, and ask again.
     kOpen,    // It opens, or stays open: suspend, and hold.
   };
-  // A recipient was refused for good with this text. `again`: this recipient was held by the breaker before, and says nothing new.
+  // A recipient was refused for good with this text. `again`: this recipient was held by the breaker before, and says
+  // nothing new.
   Advice OnRefusal(std::string_view normalized_text, bool again);
   void OnDelivery();
 

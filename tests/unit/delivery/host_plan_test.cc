@@ -70,7 +70,10 @@ TEST(HostPlan, PrivateAddressesAreRefusedUnlessAllowed) {
   HostPlan strict({{"mx", 10}}, {});
   Resolve(strict, {loopback});
   EXPECT_EQ(strict.Choose(kNow).step, Step::kPrivate);
-  HostPlan lenient({{"mx", 10}}, {.allow_private = true, .prohibited = {}, .skipped = {}});
+  HostPlan::Options options;
+  options.allow_private = true;
+  ASSERT_TRUE(options.prohibited.Add("127.0.0.0/8")) << "the built-in prohibition gives way";
+  HostPlan lenient({{"mx", 10}}, options);
   Resolve(lenient, {loopback});
   EXPECT_EQ(lenient.Choose(kNow).step, Step::kConnect);
 }
@@ -81,10 +84,20 @@ TEST(HostPlan, APrivateAddressBesideAPublicOneIsLeftOut) {
   for (int i = 0; i < 4; ++i) EXPECT_EQ(plan.Choose(kNow).address, kOne);
 }
 
-TEST(HostPlan, ProhibitedAndSkippedHostsAreLeftOut) {
-  HostPlan plan({{"MX1", 10}, {"mx2", 20}}, {.allow_private = false, .prohibited = {kOne}, .skipped = {"mx1"}});
-  Resolve(plan, {kOne});
+TEST(HostPlan, AHostWithAProhibitedAddressIsNeverConnectedTo) {
+  HostPlan::Options options;
+  ASSERT_TRUE(options.prohibited.Add("198.51.99.2"));
+  HostPlan plan({{"mx", 10}}, options);
+  Resolve(plan, {kOne, kTwo});
   EXPECT_EQ(plan.Choose(kNow).step, Step::kPrivate);
+}
+
+TEST(HostPlan, SkippedAddressesAreLeftOut) {
+  HostPlan::Options options;
+  ASSERT_TRUE(options.skipped.Add("198.51.99.2"));
+  HostPlan plan({{"mx", 10}}, options);
+  Resolve(plan, {kOne, kTwo});
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(plan.Choose(kNow).address, kOne);
 }
 
 TEST(HostPlan, TellsNoAddressFromNoAnswer) {

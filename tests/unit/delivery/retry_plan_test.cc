@@ -11,7 +11,9 @@ using base::Duration;
 
 TEST(RetryPlan, FollowsTheIntervalsAndRepeatsTheLast) {
   const RetryPlan plan({Duration::Minutes(20), Duration::Hours(1)});
-  const auto within = [](Duration wait, Duration interval) { return wait >= interval && wait <= interval + interval / 8; };
+  const auto within = [](Duration wait, Duration interval) {
+    return wait >= interval && wait <= interval + interval / 8;
+  };
   EXPECT_TRUE(within(plan.After(1, 42), Duration::Minutes(20)));
   EXPECT_TRUE(within(plan.After(2, 42), Duration::Hours(1)));
   EXPECT_TRUE(within(plan.After(9, 42), Duration::Hours(1)));

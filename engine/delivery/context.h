@@ -1,0 +1,49 @@
+// What the parts of one shard share: the seams to the world and the campaign's constants. Borrowed; the shard owns
+// them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "dns/mx_lookup.h"
+#include "engine/base/log.h"
+#include "engine/delivery/commit_queue.h"
+#include "engine/delivery/job.h"
+#include "engine/delivery/session_budget.h"
+#include "engine/delivery/settler.h"
+#include "engine/io/clock.h"
+#include "engine/io/io.h"
+#include "engine/io/timer_wheel.h"
+
+namespace delivery {
+
+class Sealer;
+
+// Facts that may pause the whole campaign; they travel to the shard that has the coordinator.
+class CampaignFacts {
+ public:
+  virtual ~CampaignFacts() = default;
+  virtual void OnDomain(bool missing) = 0;
+  virtual void OnSenderRefused(std::string_view site, std::string_view normalized_text, bool invalid_sender,
+                               std::string_view sample) = 0;
+  virtual void OnAuthenticationFailed(std::string_view sample) = 0;
+};
+
+struct Context {
+  const Job& job;
+  const PlantedBugs& bugs;
+  std::uint64_t seed;
+  io::Io& io;
+  const io::Clock& clock;
+  io::TimerWheel& timers;
+  dns::MxLookup& mx;
+  CommitQueue& commits;
+  Settler& settler;
+  Sealer& sealer;
+  SessionBudget& budget;
+  CampaignFacts& facts;
+  base::Log& log;
+};
+
+}  // namespace delivery

@@ -1,0 +1,65 @@
+// One recipient domain, for one source: its pending recipients and its way through the shard. It is either being looked
+// up (the router has it) or placed at a site, and in one list there.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "engine/base/intrusive_list.h"
+#include "engine/base/time.h"
+#include "engine/delivery/recipient_queue.h"
+#include "engine/io/timer_wheel.h"
+#include "engine/ledger/record.h"
+
+namespace delivery {
+
+class Site;
+
+// Names a destination on every shard.
+struct DestinationKey {
+  std::uint64_t domain = 0;  // Index in the roster.
+  std::uint32_t share = 0;   // Index of the source whose recipients these are.
+  friend auto operator<=>(const DestinationKey&, const DestinationKey&) = default;
+};
+
+// What befalls all pending recipients of a destination that are due, or all of them. The strings are owned: a sweep
+// outlives its reason.
+struct Sweep {
+  ledger::OutcomeKind kind = ledger::OutcomeKind::kBounced;  // kBounced, kDeferred or kExpired.
+  bool only_due = false;
+  std::string classification, text, command, site, provider, source;
+  std::uint16_t enhanced[3] = {};
+};
+
+struct Destination {
+  enum class Place : std::uint8_t {
+    kNowhere,  // On its way.
+    kRouting,  // The router has it.
+    kReady,    // At a site, in its list of those with somebody due.
+    kWaiting,  // At a site; its timer says when somebody is due.
+  };
+
+  Destination(DestinationKey destination_key, std::string domain_name, ledger::StateTable& table,
+              const RecipientShare& share, absl::AnyInvocable<void()> on_timer)
+      : key(destination_key), name(std::move(domain_name)), queue(table, share), timer(std::move(on_timer)) {}
+
+  const DestinationKey key;
+  const std::string name;
+  RecipientQueue queue;
+  Place place = Place::kNowhere;
+  Site* site = nullptr;
+  base::ListHook hook;          // In the list of its place.
+  io::Timer timer;              // kRouting: look up again. kWaiting: somebody is due.
+  base::Instant route_expires;  // At a site: when to look up again.
+  bool looking_up = false;
+  bool leaving = false;         // Its route changed: it moves once nothing is in flight.
+  bool missing_before = false;  // The DNS said once that it does not exist.
+  bool counted = false;         // The coordinator has heard of it.
+  base::Duration dns_backoff;   // Last wait after a DNS failure; zero: none lately.
+  bool sweeping = false;
+  Sweep sweep;  // While `sweeping`.
+  base::ListHook sweep_hook;
+};
+
+}  // namespace delivery

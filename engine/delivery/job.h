@@ -1,0 +1,51 @@
+// One campaign as the shards see it: constant while it runs, shared by all of them, read-only.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/base/time.h"
+#include "engine/delivery/retry_plan.h"
+#include "engine/delivery/source.h"
+
+namespace campaign {
+class TokenKey;
+}
+namespace config {
+class Shaping;
+}
+namespace ledger {
+class StateTable;
+}
+namespace message {
+class MessageTemplate;
+}
+namespace roster {
+class Roster;
+}
+
+namespace delivery {
+
+struct Job {
+  std::string campaign;  // Its id.
+  std::string pool;      // Name of the pool of sources.
+  const roster::Roster* roster = nullptr;
+  const message::MessageTemplate* message = nullptr;
+  const campaign::TokenKey* token_key = nullptr;
+  const config::Shaping* shaping = nullptr;
+  ledger::StateTable* states = nullptr;  // The run's own; each entry is touched by one shard at a time.
+  std::vector<Source> sources;           // At least one.
+  RetryPlan retry_plan;
+  base::WallTime planned_start;  // What a Date header of `date = "start"` says.
+  bool date_is_start = true;
+  base::Duration max_age;                   // From a recipient's first attempt.
+  std::optional<base::WallTime> finish_by;  // Whoever is pending then becomes expired.
+  bool resend_in_doubt = false;
+  std::uint16_t port = 25;
+  bool allow_private_destinations = false;
+  std::uint64_t run = 0;  // Number of this run of the campaign, from 1; part of session ids.
+};
+
+}  // namespace delivery

@@ -1,0 +1,13 @@
+// A test switch: bugs put in on purpose, to prove that the simulator's checkers find them. All off, always, outside
+// tests/sim.
+#pragma once
+
+namespace delivery {
+
+struct PlantedBugs {
+  bool skip_attempt_barrier = false;  // Message bytes leave before the attempt's record is durable.
+  bool tell_before_sync = false;      // Outcomes count as durable when they are handed over.
+  bool pop_retry_twice = false;       // A deferred recipient may be claimed a second time while it is claimed.
+};
+
+}  // namespace delivery

@@ -1,0 +1,88 @@
+#include "engine/delivery/recipient_queue.h"
+
+#include <algorithm>
+
+#include "engine/base/check.h"
+#include "engine/base/stable_hash.h"
+
+namespace delivery {
+
+bool RecipientShare::Contains(ledger::RecipientId id) const {
+  if (weight_end - weight_begin == weight_total) return true;
+  const std::uint64_t slot = base::StableHashCombine(id, 0x50) % weight_total;
+  return slot >= weight_begin && slot < weight_end;
+}
+
+RecipientQueue::RecipientQueue(ledger::StateTable& table, const RecipientShare& share)
+    : table_(table), share_(share), block_due_((share.count + kBlock - 1) / kBlock, kNever) {
+  for (std::uint64_t offset = 0; offset < share.count; ++offset) {
+    const ledger::RecipientId id = share.first + offset;
+    if (!IsOpen(id)) continue;
+    ++pending_;
+    std::uint32_t& due = block_due_[offset / kBlock];
+    due = std::min(due, table_[id].due_s);
+  }
+}
+
+bool RecipientQueue::IsOpen(ledger::RecipientId id) const {
+  const ledger::RecipientEntry& entry = table_[id];
+  return !ledger::IsFinal(entry.state) && (entry.flags & ledger::kClaimed) == 0 && share_.Contains(id);
+}
+
+void RecipientQueue::MeasureBlock(std::uint64_t block) {
+  std::uint32_t due = kNever;
+  const std::uint64_t end = std::min(share_.count, (block + 1) * kBlock);
+  for (std::uint64_t offset = block * kBlock; offset < end; ++offset) {
+    const ledger::RecipientId id = share_.first + offset;
+    if (IsOpen(id)) due = std::min(due, table_[id].due_s);
+  }
+  block_due_[block] = due;
+}
+
+std::optional<ledger::RecipientId> RecipientQueue::Claim(std::uint32_t now_s) {
+  if (pending_ == claimed_) return std::nullopt;
+  // One block more than there are: the scan may begin in the middle of one, and its front counts too.
+  for (std::uint64_t visited = 0; visited <= block_due_.size(); ++visited) {
+    const std::uint64_t block = scan_ / kBlock;
+    const std::uint64_t end = std::min(share_.count, (block + 1) * kBlock);
+    if (block_due_[block] <= now_s) {
+      for (std::uint64_t offset = scan_; offset < end; ++offset) {
+        const ledger::RecipientId id = share_.first + offset;
+        if (!IsOpen(id) || table_[id].due_s > now_s) continue;
+        table_[id].flags |= ledger::kClaimed;
+        ++claimed_;
+        scan_ = offset + 1 < share_.count ? offset + 1 : 0;
+        if (offset + 1 == end) MeasureBlock(block);
+        return id;
+      }
+      MeasureBlock(block);
+    }
+    scan_ = end < share_.count ? end : 0;
+  }
+  return std::nullopt;
+}
+
+std::optional<ledger::RecipientId> RecipientQueue::ClaimAny() { return Claim(kNever - 1); }
+
+void RecipientQueue::ReleaseFinal(ledger::RecipientId id) {
+  CHECK(claimed_ > 0 && (table_[id].flags & ledger::kClaimed) != 0 && ledger::IsFinal(table_[id].state));
+  table_[id].flags = static_cast<std::uint8_t>(table_[id].flags & ~ledger::kClaimed);
+  --claimed_;
+  --pending_;
+}
+
+void RecipientQueue::ReleaseUntil(ledger::RecipientId id, std::uint32_t due_s) {
+  CHECK(claimed_ > 0 && (table_[id].flags & ledger::kClaimed) != 0 && !ledger::IsFinal(table_[id].state));
+  table_[id].flags = static_cast<std::uint8_t>(table_[id].flags & ~ledger::kClaimed);
+  table_[id].due_s = due_s;
+  --claimed_;
+  std::uint32_t& due = block_due_[(id - share_.first) / kBlock];
+  due = std::min(due, due_s);
+}
+
+std::uint32_t RecipientQueue::NextDue() const {
+  if (pending_ == claimed_) return kNever;
+  return *std::min_element(block_due_.begin(), block_due_.end());
+}
+
+}  // namespace delivery

@@ -1,0 +1,62 @@
+// The recipients of one destination that are still pending: says who may be tried next, and when somebody may. It holds
+// no list of them: it scans their entries in the state table, block by block, so that memory does not grow with their
+// number.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "engine/ledger/state.h"
+
+namespace delivery {
+
+// Which recipients are meant: a range of the roster, and of that a share by stable hash (those that keep to one
+// source).
+struct RecipientShare {
+  ledger::RecipientId first = 0;
+  std::uint64_t count = 0;
+  std::uint32_t weight_begin = 0;  // Those whose hash modulo weight_total lies in [weight_begin, weight_end).
+  std::uint32_t weight_end = 1;
+  std::uint32_t weight_total = 1;
+
+  bool Contains(ledger::RecipientId id) const;
+};
+
+class RecipientQueue {
+ public:
+  static constexpr std::uint32_t kNever = UINT32_MAX;  // As a due time.
+
+  // Reads the entries of the share once. `table` outlives the queue, and nobody else writes the entries of the share
+  // meanwhile.
+  RecipientQueue(ledger::StateTable& table, const RecipientShare& share);
+
+  // A pending recipient that is due at `now_s` (Unix seconds) and not claimed; it is claimed until Release. Recipients
+  // that were never tried are due at 0.
+  std::optional<ledger::RecipientId> Claim(std::uint32_t now_s);
+  // Any pending recipient that is not claimed, due or not: for what befalls them all. Claimed until Release.
+  std::optional<ledger::RecipientId> ClaimAny();
+  // The claimed recipient is final, or comes back at `due_s`. The caller has written its entry.
+  void ReleaseFinal(ledger::RecipientId id);
+  void ReleaseUntil(ledger::RecipientId id, std::uint32_t due_s);
+
+  std::uint64_t pending() const { return pending_; }  // Claimed ones included.
+  std::uint64_t claimed() const { return claimed_; }
+  bool IsFinished() const { return pending_ == 0; }
+  // When somebody may be claimed; may be early, never late; kNever: nobody that is not claimed.
+  std::uint32_t NextDue() const;
+
+ private:
+  static constexpr std::uint64_t kBlock = 1024;
+  bool IsOpen(ledger::RecipientId id) const;  // Pending, of the share and not claimed.
+  void MeasureBlock(std::uint64_t block);
+
+  ledger::StateTable& table_;
+  const RecipientShare share_;
+  std::uint64_t pending_ = 0;
+  std::uint64_t claimed_ = 0;
+  std::vector<std::uint32_t> block_due_;  // At or before the earliest due of the block's open recipients.
+  std::uint64_t scan_ = 0;                // Where the next scan goes on: an offset in the share.
+};
+
+}  // namespace delivery

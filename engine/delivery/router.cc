@@ -1,0 +1,155 @@
+#include "engine/delivery/router.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "engine/roster/roster.h"
+
+namespace delivery {
+namespace {
+
+constexpr base::Duration kFirstBackoff = base::Duration::Seconds(15);
+constexpr base::Duration kLongestBackoff = base::Duration::Minutes(15);
+
+// Bounces everyone: the domain takes no mail (RFC 7505), or does not exist.
+Sweep BadDomain(std::string text, std::uint16_t detail) {
+  Sweep sweep;
+  sweep.kind = ledger::OutcomeKind::kBounced;
+  sweep.classification = "BadDomain";
+  sweep.text = std::move(text);
+  sweep.command = "dns";
+  sweep.enhanced[0] = 5;
+  sweep.enhanced[1] = 1;
+  sweep.enhanced[2] = detail;
+  return sweep;
+}
+
+}  // namespace
+
+void Router::Feed(std::vector<DestinationKey> keys) { unfed_.insert(unfed_.end(), keys.begin(), keys.end()); }
+
+void Router::Pump() {
+  while (!stopped_ && !unfed_.empty() && looking_up_ < kLookupsAtOnce) {
+    const DestinationKey key = unfed_.front();
+    unfed_.pop_front();
+    Destination& destination = owner_.MakeDestination(key);
+    if (destination.queue.IsFinished()) {
+      owner_.RemoveDestination(destination);
+      continue;
+    }
+    Adopt(destination);
+  }
+}
+
+void Router::Adopt(Destination& destination) {
+  destination.place = Destination::Place::kRouting;
+  destination.site = nullptr;
+  destination.leaving = false;
+  const std::uint32_t due_s = destination.queue.NextDue();
+  const std::uint32_t now_s = context_.settler.now_s();
+  if (due_s <= now_s) {
+    LookUp(destination);
+  } else if (due_s != RecipientQueue::kNever) {
+    WaitUntil(destination, context_.clock.Now() + base::Duration::Seconds(due_s - now_s));
+  }
+}
+
+void Router::WaitUntil(Destination& destination, base::Instant at) { context_.timers.Set(destination.timer, at); }
+
+void Router::OnTimer(Destination& destination) {
+  if (destination.queue.NextDue() > context_.settler.now_s()) {  // The wall clock stepped back: not yet.
+    Adopt(destination);
+    return;
+  }
+  LookUp(destination);
+}
+
+void Router::Refresh(Destination& destination) {
+  if (!destination.looking_up && !stopped_) LookUp(destination);
+}
+
+void Router::LookUp(Destination& destination) {
+  if (stopped_) return;
+  ++looking_up_;
+  destination.looking_up = true;
+  const DestinationKey key = destination.key;
+  context_.mx.LookupMx(destination.name, [this, key](const dns::Route& route) { OnRoute(key, route); });
+}
+
+void Router::OnRoute(DestinationKey key, const dns::Route& route) {
+  --looking_up_;
+  Destination* destination = owner_.FindDestination(key);
+  if (destination == nullptr) return;
+  destination->looking_up = false;
+  if (route.kind != dns::RouteKind::kTemporary && destination->dns_backoff != base::Duration()) {
+    destination->dns_backoff = base::Duration();
+    if (destination->place == Destination::Place::kRouting) --unanswered_;
+  }
+  const bool missing = route.kind == dns::RouteKind::kNoDomain || route.kind == dns::RouteKind::kNoAddress;
+  if (!destination->counted && route.kind != dns::RouteKind::kTemporary) {
+    destination->counted = true;
+    context_.facts.OnDomain(missing);
+  }
+  switch (route.kind) {
+    case dns::RouteKind::kHosts:
+      destination->missing_before = false;
+      owner_.PlaceAtSite(*destination, route);
+      return;
+    case dns::RouteKind::kNullMx:
+      if (destination->site == nullptr)
+        owner_.StartSweep(*destination, BadDomain("the domain accepts no mail (null MX)", 10));
+      return;
+    case dns::RouteKind::kNoDomain:
+    case dns::RouteKind::kNoAddress:
+      OnMissing(*destination, route);
+      return;
+    case dns::RouteKind::kTemporary:
+      OnNoAnswer(*destination, route);
+      return;
+  }
+}
+
+// Deferred once; the same answer one retry interval later bounces. A domain that is at a site keeps its route until its
+// recipients are asked for anew: what was there an hour ago is not gone by one answer.
+void Router::OnMissing(Destination& destination, const dns::Route& route) {
+  if (destination.site != nullptr) return;
+  std::string text = route.detail.empty() ? "the domain does not exist or has no mail exchanger" : route.detail;
+  if (destination.missing_before) {
+    owner_.StartSweep(destination, BadDomain(std::move(text), 2));
+    return;
+  }
+  destination.missing_before = true;
+  Sweep sweep;
+  sweep.kind = ledger::OutcomeKind::kDeferred;
+  sweep.only_due = true;
+  sweep.classification = "BadDomain";
+  sweep.text = std::move(text);
+  sweep.command = "dns";
+  owner_.StartSweep(destination, std::move(sweep));
+}
+
+void Router::OnNoAnswer(Destination& destination, const dns::Route& route) {
+  if (destination.site != nullptr) return;  // The old route is still the best there is.
+  if (destination.dns_backoff == base::Duration()) {
+    if (unanswered_++ == 0) {
+      context_.log.Warning(
+          absl::StrFormat("DNS gives no answer for %s (%s); its recipients are held, and it is asked again",
+                          destination.name, route.detail));
+    }
+    destination.dns_backoff = kFirstBackoff;
+  } else {
+    destination.dns_backoff = std::min(destination.dns_backoff * 2, kLongestBackoff);
+  }
+  WaitUntil(destination, context_.clock.Now() + destination.dns_backoff);
+}
+
+void Router::OnSwept(Destination& destination) {
+  if (destination.queue.IsFinished()) {
+    owner_.RemoveDestination(destination);
+    return;
+  }
+  Adopt(destination);
+}
+
+}  // namespace delivery

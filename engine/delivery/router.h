@@ -1,0 +1,71 @@
+// Brings destinations to their sites: asks for the MX, decides by the answer what a domain's recipients have to expect,
+// and asks again when the answer's time is over. One per shard; it handles the destinations that have no site.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "dns/mx_lookup.h"
+#include "engine/delivery/context.h"
+#include "engine/delivery/destination.h"
+#include "engine/delivery/sweeper.h"
+
+namespace delivery {
+
+class Router {
+ public:
+  // What the router needs from its shard.
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    // The destination has a route: it goes to the site's shard, perhaps this one.
+    virtual void PlaceAtSite(Destination& destination, const dns::Route& route) = 0;
+    virtual void StartSweep(Destination& destination, Sweep sweep) = 0;
+    virtual Destination& MakeDestination(DestinationKey key) = 0;
+    virtual void RemoveDestination(Destination& destination) = 0;
+    virtual Destination* FindDestination(DestinationKey key) = 0;
+  };
+
+  Router(const Context& context, Owner& owner) : context_(context), owner_(owner) {}
+
+  // Queues domains whose pending recipients nobody has looked at yet, in this order.
+  void Feed(std::vector<DestinationKey> keys);
+  // Takes a destination without a site, and looks it up when somebody is due.
+  void Adopt(Destination& destination);
+  // A sweep of one of the router's destinations is complete.
+  void OnSwept(Destination& destination);
+  // The destination's timer fired while the router has it.
+  void OnTimer(Destination& destination);
+  // Asks again for the route of a destination that is at a site.
+  void Refresh(Destination& destination);
+  // Starts look-ups while there is room. Once per turn.
+  void Pump();
+  // The destinations that nobody has looked at yet; they are the caller's now.
+  std::deque<DestinationKey> TakeUnfed() { return std::exchange(unfed_, {}); }
+  // No look-up is started any more (the campaign pauses or the program ends).
+  void Stop() { stopped_ = true; }
+  std::size_t unanswered() const { return unanswered_; }  // Destinations that wait because the DNS gives no answer.
+
+ private:
+  static constexpr std::size_t kLookupsAtOnce = 256;
+
+  void LookUp(Destination& destination);
+  void OnRoute(DestinationKey key, const dns::Route& route);
+  void OnMissing(Destination& destination, const dns::Route& route);
+  void OnNoAnswer(Destination& destination, const dns::Route& route);
+  void WaitUntil(Destination& destination, base::Instant at);
+
+  const Context& context_;
+  Owner& owner_;
+  std::deque<DestinationKey> unfed_;
+  std::size_t looking_up_ = 0;
+  std::size_t unanswered_ = 0;
+  bool stopped_ = false;
+};
+
+}  // namespace delivery

@@ -1,0 +1,203 @@
+#include "engine/delivery/session.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "engine/base/check.h"
+
+namespace delivery {
+namespace {
+
+std::uint32_t Microseconds(base::Duration d) {
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(d.microseconds(), 0, UINT32_MAX));
+}
+
+}  // namespace
+
+Session::Session(const Options& options, const Context& context, Owner& owner)
+    : options_(options), context_(context), owner_(owner), client_(options.client, *this), timer_([this] {
+        OnTimer();
+      }) {}
+
+Session::~Session() {
+  context_.commits.Cancel(*this);
+  context_.budget.RemoveIdle(*this);
+  if (stream_ != io::StreamId::kNone) context_.io.Close(stream_, io::CloseMode::kReset);
+}
+
+void Session::Open() {
+  opened_at_ = context_.clock.Now();
+  context_.timers.Set(timer_, opened_at_ + options_.connect_timeout);
+  stream_ = context_.io.Connect({.remote = options_.remote, .source = options_.source->address}, *this);
+}
+
+// ---- the stream ----
+
+void Session::OnConnect() {
+  connected_at_ = context_.clock.Now();
+  timings_.connect = Microseconds(connected_at_ - opened_at_);
+  local_address_ = context_.io.Local(stream_).address.ToString();
+  client_.OnConnected(connected_at_);
+  Advance();
+}
+
+void Session::OnReceive(std::string_view bytes) {
+  client_.OnReceived(bytes, context_.clock.Now());
+  Advance();
+}
+
+void Session::OnSent() {}
+
+void Session::OnClose(io::CloseReason reason) {
+  stream_ = io::StreamId::kNone;
+  cannot_bind_ = reason.stage == io::Stage::kBind ? reason.error : 0;
+  client_.OnClosed(reason.error, reason.unsent, reason.stage == io::Stage::kStream);
+  Advance();
+}
+
+void Session::OnTimer() {
+  const std::uint64_t unsent = stream_ == io::StreamId::kNone ? 0 : context_.io.Unsent(stream_);
+  if (state_ == State::kIdle) {  // Idle for long enough.
+    Quit();
+    return;
+  }
+  client_.OnTimeout(unsent);
+  Advance();
+}
+
+// Sends what the client has to say, and sets the timer to what it waits for.
+void Session::Advance() {
+  if (stream_ != io::StreamId::kNone && !client_.IsFinished()) {
+    std::vector<std::string_view> pieces;
+    client_.TakeOutput(pieces);
+    if (!pieces.empty()) context_.io.Send(stream_, pieces);
+    if (sealed_ != nullptr && state_ == State::kSending && client_.IsContentTaken())
+      context_.sealer.Recycle(std::move(sealed_));
+  }
+  if (state_ == State::kIdle || state_ == State::kSealing || state_ == State::kEnded) return;
+  if (client_.wait_number() == timed_wait_) return;
+  timed_wait_ = client_.wait_number();
+  const base::Duration timeout = client_.Timeout();
+  if (timeout != base::Duration()) context_.timers.Set(timer_, context_.clock.Now() + timeout);
+}
+
+// ---- the client ----
+
+void Session::OnReady() {
+  if (state_ == State::kOpening) timings_.banner = Microseconds(context_.clock.Now() - connected_at_);
+  state_ = State::kIdle;
+  context_.timers.Set(timer_, context_.clock.Now() + options_.idle_timeout);
+  context_.budget.AddIdle(*this);
+  owner_.OnSessionReady(*this);
+}
+
+void Session::OnTransactionDone(const smtp::TransactionResult& result) {
+  timings_.dot = Microseconds(context_.clock.Now() - written_at_);
+  if (sealed_ != nullptr) context_.sealer.Recycle(std::move(sealed_));
+  state_ = State::kClosing;  // Unless OnReady follows.
+  owner_.OnSessionResult(*this, result);
+  destination_ = nullptr;
+}
+
+void Session::OnSessionFailed(const smtp::ConnectionFact& fact) { owner_.OnSessionOpenFailed(*this, fact); }
+
+// The connection is to end. The session stays until its last outcome is durable: what it had in flight counts as open
+// until then.
+void Session::OnFinished() {
+  if (stream_ != io::StreamId::kNone)
+    context_.io.Close(std::exchange(stream_, io::StreamId::kNone), io::CloseMode::kNow);
+  context_.timers.Cancel(timer_);
+  context_.budget.RemoveIdle(*this);
+  if (state_ == State::kSealing) return;  // The attempt is written down already: StartTransaction ends it.
+  state_ = State::kClosing;
+  owner_.OnSessionClosing(*this);
+  context_.commits.Cancel(*this);
+  if (context_.commits.IsBusy() && uses_ > 0) {
+    context_.commits.Wait(*this);
+  } else {
+    End();
+  }
+}
+
+void Session::End() {
+  state_ = State::kEnded;
+  owner_.OnSessionEnded(*this);
+}
+
+// ---- the owner ----
+
+void Session::Begin(Destination& destination, ledger::RecipientId recipient, std::unique_ptr<Sealed> sealed) {
+  CHECK(state_ == State::kIdle && client_.IsReady());
+  context_.timers.Cancel(timer_);
+  context_.budget.RemoveIdle(*this);
+  state_ = State::kSealing;
+  destination_ = &destination;
+  recipient_ = recipient;
+  sealed_ = std::move(sealed);
+  size_ = sealed_->message.size();
+  ++uses_;
+  sealed_at_ = context_.clock.Now();
+  if (context_.bugs.skip_attempt_barrier) {
+    StartTransaction();
+    Advance();
+  } else {
+    context_.commits.Wait(*this);
+  }
+}
+
+void Session::OnRecordsDurable() {
+  if (state_ == State::kClosing) {
+    End();
+    return;
+  }
+  CHECK(state_ == State::kSealing);
+  StartTransaction();
+  Advance();
+}
+
+void Session::StartTransaction() {
+  written_at_ = context_.clock.Now();
+  timings_.queue = Microseconds(written_at_ - sealed_at_);
+  state_ = State::kSending;
+  timed_wait_ = client_.wait_number();
+  owner_.OnSessionWrites(*this);
+  if (client_.IsFinished()) {  // The server hung up while the record was on its way: no byte of the message left.
+    smtp::TransactionResult nothing_sent;
+    nothing_sent.end = smtp::TransactionResult::End::kClosed;
+    OnTransactionDone(nothing_sent);
+    OnFinished();
+    return;
+  }
+  smtp::Client::Transaction transaction;
+  transaction.sender = sealed_->message.envelope_sender();
+  transaction.recipient = sealed_->recipient;
+  transaction.content = sealed_->message.pieces();
+  transaction.size = size_;
+  transaction.needs_smtputf8 = sealed_->message.needs_smtputf8();
+  client_.Begin(transaction, written_at_);
+}
+
+void Session::OnSlotWanted() {
+  if (state_ == State::kIdle) Quit();
+}
+
+void Session::Quit() {
+  CHECK(state_ == State::kIdle);
+  context_.budget.RemoveIdle(*this);
+  state_ = State::kClosing;
+  owner_.OnSessionClosing(*this);
+  client_.Quit();
+  Advance();
+}
+
+void Session::Abandon() {
+  context_.timers.Cancel(timer_);
+  context_.commits.Cancel(*this);
+  context_.budget.RemoveIdle(*this);
+  if (stream_ != io::StreamId::kNone)
+    context_.io.Close(std::exchange(stream_, io::StreamId::kNone), io::CloseMode::kReset);
+  state_ = State::kEnded;
+}
+
+}  // namespace delivery

@@ -1,0 +1,125 @@
+// One SMTP connection: joins a stream, the SMTP client and a timer. It carries one message at a time, and lets no byte
+// of it leave before the attempt's record is durable.
+//
+//   kOpening --> kIdle <--> kSealing --> kSending --> kIdle
+//       \----------\-----------------------\--> kClosing --> (OnSessionEnded)
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "engine/base/intrusive_list.h"
+#include "engine/delivery/context.h"
+#include "engine/delivery/destination.h"
+#include "engine/delivery/sealer.h"
+#include "engine/smtp/client.h"
+
+namespace delivery {
+
+class Session final : private io::StreamHandler,
+                      private DurableWaiter,
+                      private SessionBudget::Idler,
+                      private smtp::Client::Handler {
+ public:
+  enum class State : std::uint8_t {
+    kOpening,  // Connecting, greeting, EHLO.
+    kIdle,     // May begin a transaction.
+    kSealing,  // The attempt's record is on its way to the disk.
+    kSending,  // The transaction is under way.
+    kClosing,  // QUIT was said, or the connection is gone; it waits until its last outcome is durable.
+    kEnded,    // Nothing follows.
+  };
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    virtual void OnSessionReady(Session& session) = 0;   // It became kIdle.
+    virtual void OnSessionWrites(Session& session) = 0;  // The transaction's first bytes leave now.
+    // The transaction is over; the session is kIdle, or on its way to kClosing (then OnSessionEnded follows).
+    virtual void OnSessionResult(Session& session, const smtp::TransactionResult& result) = 0;
+    // It never became ready; OnSessionEnded follows.
+    virtual void OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fact) = 0;
+    virtual void OnSessionClosing(Session& session) = 0;  // It takes no message any more.
+    virtual void OnSessionEnded(Session& session) = 0;    // The last call. Not to be destroyed within it.
+  };
+  struct Options {
+    std::uint64_t id = 0;
+    std::size_t host = 0;  // In the site's host plan.
+    std::string host_name;
+    io::Endpoint remote;
+    std::uint32_t deliveries_max = 0;  // Messages until QUIT; 0: no limit.
+    base::Duration connect_timeout, idle_timeout;
+    smtp::Client::Options client;
+    const Source* source = nullptr;
+  };
+
+  Session(const Options& options, const Context& context, Owner& owner);
+  ~Session() override;
+
+  void Open();
+  // Begins a transaction for a claimed recipient, whose attempt was added to the batch of this turn. Requires: kIdle.
+  void Begin(Destination& destination, ledger::RecipientId recipient, std::unique_ptr<Sealed> sealed);
+  // Says QUIT and closes. Requires: kIdle.
+  void Quit();
+  // Ends it at once, whatever it does. No owner call follows.
+  void Abandon();
+
+  State state() const { return state_; }
+  const Options& options() const { return options_; }
+  Destination* destination() const { return destination_; }  // Of the transaction; null between them.
+  ledger::RecipientId recipient() const { return recipient_; }
+  std::uint64_t message_size() const { return size_; }
+  std::uint32_t uses() const { return uses_; }                 // Transactions begun.
+  const ledger::Timings& timings() const { return timings_; }  // Of the connection and the last transaction.
+  base::Instant opened_at() const { return opened_at_; }
+  const std::string& local_address() const { return local_address_; }  // Empty: not connected.
+  int cannot_bind() const { return cannot_bind_; }  // errno, where the source address could not be used; else 0.
+  bool IsWornOut() const { return options_.deliveries_max != 0 && uses_ >= options_.deliveries_max; }
+
+  // The site's: which of its lists it is in.
+  enum class Listing : std::uint8_t { kOpening, kIdle, kBusy, kClosing };
+  base::ListHook site_hook;
+  Listing listing = Listing::kOpening;
+
+ private:
+  // io::StreamHandler
+  void OnConnect() override;
+  void OnReceive(std::string_view bytes) override;
+  void OnSent() override;
+  void OnClose(io::CloseReason reason) override;
+  // DurableWaiter
+  void OnRecordsDurable() override;
+  // SessionBudget::Idler
+  void OnSlotWanted() override;
+  // smtp::Client::Handler
+  void OnReady() override;
+  void OnTransactionDone(const smtp::TransactionResult& result) override;
+  void OnSessionFailed(const smtp::ConnectionFact& fact) override;
+  void OnFinished() override;
+
+  void Advance();  // Sends what the client wants sent, sets the timer to its deadline.
+  void OnTimer();
+  void StartTransaction();
+  void End();
+
+  const Options options_;
+  const Context& context_;
+  Owner& owner_;
+  State state_ = State::kOpening;
+  io::StreamId stream_ = io::StreamId::kNone;
+  smtp::Client client_;
+  io::Timer timer_;
+  Destination* destination_ = nullptr;
+  ledger::RecipientId recipient_ = 0;
+  std::unique_ptr<Sealed> sealed_;
+  std::uint64_t size_ = 0;
+  std::uint32_t uses_ = 0;
+  std::string local_address_;
+  int cannot_bind_ = 0;
+  std::uint32_t timed_wait_ = 0;  // The client's wait that the timer was last set for.
+  base::Instant opened_at_, connected_at_, sealed_at_, written_at_;
+  ledger::Timings timings_;
+};
+
+}  // namespace delivery

@@ -1,0 +1,88 @@
+#include "engine/delivery/settler.h"
+
+#include <algorithm>
+
+#include "engine/base/check.h"
+#include "engine/base/stable_hash.h"
+#include "engine/ledger/state.h"
+
+namespace delivery {
+
+namespace {
+constexpr std::string_view kExpiredClass = "MessageExpired";
+}
+
+std::uint16_t Settler::BeginAttempt(ledger::RecipientId id, std::uint64_t session) {
+  const ledger::RecipientEntry& entry = (*job_.states)[id];
+  ledger::Attempt attempt;
+  attempt.recipient = id;
+  attempt.number = static_cast<std::uint16_t>(std::min<std::uint32_t>(entry.attempts + 1u, UINT16_MAX));
+  attempt.time = clock_.WallNow();
+  attempt.session = session;
+  commits_.batch().Add(attempt);
+  job_.states->Apply(attempt);
+  return attempt.number;
+}
+
+base::WallTime Settler::EndOf(ledger::RecipientId id) const {
+  const ledger::RecipientEntry& entry = (*job_.states)[id];
+  const base::WallTime first =
+      entry.first_attempt_s == 0 ? clock_.WallNow() : base::WallTime::FromSeconds(entry.first_attempt_s);
+  const base::WallTime end = first + job_.max_age;
+  return job_.finish_by.has_value() ? std::min(end, *job_.finish_by) : end;
+}
+
+bool Settler::IsExpired(ledger::RecipientId id) const {
+  const base::WallTime now = clock_.WallNow();
+  if (job_.finish_by.has_value() && now >= *job_.finish_by) return true;
+  return (*job_.states)[id].first_attempt_s != 0 && now >= EndOf(id);
+}
+
+base::WallTime Settler::DueAfter(ledger::RecipientId id, std::uint32_t attempts) const {
+  const base::WallTime due =
+      clock_.WallNow() + job_.retry_plan.After(std::max(1u, attempts), base::StableHash(job_.campaign, id));
+  return std::min(due, EndOf(id));
+}
+
+void Settler::Write(const ledger::Outcome& outcome) {
+  commits_.batch().Add(outcome);
+  commits_.Count(outcome);
+  job_.states->Apply(outcome);
+}
+
+void Settler::Settle(RecipientQueue& queue, ledger::RecipientId id, ledger::Outcome outcome, bool attempted) {
+  const ledger::RecipientEntry& entry = (*job_.states)[id];
+  outcome.recipient = id;
+  outcome.time = clock_.WallNow();
+  const bool counts = outcome.kind == ledger::OutcomeKind::kDeferred;
+  outcome.number = attempted ? entry.attempts : static_cast<std::uint16_t>(entry.attempts + (counts ? 1 : 0));
+  if (outcome.kind == ledger::OutcomeKind::kDeferred) outcome.due = DueAfter(id, outcome.number);
+  Write(outcome);
+  if (outcome.kind == ledger::OutcomeKind::kInDoubt && job_.resend_in_doubt) {
+    outcome.kind = ledger::OutcomeKind::kResend;
+    outcome.due = outcome.time;
+    Write(outcome);
+  }
+  if (ledger::IsFinal(entry.state)) {
+    queue.ReleaseFinal(id);
+    return;
+  }
+  if (outcome.kind == ledger::OutcomeKind::kDeferred && IsExpired(id)) {
+    Expire(queue, id);
+    return;
+  }
+  queue.ReleaseUntil(id, bugs_.pop_retry_twice ? 0 : static_cast<std::uint32_t>(outcome.due.seconds()));
+}
+
+void Settler::Expire(RecipientQueue& queue, ledger::RecipientId id) {
+  ledger::Outcome outcome;
+  outcome.recipient = id;
+  outcome.kind = ledger::OutcomeKind::kExpired;
+  outcome.number = (*job_.states)[id].attempts;
+  outcome.time = clock_.WallNow();
+  outcome.classification = kExpiredClass;
+  Write(outcome);
+  queue.ReleaseFinal(id);
+}
+
+}  // namespace delivery

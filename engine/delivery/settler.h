@@ -1,0 +1,50 @@
+// Writes down what became of a recipient: the one place that turns a verdict into a ledger record, the recipient's
+// entry and its next due time.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "engine/delivery/commit_queue.h"
+#include "engine/delivery/job.h"
+#include "engine/delivery/recipient_queue.h"
+#include "engine/io/clock.h"
+#include "engine/ledger/record.h"
+
+namespace delivery {
+
+class Settler {
+ public:
+  Settler(const Job& job, const io::Clock& clock, CommitQueue& commits, const PlantedBugs& bugs)
+      : job_(job), clock_(clock), commits_(commits), bugs_(bugs) {}
+
+  // Begins an attempt of a claimed recipient: its record joins the batch of this turn. Returns the attempt's number.
+  std::uint16_t BeginAttempt(ledger::RecipientId id, std::uint64_t session);
+
+  // Settles a claimed recipient and releases it. `outcome` says kind, reply and where; number, time and due are filled
+  // in here:
+  //   kDeferred  comes back by the retry plan, not later than its age allows; expired at once when its age is over
+  //   kHeld      comes back at `outcome.due`, and no attempt is counted
+  //   kInDoubt   final, or due again at once where the campaign says "resend"
+  // `attempted`: BeginAttempt was called for it.
+  void Settle(RecipientQueue& queue, ledger::RecipientId id, ledger::Outcome outcome, bool attempted);
+
+  // Whether the recipient may no longer be tried: older than max_age, or the campaign's end has come.
+  bool IsExpired(ledger::RecipientId id) const;
+  // Settles a claimed recipient as expired.
+  void Expire(RecipientQueue& queue, ledger::RecipientId id);
+
+  std::uint32_t now_s() const { return static_cast<std::uint32_t>(clock_.WallNow().seconds()); }
+
+ private:
+  void Write(const ledger::Outcome& outcome);
+  base::WallTime DueAfter(ledger::RecipientId id, std::uint32_t attempts) const;
+  base::WallTime EndOf(ledger::RecipientId id) const;  // When its age is over.
+
+  const Job& job_;
+  const io::Clock& clock_;
+  CommitQueue& commits_;
+  const PlantedBugs& bugs_;
+};
+
+}  // namespace delivery

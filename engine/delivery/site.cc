@@ -1,0 +1,346 @@
+#include "engine/delivery/site.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "engine/base/check.h"
+
+namespace delivery {
+namespace {
+
+std::vector<PlannedHost> PlanHosts(const dns::Route& route) {
+  std::vector<PlannedHost> hosts;
+  for (const auto& host : route.hosts) hosts.push_back({host.name, host.preference});
+  return hosts;
+}
+
+HostPlan::Options PlanOptions(const Context& context, const config::Limits& limits) {
+  HostPlan::Options options;
+  options.allow_private = context.job.allow_private_destinations;
+  options.prohibited = limits.prohibited_hosts;
+  options.skipped = limits.skip_hosts;
+  options.seed = context.seed;
+  return options;
+}
+
+RateGate::Options GateOptions(const config::Rate& rate) {
+  return {.count = rate.count, .period = rate.period, .burst_max = rate.burst_max.value_or(1)};
+}
+
+smtp::Client::Options ClientOptions(const config::Limits& limits, const Source& source) {
+  smtp::Client::Options options;
+  options.ehlo_domain = source.ehlo_domain;
+  options.pipelining = limits.enable_pipelining;
+  options.timeouts = {.greeting = limits.banner_timeout,
+                      .ehlo = limits.ehlo_timeout,
+                      .mail = limits.mail_from_timeout,
+                      .rcpt = limits.rcpt_to_timeout,
+                      .data = limits.data_timeout,
+                      .final_reply = limits.data_dot_timeout,
+                      .rset = limits.rset_timeout};
+  return options;
+}
+
+}  // namespace
+
+Site::Site(std::uint64_t id, SiteKey key, std::string provider, const config::Limits& limits, const dns::Route& route,
+           const Context& context, Owner& owner)
+    : id_(id),
+      key_(std::move(key)),
+      provider_(std::move(provider)),
+      limits_(limits),
+      context_(context),
+      owner_(owner),
+      timer_([this] { owner_.WantsPump(*this); }),
+      hosts_(PlanHosts(route), PlanOptions(context, limits)),
+      window_(limits.connection_limit) {
+  const base::Instant now = context.clock.Now();
+  if (limits.max_message_rate.has_value()) messages_.emplace(GateOptions(*limits.max_message_rate), now);
+  if (limits.max_connection_rate.has_value()) connections_.emplace(GateOptions(*limits.max_connection_rate), now);
+}
+
+Site::~Site() {
+  context_.budget.Cancel(*this);
+  while (!ready_.empty()) ready_.PopFront();
+  while (!waiting_.empty()) waiting_.PopFront();
+  for (SessionList* list : {&opening_, &idle_, &busy_, &closing_}) {
+    while (!list->empty()) {
+      Session& session = list->PopFront();
+      session.Abandon();
+      delete &session;
+    }
+  }
+}
+
+// ---- destinations ----
+
+void Site::MoveTo(Destination& destination, Destination::Place place) {
+  if (destination.place == Destination::Place::kReady && destination.hook.IsLinked()) ready_.Remove(destination);
+  if (destination.place == Destination::Place::kWaiting && destination.hook.IsLinked()) waiting_.Remove(destination);
+  destination.place = place;
+  if (place == Destination::Place::kReady) ready_.PushBack(destination);
+  if (place == Destination::Place::kWaiting) waiting_.PushBack(destination);
+}
+
+void Site::Add(Destination& destination, base::Instant route_expires) {
+  CHECK(destination.site == nullptr && !destination.hook.IsLinked());
+  destination.site = this;
+  destination.route_expires = route_expires;
+  destination.place = Destination::Place::kNowhere;
+  Reconsider(destination);
+}
+
+// Puts a destination into the list where it belongs now, or lets it go.
+void Site::Reconsider(Destination& destination) {
+  const bool in_flight = destination.queue.claimed() > 0;
+  if (!in_flight && !destination.sweeping && (destination.leaving || destination.queue.IsFinished())) {
+    MoveTo(destination, Destination::Place::kNowhere);
+    context_.timers.Cancel(destination.timer);
+    destination.site = nullptr;
+    if (destination.queue.IsFinished()) {
+      owner_.OnDestinationFinished(destination);
+    } else {
+      owner_.OnDestinationLeft(destination);
+    }
+    return;
+  }
+  const std::uint32_t due_s = destination.queue.NextDue();
+  const std::uint32_t now_s = context_.settler.now_s();
+  const bool open = !destination.leaving && !destination.sweeping && !draining_;
+  if (open && due_s <= now_s) {
+    if (destination.place != Destination::Place::kReady) MoveTo(destination, Destination::Place::kReady);
+    owner_.WantsPump(*this);
+    return;
+  }
+  if (destination.place != Destination::Place::kWaiting) MoveTo(destination, Destination::Place::kWaiting);
+  if (open && due_s != RecipientQueue::kNever) {
+    context_.timers.Set(destination.timer, context_.clock.Now() + base::Duration::Seconds(due_s - now_s));
+  } else {
+    context_.timers.Cancel(destination.timer);
+  }
+}
+
+void Site::OnDue(Destination& destination) { Reconsider(destination); }
+
+void Site::OnSwept(Destination& destination) { Reconsider(destination); }
+
+void Site::SendAway(Destination& destination) {
+  destination.leaving = true;
+  Reconsider(destination);
+}
+
+void Site::SendEveryoneAway() {
+  for (auto* list : {&ready_, &waiting_}) {
+    for (std::size_t n = list->size(); n > 0 && !list->empty(); --n) {
+      Destination& destination = list->front();
+      list->Remove(destination);
+      list->PushBack(destination);
+      SendAway(destination);
+    }
+  }
+}
+
+// A deferring sweep keeps the destinations here; they come back when they are due.
+void Site::SweepAll(const Sweep& sweep) {
+  for (std::size_t n = ready_.size(); n > 0; --n) {
+    Destination& destination = ready_.front();
+    owner_.StartSweep(destination, sweep);
+    MoveTo(destination, Destination::Place::kWaiting);
+  }
+  if (sweep.only_due) return;
+  for (Destination* destination = waiting_.empty() ? nullptr : &waiting_.front(); destination != nullptr;
+       destination = waiting_.Next(*destination)) {
+    if (!destination->sweeping) owner_.StartSweep(*destination, sweep);
+  }
+}
+
+// ---- moving ----
+
+std::optional<base::Instant> Site::HeldUntil() const {
+  const base::Instant now = context_.clock.Now();
+  const base::Instant until = std::max({rests_until_, dns_until_, suspension_.until()});
+  if (until <= now) return std::nullopt;
+  return until;
+}
+
+void Site::SetTimer(base::Instant at) {
+  if (!timer_.IsSet() || at < timer_.at()) context_.timers.Set(timer_, at);
+}
+
+void Site::Pump() {
+  context_.timers.Cancel(timer_);
+  if (draining_) return;
+  if (const auto until = HeldUntil()) {
+    if (!ready_.empty()) SetTimer(*until);
+    return;
+  }
+  while (!idle_.empty() && BeginNext(idle_.back())) {
+  }
+  if (!ready_.empty()) OpenSessions();
+}
+
+// Begins a transaction on an idle session. False: nothing can be begun now.
+bool Site::BeginNext(Session& session) {
+  const base::Instant now = context_.clock.Now();
+  while (!ready_.empty()) {
+    if (messages_.has_value() && messages_->Available(now) <= unwritten_) {
+      if (unwritten_ == 0) SetTimer(messages_->OpensAt());
+      return false;
+    }
+    Destination& destination = ready_.front();
+    MoveTo(destination, Destination::Place::kReady);  // To the back: the destinations take turns.
+    if (destination.route_expires <= now) owner_.OnRouteExpired(destination);
+    const auto recipient = destination.queue.Claim(context_.settler.now_s());
+    if (!recipient.has_value()) {
+      Reconsider(destination);
+      continue;
+    }
+    if (context_.settler.IsExpired(*recipient)) {
+      context_.settler.Expire(destination.queue, *recipient);
+      Reconsider(destination);
+      continue;
+    }
+    if (BeginTransaction(session, destination, *recipient)) return true;
+  }
+  return false;
+}
+
+bool Site::BeginTransaction(Session& session, Destination& destination, ledger::RecipientId id) {
+  absl::StatusOr<std::unique_ptr<Sealed>> sealed = context_.sealer.Seal(id);
+  if (!sealed.ok()) {  // The rows were checked when the campaign was prepared; what a receiver never saw is final here.
+    ledger::Outcome outcome;
+    outcome.kind = ledger::OutcomeKind::kBounced;
+    const std::string text(sealed.status().message());
+    outcome.reply_text = text;
+    outcome.command = "render";
+    outcome.classification = "ProtocolErrors";
+    context_.settler.Settle(destination.queue, id, outcome, /*attempted=*/false);
+    Reconsider(destination);
+    return false;
+  }
+  context_.settler.BeginAttempt(id, session.options().id);
+  ++transactions_;
+  ++unwritten_;
+  MoveSession(session, Session::Listing::kBusy);
+  session.Begin(destination, id, *std::move(sealed));
+  return true;
+}
+
+// How many sessions the recipients that wait could use, roughly; more than the window is not counted.
+std::uint64_t Site::Demand() const {
+  std::uint64_t demand = 0;
+  int looked_at = 0;
+  for (const Destination* d = ready_.empty() ? nullptr : &ready_.front();
+       d != nullptr && demand < window_.size() && looked_at < 64; d = ready_.Next(*d), ++looked_at) {
+    demand += d->queue.pending() - d->queue.claimed();
+  }
+  return demand;
+}
+
+void Site::OpenSessions() {
+  const base::Instant now = context_.clock.Now();
+  if (rests_opening_until_ > now) {
+    SetTimer(rests_opening_until_);
+    return;
+  }
+  std::uint64_t demand = Demand();
+  if (messages_.has_value()) demand = std::min(demand, messages_->Available(now));
+  while (sessions_ < window_.size() && opening_.size() < demand && idle_.empty()) {
+    if (connections_.has_value() && connections_->Available(now) == 0) {
+      SetTimer(connections_->OpensAt());
+      return;
+    }
+    const HostPlan::Next next = hosts_.Choose(now);
+    switch (next.step) {
+      case HostPlan::Step::kConnect:
+        if (!OpenSession(next)) return;
+        break;
+      case HostPlan::Step::kResolve:
+        ResolveHost(next.host);
+        break;
+      case HostPlan::Step::kWait:
+        return;
+      case HostPlan::Step::kExhausted:
+        if (opening_.empty()) OnRoundFailed();
+        return;
+      case HostPlan::Step::kNoAddress:
+      case HostPlan::Step::kPrivate:
+      case HostPlan::Step::kDnsFailure:
+        OnNoHostLeft(next.step);
+        return;
+    }
+  }
+}
+
+bool Site::OpenSession(const HostPlan::Next& next) {
+  if (!context_.budget.TryTake()) {
+    context_.budget.Wait(*this);
+    return false;
+  }
+  if (connections_.has_value()) CHECK(connections_->TryPass(context_.clock.Now()));
+  const Source& source = context_.job.sources[key_.source];
+  Session::Options options;
+  options.id = owner_.NextSessionId();
+  options.host = next.host;
+  options.host_name = hosts_.HostName(next.host);
+  options.remote = {next.address, context_.job.port};
+  options.deliveries_max = limits_.max_deliveries_per_connection;
+  options.connect_timeout = limits_.connect_timeout;
+  options.idle_timeout = limits_.idle_timeout;
+  options.client = ClientOptions(limits_, source);
+  options.source = &source;
+  Session::Owner& self = *this;
+  auto session = std::make_unique<Session>(options, context_, self);
+  ++sessions_;
+  opening_.PushBack(*session);
+  session.release()->Open();
+  return true;
+}
+
+void Site::OnSessionSlotFree() { owner_.WantsPump(*this); }
+
+void Site::Drain() {
+  draining_ = true;
+  context_.timers.Cancel(timer_);
+  context_.budget.Cancel(*this);
+  while (!idle_.empty()) idle_.front().Quit();
+  while (!opening_.empty()) {
+    Session& session = opening_.front();
+    session.Abandon();
+    MoveSession(session, Session::Listing::kClosing);
+    OnSessionEnded(session);
+  }
+  for (auto* list : {&ready_, &waiting_}) {
+    for (Destination* d = list->empty() ? nullptr : &list->front(); d != nullptr; d = list->Next(*d))
+      context_.timers.Cancel(d->timer);
+  }
+}
+
+void Site::RestoreSuspension(base::Instant until, std::string_view reason, std::string_view sample) {
+  const base::Duration rest = until - context_.clock.Now();
+  suspension_.Suspend(context_.clock.Now(), {rest, rest}, reason, sample);
+}
+
+bool Site::IsUnused() const {
+  const base::Instant now = context_.clock.Now();
+  const bool gates_rested = (!messages_.has_value() || messages_->IsRested(now)) &&
+                            (!connections_.has_value() || connections_->IsRested(now));
+  return ready_.empty() && waiting_.empty() && sessions_ == 0 && gates_rested && !HeldUntil().has_value();
+}
+
+std::string Site::DescribeWait() const {
+  const base::Instant now = context_.clock.Now();
+  if (suspension_.IsActive(now)) {
+    return absl::StrFormat("%s is suspended for %d s: %s (%s)", key_.name, (suspension_.until() - now).seconds(),
+                           suspension_.reason(), suspension_.sample());
+  }
+  if (rests_until_ > now)
+    return absl::StrFormat("%s cannot be reached, again in %d s: %s", key_.name, (rests_until_ - now).seconds(),
+                           last_failure_);
+  if (dns_until_ > now)
+    return absl::StrFormat("no address of %s is known; asked again in %d s", key_.name, (dns_until_ - now).seconds());
+  return "";
+}
+
+}  // namespace delivery

@@ -1,0 +1,152 @@
+// One receiving system, for one source: the identity of an MX set. It owns the sessions there and what limits them
+// (window, rate, messages per connection), pulls recipients from its destinations in turn, and acts on verdicts.
+//
+// It never polls: whatever holds it back says when it opens, and its timer is set to that.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "dns/mx_lookup.h"
+#include "engine/base/intrusive_list.h"
+#include "engine/config/shaping.h"
+#include "engine/delivery/context.h"
+#include "engine/delivery/destination.h"
+#include "engine/delivery/host_plan.h"
+#include "engine/delivery/rate_gate.h"
+#include "engine/delivery/session.h"
+#include "engine/delivery/suspension.h"
+#include "engine/delivery/window.h"
+#include "engine/smtp/reply_policy.h"
+
+namespace delivery {
+
+// Names a site on its shard.
+struct SiteKey {
+  std::string name;          // Identity of the MX set.
+  std::uint32_t source = 0;  // Index in the job.
+  friend auto operator<=>(const SiteKey&, const SiteKey&) = default;
+};
+
+class Site final : private Session::Owner, private SessionBudget::Waiter {
+ public:
+  // What the site needs from its shard.
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    virtual void OnDestinationFinished(Destination& destination) = 0;  // Nobody is pending; it is in no list.
+    virtual void OnDestinationLeft(Destination& destination) = 0;      // It wants a new route; it is in no list.
+    virtual void OnRouteExpired(Destination& destination) = 0;         // Ask again; it stays meanwhile.
+    virtual void StartSweep(Destination& destination, Sweep sweep) = 0;
+    virtual void OnSourceCannotBind(std::uint32_t source, int error) = 0;
+    virtual void WantsPump(Site& site) = 0;                     // At the end of the turn.
+    virtual Site* FindSite(std::uint64_t id) = 0;               // Null: it is gone.
+    virtual void Retire(std::unique_ptr<Session> session) = 0;  // Destroy it at the end of the turn.
+    virtual std::uint64_t NextSessionId() = 0;
+  };
+
+  Site(std::uint64_t id, SiteKey key, std::string provider, const config::Limits& limits, const dns::Route& route,
+       const Context& context, Owner& owner);
+  ~Site() override;
+
+  void Add(Destination& destination, base::Instant route_expires);
+  // A destination's timer fired while it waits here.
+  void OnDue(Destination& destination);
+  // A sweep of one of its destinations is complete.
+  void OnSwept(Destination& destination);
+  // Takes the destination to another route once nothing of it is in flight.
+  void SendAway(Destination& destination);
+  // Does what can be done now: begins transactions, opens sessions, sets the timer for the rest.
+  void Pump();
+
+  // No new recipients and no new sessions from now on; idle sessions say goodbye.
+  void Drain();
+  // Takes all destinations to another route, as SendAway.
+  void SendEveryoneAway();
+  // Holds everything until `until` (restored after a restart).
+  void RestoreSuspension(base::Instant until, std::string_view reason, std::string_view sample);
+
+  bool IsUnused() const;  // No destinations, no sessions, and limits in their initial state: it may be destroyed.
+  bool HasSessions() const { return sessions_ > 0; }
+  bool HasTransactions() const { return transactions_ > 0; }
+  std::uint64_t id() const { return id_; }
+  const SiteKey& key() const { return key_; }
+  const std::string& provider() const { return provider_; }
+  // Why it does not send now, and until when; empty: nothing holds it.
+  std::string DescribeWait() const;
+
+  base::ListHook pump_hook;  // In the shard's list of sites to pump at the end of the turn.
+
+ private:
+  using SessionList = base::IntrusiveList<Session, &Session::site_hook>;
+
+  // Session::Owner
+  void OnSessionReady(Session& session) override;
+  void OnSessionWrites(Session& session) override;
+  void OnSessionResult(Session& session, const smtp::TransactionResult& result) override;
+  void OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fact) override;
+  void OnSessionClosing(Session& session) override;
+  void OnSessionEnded(Session& session) override;
+  // SessionBudget::Waiter
+  void OnSessionSlotFree() override;
+
+  std::optional<base::Instant> HeldUntil() const;  // By suspension, rest or a missing address.
+  bool BeginNext(Session& session);
+  bool BeginTransaction(Session& session, Destination& destination, ledger::RecipientId id);
+  void OpenSessions();
+  bool OpenSession(const HostPlan::Next& next);
+  void ResolveHost(std::size_t host);
+  void OnHostAddresses(std::size_t host, const dns::HostAddresses& answer);
+  void SetHostAddresses(std::size_t host, const dns::HostAddresses& answer);
+  void OnNoHostLeft(HostPlan::Step step);
+  void OnRoundFailed();
+  std::uint64_t Demand() const;
+
+  SessionList& ListOf(Session::Listing listing);
+  void MoveSession(Session& session, Session::Listing to);
+  ledger::Outcome Describe(const Session& session, const smtp::Verdict& verdict) const;
+  smtp::Outcome ApplyBreaker(ledger::RecipientId id, smtp::Verdict& verdict);
+  void ApplyEffects(const Session& session, const smtp::Verdict& verdict);
+  void Trouble(base::Instant began);
+  void DeferOne(const smtp::Verdict& verdict);
+  void Suspend(Suspension::Span span, std::string_view reason, std::string_view sample);
+  void Reconsider(Destination& destination);
+  void MoveTo(Destination& destination, Destination::Place place);
+  void SweepAll(const Sweep& sweep);
+  void SetTimer(base::Instant at);
+
+  const std::uint64_t id_;
+  const SiteKey key_;
+  const std::string provider_;
+  const config::Limits limits_;
+  const Context& context_;
+  Owner& owner_;
+  io::Timer timer_;
+  HostPlan hosts_;
+  Window window_;
+  std::optional<RateGate> messages_;     // max_message_rate
+  std::optional<RateGate> connections_;  // max_connection_rate
+  Suspension suspension_;
+  Breaker breaker_;
+  base::Instant rests_until_;  // After failed connections.
+  base::Instant dns_until_;    // No host has an address that is known.
+  base::Duration opening_backoff_;
+  base::Instant last_trouble_;
+  std::uint32_t failed_rounds_ = 0;              // In a row.
+  std::optional<smtp::ConnectionFact> refusal_;  // Of this round: a greeting or EHLO that said no.
+  smtp::ConnectionFact last_fact_;               // The last failure to connect…
+  std::string last_failure_;                     // …and for people.
+  base::Instant rests_opening_until_;            // No new sessions: others work, and these failed.
+  bool missing_before_ = false;                  // Once already no host had an address.
+  bool draining_ = false;
+
+  base::IntrusiveList<Destination, &Destination::hook> ready_, waiting_;
+  SessionList opening_, idle_, busy_, closing_;
+  std::uint32_t sessions_ = 0;
+  std::uint32_t transactions_ = 0;  // Between BeginTransaction and its result.
+  std::uint32_t unwritten_ = 0;     // Of these, those that have not taken their rate token yet.
+};
+
+}  // namespace delivery

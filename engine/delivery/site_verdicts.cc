@@ -1,0 +1,371 @@
+// The part of a site that acts on what its sessions report: verdicts become outcomes, suspensions and a smaller window.
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "engine/base/check.h"
+#include "engine/delivery/site.h"
+#include "engine/ledger/state.h"
+#include "engine/smtp/normalize.h"
+
+namespace delivery {
+namespace {
+
+constexpr base::Duration kAddressRest = base::Duration::Minutes(5);  // After it failed, while others work.
+constexpr base::Duration kOpeningBackoffFirst = base::Duration::Seconds(1);
+constexpr base::Duration kOpeningBackoffMost = base::Duration::Minutes(1);
+constexpr base::Duration kHostRetry = base::Duration::Seconds(30);
+constexpr base::Duration kHostTtlLeast = base::Duration::Minutes(1);
+constexpr base::Duration kBreakerPause = base::Duration::Minutes(1);  // Until who may be held by it is asked for again.
+
+ledger::OutcomeKind KindOf(smtp::Outcome outcome) {
+  switch (outcome) {
+    case smtp::Outcome::kDelivered:
+      return ledger::OutcomeKind::kDelivered;
+    case smtp::Outcome::kDeferred:
+      return ledger::OutcomeKind::kDeferred;
+    case smtp::Outcome::kBounced:
+      return ledger::OutcomeKind::kBounced;
+    case smtp::Outcome::kHeld:
+      return ledger::OutcomeKind::kHeld;
+    case smtp::Outcome::kInDoubt:
+      return ledger::OutcomeKind::kInDoubt;
+  }
+  return ledger::OutcomeKind::kInDoubt;
+}
+
+std::optional<Suspension::Span> SpanOf(const smtp::Verdict& verdict) {
+  using base::Duration;
+  switch (verdict.hold) {
+    case smtp::Hold::kNone:
+      return std::nullopt;
+    case smtp::Hold::kFiveMinutes:
+      return Suspension::Span{Duration::Minutes(5), Duration::Hours(1)};
+    case smtp::Hold::kHour:
+      return Suspension::Span{Duration::Hours(1), Duration::Hours(1)};
+    case smtp::Hold::kHours:
+      return Suspension::Span{Duration::Hours(1), Duration::Hours(12)};
+    case smtp::Hold::kStated:
+      return Suspension::Span{verdict.stated, verdict.stated};
+  }
+  return std::nullopt;
+}
+
+std::string SampleOf(const smtp::Verdict& verdict) {
+  return verdict.reply.has_value() ? verdict.reply->ToString() : verdict.text;
+}
+
+}  // namespace
+
+// ---- sessions ----
+
+Site::SessionList& Site::ListOf(Session::Listing listing) {
+  switch (listing) {
+    case Session::Listing::kOpening:
+      return opening_;
+    case Session::Listing::kIdle:
+      return idle_;
+    case Session::Listing::kBusy:
+      return busy_;
+    case Session::Listing::kClosing:
+      return closing_;
+  }
+  return closing_;
+}
+
+void Site::MoveSession(Session& session, Session::Listing to) {
+  ListOf(session.listing).Remove(session);
+  session.listing = to;
+  ListOf(to).PushBack(session);
+}
+
+void Site::OnSessionReady(Session& session) {
+  const bool is_new = session.listing == Session::Listing::kOpening;
+  MoveSession(session, Session::Listing::kIdle);
+  if (is_new) {
+    failed_rounds_ = 0;
+    opening_backoff_ = base::Duration();
+    refusal_.reset();
+    hosts_.OnAddressWorks(session.options().host, session.options().remote.address);
+  }
+  if (draining_ || session.IsWornOut()) {
+    session.Quit();
+  } else {
+    owner_.WantsPump(*this);
+  }
+}
+
+void Site::OnSessionClosing(Session& session) {
+  if (session.listing != Session::Listing::kClosing) MoveSession(session, Session::Listing::kClosing);
+}
+
+void Site::OnSessionEnded(Session& session) {
+  closing_.Remove(session);
+  --sessions_;
+  context_.budget.GiveBack();
+  owner_.Retire(std::unique_ptr<Session>(&session));
+  owner_.WantsPump(*this);
+}
+
+void Site::OnSessionWrites(Session&) {
+  CHECK(unwritten_ > 0);
+  --unwritten_;
+  // There is room: BeginNext counts what has not taken its token yet.
+  if (messages_.has_value()) CHECK(messages_->TryPass(context_.clock.Now()));
+}
+
+void Site::OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fact) {
+  if (session.cannot_bind() != 0) {
+    owner_.OnSourceCannotBind(key_.source, session.cannot_bind());
+    rests_until_ = context_.clock.Now() + kOpeningBackoffMost;
+    last_failure_ = std::string("the source address cannot be used: ") + std::strerror(session.cannot_bind());
+    return;
+  }
+  last_failure_ = absl::StrFormat("%s [%s]: %s", session.options().host_name,
+                                  session.options().remote.address.ToString(), fact.ToString());
+  if (fact.reply.has_value() || !refusal_.has_value()) last_fact_ = fact;
+  if (fact.reply.has_value()) refusal_ = fact;
+  hosts_.OnAddressFailed(session.options().host, session.options().remote.address, context_.clock.Now() + kAddressRest);
+  owner_.WantsPump(*this);
+}
+
+// ---- no host left ----
+
+// Every address of every host failed.
+void Site::OnRoundFailed() {
+  const base::Instant now = context_.clock.Now();
+  hosts_.ForgetFailures();
+  const smtp::Verdict verdict = smtp::JudgeConnection(refusal_.has_value() ? *refusal_ : last_fact_);
+  refusal_.reset();
+  if (verdict.outcome == smtp::Outcome::kHeld) {
+    if (const auto span = SpanOf(verdict)) Suspend(*span, smtp::ToString(verdict.classification), SampleOf(verdict));
+    return;
+  }
+  if (sessions_ > closing_.size()) {  // Others work: the receiver wants no more of them now.
+    opening_backoff_ = std::clamp(opening_backoff_ * 2, kOpeningBackoffFirst, kOpeningBackoffMost);
+    rests_opening_until_ = now + opening_backoff_;
+    SetTimer(rests_opening_until_);
+    return;
+  }
+  Trouble(now);
+  ++failed_rounds_;
+  DeferOne(verdict);
+  if (failed_rounds_ < limits_.consecutive_connection_failures_before_delay) {
+    owner_.WantsPump(*this);
+    return;
+  }
+  // The site waits, and so does everybody who is due there.
+  Sweep sweep;
+  sweep.kind = ledger::OutcomeKind::kDeferred;
+  sweep.only_due = true;
+  sweep.classification = std::string(smtp::ToString(verdict.classification));
+  sweep.text = last_failure_;
+  sweep.command = "connect";
+  sweep.site = key_.name;
+  sweep.provider = provider_;
+  sweep.source = context_.job.sources[key_.source].name;
+  SweepAll(sweep);
+  failed_rounds_ = 0;
+  rests_until_ = now + context_.job.retry_plan.first();
+}
+
+// One recipient had its turn, and found no host.
+void Site::DeferOne(const smtp::Verdict& verdict) {
+  while (!ready_.empty()) {
+    Destination& destination = ready_.front();
+    MoveTo(destination, Destination::Place::kReady);
+    const auto recipient = destination.queue.Claim(context_.settler.now_s());
+    if (recipient.has_value()) {
+      ledger::Outcome outcome;
+      outcome.kind = ledger::OutcomeKind::kDeferred;
+      const std::string classification(smtp::ToString(verdict.classification));
+      outcome.classification = classification;
+      outcome.reply_text = last_failure_;
+      outcome.command = "connect";
+      outcome.site = key_.name;
+      outcome.provider = provider_;
+      outcome.source = context_.job.sources[key_.source].name;
+      context_.settler.Settle(destination.queue, *recipient, outcome, /*attempted=*/false);
+    }
+    Reconsider(destination);
+    if (recipient.has_value()) return;
+  }
+}
+
+void Site::OnNoHostLeft(HostPlan::Step step) {
+  const base::Instant now = context_.clock.Now();
+  if (step == HostPlan::Step::kDnsFailure) {
+    dns_until_ = std::max(now + base::Duration::Seconds(1), hosts_.NextResolveAt());
+    SetTimer(dns_until_);
+    return;
+  }
+  Sweep sweep;
+  sweep.site = key_.name;
+  sweep.provider = provider_;
+  sweep.source = context_.job.sources[key_.source].name;
+  sweep.command = "dns";
+  if (step == HostPlan::Step::kPrivate) {
+    sweep.kind = ledger::OutcomeKind::kBounced;
+    sweep.classification = "RoutingErrors";
+    sweep.text = "every address of its mail exchangers is private or prohibited";
+    sweep.enhanced[0] = 5;
+    sweep.enhanced[1] = 4;
+    sweep.enhanced[2] = 4;
+  } else {
+    const bool again = missing_before_;
+    missing_before_ = true;
+    sweep.kind = again ? ledger::OutcomeKind::kBounced : ledger::OutcomeKind::kDeferred;
+    sweep.only_due = !again;
+    sweep.classification = "BadDomain";
+    sweep.text = "none of its mail exchangers has an address";
+    if (!again) rests_until_ = now + context_.job.retry_plan.first();
+  }
+  SweepAll(sweep);
+}
+
+void Site::ResolveHost(std::size_t host) {
+  const std::uint64_t id = id_;
+  const std::string name = hosts_.HostName(host);
+  const Source& source = context_.job.sources[key_.source];
+  const bool want_v6 = source.address.has_value() && source.address->IsV6();
+  Owner& owner = owner_;
+  context_.mx.LookupHost(name, want_v6, [&owner, id, host](const dns::HostAddresses& answer) {
+    if (Site* site = owner.FindSite(id)) site->OnHostAddresses(host, answer);
+  });
+}
+
+void Site::OnHostAddresses(std::size_t host, const dns::HostAddresses& answer) {
+  const base::Instant now = context_.clock.Now();
+  switch (answer.kind) {
+    case dns::AnswerKind::kFound:
+    case dns::AnswerKind::kNoData:
+    case dns::AnswerKind::kNoDomain:
+      SetHostAddresses(host, answer);
+      break;
+    case dns::AnswerKind::kServerFail:
+    case dns::AnswerKind::kTimeout:
+      hosts_.SetFailed(host, now + kHostRetry);
+      break;
+  }
+  owner_.WantsPump(*this);
+}
+
+// Only those of the source's family can be reached from it.
+void Site::SetHostAddresses(std::size_t host, const dns::HostAddresses& answer) {
+  const Source& source = context_.job.sources[key_.source];
+  const bool v6 = source.address.has_value() && source.address->IsV6();
+  std::vector<base::IpAddress> reachable;
+  for (const base::IpAddress& address : answer.addresses) {
+    if (address.IsV6() == v6) reachable.push_back(address);
+  }
+  hosts_.SetAddresses(host, reachable, context_.clock.Now() + std::max(answer.ttl, kHostTtlLeast));
+  if (!reachable.empty()) missing_before_ = false;
+}
+
+// ---- verdicts ----
+
+void Site::Suspend(Suspension::Span span, std::string_view reason, std::string_view sample) {
+  const base::Instant now = context_.clock.Now();
+  const bool was_active = suspension_.IsActive(now);
+  if (was_active) return;  // Replies that were under way when it was decided say nothing new.
+  const base::Instant until = suspension_.Suspend(now, span, reason, sample);
+  const Source& source = context_.job.sources[key_.source];
+  ledger::SiteState record;
+  record.time = context_.clock.WallNow();
+  record.site = key_.name;
+  record.source = source.name;
+  record.until = record.time + (until - now);
+  record.reason = reason;
+  record.sample = sample;
+  context_.commits.batch().Add(record);
+  context_.log.Warning(
+      absl::StrFormat("%s is suspended for %d s (%s): %s", key_.name, (until - now).seconds(), reason, sample));
+  owner_.WantsPump(*this);
+}
+
+void Site::Trouble(base::Instant began) {
+  window_.OnTrouble(/*fresh=*/began >= last_trouble_);
+  last_trouble_ = context_.clock.Now();
+}
+
+ledger::Outcome Site::Describe(const Session& session, const smtp::Verdict& verdict) const {
+  ledger::Outcome outcome;
+  outcome.kind = KindOf(verdict.outcome);
+  outcome.due = context_.clock.WallNow() + kBreakerPause;  // kHeld: the suspension holds it longer.
+  if (verdict.reply.has_value()) {
+    outcome.reply_code = verdict.reply->code;
+    std::copy(std::begin(verdict.reply->enhanced.digits), std::end(verdict.reply->enhanced.digits),
+              std::begin(outcome.enhanced));
+    outcome.reply_text = verdict.reply->text;
+  } else {
+    outcome.reply_text = verdict.text;
+  }
+  outcome.command = smtp::ToString(verdict.command);
+  outcome.classification = smtp::ToString(verdict.classification);
+  outcome.site = key_.name;
+  outcome.provider = provider_;
+  outcome.source = session.options().source->name;
+  outcome.pool = context_.job.pool;
+  outcome.peer_name = session.options().host_name;
+  outcome.session = session.options().id;
+  outcome.connection_use = session.uses();
+  outcome.size = session.message_size();
+  outcome.timings = session.timings();
+  return outcome;
+}
+
+// A refusal that may not be about the recipient: while the breaker is closed it bounces; held when the breaker may be
+// about to open.
+smtp::Outcome Site::ApplyBreaker(ledger::RecipientId id, smtp::Verdict& verdict) {
+  ledger::RecipientEntry& entry = (*context_.job.states)[id];
+  const bool again = (entry.flags & ledger::kHeldByBreaker) != 0;
+  switch (breaker_.OnRefusal(smtp::NormalizeReplyText(verdict.reply->text), again)) {
+    case Breaker::Advice::kBounce:
+      return smtp::Outcome::kBounced;
+    case Breaker::Advice::kHold:
+      entry.flags |= ledger::kHeldByBreaker;
+      return smtp::Outcome::kHeld;
+    case Breaker::Advice::kOpen:
+      verdict.hold = smtp::Hold::kHours;
+      return smtp::Outcome::kHeld;
+  }
+  return smtp::Outcome::kHeld;
+}
+
+void Site::OnSessionResult(Session& session, const smtp::TransactionResult& result) {
+  CHECK(transactions_ > 0 && session.destination() != nullptr);
+  --transactions_;
+  Destination& destination = *session.destination();
+  smtp::Verdict verdict = smtp::Judge(result);
+  if (verdict.counts_for_breaker && verdict.reply.has_value())
+    verdict.outcome = ApplyBreaker(session.recipient(), verdict);
+  ledger::Outcome outcome = Describe(session, verdict);
+  const std::string source_address = session.local_address();
+  const std::string peer_address = session.options().remote.address.ToString();
+  outcome.source_address = source_address;
+  outcome.peer_address = peer_address;
+  context_.settler.Settle(destination.queue, session.recipient(), outcome, /*attempted=*/true);
+  ApplyEffects(session, verdict);
+  Reconsider(destination);
+}
+
+void Site::ApplyEffects(const Session& session, const smtp::Verdict& verdict) {
+  if (verdict.outcome == smtp::Outcome::kDelivered) {
+    window_.OnSuccess();
+    suspension_.Forgive();
+    breaker_.OnDelivery();
+    return;
+  }
+  if (verdict.shrink_window) Trouble(session.opened_at());
+  const std::string sample = SampleOf(verdict);
+  if (const auto span = SpanOf(verdict)) Suspend(*span, smtp::ToString(verdict.classification), sample);
+  if (verdict.sender_refused) {
+    const bool invalid = verdict.classification == smtp::Classification::kInvalidSender;
+    context_.facts.OnSenderRefused(key_.name, smtp::NormalizeReplyText(verdict.reply->text), invalid, sample);
+  }
+  if (verdict.authentication_failed) context_.facts.OnAuthenticationFailed(sample);
+}
+
+}  // namespace delivery

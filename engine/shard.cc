@@ -1,0 +1,359 @@
+#include "engine/shard.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "dns/site_name.h"
+#include "engine/base/check.h"
+#include "engine/base/date.h"
+#include "engine/base/stable_hash.h"
+#include "engine/roster/roster.h"
+
+namespace engine {
+
+using delivery::Destination;
+using delivery::DestinationKey;
+using delivery::Site;
+
+namespace {
+
+constexpr base::Duration kRouteFloor = base::Duration::Minutes(1);  // A destination moves at most this often.
+constexpr base::Duration kWatchEvery = base::Duration::Minutes(1);
+
+std::uint32_t HomeOf(std::string_view name, std::uint32_t shards) {
+  return static_cast<std::uint32_t>(base::StableHash(name) % shards);
+}
+
+}  // namespace
+
+Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
+    : job_(job),
+      options_(std::move(options)),
+      seams_(seams),
+      commits_(seams.commit_log, options_.index, options_.bugs),
+      settler_(job, seams.clock, commits_, options_.bugs),
+      sealer_(job, seams.clock),
+      budget_(options_.sessions_max),
+      mx_(seams.resolver),
+      context_{job,      options_.bugs, options_.seed, seams.io, seams.clock, seams.timers, mx_,
+               commits_, settler_,      sealer_,       budget_,  *this,       seams.log},
+      router_(context_, *this),
+      sweeper_(settler_, commits_, [this](Destination& destination) { OnSwept(destination); }),
+      source_usable_(job.sources.size(), true),
+      finish_timer_([this] { ExpireEveryone(); }),
+      watch_timer_([this] { Watch(); }) {}
+
+Shard::~Shard() {
+  while (!to_pump_.empty()) to_pump_.PopFront();
+  sites_.clear();  // Sessions first: they borrow from everything else.
+  retired_.clear();
+}
+
+void Shard::Start() {
+  struct Entry {
+    std::uint64_t count;
+    DestinationKey key;
+  };
+  std::vector<Entry> entries;
+  for (std::uint64_t domain = 0; domain < job_.roster->domains(); ++domain) {
+    const auto view = job_.roster->Domain(domain);
+    if (HomeOf(view.name, options_.count) != options_.index) continue;
+    for (std::uint32_t share = 0; share < job_.sources.size(); ++share)
+      entries.push_back({view.count, {domain, share}});
+  }
+  // The largest first: they take longest.
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return std::tie(b.count, a.key) < std::tie(a.count, b.key); });
+  std::vector<DestinationKey> keys;
+  keys.reserve(entries.size());
+  for (const Entry& entry : entries) keys.push_back(entry.key);
+  router_.Feed(std::move(keys));
+  if (job_.finish_by.has_value()) {
+    seams_.timers.Set(finish_timer_, seams_.clock.Now() + (*job_.finish_by - seams_.clock.WallNow()));
+  }
+  seams_.timers.Set(watch_timer_, seams_.clock.Now() + kWatchEvery);
+}
+
+// ---- destinations ----
+
+Destination& Shard::MakeDestination(DestinationKey key) {
+  const auto domain = job_.roster->Domain(key.domain);
+  delivery::RecipientShare share{
+      .first = domain.first, .count = domain.count, .weight_begin = 0, .weight_end = 0, .weight_total = 0};
+  for (std::uint32_t i = 0; i < job_.sources.size(); ++i) {
+    if (i == key.share) share.weight_begin = share.weight_total;
+    share.weight_total += job_.sources[i].weight;
+    if (i == key.share) share.weight_end = share.weight_total;
+  }
+  auto made = std::make_unique<Destination>(key, std::string(domain.name), *job_.states, share,
+                                            [this, key] { OnDestinationTimer(key); });
+  const auto [position, inserted] = destinations_.emplace(key, std::move(made));
+  CHECK(inserted);
+  return *position->second;
+}
+
+Destination* Shard::FindDestination(DestinationKey key) {
+  const auto found = destinations_.find(key);
+  return found == destinations_.end() ? nullptr : found->second.get();
+}
+
+void Shard::RemoveDestination(Destination& destination) {
+  CHECK(!destination.hook.IsLinked() && destination.queue.claimed() == 0);
+  sweeper_.Cancel(destination);
+  destinations_.erase(destination.key);
+}
+
+void Shard::OnDestinationTimer(DestinationKey key) {
+  Destination* destination = FindDestination(key);
+  CHECK(destination != nullptr);
+  if (destination->site != nullptr) {
+    destination->site->OnDue(*destination);
+  } else if (phase_ == Phase::kRunning) {
+    router_.OnTimer(*destination);
+  }
+}
+
+void Shard::OnDestinationFinished(Destination& destination) { RemoveDestination(destination); }
+
+void Shard::OnDestinationLeft(Destination& destination) { router_.Adopt(destination); }
+
+void Shard::OnRouteExpired(Destination& destination) { router_.Refresh(destination); }
+
+void Shard::StartSweep(Destination& destination, delivery::Sweep sweep) {
+  sweeper_.Start(destination, std::move(sweep));
+}
+
+void Shard::OnSwept(Destination& destination) {
+  if (destination.site != nullptr) {
+    destination.site->OnSwept(destination);
+  } else {
+    router_.OnSwept(destination);
+  }
+}
+
+// ---- sites ----
+
+void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
+  const std::string name = dns::SiteName(route.hosts);
+  if (destination.site != nullptr) {  // A refreshed route.
+    if (destination.site->key().name == name) {
+      destination.route_expires = seams_.clock.Now() + std::max(route.ttl, kRouteFloor);
+    } else {
+      destination.site->SendAway(destination);
+    }
+    return;
+  }
+  const std::uint32_t owner = HomeOf(name, options_.count);
+  if (owner != options_.index) {
+    const DestinationKey key = destination.key;
+    RemoveDestination(destination);
+    seams_.links.Post(owner, delivery::PlaceDestination{key, route});
+    return;
+  }
+  SiteFor(destination, route, name).Add(destination, seams_.clock.Now() + std::max(route.ttl, kRouteFloor));
+}
+
+Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const std::string& name) {
+  std::uint32_t source = destination.key.share;
+  for (std::uint32_t i = 0; i < job_.sources.size() && !source_usable_[source]; ++i) {
+    source = static_cast<std::uint32_t>((source + 1) % job_.sources.size());
+  }
+  const delivery::SiteKey key{name, source};
+  if (const auto known = sites_.find(key); known != sites_.end()) return *known->second;
+  std::vector<std::string> hosts;
+  for (const auto& host : route.hosts) hosts.push_back(host.name);
+  const std::string provider = job_.shaping->ProviderFor(destination.name, hosts);
+  const config::Limits limits = job_.shaping->For(destination.name, hosts, job_.sources[source].name);
+  Site::Owner& self = *this;
+  auto site = std::make_unique<Site>(++sites_made_, key, provider, limits, route, context_, self);
+  Site& made = *site;
+  sites_by_id_.emplace(made.id(), &made);
+  sites_.emplace(key, std::move(site));
+  for (const RestoredSuspension& old : options_.suspensions) {
+    if (old.site != name || old.source != job_.sources[source].name || old.until <= seams_.clock.WallNow()) continue;
+    made.RestoreSuspension(seams_.clock.Now() + (old.until - seams_.clock.WallNow()), old.reason, old.sample);
+  }
+  return made;
+}
+
+Site* Shard::FindSite(std::uint64_t id) {
+  const auto found = sites_by_id_.find(id);
+  return found == sites_by_id_.end() ? nullptr : found->second;
+}
+
+void Shard::WantsPump(Site& site) {
+  if (!site.pump_hook.IsLinked()) to_pump_.PushBack(site);
+}
+
+void Shard::OnSourceCannotBind(std::uint32_t source, int error) {
+  if (!source_usable_[source]) return;
+  const bool last = std::count(source_usable_.begin(), source_usable_.end(), true) == 1;
+  seams_.log.Error(
+      absl::StrFormat("source %s cannot be used: %s; %s", job_.sources[source].name, std::strerror(error),
+                      last ? "it is the only one left, and is tried again" : "its recipients move to the next source"));
+  if (last) return;
+  source_usable_[source] = false;
+  for (const auto& [key, site] : sites_) {
+    if (key.source == source) site->SendEveryoneAway();
+  }
+}
+
+void Shard::Retire(std::unique_ptr<delivery::Session> session) { retired_.push_back(std::move(session)); }
+
+std::uint64_t Shard::NextSessionId() {  // Unique over runs and shards.
+  return (job_.run << 44) | (static_cast<std::uint64_t>(options_.index) << 34) | ++sessions_made_;
+}
+
+// ---- the campaign ----
+
+void Shard::OnDomain(bool missing) {
+  if (options_.index == 0) {
+    Coordinate(coordinator_.OnDomain(missing));
+  } else {
+    seams_.links.Post(0, delivery::DomainFact{missing});
+  }
+}
+
+void Shard::OnSenderRefused(std::string_view site, std::string_view normalized_text, bool invalid_sender,
+                            std::string_view sample) {
+  if (options_.index == 0) {
+    Coordinate(coordinator_.OnSenderRefused(site, normalized_text, invalid_sender, sample));
+  } else {
+    seams_.links.Post(0, delivery::SenderRefusedFact{std::string(site), std::string(normalized_text),
+                                                     std::string(sample), invalid_sender});
+  }
+}
+
+void Shard::OnAuthenticationFailed(std::string_view sample) {
+  if (options_.index == 0) {
+    Coordinate(coordinator_.OnAuthenticationFailed(sample));
+  } else {
+    seams_.links.Post(0, delivery::AuthenticationFailedFact{std::string(sample)});
+  }
+}
+
+void Shard::Coordinate(std::optional<delivery::PauseReason> pause) {
+  if (!pause.has_value() || pause_ != nullptr) return;
+  for (std::uint32_t shard = 1; shard < options_.count; ++shard)
+    seams_.links.Post(shard, delivery::PauseCampaign{*pause, false});
+  Pause({*pause, true});
+}
+
+void Shard::Pause(const delivery::PauseCampaign& message) {
+  if (pause_ != nullptr) return;
+  pause_ = std::make_unique<delivery::PauseReason>(message.reason);
+  if (message.record) {
+    ledger::CampaignState record;
+    record.kind = ledger::CampaignStateKind::kPaused;
+    record.time = seams_.clock.WallNow();
+    record.scope = "campaign";
+    record.by = pause_->by;
+    record.reason = pause_->reason;
+    record.sample = pause_->sample;
+    commits_.batch().Add(record);
+  }
+  Drain();
+}
+
+void Shard::Drain() {
+  if (phase_ != Phase::kRunning) return;
+  phase_ = Phase::kDraining;
+  router_.Stop();
+  for (const auto& [key, site] : sites_) site->Drain();
+}
+
+void Shard::ExpireEveryone() {
+  if (phase_ != Phase::kRunning) return;
+  if (seams_.clock.WallNow() < *job_.finish_by) {  // The wall clock stepped back.
+    seams_.timers.Set(finish_timer_, seams_.clock.Now() + (*job_.finish_by - seams_.clock.WallNow()));
+    return;
+  }
+  delivery::Sweep sweep;
+  sweep.kind = ledger::OutcomeKind::kExpired;
+  for (const DestinationKey& key : router_.TakeUnfed()) MakeDestination(key).place = Destination::Place::kRouting;
+  for (const auto& [key, destination] : destinations_) sweeper_.Start(*destination, sweep);
+}
+
+void Shard::Handle(delivery::ShardMessage message) {
+  struct Visitor {
+    Shard& shard;
+    void operator()(delivery::PlaceDestination& m) {
+      if (shard.phase_ != Phase::kRunning || shard.FindDestination(m.key) != nullptr) return;
+      Destination& destination = shard.MakeDestination(m.key);
+      destination.counted = true;
+      shard.PlaceAtSite(destination, m.route);
+      if (shard.job_.finish_by.has_value() && shard.seams_.clock.WallNow() >= *shard.job_.finish_by)
+        shard.ExpireEveryone();
+    }
+    void operator()(delivery::DomainFact& m) { shard.OnDomain(m.missing); }
+    void operator()(delivery::SenderRefusedFact& m) {
+      shard.OnSenderRefused(m.site, m.normalized_text, m.invalid_sender, m.sample);
+    }
+    void operator()(delivery::AuthenticationFailedFact& m) { shard.OnAuthenticationFailed(m.sample); }
+    void operator()(delivery::PauseCampaign& m) { shard.Pause(m); }
+    void operator()(delivery::RecordsDurable& m) { shard.commits_.OnDurable(m.ticket); }
+    void operator()(delivery::LedgerFailed& m) {
+      shard.failure_ = m.why;
+      shard.Drain();
+      shard.phase_ = Phase::kFailed;
+    }
+    void operator()(delivery::DrainShard&) { shard.Drain(); }
+  };
+  std::visit(Visitor{*this}, message);
+}
+
+bool Shard::IsQuiet() const {
+  return !commits_.IsBusy() &&
+         std::none_of(sites_.begin(), sites_.end(), [](const auto& entry) { return entry.second->HasSessions(); });
+}
+
+void Shard::EndTurn() {
+  if (phase_ == Phase::kFailed) return;
+  router_.Pump();
+  sweeper_.Run();
+  budget_.Serve();
+  for (std::size_t n = to_pump_.size(); n > 0; --n) {
+    Site& site = to_pump_.PopFront();
+    site.Pump();
+    if (site.IsUnused() && !site.pump_hook.IsLinked()) {
+      sites_by_id_.erase(site.id());
+      sites_.erase(delivery::SiteKey(site.key()));
+    }
+  }
+  commits_.Flush();
+  retired_.clear();
+  if (phase_ == Phase::kDraining && IsQuiet()) phase_ = Phase::kDrained;
+}
+
+base::Instant Shard::NextWake() const {
+  if (!to_pump_.empty() || sweeper_.WantsTurn()) return seams_.clock.Now();
+  return seams_.timers.NextAt();
+}
+
+void Shard::Watch() {
+  seams_.timers.Set(watch_timer_, seams_.clock.Now() + kWatchEvery);
+  const std::uint64_t attempts = durable().finals() + durable().deferred + durable().held;
+  if (std::exchange(attempts_seen_, attempts) != attempts || phase_ != Phase::kRunning || destinations_.empty()) return;
+  std::string example;
+  std::size_t held = 0;
+  for (const auto& [key, site] : sites_) {
+    const std::string wait = site->DescribeWait();
+    if (wait.empty()) continue;
+    ++held;
+    if (example.empty()) example = wait;
+  }
+  if (router_.unanswered() > 0) {
+    seams_.log.Info(
+        absl::StrFormat("waiting: the DNS gives no answer for %d domains; they are asked again", router_.unanswered()));
+  }
+  if (held > 0) {
+    seams_.log.Info(
+        absl::StrFormat("waiting: %s%s", example, held > 1 ? absl::StrFormat(" (and %d more sites)", held - 1) : ""));
+  } else if (router_.unanswered() == 0) {
+    seams_.log.Info("waiting for the next retries of deferred recipients");
+  }
+}
+
+}  // namespace engine

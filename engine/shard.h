@@ -1,0 +1,127 @@
+// One core's engine: owns one of each part, wires them, and nothing else. A value of time and bytes: the same inputs in
+// the same order give the same behaviour, in production and in the simulator.
+//
+// The loop around it, one turn: read the clock, fire the timers, hand over messages, EndTurn, then wait for I/O until
+// NextWake.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "dns/mx_lookup.h"
+#include "engine/delivery/context.h"
+#include "engine/delivery/coordinator.h"
+#include "engine/delivery/router.h"
+#include "engine/delivery/sealer.h"
+#include "engine/delivery/shard_message.h"
+#include "engine/delivery/site.h"
+#include "engine/delivery/sweeper.h"
+
+namespace engine {
+
+// A site's suspension that was in force when the campaign last stopped.
+struct RestoredSuspension {
+  std::string site, source, reason, sample;
+  base::WallTime until;
+};
+
+class Shard final : private delivery::Router::Owner, private delivery::Site::Owner, private delivery::CampaignFacts {
+ public:
+  struct Options {
+    std::uint32_t index = 0;
+    std::uint32_t count = 1;
+    std::uint64_t seed = 0;
+    std::uint32_t sessions_max = 1000;
+    std::vector<RestoredSuspension> suspensions;
+    delivery::PlantedBugs bugs;
+  };
+  struct Seams {
+    io::Io& io;
+    const io::Clock& clock;
+    io::TimerWheel& timers;
+    dns::Resolver& resolver;
+    ledger::CommitLog& commit_log;
+    delivery::ShardLinks& links;
+    base::Log& log;
+  };
+  enum class Phase : std::uint8_t { kRunning, kDraining, kDrained, kFailed };
+
+  Shard(const delivery::Job& job, Options options, const Seams& seams);
+  ~Shard() override;
+
+  // Feeds the domains that this shard is home to. Call once, on the shard's thread.
+  void Start();
+  void Handle(delivery::ShardMessage message);
+  // Ends a turn: pumps the sites that can move, does a slice of sweeping, hands the records over.
+  void EndTurn();
+  // When the next turn is due without I/O; now, where there is more to do at once.
+  base::Instant NextWake() const;
+
+  Phase phase() const { return phase_; }
+  const delivery::Counters& durable() const { return commits_.durable(); }
+  const absl::Status& failure() const { return failure_; }             // Of the ledger; kFailed.
+  const delivery::PauseReason* pause() const { return pause_.get(); }  // Why the campaign pauses; null: it does not.
+  std::uint32_t open_sessions() const { return budget_.used(); }
+
+ private:
+  // delivery::Router::Owner, delivery::Site::Owner
+  void PlaceAtSite(delivery::Destination& destination, const dns::Route& route) override;
+  void StartSweep(delivery::Destination& destination, delivery::Sweep sweep) override;
+  delivery::Destination& MakeDestination(delivery::DestinationKey key) override;
+  void RemoveDestination(delivery::Destination& destination) override;
+  delivery::Destination* FindDestination(delivery::DestinationKey key) override;
+  void OnDestinationFinished(delivery::Destination& destination) override;
+  void OnDestinationLeft(delivery::Destination& destination) override;
+  void OnRouteExpired(delivery::Destination& destination) override;
+  void OnSourceCannotBind(std::uint32_t source, int error) override;
+  void Retire(std::unique_ptr<delivery::Session> session) override;
+  void WantsPump(delivery::Site& site) override;
+  delivery::Site* FindSite(std::uint64_t id) override;
+  std::uint64_t NextSessionId() override;
+  // delivery::CampaignFacts
+  void OnDomain(bool missing) override;
+  void OnSenderRefused(std::string_view site, std::string_view normalized_text, bool invalid_sender,
+                       std::string_view sample) override;
+  void OnAuthenticationFailed(std::string_view sample) override;
+
+  void OnDestinationTimer(delivery::DestinationKey key);
+  void OnSwept(delivery::Destination& destination);
+  delivery::Site& SiteFor(delivery::Destination& destination, const dns::Route& route, const std::string& name);
+  void Coordinate(std::optional<delivery::PauseReason> pause);
+  void Pause(const delivery::PauseCampaign& message);
+  void Drain();
+  void ExpireEveryone();
+  void Watch();  // Once a minute: says what it waits for, where nothing else happens.
+  bool IsQuiet() const;
+
+  const delivery::Job& job_;
+  const Options options_;
+  const Seams seams_;
+  delivery::CommitQueue commits_;
+  delivery::Settler settler_;
+  delivery::Sealer sealer_;
+  delivery::SessionBudget budget_;
+  dns::MxLookup mx_;
+  const delivery::Context context_;
+  delivery::Coordinator coordinator_;  // Used on shard 0 only.
+  delivery::Router router_;
+  delivery::Sweeper sweeper_;
+  std::map<delivery::DestinationKey, std::unique_ptr<delivery::Destination>> destinations_;
+  std::map<delivery::SiteKey, std::unique_ptr<delivery::Site>> sites_;
+  absl::flat_hash_map<std::uint64_t, delivery::Site*> sites_by_id_;  // Look-up only, never iterated.
+  base::IntrusiveList<delivery::Site, &delivery::Site::pump_hook> to_pump_;
+  std::vector<std::unique_ptr<delivery::Session>> retired_;
+  std::vector<bool> source_usable_;
+  io::Timer finish_timer_, watch_timer_;
+  std::uint64_t sessions_made_ = 0, sites_made_ = 0;
+  std::uint64_t attempts_seen_ = 0;  // At the last Watch.
+  Phase phase_ = Phase::kRunning;
+  absl::Status failure_;
+  std::unique_ptr<delivery::PauseReason> pause_;
+};
+
+}  // namespace engine

@@ -1,0 +1,160 @@
+"""What the end-to-end tests share: a folder of its own for each test, campaigns in it, and the program to run on them."""
+
+import csv
+import io
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import unittest
+
+from servers import Process, wait_until
+
+BUILD = pathlib.Path(os.environ["SLUICE_BUILD"])
+SLUICE = str(BUILD / "sluice")
+SOAK = bool(os.environ.get("SLUICE_SOAK"))
+
+CAMPAIGN = """format = 1
+id = "{id}"
+kind = "transactional"
+[from]
+address = "news@example.com"
+name = "Example"
+[envelope]
+sender = "bounce+{{{{token}}}}@bounces.example.com"
+[message]
+subject = "Hello {{{{first_name}}}}"
+text = "Hello {{{{first_name}}}}, this is for {{{{email}}}}.\\n"
+[recipients]
+file = "rows.csv"
+{recipients}
+[delivery]
+dkim = "optional"
+{delivery}
+"""
+
+CONFIG = """[engine]
+state_dir = "{state}"
+{engine}
+[dns]
+servers = ["{dns}"]
+max_queries_per_second = 20000
+[smtp]
+port = {port}
+ehlo_domain = "mta.example.com"
+[retry]
+intervals = {intervals}
+[security]
+allow_private_destinations = true
+[shaping]
+files = ["shaping.toml"]
+"""
+
+SHAPING = """["default"]
+connection_limit = 20
+max_deliveries_per_connection = 100
+connect_timeout = "5s"
+idle_timeout = "5s"
+"""
+
+
+class Lab(unittest.TestCase):
+    """A test with a folder. Everything that it starts ends with it."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-e2e-"))
+        self.folder.chmod(0o755)
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.counter = 0
+
+    def started(self, process: Process) -> Process:
+        def end():
+            if process.popen.poll() is None:
+                process.popen.kill()
+                process.popen.wait()
+        self.addCleanup(end)
+        return process
+
+    def path(self, name: str) -> pathlib.Path:
+        return self.folder / name
+
+    def write(self, name: str, text: str) -> pathlib.Path:
+        self.path(name).write_text(text)
+        return self.path(name)
+
+    def rows(self, addresses, name="rows.csv"):
+        out = io.StringIO()
+        writer = csv.writer(out)
+        writer.writerow(["email", "first_name"])
+        writer.writerows([address, f"Person {number}"] for number, address in enumerate(addresses, 1))
+        self.write(name, out.getvalue())
+
+    def campaign(self, identity="test", recipients="", delivery="", name="campaign.toml"):
+        return self.write(name, CAMPAIGN.format(id=identity, recipients=recipients, delivery=delivery))
+
+    def config(self, dns="127.0.0.1:5300", port=2525, intervals='["1s", "2s"]', engine="", shaping=SHAPING):
+        self.write("shaping.toml", shaping)
+        self.write("sluice.toml", CONFIG.format(state=self.path("state"), dns=dns, port=port, intervals=intervals, engine=engine))
+
+    def sandbox(self, personality="") -> "Sandbox":
+        return Sandbox(self, personality)
+
+    def command(self, *arguments):
+        """The command line of the program with this test's configuration."""
+        return [SLUICE, arguments[0], "--config", str(self.path("sluice.toml")), *map(str, arguments[1:])]
+
+    def sluice(self, *arguments, code=0, timeout=120, **options) -> subprocess.CompletedProcess:
+        done = subprocess.run(self.command(*arguments), capture_output=True, text=True, timeout=timeout, cwd=self.folder, **options)
+        self.assertEqual(done.returncode, code, f"{arguments}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+        return done
+
+    def start(self, *arguments) -> Process:
+        self.counter += 1
+        return self.started(Process(self.command(*arguments), self.path(f"log.{self.counter}"), cwd=self.folder))
+
+    def report(self, identity="test") -> dict:
+        report = json.loads(self.sluice("report", identity, "--format", "json").stdout)
+        totals = report["totals"]
+        self.assertEqual(totals["rows"], totals["invalid"] + totals["duplicate"] + totals["suppressed"] + totals["recipients"])
+        self.assertEqual(totals["recipients"], sum(totals[name] for name in (
+            "delivered", "bounced", "expired", "withdrawn", "cancelled", "in_doubt", "pending")))
+        self.assertEqual(totals["pending"], sum(report["pending"].values()))
+        return report
+
+    def events(self, identity="test", *arguments) -> list:
+        return [json.loads(line) for line in self.sluice("events", identity, *arguments).stdout.splitlines()]
+
+    def final_events(self, identity="test") -> dict:
+        """For each recipient the types of its final events; exactly one each is what a test then asserts."""
+        finals = {}
+        for event in self.events(identity):
+            if event["type"] in ("Delivery", "Bounce", "Expiration", "InDoubt"):
+                finals.setdefault(event["recipient"], []).append(event["type"])
+        return finals
+
+
+class Sandbox:
+    """The built-in fake internet, as a process of its own."""
+
+    def __init__(self, lab: Lab, personality: str):
+        self.lab = lab
+        self.ready = lab.path("sandbox.ready")
+        self.totals = lab.path("sandbox.json")
+        self.rows = lab.path("oracle.ndjson")
+        arguments = ["--ready-file", self.ready, "--json", self.totals, "--oracle", self.rows]
+        if personality:
+            arguments += ["--personality", lab.write("personality.toml", personality)]
+        lab.counter += 1
+        self.process = lab.started(Process([SLUICE, "sandbox", *map(str, arguments)], lab.path(f"log.{lab.counter}"), cwd=lab.folder))
+        wait_until("the sandbox's ready file", self.ready.exists)
+        ready = json.loads(self.ready.read_text())
+        self.dns = ready["dns"]
+        self.port = int(str(ready["smtp"]).rsplit(":", 1)[-1])
+
+    def end(self) -> dict:
+        """Stops it; returns what each recipient's mail exchanger saw, by address."""
+        self.process.stop(signal.SIGTERM)
+        return {row["address"]: row for row in map(json.loads, self.rows.read_text().splitlines())}

@@ -1,0 +1,93 @@
+"""Real servers for the tests, started from unpacked packages and stopped by pid. They listen on loopback inside the test's namespace."""
+
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+import packages
+
+
+class Process:
+    """A program that the test started; ended at the latest when the test ends."""
+
+    def __init__(self, command, log: pathlib.Path, **options):
+        self.log = log
+        with open(log, "wb") as out:
+            self.popen = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, **options)
+
+    def stop(self, how=signal.SIGTERM, timeout=20) -> int:
+        if self.popen.poll() is None:
+            self.popen.send_signal(how)
+        try:
+            return self.popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
+            raise AssertionError(f"{self.popen.args[0]} did not end after {how!r}; its log: {self.text()[-2000:]}") from None
+
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+
+def wait_until(what, condition, timeout=20.0):
+    """Waits for something that another process does. The only waiting there is: bounded, and it says what did not happen."""
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.01)
+    raise AssertionError(f"{what} did not happen within {timeout} s")
+
+
+def accepts(address: str, port: int) -> bool:
+    try:
+        with socket.create_connection((address, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+class SmtpSink(Process):
+    """Postfix's smtp-sink; keeps each message, with its envelope in X- lines, as a file."""
+
+    def __init__(self, build: pathlib.Path, folder: pathlib.Path, address: str, port: int):
+        root = packages.fetch(build, "postfix")
+        self.kept = folder / "kept"
+        self.kept.mkdir()
+        os.chmod(self.kept, 0o777)
+        super().__init__([str(root / "usr/sbin/smtp-sink"), "-u", "nobody", "-d", "%H%M%S.", f"{address}:{port}", "1000"],
+                         folder / "smtp-sink.log", env=packages.environment(root), cwd=self.kept)
+        wait_until("smtp-sink listening", lambda: accepts(address, port))
+
+    def recipients(self) -> list:
+        """The RCPT TO address of every message that it accepted, sorted."""
+        found = []
+        for path in self.kept.iterdir():
+            for line in path.read_text(errors="replace").splitlines():
+                if line.startswith("X-Rcpt-Args: "):
+                    found.append(line.split("<", 1)[1].split(">", 1)[0])
+                if not line:
+                    break
+        return sorted(found)
+
+
+class Nsd(Process):
+    """NLnet Labs' name server with one zone file per zone."""
+
+    def __init__(self, build: pathlib.Path, folder: pathlib.Path, address: str, port: int, zones: dict):
+        root = packages.fetch(build, "nsd")
+        lines = [f'server:\n  ip-address: {address}@{port}\n  username: ""\n  chroot: ""\n  zonesdir: "{folder}"\n'
+                 f'  pidfile: "{folder}/nsd.pid"\n  database: ""\n  xfrdfile: "{folder}/xfrd.state"\n  zonelistfile: "{folder}/zone.list"\n'
+                 "remote-control:\n  control-enable: no\n"]
+        for number, (zone, text) in enumerate(sorted(zones.items())):
+            (folder / f"{number}.zone").write_text(f"$ORIGIN {zone}.\n$TTL 60\n@ SOA ns hostmaster 1 3600 900 86400 60\n@ NS ns\n"
+                                                   f"ns A {address}\n{text}\n")
+            lines.append(f'zone:\n  name: "{zone}"\n  zonefile: "{number}.zone"\n')
+        (folder / "nsd.conf").write_text("".join(lines))
+        super().__init__([str(root / "usr/sbin/nsd"), "-d", "-c", str(folder / "nsd.conf")], folder / "nsd.log",
+                         env=packages.environment(root))
+        wait_until("nsd listening", lambda: accepts(address, port))

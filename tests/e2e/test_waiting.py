@@ -1,0 +1,61 @@
+"""When nothing can move: the program says what it waits for, holds the recipients, and ends in order when it is told to."""
+
+import signal
+import socket
+
+from lab import Lab
+from servers import wait_until
+
+
+class WaitingTest(Lab):
+    def setUp(self):
+        super().setUp()
+        self.rows([f"user{n}@d{n % 5}.example" for n in range(50)])
+        self.campaign()
+
+    def interrupted(self, process):
+        self.assertEqual(process.stop(signal.SIGINT), 4)
+        report = self.report()
+        self.assertEqual(report["state"], "interrupted")
+        return report
+
+    def test_a_silent_name_server_holds_everyone_and_costs_no_attempt(self):
+        silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(silent.close)
+        silent.bind(("127.0.0.1", 0))
+        self.config(dns=f"127.0.0.1:{silent.getsockname()[1]}", port=1)
+        process = self.start("send", "campaign.toml", "--progress", "off")
+        wait_until("the line about the DNS", lambda: "DNS" in process.text(), timeout=60)
+        report = self.interrupted(process)
+        self.assertEqual(report["totals"]["pending"], 50)
+        self.assertEqual(report["attempts"]["total"], 0)
+
+    def test_hosts_that_all_refuse_defer_and_the_campaign_goes_on_when_they_are_back(self):
+        sandbox = self.sandbox()
+        self.config(dns=sandbox.dns, port=1)
+        process = self.start("send", "campaign.toml", "--progress", "off")
+        self.addCleanup(lambda: None)
+        wait_until("deferred recipients", lambda: self.report()["attempts"]["deferred"] > 0, timeout=60)
+        report = self.interrupted(process)
+        self.assertEqual(report["totals"]["pending"], 50)
+        self.assertTrue(all(event["bounce_classification"] == "NoAnswerFromHost"
+                            for event in self.events("test", "--type", "TransientFailure")))
+        self.config(dns=sandbox.dns, port=sandbox.port)
+        self.sluice("send", "campaign.toml")
+        self.assertEqual(self.report()["totals"]["delivered"] + self.report()["totals"]["bounced"], 50)
+
+    def test_sigterm_with_live_peers_leaves_nobody_in_doubt(self):
+        sandbox = self.sandbox('[[provider]]\nname = "slow"\nshare = 1.0\ndelay = "30ms"\n')
+        self.rows([f"user{n}@d{n % 5}.example" for n in range(5000)])
+        self.config(dns=sandbox.dns, port=sandbox.port)
+        process = self.start("send", "campaign.toml", "--progress", "off")
+        wait_until("some deliveries", lambda: self.report()["totals"]["delivered"] > 200, timeout=60)
+        self.assertEqual(process.stop(signal.SIGTERM), 4)
+        totals = self.report()["totals"]
+        self.assertEqual(totals["in_doubt"], 0)
+        self.assertGreater(totals["pending"], 0)
+        self.sluice("send", "campaign.toml")
+        self.assertEqual(self.report()["totals"]["delivered"], 5000)
+        seen = sandbox.end()
+        self.assertEqual({row["accepted"] for row in seen.values()}, {1})
+        self.assertEqual(len(seen), 5000)

@@ -1,0 +1,292 @@
+#include "tests/sim/network.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "engine/base/check.h"
+
+namespace sim {
+
+void Network::SetBindable(const base::IpAddress& address, bool bindable) {
+  if (bindable) {
+    unbindable_.erase(address);
+  } else {
+    unbindable_.insert(address);
+  }
+}
+
+std::size_t Network::open_sides() const {
+  return static_cast<std::size_t>(
+      std::count_if(sides_.begin(), sides_.end(), [](const auto& entry) { return entry.second.handler != nullptr; }));
+}
+
+Network::Side* Network::Find(StreamKey key) {
+  const auto found = sides_.find(key);
+  return found == sides_.end() ? nullptr : &found->second;
+}
+
+// ---- connecting ----
+
+Network::StreamKey Network::Open(SimIo& io, io::StreamHandler& handler, const io::Io::ConnectOptions& options) {
+  const StreamKey key = ++last_key_;
+  Side& side = sides_[key];
+  side.io = &io;
+  side.handler = &handler;
+  side.local = {options.source.value_or(base::IpAddress::V4(0x7F000001)), ++last_port_};
+  if (options.source.has_value() && unbindable_.count(*options.source) > 0) {
+    world_.After(base::Duration(), [this, key] { FailConnect(key, io::Stage::kBind, EADDRNOTAVAIL); });
+    return key;
+  }
+  const io::Endpoint remote = options.remote;
+  world_.After(Latency(), [this, key, remote] { Arrive(key, remote); });
+  return key;
+}
+
+void Network::FailConnect(StreamKey key, io::Stage stage, int error) {
+  Side* side = Find(key);
+  if (side == nullptr) return;
+  SimIo& io = *side->io;
+  io::StreamHandler& handler = *side->handler;
+  sides_.erase(key);
+  handler.OnClose({stage, error, 0});
+  io.After();
+}
+
+void Network::Arrive(StreamKey client, const io::Endpoint& remote) {
+  Side* side = Find(client);
+  if (side == nullptr) return;
+  const auto fate = fates_.find(remote.address);
+  if (fate != fates_.end() && fate->second == Fate::kSilent) return;
+  const auto listener = listeners_.find(remote);
+  if (listener == listeners_.end() || (fate != fates_.end() && fate->second == Fate::kRefused)) {
+    world_.After(Latency(), [this, client] { FailConnect(client, io::Stage::kConnect, ECONNREFUSED); });
+    return;
+  }
+  const StreamKey server = ++last_key_;
+  Side& accepted = sides_[server];
+  side = Find(client);
+  accepted.io = listener->second.io;
+  accepted.local = remote;
+  accepted.peer = client;
+  accepted.connected = true;
+  side->peer = server;
+  const io::Endpoint peer = side->local;
+  SimIo& io = *listener->second.io;
+  io::StreamHandler* handler = listener->second.handler->OnAccept(static_cast<io::StreamId>(server), peer, remote);
+  if (handler == nullptr) {
+    sides_.erase(server);
+    world_.After(Latency(), [this, client] { FailConnect(client, io::Stage::kStream, ECONNRESET); });
+    return;
+  }
+  Find(server)->handler = handler;
+  const base::Duration latency = Latency();
+  Find(server)->wire_free = world_.now() + latency;  // Nothing of the server's arrives before its SYN.
+  world_.After(latency, [this, client] {
+    Side* opened = Find(client);
+    if (opened == nullptr) return;
+    opened->connected = true;
+    SimIo& opener = *opened->io;
+    opened->handler->OnConnect();
+    opener.After();
+  });
+  io.After();
+}
+
+// ---- bytes ----
+
+void Network::Send(StreamKey key, absl::Span<const std::string_view> pieces) {
+  Side* side = Find(key);
+  CHECK(side != nullptr && side->connected && !side->finishing);
+  for (const std::string_view piece : pieces) side->unsent.append(piece);
+  if (side->handing_over) return;
+  side->handing_over = true;
+  world_.After(world_.Between(base::Duration(), base::Duration::Microseconds(20)), [this, key] { HandOver(key); });
+}
+
+void Network::OnWire(Side& from, StreamKey to, absl::AnyInvocable<void()> arrival) {
+  (void)to;
+  from.wire_free = std::max(from.wire_free, world_.now() + Latency());
+  world_.At(from.wire_free, std::move(arrival));
+}
+
+void Network::HandOver(StreamKey key) {
+  Side* side = Find(key);
+  if (side == nullptr) return;
+  side->handing_over = false;
+  if (options_.reset_share > 0 && world_.prng().Chance(options_.reset_share)) {
+    const StreamKey peer = side->peer;
+    End(key, ECONNRESET);
+    world_.After(Latency(), [this, peer] { End(peer, ECONNRESET); });
+    return;
+  }
+  const std::size_t size = std::min<std::size_t>(side->unsent.size(), 1 + world_.prng().Below(options_.send_chunk_max));
+  std::string bytes = side->unsent.substr(0, size);
+  side->unsent.erase(0, size);
+  const StreamKey peer = side->peer;
+  if (!bytes.empty())
+    OnWire(*side, peer, [this, peer, data = std::move(bytes)]() mutable { Receive(peer, std::move(data)); });
+  if (!side->unsent.empty()) {
+    side->handing_over = true;
+    world_.After(world_.Between(base::Duration(), base::Duration::Microseconds(200)), [this, key] { HandOver(key); });
+    return;
+  }
+  if (side->finishing) {
+    OnWire(*side, peer, [this, peer] { End(peer, 0); });
+    sides_.erase(key);
+    return;
+  }
+  SimIo& io = *side->io;
+  side->handler->OnSent();
+  io.After();
+}
+
+void Network::Receive(StreamKey key, std::string bytes) {
+  Side* side = Find(key);
+  if (side == nullptr || side->handler == nullptr) return;
+  if (side->paused) {
+    side->unread += bytes;
+    return;
+  }
+  SimIo& io = *side->io;
+  std::string_view rest = bytes;
+  while (!rest.empty()) {
+    const std::size_t size = std::min<std::size_t>(rest.size(), 1 + world_.prng().Below(options_.fragment_max));
+    side = Find(key);
+    if (side == nullptr || side->handler == nullptr) break;
+    if (side->paused) {
+      side->unread += rest;
+      break;
+    }
+    side->handler->OnReceive(rest.substr(0, size));
+    rest.remove_prefix(size);
+  }
+  io.After();
+}
+
+// ---- the end ----
+
+void Network::End(StreamKey key, int error) {
+  Side* side = Find(key);
+  if (side == nullptr) return;
+  if (side->handler == nullptr) {  // It was closed with a FIN under way already.
+    sides_.erase(key);
+    return;
+  }
+  if (side->paused && error == 0) {
+    side->unread_end = true;
+    return;
+  }
+  SimIo& io = *side->io;
+  io::StreamHandler& handler = *side->handler;
+  const io::CloseReason reason{io::Stage::kStream, error, side->unsent.size()};
+  const StreamKey peer = side->peer;
+  // A socket that is closed with bytes unsent resets the other end, if that still lives.
+  if (error == 0) OnWire(*side, peer, [this, peer] { End(peer, 0); });
+  sides_.erase(key);
+  handler.OnClose(reason);
+  io.After();
+}
+
+void Network::Close(StreamKey key, io::CloseMode mode) {
+  Side* side = Find(key);
+  CHECK(side != nullptr);
+  const StreamKey peer = side->peer;
+  if (!side->connected || peer == 0) {  // A connection attempt is given up; the listener may have accepted it already.
+    if (peer != 0) OnWire(*side, peer, [this, peer] { End(peer, 0); });
+    sides_.erase(key);
+    return;
+  }
+  switch (mode) {
+    case io::CloseMode::kFlush:
+      if (!side->unsent.empty()) {
+        side->handler = nullptr;
+        side->finishing = true;
+        return;
+      }
+      [[fallthrough]];
+    case io::CloseMode::kNow:
+      OnWire(*side, peer, [this, peer] { End(peer, 0); });
+      break;
+    case io::CloseMode::kReset:
+      OnWire(*side, peer, [this, peer] { End(peer, ECONNRESET); });
+      break;
+  }
+  sides_.erase(key);
+}
+
+void Network::Vanish(SimIo& io) {
+  std::vector<StreamKey> gone;
+  for (const auto& [key, side] : sides_) {
+    if (side.io == &io) gone.push_back(key);
+  }
+  for (const StreamKey key : gone) {
+    Side& side = sides_[key];
+    const StreamKey peer = side.peer;
+    if (peer != 0) OnWire(side, peer, [this, peer] { End(peer, world_.prng().Chance(0.5) ? 0 : ECONNRESET); });
+    sides_.erase(key);
+  }
+  for (auto listener = listeners_.begin(); listener != listeners_.end();) {
+    listener = listener->second.io == &io ? listeners_.erase(listener) : std::next(listener);
+  }
+}
+
+// ---- SimIo ----
+
+Network::Side& SimIo::Get(io::StreamId id) const {
+  Network::Side* side = network_.Find(static_cast<std::uint64_t>(id));
+  CHECK(side != nullptr && side->io == this && !side->finishing);
+  return *side;
+}
+
+io::StreamId SimIo::Connect(const ConnectOptions& options, io::StreamHandler& handler) {
+  return static_cast<io::StreamId>(network_.Open(*this, handler, options));
+}
+
+void SimIo::Send(io::StreamId id, absl::Span<const std::string_view> pieces) {
+  Get(id);
+  network_.Send(static_cast<std::uint64_t>(id), pieces);
+}
+
+std::uint64_t SimIo::Unsent(io::StreamId id) const { return Get(id).unsent.size(); }
+
+void SimIo::PauseReceive(io::StreamId id, bool paused) {
+  Network::Side& side = Get(id);
+  side.paused = paused;
+  if (paused || (side.unread.empty() && !side.unread_end)) return;
+  const auto key = static_cast<std::uint64_t>(id);
+  network_.world_.After(base::Duration(), [this, key] {
+    Network::Side* resumed = network_.Find(key);
+    if (resumed == nullptr || resumed->paused) return;
+    network_.Receive(key, std::exchange(resumed->unread, {}));
+    resumed = network_.Find(key);
+    if (resumed != nullptr && !resumed->paused && resumed->unread_end) network_.End(key, 0);
+  });
+}
+
+void SimIo::Close(io::StreamId id, io::CloseMode mode) {
+  Get(id);
+  network_.Close(static_cast<std::uint64_t>(id), mode);
+}
+
+io::Endpoint SimIo::Local(io::StreamId id) const { return Get(id).local; }
+
+absl::StatusOr<io::Io::Listening> SimIo::Listen(const io::Endpoint& local, io::AcceptHandler& handler) {
+  io::Endpoint bound = local;
+  if (bound.port == 0) bound.port = ++network_.last_port_;
+  if (network_.listeners_.count(bound) > 0) return absl::AlreadyExistsError("address already in use");
+  const auto id = static_cast<io::ListenerId>(++network_.last_key_);
+  network_.listeners_[bound] = {this, &handler, id};
+  return Listening{id, bound};
+}
+
+void SimIo::CloseListener(io::ListenerId id) {
+  for (auto& [endpoint, listener] : network_.listeners_) {
+    if (listener.id != id) continue;
+    network_.listeners_.erase(endpoint);
+    return;
+  }
+}
+
+}  // namespace sim
