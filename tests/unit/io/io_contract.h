@@ -1,12 +1,16 @@
-// What every io::Io must do, as one suite of tests for all implementations: both reactors run it, and so does the simulated network.
+// What every io::Io must do, as one suite of tests for all implementations: both reactors run it, and so does the
+// simulated network.
 //
-// To run it over an implementation: derive an IoWorld, include this header in ONE file of the test program and write there
+// To run it over an implementation: derive an IoWorld, include this header in ONE file of the test program and write
+// there
 //
-//   INSTANTIATE_TEST_SUITE_P(Simulated, IoContract, testing::Values(IoWorldMaker{"net", [] { return std::make_unique<SimWorld>(); }}),
+//   INSTANTIATE_TEST_SUITE_P(Simulated, IoContract, testing::Values(IoWorldMaker{"net", [] { return
+//   std::make_unique<SimWorld>(); }}),
 //                            NameOfWorld);
 //
-// Both ends of every stream are streams of the same Io, so nothing here opens a socket. The suite assumes no speed and no particular
-// interleaving. It assumes that a stream whose receiver is paused takes a bounded number of bytes (less than 32 MB) from its sender.
+// Both ends of every stream are streams of the same Io, so nothing here opens a socket. The suite assumes no speed and
+// no particular interleaving. It assumes that a stream whose receiver is paused takes a bounded number of bytes (less
+// than 32 MB) from its sender.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -27,10 +31,10 @@ class IoWorld {
  public:
   virtual ~IoWorld() = default;
   virtual Io& io() = 0;
-  virtual void Turn() = 0;                            // Runs the loop once; waits some milliseconds for events if there are none.
-  virtual Endpoint ListenAddress() = 0;               // Where listeners of the test can be; port 0.
-  virtual base::IpAddress SecondLocalAddress() = 0;   // A source that can be used, and is not what is chosen by itself.
-  virtual base::IpAddress ForeignAddress() = 0;       // A source that cannot be used.
+  virtual void Turn() = 0;               // Runs the loop once; waits some milliseconds for events if there are none.
+  virtual Endpoint ListenAddress() = 0;  // Where listeners of the test can be; port 0.
+  virtual base::IpAddress SecondLocalAddress() = 0;  // A source that can be used, and is not what is chosen by itself.
+  virtual base::IpAddress ForeignAddress() = 0;      // A source that cannot be used.
 };
 
 struct IoWorldMaker {
