@@ -10,9 +10,14 @@ constexpr std::string_view kMark =
 
 // Appends the value as it stands in the part's text: entities where asked for, line ends as CRLF.
 void AppendMerged(const Template::Fragment& fragment, std::string& scratch, std::string& out) {
-  std::string_view value = fragment.bytes;
-  const bool escape = fragment.escape && value.find_first_of("&<>\"'") != std::string_view::npos;
-  const bool newlines = value.find_first_of("\r\n") != std::string_view::npos;
+  const std::string_view value = fragment.bytes;
+  bool escape = false;
+  bool newlines = false;
+  for (char c : value) {
+    if (c == '\r' || c == '\n') newlines = true;
+    if (c == '&' || c == '<' || c == '>' || c == '"' || c == '\'') escape = true;
+  }
+  escape = escape && fragment.escape;
   if (escape && newlines) {
     scratch.clear();
     AppendHtmlEscaped(value, scratch);

@@ -76,19 +76,20 @@ std::size_t FittingPrefix(std::string_view text, bool q, std::size_t room) {
   return end;
 }
 
-// Whether every word and gap is short enough to fold the text as it is.
-bool CanFold(std::string_view text, std::size_t longest_word) {
+// Whether the text can be folded as it is: every word, with the spaces before it, fits into a line.
+bool CanFold(std::string_view text, std::size_t line) {
+  std::size_t gap = 1;
   std::size_t word = 0;
-  std::size_t gap = 0;
   for (char c : text) {
-    if (c == ' ') {
-      ++gap;
+    if (c != ' ') {
+      ++word;
+    } else if (word > 0) {
+      gap = 1;
       word = 0;
     } else {
-      ++word;
-      gap = 0;
+      ++gap;
     }
-    if (word > longest_word || gap > kLongestGap) return false;
+    if (gap + word > line || gap > kLongestGap) return false;
   }
   return true;
 }
@@ -157,7 +158,10 @@ bool IsAscii(std::string_view text) {
 
 void AppendCleanText(std::string_view text, std::string& out) {
   const std::size_t begin = out.size();
-  for (std::size_t i = 0; i < text.size();) {
+  const auto plain_end = std::find_if(text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; });
+  const auto plain = static_cast<std::size_t>(plain_end - text.begin());
+  out.append(text, 0, plain);
+  for (std::size_t i = plain; i < text.size();) {
     std::size_t run = 0;
     while (i + run < text.size()) {
       const std::size_t control = ControlAt(text, i + run);
@@ -220,14 +224,14 @@ std::size_t AppendEncodedWords(std::string_view text, std::size_t column, std::s
 
 std::size_t AppendUnstructured(std::string_view text, std::size_t column, bool keep_long_words, std::string& out) {
   const bool as_it_is = IsAscii(text) && text.find("=?") == std::string_view::npos &&
-                        CanFold(text, keep_long_words ? kLongestKept : kLine - 1);
+                        CanFold(text, keep_long_words ? kLongestKept : kLine);
   return as_it_is ? AppendFolded(text, column, out) : AppendEncodedWords(text, column, out);
 }
 
 std::size_t AppendMailbox(std::string_view name, std::string_view address, std::size_t column, std::string& out) {
   if (name.empty()) return AppendWord(address, column, out);
   const bool plain = IsAscii(name) && name.find("=?") == std::string_view::npos;
-  if (plain && IsAtoms(name) && CanFold(name, kLine - 1)) {
+  if (plain && IsAtoms(name) && CanFold(name, kLine)) {
     column = AppendFolded(name, column, out);
   } else if (const std::string quoted = plain ? QuotedString(name) : ""; plain && quoted.size() < kLine) {
     column = AppendWord(quoted, column, out);

@@ -24,13 +24,15 @@ bool IsToken(std::string_view token) {
   });
 }
 
-const Value* FindText(const Value& row, std::string_view name) {
+enum class Presence { kAbsent, kText, kNoText };
+
+Presence PresenceOf(const Value& row, std::string_view name) {
   for (const Member& member : row.members) {
     if (member.name != name) continue;
     const bool is_text = member.value.kind != Value::Kind::kList && member.value.kind != Value::Kind::kObject;
-    return is_text ? &member.value : nullptr;
+    return is_text ? Presence::kText : Presence::kNoText;
   }
-  return nullptr;
+  return Presence::kAbsent;
 }
 
 // Depends on all that decides the bytes, and on nothing else.
@@ -138,9 +140,8 @@ void MessageTemplate::CollectFields(std::vector<std::string>& errors) {
       std::remove_if(templates_.begin(), templates_.end(), [](const Template* t) { return !t->HasFields(); }),
       templates_.end());
   for (const Template* source : templates_) {
-    bool needs_walk = source->HasSections();
+    bool needs_walk = source->HasSections();  // Else `required_` says it all, but for dotted names.
     for (FieldUse& field : source->Fields()) {
-      if (field.TopLevel() != field.name) needs_walk = true;
       const bool is_reserved = field.TopLevel() == kReserved;
       if (field.name == "sluice.email_url" || field.in_section) uses_email_url_ = true;
       if (is_reserved && (!IsBuiltin(field.name) || (field.name == kReserved && !field.is_section))) {
@@ -149,12 +150,13 @@ void MessageTemplate::CollectFields(std::vector<std::string>& errors) {
                             "sluice.campaign and sluice.email_url",
                             field.file, field.line, field.name));
       }
-      if (IsBuiltin(field.name)) continue;
-      const bool is_plain = field.TopLevel() == field.name && !field.in_section && !field.is_section;
-      if (is_plain && std::find(required_.begin(), required_.end(), field.name) == required_.end()) {
-        required_.push_back(field.name);
+      if (is_reserved) continue;
+      if (field.TopLevel() != field.name) needs_walk = true;
+      if (!needs_walk && std::none_of(required_.begin(), required_.end(),
+                                      [&](const Required& known) { return known.name == field.name; })) {
+        required_.push_back({field.name, IsBuiltin(field.name)});
       }
-      fields_.push_back(std::move(field));
+      if (!IsBuiltin(field.name)) fields_.push_back(std::move(field));
     }
     if (needs_walk) conditional_.push_back(source);
   }
@@ -162,8 +164,11 @@ void MessageTemplate::CollectFields(std::vector<std::string>& errors) {
 
 std::optional<std::string> MessageTemplate::MissingField(const Value& row) const {
   if (spec_.on_missing == OnMissing::kEmpty) return std::nullopt;
-  const bool has_required = std::all_of(required_.begin(), required_.end(),
-                                        [&](const std::string& name) { return FindText(row, name) != nullptr; });
+  const bool has_required = std::all_of(required_.begin(), required_.end(), [&](const Required& required) {
+    const Presence presence = PresenceOf(row, required.name);
+    return presence == Presence::kText || (presence == Presence::kAbsent && required.is_alias);
+  });
+  if (has_required && conditional_.empty()) return std::nullopt;
   // Built-in fields are there in every row; what they hold matters to no check.
   const Scope scope(row, "1", "x", "x", "x", "x");
   for (const Template* source : has_required ? conditional_ : templates_) {

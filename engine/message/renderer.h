@@ -53,8 +53,11 @@ class MessageTemplate {
   const MessageSpec& spec() const { return spec_; }
 
  private:
-  // The objects that names resolve against, for one row.
-  class Scope;
+  class Scope;  // The objects that names resolve against, for one row.
+  struct Required {
+    std::string name;
+    bool is_alias = false;  // May be absent, but not be a list or object.
+  };
 
   explicit MessageTemplate(MessageSpec spec) : spec_(std::move(spec)) {}
   void CompileAll(std::vector<std::string>& errors);
@@ -75,7 +78,7 @@ class MessageTemplate {
 
   // For the check of a row.
   std::vector<FieldUse> fields_;
-  std::vector<std::string> required_;         // Each undotted name that a row must have outside sections, once.
+  std::vector<Required> required_;            // Of templates that need no walk; each name once.
   std::vector<const Template*> conditional_;  // Templates that need the whole walk: with sections or dotted names.
   std::vector<const Template*> templates_;    // All that have fields.
 };

@@ -308,6 +308,9 @@ TEST(Renderer, F11_ReportsWhatARowLacks) {
   Renderer renderer(BasicSpec());
   EXPECT_THAT(renderer.Try({}).message(), HasSubstr("the field \"name\" (c.toml:1) is absent"));
   const Value empty{Value::Kind::kObject, {}, {}, {}};
+  const std::vector<Member> no_text = {{"name", Value::Text("x")}, {"token", {Value::Kind::kList, {}, {}, {}}}};
+  EXPECT_THAT(renderer.Try(no_text).message(), HasSubstr("\"token\" (c.toml:9) is a list"));
+  EXPECT_EQ(renderer.compiled().MissingField({Value::Kind::kObject, {}, {}, no_text}), renderer.Try(no_text).message());
   EXPECT_EQ(renderer.compiled().MissingField(empty), "the field \"name\" (c.toml:1) is absent");
   const std::vector<Member> members = Name("");
   EXPECT_EQ(renderer.compiled().MissingField({Value::Kind::kObject, {}, {}, members}), std::nullopt);
