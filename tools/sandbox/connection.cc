@@ -46,6 +46,7 @@ class ConnectionSet::Connection final : public io::StreamHandler {
     PassOn(false);
   }
   void OnSent() override {
+    if (finishing_) return Finish();
     if (std::exchange(paused_, false)) set_.loop_.io.PauseReceive(id_, false);
   }
   void OnClose(io::CloseReason) override { set_.Retire(id_); }
@@ -86,18 +87,27 @@ class ConnectionSet::Connection final : public io::StreamHandler {
   void Send(std::string_view bytes, bool close) {
     if (!bytes.empty()) set_.loop_.io.Send(id_, std::array{bytes});
     if (close) {
-      set_.loop_.io.Close(id_, io::CloseMode::kFlush);
-      set_.Retire(id_);
+      // A connection counts as ended once its last reply has left, so that who waits for the end may exit then.
+      finishing_ = true;
+      if (set_.loop_.io.Unsent(id_) == 0) Finish();
     } else if (!paused_ && set_.loop_.io.Unsent(id_) > kUnsentMax) {
       paused_ = true;
       set_.loop_.io.PauseReceive(id_, true);
     }
   }
 
+  void Finish() {
+    set_.loop_.io.Close(id_, io::CloseMode::kFlush);
+    set_.Retire(id_);
+  }
+
   void OnIdle() {
     set_.loop_.clock.Update();
     if (set_.loop_.clock.Now() < idle_at_) return set_.loop_.wheel.Set(idle_, idle_at_);
+    if (finishing_) return Finish();  // The client does not take the last reply.
+    closing_ = true;
     Send("421 4.4.2 Idle for too long\r\n", true);
+    if (!ended_) set_.loop_.wheel.Set(idle_, set_.loop_.clock.Now() + kIdleMax);
   }
 
   ConnectionSet& set_;
@@ -110,7 +120,8 @@ class ConnectionSet::Connection final : public io::StreamHandler {
   io::Timer idle_;  // Set once per kIdleMax, not once per event: idle_at_ says when it counts.
   base::Instant idle_at_;
   bool paused_ = false;
-  bool closing_ = false;  // The close is on the delay line, or done.
+  bool closing_ = false;    // The close is on the delay line, or done.
+  bool finishing_ = false;  // The last reply is with the reactor.
   bool ended_ = false;
 };
 
