@@ -22,15 +22,17 @@
 
 namespace dns {
 
+class CaresChannel;
+
 class CaresResolver final : public Resolver {
  public:
   struct Options {
     std::vector<std::string> servers;  // "ADDRESS", "ADDRESS:PORT" or "[IPV6]:PORT". Empty: the system's.
     std::uint32_t queries_per_second_max =
         500;                              // Of this resolver, repetitions included; what is over it waits. At least 1.
-    std::uint32_t outstanding_max = 256;  // Questions at the servers at one time; the others wait.
-    base::Duration timeout = base::Duration::Seconds(2);  // For each try.
-    std::uint32_t tries = 3;  // Over all servers; with more servers than that, each is tried once.
+    std::uint32_t outstanding_max = 256;  // Questions at the servers at one time; the others wait. At least 1.
+    base::Duration timeout = base::Duration::Seconds(2);  // For each try; at least 1 ms.
+    std::uint32_t tries = 3;  // Over all servers; with more servers than that, each is tried once. At least 1.
   };
 
   // Errors: a server that is not an address; none is configured; c-ares cannot start. The references outlive the
@@ -48,16 +50,13 @@ class CaresResolver final : public Resolver {
   std::uint64_t queries() const { return queries_; }        // Sent so far, repetitions included.
 
  private:
-  class Channel;
   struct Question {
-    CaresResolver* resolver = nullptr;
     std::string name;
     RecordType type = RecordType::kA;
     Callback callback;
     std::uint32_t tries = 0;  // So far.
     std::size_t server = 0;   // Whom it was last sent to.
-    std::vector<bool> asked;  // Which servers this round has asked already.
-    std::string last_failure;
+    std::vector<bool> asked;  // Which servers were asked since all had been.
   };
   struct Finished {
     Callback callback;
@@ -70,23 +69,24 @@ class CaresResolver final : public Resolver {
   void Send(std::unique_ptr<Question> question);
   std::size_t ChooseServer(const Question& question) const;
   void OnReply(std::unique_ptr<Question> question, int status, std::string_view message);
-  void Repeat(std::unique_ptr<Question> question, AnswerKind kind);
-  void Finish(std::unique_ptr<Question> question, Answer answer);
-  void Settle();  // After any call into c-ares: runs callbacks, sets the timers.
+  // Asks again, another server if there is one, or gives up with this answer.
+  void RepeatOrFail(std::unique_ptr<Question> question, AnswerKind kind, std::string detail);
+  void Finish(Question& question, Answer answer);
   void Tick();
+  void Settle();  // After every call into c-ares: sets the timers and calls back. The resolver may be gone afterwards.
 
   const Options options_;
   const io::Clock& clock_;
   io::TimerWheel& timers_;
   QueryGate gate_;
-  std::vector<std::unique_ptr<Channel>> channels_;
+  std::vector<std::unique_ptr<CaresChannel>> channels_;  // One for each server.
   std::deque<std::unique_ptr<Question>> waiting_;
   std::deque<Finished> finished_;
   std::size_t outstanding_ = 0;
   std::uint64_t queries_ = 0;
   io::Timer pump_;
   io::Timer tick_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // False once destroyed; Settle looks at it.
 };
 
 }  // namespace dns

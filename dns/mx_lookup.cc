@@ -1,124 +1,183 @@
 #include "dns/mx_lookup.h"
 
 #include <algorithm>
-#include <memory>
+#include <optional>
 #include <tuple>
 #include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "dns/name.h"
+#include "engine/base/text.h"
 
 namespace dns {
 namespace {
 
-// A name that can be a mail exchanger: not the root, not "localhost", not an address written as a name.
-bool IsUsableHost(std::string_view name) {
-  return !name.empty() && name != "localhost" && !base::IpAddress::Parse(name).has_value();
+// The answers for A and AAAA of one host while they come in.
+struct Addresses {
+  int missing = 0;  // Questions under way.
+  std::optional<Answer> a, aaaa;
+  MxLookup::HostCallback callback;
+};
+
+// Which answer says more about a host that has no address: a temporary failure may hide one.
+int Weight(AnswerKind kind) {
+  switch (kind) {
+    case AnswerKind::kNoDomain:
+      return 0;
+    case AnswerKind::kNoData:
+      return 1;
+    case AnswerKind::kTimeout:
+      return 2;
+    case AnswerKind::kServerFail:
+      return 3;
+    case AnswerKind::kFound:
+      return 4;
+  }
+  return 0;
 }
 
-Route FromMx(const Answer& answer) {
+HostAddresses Combine(const std::optional<Answer>& a, const std::optional<Answer>& aaaa) {
+  HostAddresses result;
+  const Answer* best = nullptr;
+  for (const std::optional<Answer>* answer : {&a, &aaaa}) {
+    if (!answer->has_value()) continue;
+    for (const Record& record : (*answer)->records) result.addresses.push_back(record.address);
+    if (best == nullptr || Weight((*answer)->kind) > Weight(best->kind)) {
+      best = &**answer;
+      result.ttl = best->ttl;
+    } else if ((*answer)->kind == best->kind) {
+      result.ttl = std::min(result.ttl, (*answer)->ttl);
+    }
+  }
+  result.kind = best->kind;
+  result.detail = best->detail;
+  return result;
+}
+
+Route Simple(RouteKind kind, const Answer& answer) {
   Route route;
+  route.kind = kind;
   route.ttl = answer.ttl;
-  if (answer.records.size() == 1 && answer.records[0].name.empty()) {  // RFC 7505 section 3: alone, with the root.
-    route.kind = RouteKind::kNullMx;
-    return route;
-  }
-  for (const Record& record : answer.records) {
-    if (IsUsableHost(record.name)) route.hosts.push_back({record.name, record.preference});
-  }
-  std::sort(route.hosts.begin(), route.hosts.end(), [](const MxHost& a, const MxHost& b) {
-    return std::tie(a.preference, a.name) < std::tie(b.preference, b.name);
-  });
-  std::vector<MxHost> once;
-  for (MxHost& host : route.hosts) {
-    const bool known =
-        std::any_of(once.begin(), once.end(), [&host](const MxHost& other) { return other.name == host.name; });
-    if (!known && once.size() < MxLookup::kHostsMax) once.push_back(std::move(host));
-  }
-  route.hosts = std::move(once);
-  route.kind = route.hosts.empty() ? RouteKind::kNoAddress : RouteKind::kHosts;
-  if (route.hosts.empty()) route.detail = "its MX names no host";
+  route.detail = answer.detail;
   return route;
 }
 
-Route Temporary(const Answer& answer) {
-  Route route;
-  route.kind = RouteKind::kTemporary;
-  route.detail = answer.detail;
+Route FromRecords(const Answer& answer) {
+  Route route = Simple(RouteKind::kHosts, answer);
+  route.detail.clear();
+  if (answer.records.size() == 1 && answer.records.front().name.empty()) {
+    route.kind = RouteKind::kNullMx;
+    return route;
+  }
+  std::string unusable;
+  for (const Record& record : answer.records) {
+    if (IsHostName(record.name)) {
+      route.hosts.push_back({record.name, record.preference});
+    } else {
+      absl::StrAppend(&unusable, unusable.empty() ? "" : ", ", "\"", record.name, "\"");
+    }
+  }
+  // The better preference of a name that comes twice stays: first by name, then by preference.
+  std::sort(route.hosts.begin(), route.hosts.end(), [](const MxHost& a, const MxHost& b) {
+    return std::tie(a.name, a.preference) < std::tie(b.name, b.preference);
+  });
+  route.hosts.erase(std::unique(route.hosts.begin(), route.hosts.end(),
+                                [](const MxHost& a, const MxHost& b) { return a.name == b.name; }),
+                    route.hosts.end());
+  std::stable_sort(route.hosts.begin(), route.hosts.end(),
+                   [](const MxHost& a, const MxHost& b) { return a.preference < b.preference; });
+  if (route.hosts.size() > MxLookup::kHostsMax) {
+    route.detail = absl::StrCat("only ", MxLookup::kHostsMax, " of ", route.hosts.size(), " mail exchangers are used");
+    route.hosts.resize(MxLookup::kHostsMax);
+  }
+  if (!unusable.empty()) {
+    if (unusable.size() > 200) unusable = unusable.substr(0, 200) + "...";
+    absl::StrAppend(&route.detail, route.detail.empty() ? "" : "; ",
+                    "mail exchangers that are not host names: ", unusable);
+  }
+  if (route.hosts.empty()) route.kind = RouteKind::kNoAddress;
   return route;
 }
 
 }  // namespace
 
-void MxLookup::LookupMx(std::string_view domain, absl::AnyInvocable<void(const Route&)> callback) {
-  std::string name(domain);
-  auto on_mx = [this, name, done = std::move(callback)](const Answer& mx) mutable {
-    switch (mx.kind) {
-      case AnswerKind::kFound:
-        done(FromMx(mx));
-        return;
-      case AnswerKind::kServerFail:
-      case AnswerKind::kTimeout:
-        done(Temporary(mx));
-        return;
-      case AnswerKind::kNoDomain: {
-        Route route;
-        route.kind = RouteKind::kNoDomain;
-        route.ttl = mx.ttl;
-        route.detail = "the domain does not exist (NXDOMAIN)";
-        done(route);
-        return;
-      }
-      case AnswerKind::kNoData:
-        break;
+std::optional<Route> RouteFromMx(const Answer& answer) {
+  switch (answer.kind) {
+    case AnswerKind::kFound:
+      return FromRecords(answer);
+    case AnswerKind::kNoData:
+      return std::nullopt;
+    case AnswerKind::kNoDomain: {
+      Route route = Simple(RouteKind::kNoDomain, answer);
+      route.detail = "the domain does not exist (NXDOMAIN)";
+      return route;
     }
-    // No MX: the domain itself, if it has an address (RFC 5321 section 5.1).
-    const base::Duration ttl = mx.ttl;
-    LookupHost(name, /*want_v6=*/true, [name, ttl, then = std::move(done)](const HostAddresses& host) mutable {
-      Route route;
-      route.implicit = true;
-      route.ttl = std::min(ttl, host.ttl);
-      route.detail = host.detail;
-      if (host.kind == AnswerKind::kFound) {
-        route.kind = RouteKind::kHosts;
-        route.hosts.push_back({name, 0});
-      } else if (host.kind == AnswerKind::kServerFail || host.kind == AnswerKind::kTimeout) {
-        route.kind = RouteKind::kTemporary;
-      } else {
-        route.kind = RouteKind::kNoAddress;
-        route.detail = "the domain has neither MX nor address";
-      }
-      then(route);
-    });
-  };
-  resolver_.Resolve(name, RecordType::kMx, std::move(on_mx));
+    case AnswerKind::kServerFail:
+    case AnswerKind::kTimeout:
+      return Simple(RouteKind::kTemporary, answer);
+  }
+  return std::nullopt;
 }
 
-void MxLookup::LookupHost(std::string_view host, bool want_v6,
-                          absl::AnyInvocable<void(const HostAddresses&)> callback) {
-  std::string name(host);
-  auto on_v4 = [this, name, want_v6, done = std::move(callback)](const Answer& v4) mutable {
-    HostAddresses found{.kind = v4.kind, .addresses = {}, .ttl = v4.ttl, .detail = v4.detail};
-    for (const Record& record : v4.records) found.addresses.push_back(record.address);
-    if (!want_v6 || v4.kind == AnswerKind::kNoDomain) {
-      done(found);
-      return;
-    }
-    resolver_.Resolve(
-        name, RecordType::kAaaa, [found = std::move(found), then = std::move(done)](const Answer& v6) mutable {
-          for (const Record& record : v6.records) found.addresses.push_back(record.address);
-          if (found.kind != AnswerKind::kFound) {
-            // One family found is enough; else the failure that may pass counts more than "none".
-            const bool unsure = found.kind == AnswerKind::kServerFail || found.kind == AnswerKind::kTimeout;
-            if (v6.kind == AnswerKind::kFound || !unsure) {
-              found.kind = v6.kind;
-              found.ttl = std::min(found.ttl, v6.ttl);
-              found.detail = v6.detail;
-            }
-          } else if (v6.kind == AnswerKind::kFound) {
-            found.ttl = std::min(found.ttl, v6.ttl);
-          }
-          then(found);
-        });
+void MxLookup::LookupMx(std::string_view domain, RouteCallback callback) {
+  resolver_.Resolve(domain, RecordType::kMx,
+                    [this, alive = alive_, name = base::LowerAscii(domain),
+                     callback = std::move(callback)](const Answer& answer) mutable {
+                      if (!*alive) return;
+                      const std::optional<Route> route = RouteFromMx(answer);
+                      if (route.has_value()) {
+                        callback(*route);
+                      } else {
+                        LookupImplicit(name, answer.ttl, std::move(callback));
+                      }
+                    });
+}
+
+// RFC 5321 section 5.1: without any MX the domain itself is the host, if it has an address.
+void MxLookup::LookupImplicit(const std::string& domain, base::Duration mx_ttl, RouteCallback callback) {
+  LookupHost(domain, /*want_v6=*/true,
+             [domain, mx_ttl, callback = std::move(callback)](const HostAddresses& addresses) mutable {
+               Route route;
+               route.ttl = std::min(mx_ttl, addresses.ttl);
+               route.detail = addresses.detail;
+               switch (addresses.kind) {
+                 case AnswerKind::kFound:
+                   if (IsHostName(domain)) {
+                     route.kind = RouteKind::kHosts;
+                     route.implicit = true;
+                     route.hosts.push_back({domain, 0});
+                   } else {
+                     route.kind = RouteKind::kNoAddress;
+                     route.detail = "the domain has no mail exchanger, and is not a host name itself";
+                   }
+                   break;
+                 case AnswerKind::kNoData:
+                 case AnswerKind::kNoDomain:
+                   route.kind = RouteKind::kNoAddress;
+                   route.detail = "the domain has neither a mail exchanger nor an address";
+                   break;
+                 case AnswerKind::kServerFail:
+                 case AnswerKind::kTimeout:
+                   route.kind = RouteKind::kTemporary;
+                   break;
+               }
+               callback(route);
+             });
+}
+
+void MxLookup::LookupHost(std::string_view host, bool want_v6, HostCallback callback) {
+  auto state = std::make_shared<Addresses>();
+  state->missing = want_v6 ? 2 : 1;
+  state->callback = std::move(callback);
+  const auto receive = [state, alive = alive_](std::optional<Answer>& place, const Answer& answer) {
+    place = answer;
+    if (--state->missing > 0 || !*alive) return;
+    MxLookup::HostCallback done = std::move(state->callback);
+    done(Combine(state->a, state->aaaa));
   };
-  resolver_.Resolve(name, RecordType::kA, std::move(on_v4));
+  resolver_.Resolve(host, RecordType::kA, [state, receive](const Answer& answer) { receive(state->a, answer); });
+  if (!want_v6) return;
+  resolver_.Resolve(host, RecordType::kAaaa, [state, receive](const Answer& answer) { receive(state->aaaa, answer); });
 }
 
 }  // namespace dns

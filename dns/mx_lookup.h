@@ -1,57 +1,81 @@
-// Who takes the mail of a domain (RFC 5321 section 5.1, RFC 7505): its MX, or the domain itself, or nobody.
+// Where the mail for a domain goes (RFC 5321 section 5.1, RFC 7505): its mail exchangers, the domain itself, or
+// nowhere; and the addresses of one of the hosts. One thread.
+//
+// It caches nothing itself: put a CachedResolver below it. It refuses no address: what is private or prohibited is the
+// caller's matter.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "dns/resolver.h"
+#include "engine/base/ip_address.h"
+#include "engine/base/time.h"
 
 namespace dns {
 
 struct MxHost {
-  std::string name;
+  std::string name;  // As dns/name.h; always a host name (IsHostName).
   std::uint16_t preference = 0;
   friend bool operator==(const MxHost&, const MxHost&) = default;
 };
 
 enum class RouteKind : std::uint8_t {
-  kHosts,      // At least one host.
+  kHosts,      // `hosts` is not empty.
   kNullMx,     // The domain says that it takes no mail.
   kNoDomain,   // It does not exist.
-  kNoAddress,  // It has neither an MX nor an address; or its MX name no host at all.
-  kTemporary,  // The DNS gives no answer.
+  kNoAddress,  // It has neither an MX nor an address; or MX records, none of which names a host that mail can be sent
+               // to.
+  kTemporary,  // The DNS gave no answer, or none that can be used: ask again.
 };
 
 struct Route {
   RouteKind kind = RouteKind::kTemporary;
-  std::vector<MxHost> hosts;  // By preference, then name; each name once.
-  bool implicit = false;      // No MX: the domain itself.
-  base::Duration ttl;
-  std::string detail;  // For people, where it failed.
+  std::vector<MxHost> hosts;  // By preference, then name; each name once; at most MxLookup::kHostsMax.
+  bool implicit = false;      // No MX: the domain itself is the host, with preference 0.
+  base::Duration ttl;         // How long this stays true.
+  std::string detail;         // For people: what is wrong, or what was left out.
 };
 
 struct HostAddresses {
   AnswerKind kind = AnswerKind::kTimeout;
-  std::vector<base::IpAddress> addresses;  // Non-empty exactly for kFound.
+  std::vector<base::IpAddress>
+      addresses;  // Non-empty exactly for kFound: IPv4, then IPv6, each in the order of the answer.
   base::Duration ttl;
   std::string detail;
 };
 
-// Callbacks run as those of the resolver do: once, from the loop.
 class MxLookup {
  public:
-  static constexpr std::size_t kHostsMax = 64;  // More are left out, the least preferred first.
+  using RouteCallback = absl::AnyInvocable<void(const Route&)>;
+  using HostCallback = absl::AnyInvocable<void(const HostAddresses&)>;
+  static constexpr std::size_t kHostsMax = 32;  // More are left out, the least preferred first.
 
+  // The resolver outlives the calls under way, or calls nobody back after its end.
   explicit MxLookup(Resolver& resolver) : resolver_(resolver) {}
-  void LookupMx(std::string_view domain, absl::AnyInvocable<void(const Route&)> callback);
+  MxLookup(const MxLookup&) = delete;
+  MxLookup& operator=(const MxLookup&) = delete;
+  ~MxLookup() { *alive_ = false; }
+
+  // Callbacks run as those of the resolver do: once, from the loop; and not at all once this is destroyed.
+  void LookupMx(std::string_view domain, RouteCallback callback);
   // The addresses of a host: IPv4, and IPv6 too where it is wanted.
-  void LookupHost(std::string_view host, bool want_v6, absl::AnyInvocable<void(const HostAddresses&)> callback);
+  void LookupHost(std::string_view host, bool want_v6, HostCallback callback);
 
  private:
+  void LookupImplicit(const std::string& domain, base::Duration mx_ttl, RouteCallback callback);
+
   Resolver& resolver_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // False once destroyed.
 };
+
+// The route that an answer to an MX question gives. Nullopt: there is no MX, the domain's own addresses decide. Pure.
+std::optional<Route> RouteFromMx(const Answer& answer);
 
 }  // namespace dns

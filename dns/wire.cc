@@ -3,150 +3,75 @@
 #include <algorithm>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "dns/message_reader.h"
+#include "dns/name.h"
+#include "engine/base/check.h"
 #include "engine/base/text.h"
 
 namespace dns {
 namespace {
 
-constexpr std::uint16_t kSoa = 6, kOpt = 41, kInternet = 1;
-constexpr int kPointersMax = 64;
-constexpr int kAliasesMax = 16;
-constexpr std::uint32_t kNegativeTtlMax = 3600;
+constexpr std::size_t kCnameChainMax = 16;
+constexpr std::size_t kMessageMax = 65'535;
+constexpr std::uint16_t kUdpWithoutEdns = 512;  // RFC 1035 section 4.2.1.
+constexpr std::uint16_t kQueryUdpSize = 1232;   // DNS flag day 2020: no fragmentation.
+constexpr std::size_t kCharacterStringMax = 255;
 
-// Reads a message front to back; every read is checked, and the first one beyond the end spoils all that follow.
-class Cursor {
- public:
-  explicit Cursor(std::string_view message) : message_(message) {}
-  bool ok() const { return ok_; }
-  std::size_t position() const { return position_; }
-  void Seek(std::size_t position) { position_ = position; }
+constexpr std::uint16_t kFlagResponse = 0x8000;
+constexpr std::uint16_t kFlagTruncated = 0x0200;
+constexpr std::uint16_t kFlagRecursionDesired = 0x0100;
+constexpr std::uint16_t kFlagRecursionAvailable = 0x0080;
+constexpr std::uint16_t kFlagAuthenticated = 0x0020;
+constexpr std::uint16_t kOpcodeMask = 0x7800;
+constexpr std::uint16_t kCodeMask = 0x000F;
+constexpr std::uint16_t kClassIn = 1;
+constexpr std::uint16_t kTypeSoa = 6;
+constexpr std::uint16_t kTypeOpt = 41;
 
-  std::uint16_t U16() {
-    const std::string_view two = Bytes(2);
-    return two.size() < 2 ? 0 : static_cast<std::uint16_t>((Byte(two[0]) << 8) | Byte(two[1]));
-  }
-  std::uint32_t U32() {
-    const std::uint32_t high = U16();
-    return (high << 16) | U16();
-  }
-  std::string_view Bytes(std::size_t size) {
-    if (!ok_ || message_.size() - position_ < size) {
-      ok_ = false;
-      return {};
-    }
-    position_ += size;
-    return message_.substr(position_ - size, size);
-  }
-  // A name, with compression pointers followed (RFC 1035 section 4.1.4); lower case, without the final dot.
-  std::string Name() {
-    std::string name;
-    std::size_t resume = 0;
-    for (int pointers = 0; ok_;) {
-      const std::string_view length = Bytes(1);
-      if (!ok_) break;
-      const unsigned size = Byte(length[0]);
-      if (size == 0) break;
-      if ((size & 0xC0) == 0xC0) {
-        const std::string_view low = Bytes(1);
-        if (!ok_ || ++pointers > kPointersMax) return Fail();
-        if (resume == 0) resume = position_;
-        position_ = ((size & 0x3F) << 8) | Byte(low[0]);
-        if (position_ >= message_.size()) return Fail();
-        continue;
-      }
-      if (size > 63) return Fail();
-      const std::string_view label = Bytes(size);
-      if (name.size() + label.size() > 253 || !AppendLabel(name, label)) return Fail();
-    }
-    if (resume != 0) position_ = resume;
-    return name;
-  }
-
- private:
-  static unsigned Byte(char c) { return static_cast<unsigned char>(c); }
-  std::string Fail() {
-    ok_ = false;
-    return "";
-  }
-  static bool AppendLabel(std::string& name, std::string_view label) {
-    if (!name.empty()) name.push_back('.');
-    for (const char c : label) {
-      if (c <= ' ' || c == '.' || c >= 0x7F) return false;  // No name of a host or domain that mail goes to.
-      name.push_back(base::ToLowerAscii(c));
-    }
-    return true;
-  }
-
-  std::string_view message_;
-  std::size_t position_ = 0;
-  bool ok_ = true;
-};
-
-struct Header {
-  std::uint16_t id, flags, questions, answers, authorities, additionals;
-};
-
-Header ReadHeader(Cursor& in) {
-  Header header{};
-  header.id = in.U16();
-  header.flags = in.U16();
-  header.questions = in.U16();
-  header.answers = in.U16();
-  header.authorities = in.U16();
-  header.additionals = in.U16();
-  return header;
+void Append16(std::uint16_t value, std::string& message) {
+  message.push_back(static_cast<char>(value >> 8));
+  message.push_back(static_cast<char>(value & 0xFF));
 }
 
-struct RawRecord {
-  std::string owner;
-  std::uint16_t type = 0;
-  std::uint32_t ttl = 0;
-  std::size_t data_at = 0, data_size = 0;
-};
-
-RawRecord ReadRecord(Cursor& in) {
-  RawRecord record;
-  record.owner = in.Name();
-  record.type = in.U16();
-  in.U16();
-  record.ttl = in.U32();
-  if (record.ttl > 0x7FFFFFFF) record.ttl = 0;  // RFC 2181 section 8.
-  record.data_size = in.U16();
-  record.data_at = in.position();
-  in.Bytes(record.data_size);
-  return record;
+void Append32(std::uint32_t value, std::string& message) {
+  Append16(static_cast<std::uint16_t>(value >> 16), message);
+  Append16(static_cast<std::uint16_t>(value & 0xFFFF), message);
 }
 
-// The data of a record of a type that we read. False: malformed.
-bool Decode(std::string_view message, const RawRecord& raw, Record& record) {
-  Cursor in(message);
-  in.Seek(raw.data_at);
-  switch (static_cast<RecordType>(raw.type)) {
+void AppendOpt(std::uint16_t udp_size, std::string& message) {  // RFC 6891 section 6.1.2.
+  message.push_back('\0');
+  Append16(kTypeOpt, message);
+  Append16(udp_size, message);
+  Append32(0, message);
+  Append16(0, message);
+}
+
+// A record's data. False: it cannot be written.
+bool AppendData(RecordType type, const Record& record, std::string& data) {
+  switch (type) {
     case RecordType::kA:
-    case RecordType::kAaaa: {
-      const std::size_t size = raw.type == static_cast<std::uint16_t>(RecordType::kA) ? 4 : 16;
-      const std::string_view bytes = in.Bytes(size);
-      if (raw.data_size != size || !in.ok()) return false;
-      const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-      record.address = size == 4 ? base::IpAddress::V4Bytes(data) : base::IpAddress::V6Bytes(data);
-      return true;
-    }
+    case RecordType::kAaaa:
+      data.append(record.address.bytes());
+      return record.address.IsV6() == (type == RecordType::kAaaa);
     case RecordType::kMx:
-      record.preference = in.U16();
-      record.name = in.Name();
-      break;
+      Append16(record.preference, data);
+      return AppendName(record.name, data);
     case RecordType::kCname:
     case RecordType::kPtr:
-      record.name = in.Name();
-      break;
-    case RecordType::kTxt:
-      while (in.ok() && in.position() < raw.data_at + raw.data_size) {
-        const std::string_view length = in.Bytes(1);
-        if (in.ok()) record.text += in.Bytes(static_cast<unsigned char>(length[0]));
-      }
-      break;
+      return AppendName(record.name, data);
+    case RecordType::kTxt: {
+      std::string_view rest = record.text;
+      do {
+        const std::string_view part = rest.substr(0, kCharacterStringMax);
+        data.push_back(static_cast<char>(part.size()));
+        data.append(part);
+        rest.remove_prefix(part.size());
+      } while (!rest.empty());
+      return true;
+    }
   }
-  return in.ok() && in.position() == raw.data_at + raw.data_size;
+  return false;
 }
 
 Answer Failure(std::string detail) {
@@ -156,208 +81,237 @@ Answer Failure(std::string detail) {
   return answer;
 }
 
-// The SOA's own TTL and its MINIMUM, the smaller one (RFC 2308 section 5).
-std::uint32_t NegativeTtl(std::string_view message, const std::vector<RawRecord>& authorities) {
-  for (const RawRecord& record : authorities) {
-    if (record.type != kSoa) continue;
-    Cursor in(message);
-    in.Seek(record.data_at);
-    in.Name();
-    in.Name();
-    in.Bytes(16);
-    const std::uint32_t minimum = in.U32();
-    if (in.ok()) return std::min({minimum, record.ttl, kNegativeTtlMax});
+std::string CodeText(std::uint16_t code) {
+  switch (code) {
+    case 1:
+      return "the server answered FORMERR";
+    case 2:
+      return "the server answered SERVFAIL";
+    case 4:
+      return "the server answered NOTIMP";
+    case 5:
+      return "the server answered REFUSED";
+    default:
+      return absl::StrCat("the server answered with code ", code);
   }
-  return 0;
+}
+
+// The part of a response that decides: where the CNAMEs lead, and what is there.
+class AnswerFinder {
+ public:
+  AnswerFinder(const std::vector<ResourceRecord>& records, RecordType type) : records_(records), type_(type) {}
+
+  // Follows CNAMEs from `name`. False: they are too many, or turn in a circle.
+  bool Follow(std::string name) {
+    for (std::size_t steps = 0; steps <= kCnameChainMax; ++steps) {
+      for (const ResourceRecord& record : records_) {
+        if (record.type == static_cast<std::uint16_t>(type_) && record.name == name) Take(record);
+      }
+      if (!found_.empty() || type_ == RecordType::kCname) return true;
+      const ResourceRecord* alias = nullptr;
+      for (const ResourceRecord& record : records_) {
+        if (record.type == static_cast<std::uint16_t>(RecordType::kCname) && record.name == name) alias = &record;
+      }
+      if (alias == nullptr) return true;
+      Shorten(alias->ttl);
+      name = alias->value.name;
+    }
+    return false;
+  }
+
+  std::vector<Record> TakeRecords() { return std::move(found_); }
+  std::optional<base::Duration> ttl() const { return ttl_; }
+  void Shorten(base::Duration ttl) { ttl_ = ttl_.has_value() ? std::min(*ttl_, ttl) : ttl; }
+
+ private:
+  void Take(const ResourceRecord& record) {
+    found_.push_back(record.value);
+    Shorten(record.ttl);
+  }
+
+  const std::vector<ResourceRecord>& records_;
+  const RecordType type_;
+  std::vector<Record> found_;
+  std::optional<base::Duration> ttl_;
+};
+
+// RFC 2308 section 5: the smaller of the SOA's own TTL and its minimum field. Without an SOA a negative answer is not
+// to be kept.
+base::Duration NegativeTtl(const std::vector<ResourceRecord>& authorities, std::optional<base::Duration> so_far) {
+  for (const ResourceRecord& record : authorities) {
+    if (record.type != kTypeSoa) continue;
+    base::Duration ttl = std::min({record.ttl, record.soa_minimum, kNegativeTtlMax});
+    if (so_far.has_value()) ttl = std::min(ttl, *so_far);
+    return ttl;
+  }
+  return base::Duration();
 }
 
 }  // namespace
+
+std::string_view TypeName(RecordType type) {
+  switch (type) {
+    case RecordType::kA:
+      return "A";
+    case RecordType::kCname:
+      return "CNAME";
+    case RecordType::kPtr:
+      return "PTR";
+    case RecordType::kMx:
+      return "MX";
+    case RecordType::kTxt:
+      return "TXT";
+    case RecordType::kAaaa:
+      return "AAAA";
+  }
+  return "unknown";
+}
+
+std::string BuildQuery(std::uint16_t id, std::string_view name, RecordType type) {
+  std::string message;
+  Append16(id, message);
+  Append16(kFlagRecursionDesired, message);
+  Append16(1, message);
+  Append16(0, message);
+  Append16(0, message);
+  Append16(1, message);
+  CHECK(AppendName(name, message));
+  Append16(static_cast<std::uint16_t>(type), message);
+  Append16(kClassIn, message);
+  AppendOpt(kQueryUdpSize, message);
+  return message;
+}
 
 bool IsTruncated(std::string_view message) {
-  return message.size() >= 4 && (static_cast<unsigned char>(message[2]) & 0x02) != 0;
+  const std::optional<MessageHeader> header = MessageReader(message).ReadHeader();
+  return header.has_value() && (header->flags & kFlagTruncated) != 0;
 }
-
-Answer ParseAnswer(std::string_view message, std::string_view name, RecordType type) {
-  Cursor in(message);
-  const Header header = ReadHeader(in);
-  for (int i = 0; in.ok() && i < header.questions; ++i) {
-    in.Name();
-    in.U32();
-  }
-  std::vector<RawRecord> answers, authorities;
-  for (int i = 0; in.ok() && i < header.answers; ++i) answers.push_back(ReadRecord(in));
-  for (int i = 0; in.ok() && i < header.authorities; ++i) authorities.push_back(ReadRecord(in));
-  const int code = header.flags & 0x0F;
-  if (!in.ok() || (header.flags & 0x8000) == 0) return Failure("an answer that cannot be parsed");
-  if (code != 0 && code != 3)
-    return Failure(code == 2 ? "SERVFAIL" : code == 5 ? "REFUSED" : "response code " + std::to_string(code));
-
-  Answer answer;
-  answer.authenticated = (header.flags & 0x0020) != 0;
-  std::string owner = base::LowerAscii(name);
-  std::uint32_t ttl = UINT32_MAX;
-  for (int aliases = 0; aliases <= kAliasesMax; ++aliases) {
-    const RawRecord* alias = nullptr;
-    for (const RawRecord& raw : answers) {
-      if (raw.owner != owner) continue;
-      if (raw.type == static_cast<std::uint16_t>(type)) {
-        Record record;
-        if (!Decode(message, raw, record)) return Failure("an answer that cannot be parsed");
-        answer.records.push_back(std::move(record));
-        ttl = std::min(ttl, raw.ttl);
-      } else if (raw.type == static_cast<std::uint16_t>(RecordType::kCname)) {
-        alias = &raw;
-      }
-    }
-    if (!answer.records.empty() || alias == nullptr) break;
-    if (aliases == kAliasesMax) return Failure("too many CNAMEs");
-    Record target;
-    if (!Decode(message, *alias, target)) return Failure("an answer that cannot be parsed");
-    ttl = std::min(ttl, alias->ttl);
-    owner = target.name;
-  }
-  if (!answer.records.empty()) {
-    answer.kind = AnswerKind::kFound;
-  } else {
-    answer.kind = code == 3 ? AnswerKind::kNoDomain : AnswerKind::kNoData;
-    answer.detail = code == 3 ? "NXDOMAIN" : "no record of this type";
-    ttl = std::min(ttl, NegativeTtl(message, authorities));
-  }
-  answer.ttl = base::Duration::Seconds(ttl);
-  return answer;
-}
-
-// ---- the server's side ----
-
-namespace {
-
-void PutU16(std::string& out, std::uint32_t value) {
-  out.push_back(static_cast<char>(value >> 8));
-  out.push_back(static_cast<char>(value));
-}
-
-void PutU32(std::string& out, std::uint32_t value) {
-  PutU16(out, value >> 16);
-  PutU16(out, value & 0xFFFF);
-}
-
-void PutName(std::string& out, std::string_view name) {
-  while (!name.empty()) {
-    const std::string_view label = name.substr(0, std::min<std::size_t>(name.find('.'), 63));
-    out.push_back(static_cast<char>(label.size()));
-    out.append(label);
-    name.remove_prefix(std::min(label.size() + 1, name.size()));
-  }
-  out.push_back('\0');
-}
-
-}  // namespace
 
 std::optional<Query> ParseQuery(std::string_view message) {
-  Cursor in(message);
-  const Header header = ReadHeader(in);
-  if (!in.ok() || (header.flags & 0xF800) != 0 || header.questions != 1) return std::nullopt;
+  MessageReader reader(message);
+  const std::optional<MessageHeader> header = reader.ReadHeader();
+  if (!header.has_value() || (header->flags & (kFlagResponse | kOpcodeMask)) != 0) return std::nullopt;
+  if (header->questions != 1 || header->answers != 0) return std::nullopt;
+  std::optional<MessageQuestion> question = reader.ReadQuestion();
+  if (!question.has_value() || question->question_class != kClassIn) return std::nullopt;
   Query query;
-  query.id = header.id;
-  query.recursion_desired = (header.flags & 0x0100) != 0;
-  query.name = in.Name();
-  query.type = in.U16();
-  if (in.U16() != kInternet || !in.ok()) return std::nullopt;
-  for (int i = 0; i < header.additionals; ++i) {
-    in.Name();
-    const std::uint16_t type = in.U16();
-    const std::uint16_t size = in.U16();
-    in.U32();
-    in.Bytes(in.U16());
-    if (!in.ok()) break;
-    if (type == kOpt) query.udp_size = std::max<std::uint16_t>(512, size);
+  query.id = header->id;
+  query.recursion_desired = (header->flags & kFlagRecursionDesired) != 0;
+  query.name = std::move(question->name);
+  query.type = question->type;
+  if (!NormalizeName(query.name).has_value()) return std::nullopt;
+  for (int i = 0; i < header->authorities + header->additionals; ++i) {
+    const std::optional<ResourceRecord> record = reader.ReadRecord();
+    if (!record.has_value()) return std::nullopt;
+    if (record->type != kTypeOpt) continue;
+    query.edns = true;
+    query.udp_size = std::max(record->record_class, kUdpWithoutEdns);  // RFC 6891 section 6.2.3.
   }
   return query;
 }
 
-ResponseBuilder::ResponseBuilder(const Query& query, ResponseCode code) : query_(query), code_(code) {}
-
-void ResponseBuilder::AddOwner(std::string& section, std::uint16_t type, std::uint32_t ttl_s,
-                               std::string_view data) const {
-  PutU16(section, 0xC00C);  // The question's name.
-  PutU16(section, type);
-  PutU16(section, kInternet);
-  PutU32(section, ttl_s);
-  PutU16(section, static_cast<std::uint32_t>(data.size()));
-  section.append(data);
+ResponseBuilder::ResponseBuilder(const Query& query, ResponseCode code) : query_(query), code_(code) {
+  CHECK(NormalizeName(query.name).has_value());
 }
 
-void ResponseBuilder::AddAnswer(RecordType type, std::uint32_t ttl_s, const Record& record) {
-  std::string data;
-  switch (type) {
-    case RecordType::kA:
-    case RecordType::kAaaa:
-      data = std::string(record.address.bytes());
-      break;
-    case RecordType::kMx:
-      PutU16(data, record.preference);
-      PutName(data, record.name);
-      break;
-    case RecordType::kCname:
-    case RecordType::kPtr:
-      PutName(data, record.name);
-      break;
-    case RecordType::kTxt:
-      for (std::string_view text = record.text; !text.empty() || data.empty();) {
-        const std::string_view part = text.substr(0, 255);
-        data.push_back(static_cast<char>(part.size()));
-        data.append(part);
-        text.remove_prefix(part.size());
-      }
-      break;
-  }
-  AddOwner(answers_, static_cast<std::uint16_t>(type), ttl_s, data);
-  ++answer_count_;
+bool ResponseBuilder::AddAnswer(RecordType type, std::uint32_t ttl_s, const Record& record) {
+  return AddAnswer(query_.name, type, ttl_s, record);
+}
+
+bool ResponseBuilder::AddAnswer(std::string_view owner, RecordType type, std::uint32_t ttl_s, const Record& record) {
+  CHECK(authorities_ == 0);
+  std::string head, data;
+  if (!AppendName(owner, head) || !AppendData(type, record, data)) return false;
+  if (data.size() > kMessageMax || answers_ == kMessageMax) return false;
+  Append16(static_cast<std::uint16_t>(type), head);
+  Append16(kClassIn, head);
+  Append32(ttl_s, head);
+  Append16(static_cast<std::uint16_t>(data.size()), head);
+  records_.append(head).append(data);
+  ++answers_;
+  return true;
 }
 
 void ResponseBuilder::AddSoa(std::uint32_t ttl_s) {
+  CHECK(authorities_ == 0);
   std::string data;
-  PutName(data, "ns");
-  PutName(data, "hostmaster");
-  for (const std::uint32_t value : {1u, 3600u, 900u, 86400u, ttl_s}) PutU32(data, value);
-  AddOwner(authority_, kSoa, ttl_s, data);
-  ++authority_count_;
+  CHECK(AppendName(query_.name, records_) && AppendName("ns.invalid", data) && AppendName("hostmaster.invalid", data));
+  for (const std::uint32_t number : {1U, 3600U, 600U, 86'400U, ttl_s}) Append32(number, data);
+  Append16(kTypeSoa, records_);
+  Append16(kClassIn, records_);
+  Append32(ttl_s, records_);
+  Append16(static_cast<std::uint16_t>(data.size()), records_);
+  records_.append(data);
+  ++authorities_;
 }
 
 std::string ResponseBuilder::Build(std::size_t size_max) const {
-  const auto build = [this](bool truncated) {
-    std::string out;
-    PutU16(out, query_.id);
-    PutU16(out, 0x8080u | (query_.recursion_desired ? 0x0100u : 0u) | (truncated ? 0x0200u : 0u) |
-                    static_cast<std::uint32_t>(code_));
-    PutU16(out, 1);
-    PutU16(out, truncated ? 0 : answer_count_);
-    PutU16(out, truncated ? 0 : authority_count_);
-    PutU16(out, 0);
-    PutName(out, query_.name);
-    PutU16(out, query_.type);
-    PutU16(out, kInternet);
-    if (!truncated) out += answers_ + authority_;
-    return out;
-  };
-  std::string whole = build(false);
-  return whole.size() <= size_max ? whole : build(true);
+  std::string message = Assemble(/*truncated=*/false);
+  return message.size() <= std::min(size_max, kMessageMax) ? message : Assemble(/*truncated=*/true);
 }
 
-std::string BuildQuery(std::uint16_t id, std::string_view name, RecordType type) {
-  std::string out;
-  PutU16(out, id);
-  PutU16(out, 0x0100);
-  for (const std::uint32_t count : {1u, 0u, 0u, 1u}) PutU16(out, count);
-  PutName(out, name);
-  PutU16(out, static_cast<std::uint32_t>(type));
-  PutU16(out, kInternet);
-  out.push_back('\0');  // EDNS: the root, OPT, our UDP size.
-  PutU16(out, kOpt);
-  PutU16(out, 1232);
-  PutU32(out, 0);
-  PutU16(out, 0);
-  return out;
+std::string ResponseBuilder::Assemble(bool truncated) const {
+  std::string message;
+  Append16(query_.id, message);
+  unsigned flags = kFlagResponse | kFlagRecursionAvailable | static_cast<unsigned>(code_);
+  if (query_.recursion_desired) flags |= kFlagRecursionDesired;
+  if (truncated) flags |= kFlagTruncated;
+  Append16(static_cast<std::uint16_t>(flags), message);
+  Append16(1, message);
+  Append16(truncated ? 0 : answers_, message);
+  Append16(truncated ? 0 : authorities_, message);
+  Append16(query_.edns ? 1 : 0, message);
+  CHECK(AppendName(query_.name, message));
+  Append16(query_.type, message);
+  Append16(kClassIn, message);
+  if (!truncated) message.append(records_);
+  if (query_.edns) AppendOpt(kQueryUdpSize, message);
+  return message;
+}
+
+Answer ParseAnswer(std::string_view message, std::string_view name, RecordType type) {
+  const std::optional<std::string> asked = NormalizeName(name);
+  if (!asked.has_value()) return Failure("the question's name is not a domain name");
+  MessageReader reader(message);
+  const std::optional<MessageHeader> header = reader.ReadHeader();
+  if (!header.has_value() || (header->flags & kFlagResponse) == 0) return Failure("not a DNS response");
+  const auto code = static_cast<std::uint16_t>(header->flags & kCodeMask);
+  const bool no_domain = code == static_cast<std::uint16_t>(ResponseCode::kNoDomain);
+  if (code != 0 && !no_domain) return Failure(CodeText(code));
+  if (header->questions != 1) return Failure("the answer does not repeat the question");
+  const std::optional<MessageQuestion> question = reader.ReadQuestion();
+  if (!question.has_value() || question->name != *asked || question->question_class != kClassIn ||
+      question->type != static_cast<std::uint16_t>(type)) {
+    return Failure("the answer is to another question");
+  }
+  if ((header->flags & kFlagTruncated) != 0) return Failure("the answer is truncated");
+  std::vector<ResourceRecord> answers, authorities;
+  for (int i = 0; i < header->answers + header->authorities; ++i) {
+    std::optional<ResourceRecord> record = reader.ReadRecord();
+    if (!record.has_value()) return Failure("the answer is malformed");
+    if (record->record_class != kClassIn) continue;
+    (i < header->answers ? answers : authorities).push_back(*std::move(record));
+  }
+
+  AnswerFinder finder(answers, type);
+  if (!finder.Follow(*asked)) return Failure("the CNAME records turn in a circle, or are too many");
+  Answer answer;
+  answer.authenticated = (header->flags & kFlagAuthenticated) != 0;
+  answer.records = finder.TakeRecords();
+  if (no_domain) {  // RFC 2308 section 2.1: about the last name of the chain.
+    answer.kind = AnswerKind::kNoDomain;
+    answer.detail = "NXDOMAIN";
+    answer.records.clear();
+    answer.ttl = NegativeTtl(authorities, finder.ttl());
+  } else if (answer.records.empty()) {
+    answer.kind = AnswerKind::kNoData;
+    answer.detail = absl::StrCat("no ", std::string(TypeName(type)), " record");
+    answer.ttl = NegativeTtl(authorities, finder.ttl());
+  } else {
+    answer.kind = AnswerKind::kFound;
+    answer.ttl = *finder.ttl();
+  }
+  return answer;
 }
 
 }  // namespace dns

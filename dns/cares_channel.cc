@@ -1,0 +1,140 @@
+#include "dns/cares_channel.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/check.h"
+
+namespace dns {
+namespace {
+
+constexpr int kEdnsSize = 1232;  // DNS flag day 2020: no fragmentation.
+constexpr std::uint32_t kSilentBeforeRest = 3;
+constexpr base::Duration kFirstRest = base::Duration::Seconds(5);
+constexpr base::Duration kLongestRest = base::Duration::Seconds(60);
+
+}  // namespace
+
+CaresChannel::CaresChannel(const io::Endpoint& server, io::FdPoller& poller, absl::AnyInvocable<void()> after_events)
+    : server_(server), poller_(poller), after_events_(std::move(after_events)) {}
+
+CaresChannel::~CaresChannel() {
+  if (channel_ != nullptr) ares_destroy(channel_);
+  for (const Socket& socket : sockets_) poller_.Unwatch(socket.fd);
+}
+
+absl::StatusOr<std::unique_ptr<CaresChannel>> CaresChannel::Make(const io::Endpoint& server, base::Duration timeout,
+                                                                 io::FdPoller& poller,
+                                                                 absl::AnyInvocable<void()> after_events) {
+  std::unique_ptr<CaresChannel> made(new CaresChannel(server, poller, std::move(after_events)));
+  const absl::Status status = made->Start(timeout);
+  if (!status.ok()) return status;
+  return made;
+}
+
+absl::Status CaresChannel::Start(base::Duration timeout) {
+  ares_options options{};
+  char lookups[] = "b";
+  char resolv_conf[] = "/dev/null";  // The server is set below; nothing else of the system's settings matters.
+  // The answer is ours to judge (NOCHECKRESP): c-ares would hide which error the server gave.
+  options.flags = ARES_FLAG_EDNS | ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP;
+  options.timeout = static_cast<int>(timeout.milliseconds());
+  options.tries = 1;
+  options.lookups = lookups;
+  options.ednspsz = kEdnsSize;
+  options.resolvconf_path = resolv_conf;
+  options.sock_state_cb = &CaresChannel::OnSocketState;
+  options.sock_state_cb_data = this;
+  const int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_EDNSPSZ |
+                   ARES_OPT_RESOLVCONF | ARES_OPT_SOCK_STATE_CB;
+  int result = ares_init_options(&channel_, &options, mask);
+  if (result != ARES_SUCCESS) {
+    channel_ = nullptr;
+    return absl::InternalError(absl::StrCat("c-ares cannot start: ", ares_strerror(result)));
+  }
+  ares_addr_port_node node{};
+  const std::string_view bytes = server_.address.bytes();
+  node.family = server_.address.IsV6() ? AF_INET6 : AF_INET;
+  if (server_.address.IsV6()) {
+    std::memcpy(&node.addr.addr6, bytes.data(), bytes.size());
+  } else {
+    std::memcpy(&node.addr.addr4, bytes.data(), bytes.size());
+  }
+  node.udp_port = node.tcp_port = server_.port;
+  result = ares_set_servers_ports(channel_, &node);
+  if (result != ARES_SUCCESS) {
+    return absl::InternalError(
+        absl::StrCat("c-ares does not take the server ", server_.ToString(), ": ", ares_strerror(result)));
+  }
+  return absl::OkStatus();
+}
+
+void CaresChannel::Ask(const std::string& name, int type, ReplyCallback callback) {
+  ++asking_;
+  constexpr int kClassIn = 1;
+  auto asked = std::make_unique<Asked>(Asked{*this, std::move(callback)});
+  ares_query(channel_, name.c_str(), kClassIn, type, &CaresChannel::OnReply, asked.release());
+}
+
+void CaresChannel::Tick() { ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD); }
+
+void CaresChannel::OnReply(void* asked, int status, int /*timeouts*/, unsigned char* message, int size) {
+  const std::unique_ptr<Asked> owned(static_cast<Asked*>(asked));
+  --owned->channel.asking_;
+  if (status == ARES_EDESTRUCTION) return;
+  std::string_view bytes;
+  if (message != nullptr && size > 0) bytes = {reinterpret_cast<const char*>(message), static_cast<std::size_t>(size)};
+  owned->callback(status, bytes);
+}
+
+void CaresChannel::OnSocketState(void* channel, ares_socket_t fd, int readable, int writable) {
+  CaresChannel& self = *static_cast<CaresChannel*>(channel);
+  const auto known =
+      std::find_if(self.sockets_.begin(), self.sockets_.end(), [fd](const Socket& socket) { return socket.fd == fd; });
+  if (readable == 0 && writable == 0) {
+    if (known == self.sockets_.end()) return;
+    self.poller_.Unwatch(fd);
+    self.sockets_.erase(known);
+    return;
+  }
+  const Socket socket{fd, readable != 0, writable != 0};
+  if (known == self.sockets_.end()) {
+    self.sockets_.push_back(socket);
+  } else {
+    *known = socket;
+  }
+  self.poller_.Watch(fd, socket.readable, socket.writable, self);
+}
+
+// The poller reports once: what c-ares still wants is asked for again.
+void CaresChannel::Watch(int fd) {
+  for (const Socket& socket : sockets_) {
+    if (socket.fd == fd) poller_.Watch(fd, socket.readable, socket.writable, *this);
+  }
+}
+
+void CaresChannel::OnReady(int fd, bool readable, bool writable) {
+  ares_process_fd(channel_, readable ? fd : ARES_SOCKET_BAD, writable ? fd : ARES_SOCKET_BAD);
+  Watch(fd);
+  after_events_();  // The last: the channel may be gone.
+}
+
+void CaresChannel::OnAnswered() {
+  silent_ = 0;
+  rests_until_ = base::Instant();
+}
+
+void CaresChannel::OnSilent(base::Instant now) {
+  ++silent_;
+  if (silent_ < kSilentBeforeRest || now < rests_until_) return;
+  base::Duration rest = kFirstRest;
+  for (std::uint32_t n = kSilentBeforeRest; n < silent_ && rest < kLongestRest; ++n) rest = rest * 2;
+  rests_until_ = now + std::min(rest, kLongestRest);
+}
+
+}  // namespace dns

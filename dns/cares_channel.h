@@ -1,0 +1,74 @@
+// One DNS server, asked through a c-ares channel of its own, and what is known of the server's health. One thread.
+#pragma once
+
+#include <ares.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "engine/base/time.h"
+#include "engine/io/io.h"
+#include "engine/io/reactor.h"
+
+namespace dns {
+
+class CaresChannel final : private io::PollHandler {
+ public:
+  // `status` is ARES_SUCCESS or why there is no usable reply; `message` is the reply as it came, "" without one. May
+  // run within Ask. It must not destroy the channel.
+  using ReplyCallback = absl::AnyInvocable<void(int status, std::string_view message)>;
+
+  // `after_events` runs after c-ares has worked on an event; it may destroy the channel. Errors: c-ares cannot start.
+  static absl::StatusOr<std::unique_ptr<CaresChannel>> Make(const io::Endpoint& server, base::Duration timeout,
+                                                            io::FdPoller& poller,
+                                                            absl::AnyInvocable<void()> after_events);
+  CaresChannel(const CaresChannel&) = delete;
+  CaresChannel& operator=(const CaresChannel&) = delete;
+  ~CaresChannel() override;  // Questions under way hear nothing more.
+
+  // Asks once. Requires: a name that NormalizeName accepts.
+  void Ask(const std::string& name, int type, ReplyCallback callback);
+  // Lets c-ares look at the time. To be called every 100 to 250 ms while a question is under way.
+  void Tick();
+  bool IsAsking() const { return asking_ > 0; }
+
+  const io::Endpoint& server() const { return server_; }
+  // After several questions in a row without an answer the server rests: it is asked only when no other one is left.
+  void OnAnswered();
+  void OnSilent(base::Instant now);
+  base::Instant rests_until() const { return rests_until_; }
+  std::uint32_t silent_in_a_row() const { return silent_; }
+
+ private:
+  struct Asked {
+    CaresChannel& channel;
+    ReplyCallback callback;
+  };
+  struct Socket {
+    int fd;
+    bool readable;
+    bool writable;
+  };
+
+  CaresChannel(const io::Endpoint& server, io::FdPoller& poller, absl::AnyInvocable<void()> after_events);
+  absl::Status Start(base::Duration timeout);
+  void OnReady(int fd, bool readable, bool writable) override;
+  void Watch(int fd);
+  static void OnSocketState(void* channel, ares_socket_t fd, int readable, int writable);
+  static void OnReply(void* asked, int status, int timeouts, unsigned char* message, int size);
+
+  const io::Endpoint server_;
+  io::FdPoller& poller_;
+  absl::AnyInvocable<void()> after_events_;
+  ares_channel channel_ = nullptr;
+  std::vector<Socket> sockets_;
+  std::size_t asking_ = 0;
+  std::uint32_t silent_ = 0;
+  base::Instant rests_until_;
+};
+
+}  // namespace dns
