@@ -90,7 +90,7 @@ absl::Status UringRing::TryOut() {
 io_uring_sqe* UringRing::Entry() {
   io_uring_sqe* const entry = io_uring_get_sqe(&ring_);
   if (entry != nullptr) return entry;
-  static_cast<void>(io_uring_submit(&ring_));  // Where it fails for now, there is still no entry.
+  static_cast<void>(io_uring_submit(&ring_));  // If it fails, there still is no entry.
   return io_uring_get_sqe(&ring_);
 }
 

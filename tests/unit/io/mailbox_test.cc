@@ -69,7 +69,7 @@ void PassMessages(Backend backend) {
 TEST(Mailbox, LosesNoWakeUpOverEpoll) { PassMessages(Backend::kEpoll); }
 
 TEST(Mailbox, LosesNoWakeUpOverIoUring) {
-  if (!Works(Backend::kIoUring)) GTEST_SKIP() << "no io_uring here";
+  if (!IoUringWorks()) GTEST_SKIP() << "no io_uring here";
   PassMessages(Backend::kIoUring);
 }
 

@@ -1,7 +1,6 @@
 // Both reactors against the kernel: the contract of Io, and what only plain sockets can do to it.
 #include "engine/io/reactor.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 
@@ -33,7 +32,7 @@ class ReactorWorld final : public IoWorld {
 std::vector<IoWorldMaker> Worlds() {
   std::vector<IoWorldMaker> worlds;
   worlds.push_back({"epoll", [] { return std::make_unique<ReactorWorld>(Backend::kEpoll); }});
-  if (Works(Backend::kIoUring)) {
+  if (IoUringWorks()) {
     worlds.push_back({"io_uring", [] { return std::make_unique<ReactorWorld>(Backend::kIoUring); }});
   }
   return worlds;
@@ -73,15 +72,7 @@ class ReactorTest : public testing::TestWithParam<Backend> {
   std::unique_ptr<Reactor> reactor;
 };
 
-std::vector<Backend> Backends() {
-  std::vector<Backend> backends{Backend::kEpoll};
-  if (Works(Backend::kIoUring)) backends.push_back(Backend::kIoUring);
-  return backends;
-}
-
-INSTANTIATE_TEST_SUITE_P(Backend, ReactorTest, testing::ValuesIn(Backends()), [](const auto& backend) -> std::string {
-  return backend.param == Backend::kEpoll ? "epoll" : "io_uring";
-});
+INSTANTIATE_TEST_SUITE_P(Backend, ReactorTest, testing::ValuesIn(Backends()), NameOfBackend);
 
 TEST_P(ReactorTest, SpeaksIpv6AndListensOnItAlone) {
   const auto listening = reactor->Listen(*Endpoint::Parse("[::1]:0"), acceptor);
@@ -331,77 +322,6 @@ TEST_P(ReactorTest, DestroyedWithOpenStreamsItClosesThemAndCallsNobody) {
   EXPECT_NE(connect(late.fd(), &address.any, address.size), 0);
 }
 
-struct ReadyRecorder : PollHandler {
-  void OnReady(int, bool readable, bool writable) override {
-    reads += readable;
-    writes += writable;
-  }
-  int reads = 0;
-  int writes = 0;
-};
-
-TEST_P(ReactorTest, ReportsReadinessOncePerWatch) {
-  int pair[2];
-  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-  RawSocket mine(pair[0]);
-  RawSocket theirs(pair[1]);
-  ReadyRecorder ready;
-  reactor->Watch(mine.fd(), true, false, ready);
-  Turns(3);
-  EXPECT_EQ(ready.reads, 0);
-  theirs.Write("a");
-  EXPECT_TRUE(Until([&] { return ready.reads == 1; }));
-  theirs.Write("b");
-  Turns(3);
-  EXPECT_EQ(ready.reads, 1);
-  reactor->Watch(mine.fd(), true, false, ready);
-  EXPECT_TRUE(Until([&] { return ready.reads == 2; }));
-  EXPECT_EQ(ready.writes, 0);
-  reactor->Watch(mine.fd(), false, true, ready);
-  EXPECT_TRUE(Until([&] { return ready.writes == 1; }));
-  EXPECT_EQ(ready.reads, 2);
-  theirs.Close();
-  reactor->Watch(mine.fd(), true, false, ready);
-  EXPECT_TRUE(Until([&] { return ready.reads == 3; }));
-  reactor->Unwatch(mine.fd());
-}
-
-TEST_P(ReactorTest, AWatchCanBeReplacedAndWithdrawn) {
-  int pair[2];
-  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-  RawSocket mine(pair[0]);
-  RawSocket theirs(pair[1]);
-  ReadyRecorder first, second;
-  reactor->Watch(mine.fd(), true, false, first);
-  Turns(2);
-  reactor->Watch(mine.fd(), true, true, second);
-  EXPECT_TRUE(Until([&] { return second.writes == 1; }));
-  theirs.Write("a");
-  reactor->Watch(mine.fd(), true, false, second);
-  reactor->Unwatch(mine.fd());
-  reactor->Unwatch(mine.fd());
-  Turns(5);
-  reactor->Watch(mine.fd(), true, false, second);
-  EXPECT_TRUE(Until([&] { return second.reads == 1; }));
-  // The number may come back for another file at once.
-  reactor->Watch(mine.fd(), false, true, first);
-  reactor->Unwatch(mine.fd());
-  const int number = mine.fd();
-  mine.Close();
-  int pipe_fds[2];
-  ASSERT_EQ(pipe2(pipe_fds, O_CLOEXEC), 0);
-  RawSocket again(pipe_fds[0]);
-  RawSocket writer(pipe_fds[1]);
-  EXPECT_EQ(again.fd(), number);
-  reactor->Watch(again.fd(), true, false, second);
-  Turns(3);
-  EXPECT_EQ(first.reads + first.writes, 0);
-  EXPECT_EQ(second.reads, 1);
-  ASSERT_EQ(write(writer.fd(), "x", 1), 1);
-  EXPECT_TRUE(Until([&] { return second.reads == 2; }));
-  reactor->Unwatch(again.fd());
-}
-
 TEST(MakeReactor, TakesWhatIsAskedFor) {
   LinesLog log;
   ReactorOptions options;
@@ -409,7 +329,7 @@ TEST(MakeReactor, TakesWhatIsAskedFor) {
   EXPECT_EQ((*MakeReactor(options, log))->name(), "epoll");
   options.backend = Backend::kAuto;
   const std::unique_ptr<Reactor> reactor = *MakeReactor(options, log);
-  if (Works(Backend::kIoUring)) {
+  if (IoUringWorks()) {
     EXPECT_EQ(reactor->name(), "io_uring");
     EXPECT_EQ(log.lines, "");
   } else {

@@ -1,11 +1,13 @@
 // Reactors and plain sockets for the tests of both backends.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/base/check.h"
 #include "engine/io/clock.h"
@@ -23,12 +25,26 @@ inline base::Instant After(int milliseconds) {
   return SystemClock().Now() + base::Duration::Milliseconds(milliseconds);
 }
 
-// Io_uring may be forbidden where the tests run: they then pass over it.
-inline bool Works(Backend backend) {
-  LinesLog log;
-  ReactorOptions options;
-  options.backend = backend;
-  return MakeReactor(options, log).ok();
+// Io_uring may be forbidden where the tests run: they then pass over it. Tried once: the kernel takes its time to give
+// back the locked memory of a ring.
+inline bool IoUringWorks() {
+  static const bool works = [] {
+    LinesLog log;
+    ReactorOptions options;
+    options.backend = Backend::kIoUring;
+    return MakeReactor(options, log).ok();
+  }();
+  return works;
+}
+
+inline std::vector<Backend> Backends() {
+  std::vector<Backend> backends{Backend::kEpoll};
+  if (IoUringWorks()) backends.push_back(Backend::kIoUring);
+  return backends;
+}
+
+inline std::string NameOfBackend(const testing::TestParamInfo<Backend>& info) {
+  return info.param == Backend::kEpoll ? "epoll" : "io_uring";
 }
 
 inline std::unique_ptr<Reactor> MakeTestReactor(ReactorOptions options) {
