@@ -1,6 +1,5 @@
 #include "engine/message/renderer.h"
 
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,85 +11,20 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/message/mime_reader.h"
+#include "tests/unit/message/render_probe.h"
 
 namespace message {
 namespace {
 
+using testing::BasicSpec;
+using testing::CompileError;
 using testing::DecodedBody;
 using testing::DecodeWords;
 using testing::Entity;
 using ::testing::HasSubstr;
-using ::testing::Not;
-
-constexpr std::string_view kToken = "v1abcdefghijklmnop";
-
-TemplateText Source(std::string text, std::uint32_t line = 1) { return {std::move(text), "c.toml", line}; }
-
-MessageSpec BasicSpec() {
-  MessageSpec spec;
-  spec.campaign_id = "weekly-48";
-  spec.from_address = "news@example.com";
-  spec.from_name = Source("Example News");
-  spec.to_name = Source("{{name}}");
-  spec.envelope_sender = Source("bounce+{{token}}@bounces.example.com", 9);
-  spec.subject = Source("Hello {{name}}", 12);
-  spec.text = TemplateText{"Dear {{name}},\nhello.\n", "t.txt", 1};
-  spec.html = TemplateText{"<p>Dear {{name}},</p>\n<p>hello.</p>\n", "h.html", 1};
-  return spec;
-}
-
-// Renders rows of texts, and shows the result as a strict reader sees it.
-class Renderer {
- public:
-  explicit Renderer(MessageSpec spec) {
-    absl::StatusOr<std::unique_ptr<const MessageTemplate>> compiled = MessageTemplate::Compile(std::move(spec));
-    EXPECT_TRUE(compiled.ok()) << compiled.status();
-    if (compiled.ok()) template_ = *std::move(compiled);
-    input.address = "zoe@example.net";
-    input.row_number = 7;
-    input.token = kToken;
-    input.date = base::WallTime::FromSeconds(1795507200);
-  }
-
-  absl::Status Try(std::vector<Member> members) {
-    members_ = std::move(members);
-    const Value row{Value::Kind::kObject, {}, {}, members_};
-    input.row = &row;
-    return template_->Render(input, rendered);
-  }
-
-  Entity Read(std::vector<Member> members) {
-    const absl::Status status = Try(std::move(members));
-    EXPECT_TRUE(status.ok()) << status;
-    const std::string bytes = rendered.ToString();
-    EXPECT_EQ(bytes.size(), rendered.size());
-    EXPECT_EQ(testing::WireFault(bytes, rendered.needs_smtputf8()), "") << bytes;
-    std::optional<Entity> entity = testing::ReadEntity(bytes);
-    EXPECT_TRUE(entity.has_value()) << bytes;
-    return entity.value_or(Entity());
-  }
-
-  std::vector<Entity> Parts(const std::vector<Member>& members) {
-    const auto parts = testing::ReadParts(Read(members));
-    EXPECT_TRUE(parts.has_value()) << rendered.ToString();
-    return parts.value_or(std::vector<Entity>());
-  }
-
-  const MessageTemplate& compiled() const { return *template_; }
-
-  RenderInput input;
-  Rendered rendered;
-
- private:
-  std::unique_ptr<const MessageTemplate> template_;
-  std::vector<Member> members_;
-};
-
-std::vector<Member> Name(std::string_view name) { return {{"name", Value::Text(name)}}; }
-
-std::string CompileError(MessageSpec spec) {
-  return std::string(MessageTemplate::Compile(std::move(spec)).status().message());
-}
+using testing::Name;
+using testing::Renderer;
+using testing::Source;
 
 TEST(Renderer, WritesTheHeadersOfACampaign) {
   MessageSpec spec = BasicSpec();
@@ -284,112 +218,6 @@ TEST(Renderer, GivesTheSameBytesForTheSameInput) {
   a.Read(Name("Zoe"));
   b.Read(Name("Zoe"));
   EXPECT_EQ(a.rendered.ToString(), b.rendered.ToString());
-}
-
-TEST(Renderer, OffersTheBuiltInFields) {
-  MessageSpec spec = BasicSpec();
-  spec.html.reset();
-  spec.text->text =
-      "{{sluice.row}} {{sluice.email}} {{sluice.token}} {{sluice.campaign}} {{sluice.email_url}} {{email}} {{token}}";
-  Renderer renderer(spec);
-  renderer.input.typed_address = "Zoe+x@EXAMPLE.net";
-  EXPECT_EQ(renderer.Read(Name("Zoe")).body,
-            "7 Zoe+x@EXAMPLE.net v1abcdefghijklmnop weekly-48 Zoe%2Bx%40EXAMPLE.net Zoe+x@EXAMPLE.net "
-            "v1abcdefghijklmnop\r\n");
-  const Value own = Value::Text("own");
-  EXPECT_THAT(renderer.Read({{"name", own}, {"email", own}}).body, HasSubstr(" own v1abcdefghijklmnop"));
-  EXPECT_TRUE(MessageTemplate::IsBuiltin("sluice.row"));
-  EXPECT_FALSE(MessageTemplate::IsBuiltin("row"));
-  spec.text->text = "\n{{sluice.rwo}}";
-  EXPECT_THAT(CompileError(spec), HasSubstr("t.txt:2: \"sluice.rwo\" is not a built-in field"));
-}
-
-TEST(Renderer, F11_ReportsWhatARowLacks) {
-  Renderer renderer(BasicSpec());
-  EXPECT_THAT(renderer.Try({}).message(), HasSubstr("the field \"name\" (c.toml:1) is absent"));
-  const Value empty{Value::Kind::kObject, {}, {}, {}};
-  const std::vector<Member> no_text = {{"name", Value::Text("x")}, {"token", {Value::Kind::kList, {}, {}, {}}}};
-  EXPECT_THAT(renderer.Try(no_text).message(), HasSubstr("\"token\" (c.toml:9) is a list"));
-  EXPECT_EQ(renderer.compiled().MissingField({Value::Kind::kObject, {}, {}, no_text}), renderer.Try(no_text).message());
-  EXPECT_EQ(renderer.compiled().MissingField(empty), "the field \"name\" (c.toml:1) is absent");
-  const std::vector<Member> members = Name("");
-  EXPECT_EQ(renderer.compiled().MissingField({Value::Kind::kObject, {}, {}, members}), std::nullopt);
-  MessageSpec spec = BasicSpec();
-  spec.on_missing = OnMissing::kEmpty;
-  Renderer lenient(spec);
-  EXPECT_EQ(lenient.Read({}).Get("To"), "zoe@example.net");
-  EXPECT_EQ(lenient.compiled().MissingField(empty), std::nullopt);
-}
-
-TEST(Renderer, F11_ChecksSectionsAndDottedNamesOfARowToo) {
-  MessageSpec spec = BasicSpec();
-  spec.text->text = "{{#vip}}{{level}}{{/vip}}{{city.name}}";
-  Renderer renderer(spec);
-  const auto missing = [&](std::vector<Member> members) {
-    return renderer.compiled().MissingField({Value::Kind::kObject, {}, {}, members}).value_or("");
-  };
-  const std::vector<Member> city_members = Name("Rome");
-  const Member city{"city", {Value::Kind::kObject, {}, {}, city_members}};
-  const Member name{"name", Value::Text("Zoe")};
-  EXPECT_EQ(missing({name, city}), "");
-  EXPECT_THAT(missing({name}), HasSubstr("city.name"));
-  EXPECT_THAT(missing({name, city, {"vip", Value::Text("yes")}}), HasSubstr("\"level\" (t.txt:1) is absent"));
-  EXPECT_THAT(missing({city, {"name", {Value::Kind::kList, {}, {}, {}}}}), HasSubstr("a list"));
-}
-
-TEST(Renderer, ListsTheFieldsThatRowsMustSupply) {
-  MessageSpec spec = BasicSpec();
-  spec.text->text = "{{token}}{{email}}\n{{#vip}}{{sluice.row}}{{level}}{{/vip}}";
-  Renderer renderer(spec);
-  std::string all;
-  for (const FieldUse& field : renderer.compiled().Fields()) {
-    all += field.name + (field.is_section ? "#" : "") + (field.in_section ? "+" : "") + "@" + field.file + ":" +
-           std::to_string(field.line) + " ";
-  }
-  EXPECT_EQ(all, "name@c.toml:1 name@c.toml:12 vip#@t.txt:2 level+@t.txt:2 name@h.html:1 ");
-}
-
-TEST(Renderer, ReportsAllMistakesOfTheSpecAtOnce) {
-  MessageSpec spec = BasicSpec();
-  spec.subject = Source("{{#x}}", 12);
-  spec.html->text = "\n{{/p}}";
-  spec.list_id = "no dots";
-  spec.headers = {{"Subject", Source("x", 30)},
-                  {"content-type", Source("x", 31)},
-                  {"X Y", Source("x", 32)},
-                  {"X-A", Source("1", 33)},
-                  {"x-a", Source("2", 34)}};
-  spec.envelope_sender = Source("nobody", 9);
-  const std::string errors = CompileError(spec);
-  for (const char* part :
-       {"c.toml:12: the section", "h.html:2: \"/p\"", "list id \"no dots\"", "c.toml:30: the header \"Subject\"",
-        "c.toml:31: the header \"content-type\"", "c.toml:32: \"X Y\" is not a header name",
-        "c.toml:34: the header \"x-a\" is set twice", "c.toml:9: the envelope sender"}) {
-    EXPECT_THAT(errors, HasSubstr(part));
-  }
-  EXPECT_THAT(errors, Not(HasSubstr("c.toml:33")));
-  spec = BasicSpec();
-  spec.text.reset();
-  spec.html.reset();
-  EXPECT_THAT(CompileError(spec), HasSubstr("no text"));
-  spec = BasicSpec();
-  spec.from_address = "news@example.com\r\nX: y";
-  EXPECT_THAT(CompileError(spec), HasSubstr("From address"));
-}
-
-TEST(Renderer, RefusesARowWhoseEnvelopeSenderIsNoAddress) {
-  MessageSpec spec = BasicSpec();
-  spec.envelope_sender = Source("{{name}}@bounces.example.com");
-  Renderer renderer(spec);
-  EXPECT_TRUE(renderer.Try(Name("b+1")).ok());
-  for (const std::string& bad :
-       {std::string("a b"), std::string("a>\r\nRSET"), std::string(65, 'x'), std::string(), std::string("\xC3\xA9")}) {
-    EXPECT_THAT(renderer.Try(Name(bad)).message(), HasSubstr("envelope sender")) << bad;
-  }
-  spec.envelope_sender = Source("");
-  Renderer plain(spec);
-  plain.Read(Name("x"));
-  EXPECT_EQ(plain.rendered.envelope_sender(), "news@example.com");
 }
 
 TEST(Renderer, P13_WritesUtf8OnlyWhereTheAddressNeedsIt) {
