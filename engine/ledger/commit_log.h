@@ -1,5 +1,5 @@
-// Writing to the ledger, as a shard sees it: batches in, "durable up to here" back. Production: the journal's thread with group commit.
-// The simulator: the same journal code, stepped by the world.
+// Writing to the ledger, as a shard sees it: batches in, "durable up to here" back. Production: the journal's thread
+// with group commit. The simulator: the same journal code, stepped by the world.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,8 @@ class CommitListener {
 class CommitLog {
  public:
   virtual ~CommitLog() = default;
-  // Queues a batch (never blocks on the disk). Tickets of one shard increase. Batches of one shard become durable in order.
+  // Queues a batch (never blocks on the disk). Tickets of one shard increase. Batches of one shard become durable in
+  // order.
   virtual void Submit(std::uint32_t shard, std::unique_ptr<RecordBatch> batch, std::uint64_t ticket) = 0;
 };
 

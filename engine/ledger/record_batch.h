@@ -1,7 +1,11 @@
-// Records on their way to the journal, in the order they were added. It copies the strings it is given. Reusable: Clear keeps memory.
+// Records on their way to the journal, in the order they were added. It copies the strings it is given. Reusable: Clear
+// keeps memory.
 #pragma once
 
 #include <cstddef>
+#include <memory>
+#include <string_view>
+#include <vector>
 
 #include "engine/ledger/record.h"
 
@@ -13,13 +17,20 @@ class RecordBatch {
   void Add(const Outcome& record);
   void Add(const CampaignState& record);
   void Add(const SiteState& record);
-  bool empty() const { return count_ == 0; }
-  std::size_t count() const { return count_; }
+  bool empty() const { return records_.empty(); }
+  std::size_t count() const { return records_.size(); }
+  const std::vector<Record>& records() const { return records_; }
   void Clear();
 
  private:
-  // The implementer fills this in.
-  std::size_t count_ = 0;
+  static constexpr std::size_t kBlock = 16384;
+  std::string_view Keep(std::string_view text);
+
+  std::vector<Record> records_;
+  std::vector<std::unique_ptr<char[]>> blocks_;  // Each of kBlock bytes; longer texts have their own in large_.
+  std::vector<std::unique_ptr<char[]>> large_;
+  std::size_t block_ = 0;  // The one being filled.
+  std::size_t used_ = 0;   // Of it.
 };
 
 }  // namespace ledger

@@ -1,0 +1,53 @@
+// Records as bytes, and back (FORMAT.md, "Records"). Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/string_map.h"
+#include "engine/ledger/record.h"
+
+namespace ledger {
+
+// Encodes the records of one segment. Strings that come again are written once, as definitions before the record that
+// uses them first.
+class RecordEncoder {
+ public:
+  void Append(const Record& record, std::string& out);
+  void Reset();  // A new segment begins.
+
+ private:
+  static constexpr std::size_t kStringsMax = 65536;  // Per segment; the rest is written in full each time.
+  static constexpr std::size_t kStringMax = 256;
+  void Body(const Attempt& record, std::string& out);
+  void Body(const Outcome& record, std::string& out);
+  void Body(const CampaignState& record, std::string& out);
+  void Body(const SiteState& record, std::string& out);
+  void Text(std::string_view text, std::string& out);             // Interned.
+  static void FullText(std::string_view text, std::string& out);  // Never interned.
+
+  base::StringMap<std::uint64_t> known_;
+  std::string definitions_;
+};
+
+// Decodes the records of one segment, in order.
+class RecordDecoder {
+ public:
+  enum class Result : std::uint8_t {
+    kRecord,   // `record` is set; its strings are valid until the next Reset.
+    kSkipped,  // A definition, or a record of a kind that this program does not know.
+    kBad,      // Not what an encoder wrote.
+  };
+  // Takes one entry off the front of `bytes`. Requires: not empty.
+  Result Next(std::string_view& bytes, Record& record);
+  void Reset();
+
+ private:
+  std::vector<std::unique_ptr<std::string>> strings_;
+  std::vector<std::unique_ptr<std::string>> scratch_;  // Texts of the last record.
+};
+
+}  // namespace ledger

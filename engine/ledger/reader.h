@@ -1,0 +1,65 @@
+// Reads a ledger's records in order, also while somebody writes it: then it stops where nothing is known to be durable.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/io/disk.h"
+#include "engine/ledger/codec.h"
+#include "engine/ledger/segment.h"
+
+namespace ledger {
+
+struct ReadRecord {
+  std::uint64_t seq = 0;
+  Record record;  // Its strings are valid until the next call of Next.
+};
+
+class Reader {
+ public:
+  struct Options {
+    std::string directory;
+    std::uint64_t campaign_hash = 0;
+    std::uint64_t first_segment = 1;
+    // True: records are shown only once a later frame says that they are durable. False: nobody writes, and all that is
+    // whole is shown.
+    bool live = false;
+  };
+  Reader(io::Disk& disk, const Options& options) : disk_(disk), options_(options), segment_(options.first_segment) {}
+
+  // The next record. Nullopt: no more for now; where somebody writes, later calls may find more.
+  // Errors: DataLoss, damage before the end: the text names file and offset.
+  absl::StatusOr<std::optional<ReadRecord>> Next();
+
+  std::uint64_t last_seq() const { return seq_; }     // Of the last record returned; 0: none.
+  std::uint64_t segment() const { return segment_; }  // The one being read.
+  std::uint64_t offset() const { return offset_; }    // After the last whole frame in it.
+
+ private:
+  absl::StatusOr<bool> OpenSegment();  // False: it does not exist yet.
+  absl::StatusOr<bool> LoadFrame();    // False: no whole frame follows in this segment, for now.
+  absl::Status CheckEnd();
+  absl::StatusOr<bool> Refill(std::size_t wanted);
+  absl::StatusOr<bool> NextExists();
+
+  io::Disk& disk_;
+  const Options options_;
+  std::uint64_t segment_;
+  std::unique_ptr<io::File> file_;
+  std::uint64_t offset_ = 0;
+  RecordDecoder decoder_;
+  std::string window_;     // Bytes of the file at offset_.
+  std::string frame_;      // The payload being decoded.
+  std::string_view rest_;  // Of it.
+  std::uint64_t frame_first_ = 0, frame_left_ = 0;
+  std::uint64_t seq_ = 0;
+  std::uint64_t expected_ = 0;  // First number of the next frame; 0: not known yet.
+  std::uint64_t durable_ = 0;   // As the frames say.
+};
+
+}  // namespace ledger

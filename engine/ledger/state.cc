@@ -1,0 +1,86 @@
+#include "engine/ledger/state.h"
+
+#include <algorithm>
+
+namespace ledger {
+namespace {
+
+std::uint32_t Seconds(base::WallTime time) {
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(time.seconds(), 0, UINT32_MAX - 1));
+}
+
+}  // namespace
+
+void StateTable::Apply(const Attempt& record) {
+  RecipientEntry& entry = (*this)[record.recipient];
+  entry.attempts = record.number;
+  entry.flags |= kAttemptOpen;
+  if (entry.first_attempt_s == 0) entry.first_attempt_s = std::max(1u, Seconds(record.time));
+}
+
+void StateTable::Apply(const Outcome& record) {
+  RecipientEntry& entry = (*this)[record.recipient];
+  entry.flags = static_cast<std::uint8_t>(entry.flags & ~(kAttemptOpen | kHeld));
+  switch (record.kind) {
+    case OutcomeKind::kDelivered:
+      entry.state = State::kDelivered;
+      break;
+    case OutcomeKind::kBounced:
+      entry.state = State::kBounced;
+      break;
+    case OutcomeKind::kInDoubt:
+      entry.state = State::kInDoubt;
+      break;
+    case OutcomeKind::kExpired:
+      entry.state = State::kExpired;
+      break;
+    case OutcomeKind::kWithdrawn:
+      entry.state = State::kWithdrawn;
+      break;
+    case OutcomeKind::kCancelled:
+      entry.state = State::kCancelled;
+      break;
+    case OutcomeKind::kDeferred:
+      entry.state = State::kDeferred;
+      entry.attempts = record.number;
+      entry.due_s = Seconds(record.due);
+      if (entry.first_attempt_s == 0) entry.first_attempt_s = std::max(1u, Seconds(record.time));
+      break;
+    case OutcomeKind::kHeld:  // As before the attempt.
+      if (entry.attempts == record.number && entry.attempts > 0) --entry.attempts;
+      entry.state = entry.attempts == 0 ? State::kUnattempted : State::kDeferred;
+      entry.due_s = Seconds(record.due);
+      entry.flags |= kHeld;
+      break;
+    case OutcomeKind::kResend:
+      entry.state = State::kDeferred;
+      entry.due_s = Seconds(record.due);
+      entry.flags |= kEverInDoubt;
+      break;
+  }
+}
+
+void CampaignFacts::Apply(const CampaignState& record) {
+  kind = record.kind;
+  since = record.time;
+  if (record.kind == CampaignStateKind::kPaused) {
+    pause_scope = std::string(record.scope);
+    pause_by = std::string(record.by);
+    pause_reason = std::string(record.reason);
+    pause_sample = std::string(record.sample);
+  }
+  if (record.kind != CampaignStateKind::kRunning) return;
+  ++runs;
+  if (started_at == base::WallTime()) started_at = record.time;
+}
+
+void CampaignFacts::Apply(const SiteState& record) {
+  const auto key = std::pair(std::string(record.site), std::string(record.source));
+  if (record.until <= record.time) {
+    suspensions.erase(key);
+  } else {
+    suspensions[key] = {record.until, std::string(record.reason), std::string(record.sample)};
+  }
+}
+
+}  // namespace ledger

@@ -1,0 +1,77 @@
+// What is true of each recipient, and of the campaign, by the records so far. The one place that says what a record
+// does.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "engine/base/check.h"
+#include "engine/ledger/record.h"
+
+namespace ledger {
+
+// Flags of an entry. kOpen is the ledger's; the others belong to a run's own table and are never durable.
+inline constexpr std::uint8_t kAttemptOpen = 1;    // An attempt was written, and no outcome yet.
+inline constexpr std::uint8_t kEverInDoubt = 2;    // It was in doubt once, and resent.
+inline constexpr std::uint8_t kClaimed = 4;        // A run is at work on it.
+inline constexpr std::uint8_t kHeldByBreaker = 8;  // A run has held it once because of the breaker.
+inline constexpr std::uint8_t kHeld = 16;          // Its last attempt ended held.
+
+// One recipient, 16 bytes, little-endian as in the checkpoint.
+struct RecipientEntry {
+  std::uint32_t due_s = 0;            // Unix seconds; pending: not before.
+  std::uint32_t first_attempt_s = 0;  // Unix seconds; 0: never tried.
+  std::uint16_t attempts = 0;         // That count.
+  State state = State::kUnattempted;
+  std::uint8_t flags = 0;
+  std::uint32_t reserved = 0;
+};
+static_assert(sizeof(RecipientEntry) == 16);
+
+// The entries of all recipients, over memory of the caller (a mapped file): 16 bytes for each. Different entries may be
+// used by different threads.
+class StateTable {
+ public:
+  StateTable(char* memory, std::uint64_t recipients)
+      : entries_(reinterpret_cast<RecipientEntry*>(memory)), size_(recipients) {}
+  RecipientEntry& operator[](RecipientId id) {
+    CHECK(id < size_);
+    return entries_[id];
+  }
+  const RecipientEntry& operator[](RecipientId id) const {
+    CHECK(id < size_);
+    return entries_[id];
+  }
+  std::uint64_t size() const { return size_; }
+  static std::uint64_t Bytes(std::uint64_t recipients) { return recipients * sizeof(RecipientEntry); }
+
+  void Apply(const Attempt& record);
+  void Apply(const Outcome& record);
+
+ private:
+  RecipientEntry* entries_;
+  std::uint64_t size_;
+};
+
+struct SuspensionState {
+  base::WallTime until;
+  std::string reason, sample;
+};
+
+// Everything else that a checkpoint keeps.
+struct CampaignFacts {
+  CampaignStateKind kind = CampaignStateKind::kPrepared;
+  base::WallTime since;
+  std::string pause_scope, pause_by, pause_reason, pause_sample;               // While kPaused.
+  base::WallTime started_at;                                                   // The first kRunning; the epoch: never.
+  std::uint64_t runs = 0;                                                      // Times that kRunning was written.
+  std::map<std::pair<std::string, std::string>, SuspensionState> suspensions;  // By site and source.
+
+  void Apply(const CampaignState& record);
+  void Apply(const SiteState& record);
+};
+
+}  // namespace ledger

@@ -1,0 +1,90 @@
+// The simulated sides of the seams that later parts of the engine fill: TLS, signing and policy fetching.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "engine/base/stable_hash.h"
+#include "engine/dkim/signer.h"
+#include "tests/sim/world.h"
+#include "tls/channel.h"
+#include "tls/policy_fetcher.h"
+
+namespace sim {
+
+// Signs with a keyed hash that a checker can compute, too; the answer comes later, as from a batch.
+class SimSigner final : public dkim::Signer {
+ public:
+  explicit SimSigner(World& world) : world_(world) {}
+  static std::string SignatureOf(std::string_view key, std::string_view digest) {
+    return absl::StrFormat("%016x", base::StableHash(digest, base::StableHash(key)));
+  }
+  void Sign(std::string_view key, std::string_view digest, Callback callback) override {
+    const base::Duration wait = world_.Between(base::Duration::Microseconds(100), base::Duration::Milliseconds(2));
+    world_.After(wait, [signature = SignatureOf(key, digest), callback = std::move(callback)]() mutable {
+      callback(std::move(signature));
+    });
+  }
+
+ private:
+  World& world_;
+};
+
+// Policies from a table; a domain that is not in it has none.
+class SimPolicyFetcher final : public tls::PolicyFetcher {
+ public:
+  explicit SimPolicyFetcher(World& world) : world_(world) {}
+  void SetPolicy(std::string domain, absl::StatusOr<std::string> policy) {
+    policies_.insert_or_assign(std::move(domain), std::move(policy));
+  }
+  void Fetch(std::string_view domain, Callback callback) override {
+    const auto found = policies_.find(std::string(domain));
+    absl::StatusOr<std::string> policy = found == policies_.end() ? absl::NotFoundError("no policy") : found->second;
+    const base::Duration wait = world_.Between(base::Duration::Milliseconds(5), base::Duration::Milliseconds(300));
+    world_.After(
+        wait, [policy = std::move(policy), callback = std::move(callback)]() mutable { callback(std::move(policy)); });
+  }
+
+ private:
+  World& world_;
+  std::map<std::string, absl::StatusOr<std::string>> policies_;
+};
+
+// A readable framing in the place of TLS: "HELLO NAME\n" from the client, "HELLO\n" back, then frames of "<length in
+// hex>:<bytes>", and "BYE\n". The peer's side is SimChannel::Server. Anything else fails the channel.
+class SimChannel final : public tls::Channel {
+ public:
+  enum class Side { kClient, kServer };
+  SimChannel(Side side, std::string name) : side_(side), name_(std::move(name)) {
+    info_ = {.protocol = "TLSv1.3", .cipher = "SIM_PLAIN_READABLE", .resumed = false, .verified = true};
+  }
+
+  void Start(std::string& to_peer) override {
+    if (side_ == Side::kClient) to_peer += "HELLO " + name_ + "\n";
+  }
+  absl::Status Receive(std::string_view from_peer, std::string& plain, std::string& to_peer) override;
+  absl::Status Send(std::string_view plain, std::string& to_peer) override;
+  void Close(std::string& to_peer) override {
+    to_peer += "BYE\n";
+    state_ = State::kClosed;
+  }
+  State state() const override { return state_; }
+  const tls::ChannelInfo& info() const override { return info_; }
+
+ private:
+  absl::Status Fail(std::string_view why) {
+    state_ = State::kFailed;
+    return absl::DataLossError(std::string(why));
+  }
+  absl::Status Greet(std::string_view line, std::string& to_peer);
+
+  const Side side_;
+  const std::string name_;
+  std::string buffer_;
+  State state_ = State::kHandshaking;
+  tls::ChannelInfo info_;
+};
+
+}  // namespace sim
