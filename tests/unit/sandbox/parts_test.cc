@@ -60,7 +60,7 @@ std::string FindId(std::string_view message, std::size_t piece) {
 }
 
 TEST(MessageIdFinder, FindsItInTheHeaderOnly) {
-  for (const std::size_t piece : {1, 2, 5, 1'000}) {
+  for (const unsigned piece : {1u, 2u, 5u, 1'000u}) {
     EXPECT_EQ(FindId("From: x\r\nmessage-id:  <a@b> \r\n\r\nMessage-ID: <c@d>\r\n", piece), "<a@b>");
     EXPECT_EQ(FindId("Message-ID:\r\n <a@b>\r\n\r\n", piece), "<a@b>");
     EXPECT_EQ(FindId("X-Message-ID: <a@b>\r\n\r\nMessage-ID: <c@d>\r\n", piece), "");

@@ -92,7 +92,7 @@ TEST(SmtpServer, OffersWhatItIsAllowedToOffer) {
 }
 
 TEST(SmtpServer, TakesAPipelinedMessageByDataInPiecesOfAnySize) {
-  for (const std::size_t piece : {1, 2, 3, 7, 100'000}) {
+  for (const unsigned piece : {1u, 2u, 3u, 7u, 100'000u}) {
     Session session(piece);
     session.Hello();
     EXPECT_THAT(Codes(session.Say(std::string(kEnvelope) + "DATA\r\n")), ElementsAre("250", "250", "354"));
@@ -107,7 +107,7 @@ TEST(SmtpServer, TakesAPipelinedMessageByDataInPiecesOfAnySize) {
 }
 
 TEST(SmtpServer, P07_TakesMessagesByBdatInPiecesOfAnySize) {
-  for (const std::size_t piece : {1, 2, 3, 7, 100'000}) {
+  for (const unsigned piece : {1u, 2u, 3u, 7u, 100'000u}) {
     Session session(piece);
     session.Hello();
     const std::string message = std::string(kEnvelope) + "BDAT 6 LAST\r\nMAIL\r\n";
