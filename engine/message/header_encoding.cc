@@ -13,6 +13,8 @@ constexpr std::size_t kEncodedLine = 76;  // RFC 2047 section 2: a line that hol
 constexpr std::size_t kLongestKept = 900;
 constexpr std::size_t kLongestGap = 60;  // Runs of spaces beyond this are kept by encoding them.
 constexpr std::string_view kFold = "\r\n ";
+constexpr std::string_view kEncodedStart = "=?utf-8?";
+constexpr std::size_t kAroundEncoded = kEncodedStart.size() + 2 + 2;  // The letter with its "?", and "?=".
 constexpr char kHex[] = "0123456789ABCDEF";
 
 bool IsAlnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -49,6 +51,9 @@ std::size_t QSize(std::string_view text) {
   return size;
 }
 
+// Of the text of one encoded-word, in the shorter encoding.
+std::size_t EncodedSize(std::string_view text) { return std::min(QSize(text), Base64Size(text.size())); }
+
 void AppendQ(std::string_view text, std::string& out) {
   for (char c : text) {
     if (c == ' ') {
@@ -76,8 +81,11 @@ std::size_t FittingPrefix(std::string_view text, bool q, std::size_t room) {
   return end;
 }
 
-// Whether the text can be folded as it is: every word, with the spaces before it, fits into a line.
-bool CanFold(std::string_view text, std::size_t line) {
+// Whether the text can be folded as it is: every word, with the spaces before it, fits into a line, and the first one
+// behind what is on the line already. (A fold before the first word would look like a space at the start of the text to
+// some readers.)
+bool CanFold(std::string_view text, std::size_t column, std::size_t line) {
+  if (column + 1 + std::min(text.find(' '), text.size()) > line) return false;
   std::size_t gap = 1;
   std::size_t word = 0;
   for (char c : text) {
@@ -103,7 +111,7 @@ std::size_t AppendFolded(std::string_view text, std::size_t column, std::string&
     gap += word_begin - i;
     const std::size_t word_end = std::min(text.find(' ', word_begin), text.size());
     const std::size_t length = gap + (word_end - word_begin);
-    if (column + length > kLine) {
+    if (i > 0 && column + length > kLine) {
       out.append("\r\n");
       column = 0;
     }
@@ -196,20 +204,18 @@ std::size_t AppendWord(std::string_view word, std::size_t column, std::string& o
 }
 
 std::size_t AppendEncodedWords(std::string_view text, std::size_t column, std::string& out) {
-  constexpr std::string_view kStart = "=?utf-8?";
-  constexpr std::size_t kAround = kStart.size() + 2 + 2;  // The letter with its "?", and "?=".
   const bool q = QSize(text) <= Base64Size(text.size());
   while (!text.empty()) {
-    const std::size_t used = column + 1 + kAround;
+    const std::size_t used = column + 1 + kAroundEncoded;
     std::size_t take = used < kEncodedLine ? FittingPrefix(text, q, kEncodedLine - used) : 0;
     if (take == 0) {
       out.append("\r\n");
       column = 0;
-      take = FittingPrefix(text, q, kEncodedLine - 1 - kAround);
+      take = FittingPrefix(text, q, kEncodedLine - 1 - kAroundEncoded);
     }
     const std::size_t begin = out.size();
     out.push_back(' ');
-    out.append(kStart).append(q ? "Q?" : "B?");
+    out.append(kEncodedStart).append(q ? "Q?" : "B?");
     if (q) {
       AppendQ(text.substr(0, take), out);
     } else {
@@ -224,18 +230,24 @@ std::size_t AppendEncodedWords(std::string_view text, std::size_t column, std::s
 
 std::size_t AppendUnstructured(std::string_view text, std::size_t column, bool keep_long_words, std::string& out) {
   const bool as_it_is = IsAscii(text) && text.find("=?") == std::string_view::npos &&
-                        CanFold(text, keep_long_words ? kLongestKept : kLine);
+                        CanFold(text, column, keep_long_words ? kLongestKept : kLine);
   return as_it_is ? AppendFolded(text, column, out) : AppendEncodedWords(text, column, out);
 }
 
 std::size_t AppendMailbox(std::string_view name, std::string_view address, std::size_t column, std::string& out) {
   if (name.empty()) return AppendWord(address, column, out);
   const bool plain = IsAscii(name) && name.find("=?") == std::string_view::npos;
-  if (plain && IsAtoms(name) && CanFold(name, kLine)) {
+  if (plain && IsAtoms(name) && CanFold(name, column, kLine)) {
     column = AppendFolded(name, column, out);
   } else if (const std::string quoted = plain ? QuotedString(name) : ""; plain && quoted.size() < kLine) {
     column = AppendWord(quoted, column, out);
   } else {
+    // One encoded-word is better than two: some readers put a space between the words of a phrase.
+    const std::size_t whole = EncodedSize(name) + kAroundEncoded;
+    if (column + 1 + whole > kEncodedLine && 1 + whole <= kEncodedLine) {
+      out.append("\r\n");
+      column = 0;
+    }
     column = AppendEncodedWords(name, column, out);
   }
   std::string bracketed;

@@ -83,7 +83,7 @@ TEST(HeaderEncoding, F02_EncodesWordsTooLongToFold) {
   const std::string gap = "a" + std::string(1500, ' ') + "b";
   ExpectLines(Subject(gap), 78);
   EXPECT_EQ(Read(Subject(gap)), gap);
-  EXPECT_EQ(Subject(text, true), "Subject:\r\n " + text);
+  EXPECT_EQ(Subject(text, true), "Subject: " + text);
   ExpectLines(Subject(std::string(2000, 'x'), true), 78);
 }
 
@@ -143,6 +143,16 @@ TEST(HeaderEncoding, F06_ReadsBackTextsOfEveryPlane) {
     ExpectLines(to, 78);
     ASSERT_EQ(Read(to), text + " <a@example.com>") << to;
   }
+}
+
+TEST(HeaderEncoding, FoldsRatherThanSplitANameThatFitsOneEncodedWord) {
+  std::string name;
+  for (int i = 0; i < 14; ++i) name += "\xE4\xB8\xAD";
+  std::string out = "Reply-To:";
+  AppendMailbox(name, "a@example.com", out.size(), out);
+  EXPECT_EQ(out.find("\r\n =?utf-8?B?"), 9U) << out;
+  EXPECT_EQ(out.find("=?", 15), std::string::npos) << out;
+  EXPECT_EQ(Read(out), name + " <a@example.com>");
 }
 
 TEST(HeaderEncoding, FoldsBeforeALongAddress) {

@@ -59,7 +59,7 @@ TEST(RendererRows, F11_ChecksSectionsAndDottedNamesOfARowToo) {
   MessageSpec spec = BasicSpec();
   spec.text->text = "{{#vip}}{{level}}{{/vip}}{{city.name}}";
   Renderer renderer(spec);
-  const auto missing = [&](std::vector<Member> members) {
+  const auto missing = [&](const std::vector<Member>& members) {
     return renderer.compiled().MissingField({Value::Kind::kObject, {}, {}, members}).value_or("");
   };
   const std::vector<Member> city_members = Name("Rome");
