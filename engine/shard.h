@@ -65,6 +65,7 @@ class Shard final : private delivery::Router::Owner, private delivery::Site::Own
   const delivery::Counters& durable() const { return commits_.durable(); }
   const absl::Status& failure() const { return failure_; }             // Of the ledger; kFailed.
   const delivery::PauseReason* pause() const { return pause_.get(); }  // Why the campaign pauses; null: it does not.
+  bool IsIdle() const { return destinations_.empty(); }                // Nobody is pending here.
   std::uint32_t open_sessions() const { return budget_.used(); }
 
  private:

@@ -4,7 +4,8 @@
 
 namespace io {
 
-void SystemClock::Update() {
+void SystemClock::Read() const {
+  stale_ = false;
   using std::chrono::duration_cast;
   const auto monotonic = std::chrono::steady_clock::now().time_since_epoch();
   const auto wall = std::chrono::system_clock::now().time_since_epoch();

@@ -11,19 +11,31 @@ class Clock {
   virtual ~Clock() = default;
   virtual base::Instant Now() const = 0;       // Monotonic, constant within one loop turn.
   virtual base::WallTime WallNow() const = 0;  // UTC, constant within one loop turn; may step either way between turns.
+  // Takes note of the time now, in the middle of a turn. Nothing to do where time moves between turns only.
+  virtual void Update() {}
 };
 
-// The system's clocks, read by Update(). One per thread.
+// The system's clocks. One per thread.
 class SystemClock final : public Clock {
  public:
-  SystemClock() { Update(); }
-  void Update();  // Reads both clocks; the loop calls it once per turn.
-  base::Instant Now() const override { return now_; }
-  base::WallTime WallNow() const override { return wall_now_; }
+  SystemClock() { Read(); }
+  base::Instant Now() const override {
+    if (stale_) Read();
+    return now_;
+  }
+  base::WallTime WallNow() const override {
+    if (stale_) Read();
+    return wall_now_;
+  }
+  void Update() override { Read(); }
+  // The next question reads the clocks. For the loop, before it waits: what it wakes up for then sees the time it woke.
+  void Expire() { stale_ = true; }
 
  private:
-  base::Instant now_;
-  base::WallTime wall_now_;
+  void Read() const;
+  mutable bool stale_ = true;
+  mutable base::Instant now_;
+  mutable base::WallTime wall_now_;
 };
 
 }  // namespace io

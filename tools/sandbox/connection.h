@@ -22,7 +22,7 @@ namespace sandbox {
 struct Loop {
   io::Io& io;
   io::TimerWheel& wheel;
-  io::SystemClock&
+  io::Clock&
       clock;  // Read anew for each event, so that replies are neither early nor late by what the loop was busy with.
 };
 

@@ -74,7 +74,7 @@ class DnsServer::TcpClient final : public io::StreamHandler {
   std::string input_;
 };
 
-DnsServer::DnsServer(io::Reactor& reactor, io::SystemClock& clock, Zone& zone, base::Duration ttl)
+DnsServer::DnsServer(io::Reactor& reactor, io::Clock& clock, Zone& zone, base::Duration ttl)
     : reactor_(reactor), clock_(clock), zone_(zone), ttl_(ttl) {}
 
 DnsServer::~DnsServer() {

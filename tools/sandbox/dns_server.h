@@ -18,7 +18,7 @@ namespace sandbox {
 class DnsServer final : public io::PollHandler, public io::AcceptHandler {
  public:
   // All outlive the server.
-  DnsServer(io::Reactor& reactor, io::SystemClock& clock, Zone& zone, base::Duration ttl);
+  DnsServer(io::Reactor& reactor, io::Clock& clock, Zone& zone, base::Duration ttl);
   DnsServer(const DnsServer&) = delete;
   DnsServer& operator=(const DnsServer&) = delete;
   ~DnsServer() override;
@@ -36,7 +36,7 @@ class DnsServer final : public io::PollHandler, public io::AcceptHandler {
   std::string Respond(std::string_view query, bool udp);
 
   io::Reactor& reactor_;
-  io::SystemClock& clock_;
+  io::Clock& clock_;
   Zone& zone_;
   const base::Duration ttl_;
   int udp_ = -1;

@@ -9,7 +9,7 @@
 
 namespace sandbox {
 
-Sandbox::Sandbox(io::Reactor& reactor, io::TimerWheel& wheel, io::SystemClock& clock, Personality personality)
+Sandbox::Sandbox(io::Reactor& reactor, io::TimerWheel& wheel, io::Clock& clock, Personality personality)
     : personality_(std::move(personality)),
       zone_(personality_),
       exchanger_({reactor, wheel, clock}, personality_, zone_),

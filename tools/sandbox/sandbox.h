@@ -27,7 +27,7 @@ class Sandbox {
   };
 
   // `reactor`, `wheel`, `clock` outlive the sandbox.
-  Sandbox(io::Reactor& reactor, io::TimerWheel& wheel, io::SystemClock& clock, Personality personality);
+  Sandbox(io::Reactor& reactor, io::TimerWheel& wheel, io::Clock& clock, Personality personality);
 
   // `dns` is a loopback address; port 0: any free one. Errors: an address is not loopback or cannot be used.
   absl::Status Start(const io::Endpoint& dns);

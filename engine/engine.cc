@@ -1,0 +1,123 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace engine {
+namespace {
+
+constexpr std::chrono::milliseconds kWatchEvery{100};
+constexpr int kDrainTurnsMax = 600;  // So many watches may a drain take: one minute.
+
+}  // namespace
+
+Engine::Engine(const delivery::Job& job, const EngineOptions& options, std::uint64_t pending, ledger::Journal& journal,
+               base::Log& log)
+    : job_(job), options_(options), pending_(pending), journal_(journal), log_(log) {}
+
+Engine::~Engine() = default;
+
+void Engine::Post(std::uint32_t shard, delivery::ShardMessage message) { shards_[shard]->Post(std::move(message)); }
+
+void Engine::PostAll(const delivery::ShardMessage& message) {
+  for (const auto& shard : shards_) shard->Post(message);
+}
+
+void Engine::OnChange() {
+  const std::lock_guard lock(mutex_);
+  changed_ = true;
+  change_.notify_one();
+}
+
+bool Engine::WaitForChange() {
+  std::unique_lock lock(mutex_);
+  change_.wait_for(lock, kWatchEvery, [this] { return changed_; });
+  return std::exchange(changed_, false);
+}
+
+delivery::Counters Engine::Sum(std::uint32_t& open_sessions) const {
+  delivery::Counters sum;
+  open_sessions = 0;
+  for (const auto& shard : shards_) {
+    const ShardThread::Snapshot snapshot = shard->snapshot();
+    sum.Add(snapshot.counters);
+    open_sessions += snapshot.open_sessions;
+  }
+  return sum;
+}
+
+bool Engine::AllStopped() const {
+  return std::all_of(shards_.begin(), shards_.end(), [](const auto& shard) {
+    const Shard::Phase phase = shard->snapshot().phase;
+    return phase == Shard::Phase::kDrained || phase == Shard::Phase::kFailed;
+  });
+}
+
+// Waits until all shards have drained; a second request to stop, or too long a wait, ends them at once.
+void Engine::StopThreads(Watcher& watcher) {
+  for (int turn = 0; turn < kDrainTurnsMax && !AllStopped() && watcher.Stops() < 2; ++turn) {
+    WaitForChange();
+    std::uint32_t open_sessions = 0;
+    const delivery::Counters counters = Sum(open_sessions);
+    watcher.OnProgress(counters, open_sessions);
+  }
+  if (!AllStopped()) {
+    for (const auto& shard : shards_) shard->Abort();
+  }
+  for (const auto& shard : shards_) shard->Join();
+}
+
+RunResult Engine::Run(Watcher& watcher) {
+  RunResult result;
+  ShardThread::Options options;
+  options.backend = options_.backend;
+  options.dns.servers = options_.dns_servers;
+  options.dns.queries_per_second_max = std::max(1u, options_.dns_queries_per_second / options_.shards);
+  options.shard.count = options_.shards;
+  options.shard.sessions_max = std::max(1u, options_.sessions_max / options_.shards);
+  options.shard.suspensions = options_.suspensions;
+  journal_thread_ = std::make_unique<ledger::JournalThread>(
+      journal_, options_.shards,
+      ledger::JournalThread::Listener{
+          [this](std::uint32_t shard, std::uint64_t ticket) { Post(shard, delivery::RecordsDurable{ticket}); },
+          [this](const absl::Status& why) { PostAll(delivery::LedgerFailed{why}); }});
+  delivery::ShardLinks& links = *this;
+  for (std::uint32_t index = 0; index < options_.shards; ++index) {
+    options.shard.index = index;
+    options.shard.seed = options_.seed + index;
+    shards_.push_back(
+        std::make_unique<ShardThread>(job_, options, *journal_thread_, links, log_, [this] { OnChange(); }));
+  }
+  if (absl::Status status = shards_.front()->Prepare(); !status.ok()) {
+    result.failure = status;
+    return result;
+  }
+  for (const auto& shard : shards_) shard->Start();
+
+  bool finished = false, stopped = false;
+  while (!finished && !stopped && !AllStopped()) {
+    WaitForChange();
+    std::uint32_t open_sessions = 0;
+    const delivery::Counters counters = Sum(open_sessions);
+    watcher.OnProgress(counters, open_sessions);
+    finished = counters.finals() >= pending_;
+    stopped = watcher.Stops() > 0;
+  }
+  PostAll(delivery::DrainShard{});
+  StopThreads(watcher);
+  result.failure = journal_thread_->Stop();
+  std::uint32_t open_sessions = 0;
+  finished = Sum(open_sessions).finals() >= pending_;
+  result.end = stopped ? RunEnd::kInterrupted : RunEnd::kFailed;
+  for (const auto& shard : shards_) {
+    if (shard->pause() == nullptr) continue;
+    result.end = RunEnd::kPaused;
+    result.pause = *shard->pause();
+  }
+  if (finished) result.end = RunEnd::kFinished;
+  if (!result.failure.ok()) result.end = RunEnd::kFailed;
+  return result;
+}
+
+}  // namespace engine

@@ -1,0 +1,86 @@
+// Runs one campaign: a thread for each shard, the journal's thread, and the caller's, which watches. Start, drain and
+// stop are here.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "engine/base/log.h"
+#include "engine/delivery/job.h"
+#include "engine/ledger/journal.h"
+#include "engine/ledger/journal_thread.h"
+#include "engine/shard_thread.h"
+
+namespace engine {
+
+struct EngineOptions {
+  std::uint32_t shards = 1;
+  io::Backend backend = io::Backend::kAuto;
+  std::vector<std::string> dns_servers;        // Empty: the system's.
+  std::uint32_t dns_queries_per_second = 500;  // Of the whole program.
+  std::uint64_t seed = 0;
+  std::uint32_t sessions_max = 1000;  // Of the whole program.
+  std::vector<RestoredSuspension> suspensions;
+};
+
+enum class RunEnd : std::uint8_t {
+  kFinished,     // Every recipient has a final state.
+  kInterrupted,  // It was asked to stop.
+  kPaused,       // Nothing is done until `sluice resume`.
+  kFailed,       // The ledger cannot be written, or nothing works here.
+};
+
+struct RunResult {
+  RunEnd end = RunEnd::kFailed;
+  absl::Status failure;         // kFailed
+  delivery::PauseReason pause;  // kPaused
+};
+
+class Engine final : private delivery::ShardLinks {
+ public:
+  // Asked and told about ten times a second, on the thread that runs the engine.
+  class Watcher {
+   public:
+    virtual ~Watcher() = default;
+    // How often it was asked to stop: 1, finish what is in flight; 2, at once.
+    virtual int Stops() = 0;
+    virtual void OnProgress(const delivery::Counters& counters, std::uint32_t open_sessions) = 0;
+  };
+
+  // `pending`: recipients without a final state. The journal was started, and is the engine's alone until Run returns.
+  Engine(const delivery::Job& job, const EngineOptions& options, std::uint64_t pending, ledger::Journal& journal,
+         base::Log& log);
+  ~Engine() override;
+
+  // Runs until every recipient has a final state, or something stops it. Everything that was told is durable when it
+  // returns.
+  RunResult Run(Watcher& watcher);
+
+ private:
+  void Post(std::uint32_t shard, delivery::ShardMessage message) override;
+  void OnChange();
+  bool WaitForChange();
+  void PostAll(const delivery::ShardMessage& message);
+  delivery::Counters Sum(std::uint32_t& open_sessions) const;
+  bool AllStopped() const;
+  void StopThreads(Watcher& watcher);
+
+  const delivery::Job& job_;
+  const EngineOptions options_;
+  const std::uint64_t pending_;
+  ledger::Journal& journal_;
+  base::Log& log_;
+  std::vector<std::unique_ptr<ShardThread>> shards_;
+  std::unique_ptr<ledger::JournalThread> journal_thread_;
+
+  std::mutex mutex_;  // Guards changed_.
+  std::condition_variable change_;
+  bool changed_ = false;
+};
+
+}  // namespace engine

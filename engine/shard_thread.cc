@@ -1,0 +1,115 @@
+#include "engine/shard_thread.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "dns/cached_resolver.h"
+#include "engine/base/check.h"
+#include "engine/io/clock.h"
+
+namespace engine {
+
+ShardThread::ShardThread(const delivery::Job& job, Options options, ledger::CommitLog& commit_log,
+                         delivery::ShardLinks& links, base::Log& log, std::function<void()> on_change)
+    : job_(job),
+      options_(std::move(options)),
+      commit_log_(commit_log),
+      links_(links),
+      log_(log),
+      on_change_(std::move(on_change)),
+      mailbox_([this] { Wake(); }) {}
+
+ShardThread::~ShardThread() {
+  if (!thread_.joinable()) return;
+  Abort();
+  Join();
+}
+
+void ShardThread::Wake() {
+  const std::lock_guard lock(reactor_mutex_);
+  if (reactor_ != nullptr) reactor_->Wake();
+}
+
+void ShardThread::Abort() {
+  aborted_ = true;
+  Wake();
+}
+
+absl::Status ShardThread::Prepare() {
+  // Made and tried here, so that what is wrong is said before anything starts; used by the shard's thread only.
+  io::SystemClock clock;
+  io::TimerWheel timers(clock.Now());
+  absl::StatusOr<std::unique_ptr<io::Reactor>> reactor = io::MakeReactor({.backend = options_.backend}, log_);
+  if (!reactor.ok()) return reactor.status();
+  absl::StatusOr<std::unique_ptr<dns::CaresResolver>> resolver =
+      dns::CaresResolver::Make(options_.dns, **reactor, clock, timers);
+  return resolver.status();
+}
+
+void ShardThread::Start() {
+  std::atomic<bool> made = false;
+  thread_ = std::thread([this, &made] {
+    // A ring belongs to the thread that makes it.
+    absl::StatusOr<std::unique_ptr<io::Reactor>> own = io::MakeReactor({.backend = options_.backend}, log_);
+    CHECK(own.ok());  // Prepare has tried it.
+    {
+      const std::lock_guard lock(reactor_mutex_);
+      reactor_ = *std::move(own);
+    }
+    made = true;
+    made.notify_one();
+    Run();
+    std::unique_ptr<io::Reactor> last;
+    {
+      const std::lock_guard lock(reactor_mutex_);
+      last = std::move(reactor_);
+    }
+  });
+  made.wait(false);
+}
+
+void ShardThread::Join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+ShardThread::Snapshot ShardThread::snapshot() const {
+  const std::lock_guard lock(mutex_);
+  return snapshot_;
+}
+
+void ShardThread::Publish(const Shard& shard) {
+  const Snapshot now{shard.durable(), shard.open_sessions(), shard.phase()};
+  bool news = false;
+  {
+    const std::lock_guard lock(mutex_);
+    news = now.phase != snapshot_.phase || (now.counters.finals() != snapshot_.counters.finals() && shard.IsIdle());
+    snapshot_ = now;
+  }
+  if (news) on_change_();
+}
+
+void ShardThread::Run() {
+  io::SystemClock clock;
+  io::TimerWheel timers(clock.Now());
+  absl::StatusOr<std::unique_ptr<dns::CaresResolver>> cares =
+      dns::CaresResolver::Make(options_.dns, *reactor_, clock, timers);
+  CHECK(cares.ok());
+  dns::CachedResolver resolver(**cares, clock, timers, {});
+  Shard shard(job_, options_.shard, {*reactor_, clock, timers, resolver, commit_log_, links_, log_});
+  std::vector<delivery::ShardMessage> messages;
+  shard.Start();
+  while (!aborted_) {
+    timers.Advance(clock.Now());
+    mailbox_.Drain(messages);
+    for (delivery::ShardMessage& message : messages) shard.Handle(std::move(message));
+    shard.EndTurn();
+    Publish(shard);
+    if (shard.phase() == Shard::Phase::kDrained || shard.phase() == Shard::Phase::kFailed) break;
+    clock.Expire();
+    reactor_->RunOnce(shard.NextWake());
+  }
+  failure_ = shard.failure();
+  if (shard.pause() != nullptr) pause_ = std::make_unique<delivery::PauseReason>(*shard.pause());
+}
+
+}  // namespace engine
