@@ -25,9 +25,15 @@ struct Rate {
 // right, without a place.
 absl::StatusOr<Rate> ParseRate(std::string_view text);
 
+// A whole number whose digits "_" and "," may separate, at most 10^12. Nullopt: anything else.
+std::optional<std::uint64_t> ParseCount(std::string_view text);
+
+// Without the "local:" in front: in KumoMTA it says that a limit is not shared between machines.
+std::string_view WithoutLocal(std::string_view text);
+
 // Whether `a` lets fewer pass over a long time than `b`.
 bool IsSlower(const Rate& a, const Rate& b);
 
-std::string ToString(const Rate& rate);  // "100/1m"-like texts for people: "100/min", "10/s,max_burst=5".
+std::string ToString(const Rate& rate);  // "100/min", "10/s,max_burst=5".
 
 }  // namespace config

@@ -1,0 +1,100 @@
+#include "engine/config/rate.h"
+
+#include <array>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/text.h"
+
+namespace config {
+namespace {
+
+constexpr std::uint64_t kCountMax = 1'000'000'000'000;
+constexpr std::string_view kLocal = "local:";
+constexpr std::string_view kBurst = "max_burst=";
+
+struct Period {
+  std::string_view name;
+  std::int64_t seconds;
+};
+constexpr std::array<Period, 11> kPeriods{{{"s", 1},
+                                           {"sec", 1},
+                                           {"second", 1},
+                                           {"m", 60},
+                                           {"min", 60},
+                                           {"minute", 60},
+                                           {"h", 3600},
+                                           {"hr", 3600},
+                                           {"hour", 3600},
+                                           {"d", 86'400},
+                                           {"day", 86'400}}};
+
+absl::Status Wrong(std::string_view text) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      "\"", base::AbslView(text), "\" is not a rate; write NUMBER/PERIOD, as \"100/min\" or \"10_000/h,max_burst=5\""));
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> ParseCount(std::string_view text) {
+  std::string digits;
+  for (const char c : text) {
+    const bool separator = c == '_' || c == ',';
+    if (separator && (digits.empty() || &c == &text.back())) return std::nullopt;
+    if (!separator) digits.push_back(c);
+  }
+  const auto count = base::ParseInteger<std::uint64_t>(digits);
+  if (!count.has_value() || *count > kCountMax) return std::nullopt;
+  return count;
+}
+
+std::string_view WithoutLocal(std::string_view text) {
+  if (text.substr(0, kLocal.size()) == kLocal) text.remove_prefix(kLocal.size());
+  return text;
+}
+
+absl::StatusOr<Rate> ParseRate(std::string_view text) {
+  const std::string_view whole = WithoutLocal(base::TrimAscii(text));
+  const std::size_t slash = whole.find('/');
+  if (slash == std::string_view::npos) return Wrong(text);
+  const auto count = ParseCount(base::TrimAscii(whole.substr(0, slash)));
+  std::string_view period = whole.substr(slash + 1);
+  std::string_view burst;
+  if (const std::size_t comma = period.find(','); comma != std::string_view::npos) {
+    burst = base::TrimAscii(period.substr(comma + 1));
+    if (burst.substr(0, kBurst.size()) != kBurst) return Wrong(text);
+    burst.remove_prefix(kBurst.size());
+    period = period.substr(0, comma);
+    if (burst.empty()) return Wrong(text);
+  }
+  period = base::TrimAscii(period);
+  Rate rate;
+  rate.period = base::Duration();
+  for (const Period& known : kPeriods) {
+    if (known.name == period) rate.period = base::Duration::Seconds(known.seconds);
+  }
+  if (!count.has_value() || rate.period == base::Duration()) return Wrong(text);
+  rate.count = *count;
+  if (!burst.empty()) {
+    rate.burst_max = ParseCount(burst);
+    if (!rate.burst_max.has_value() || *rate.burst_max == 0) return Wrong(text);
+  }
+  return rate;
+}
+
+bool IsSlower(const Rate& a, const Rate& b) {
+  // Counts are at most 10^12 and periods 86,400 s: the products fit.
+  return a.count * static_cast<std::uint64_t>(b.period.seconds()) <
+         b.count * static_cast<std::uint64_t>(a.period.seconds());
+}
+
+std::string ToString(const Rate& rate) {
+  std::string_view period = "s";
+  for (const Period& known : kPeriods) {
+    if (known.seconds == rate.period.seconds() && (known.name == "min" || known.name.size() == 1)) period = known.name;
+  }
+  std::string text = absl::StrCat(rate.count, "/", base::AbslView(period));
+  if (rate.burst_max.has_value()) absl::StrAppend(&text, ",max_burst=", *rate.burst_max);
+  return text;
+}
+
+}  // namespace config

@@ -1,0 +1,127 @@
+#include "engine/config/shaping.h"
+
+#include <algorithm>
+
+#include "engine/config/fold_name.h"
+
+namespace config {
+namespace {
+
+bool EndsWith(std::string_view text, std::string_view suffix) {
+  return text.size() >= suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
+}
+
+template <typename Predicate>
+bool AnyOf(const std::vector<std::string>& list, Predicate predicate) {
+  return std::any_of(list.begin(), list.end(), predicate);
+}
+
+std::vector<std::string> SortedHosts(absl::Span<const std::string> hosts) {
+  std::vector<std::string> sorted;
+  sorted.reserve(hosts.size());
+  for (const std::string& host : hosts) sorted.push_back(FoldName(host));
+  std::sort(sorted.begin(), sorted.end());
+  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+  return sorted;
+}
+
+}  // namespace
+
+void Shaping::Apply(const std::vector<Block>& blocks, Merged& merged) {
+  for (const Block& block : blocks) {
+    if (block.replace_base) merged = Merged();
+    for (const auto& change : block.changes) change(merged);
+  }
+}
+
+void Shaping::ApplySource(const Blocks& blocks, std::string_view source, Merged& merged) {
+  const auto found = blocks.by_source.find(source);
+  if (found != blocks.by_source.end()) Apply(found->second, merged);
+}
+
+// The domain's suffix, or every host by a rule: a domain that mixes providers belongs to none of them.
+bool Shaping::Matches(const Provider& provider, std::string_view domain, absl::Span<const std::string> hosts) {
+  if (AnyOf(provider.domain_suffixes, [domain](const std::string& suffix) { return EndsWith(domain, suffix); })) {
+    return true;
+  }
+  return !hosts.empty() && std::all_of(hosts.begin(), hosts.end(), [&provider](const std::string& host) {
+    return AnyOf(provider.mx_suffixes, [&host](const std::string& suffix) { return EndsWith(host, suffix); }) ||
+           AnyOf(provider.host_names, [&host](const std::string& name) { return host == name; });
+  });
+}
+
+bool Shaping::IsOfSite(const Domain& block, std::string_view domain, absl::Span<const std::string> sorted_hosts) {
+  if (!block.mx_rollup) return false;
+  return block.name == domain ||
+         (!block.rollup_hosts.empty() && absl::MakeConstSpan(block.rollup_hosts) == sorted_hosts);
+}
+
+Limits Shaping::For(std::string_view domain, absl::Span<const std::string> hosts, std::string_view source) const {
+  const std::string name = FoldName(domain);
+  const std::vector<std::string> sorted = SortedHosts(hosts);
+  Merged merged;
+  Apply(defaults_.blocks, merged);
+  ApplySource(defaults_, source, merged);
+  for (const Provider& provider : providers_) {
+    if (Matches(provider, name, sorted)) Apply(provider.blocks.blocks, merged);
+  }
+  for (const Provider& provider : providers_) {
+    if (Matches(provider, name, sorted)) ApplySource(provider.blocks, source, merged);
+  }
+  const auto is_own = [&name](const Domain& block) { return !block.mx_rollup && block.name == name; };
+  for (const Domain& block : domains_) {
+    if (IsOfSite(block, name, sorted)) Apply(block.blocks.blocks, merged);
+  }
+  for (const Domain& block : domains_) {
+    if (is_own(block)) Apply(block.blocks.blocks, merged);
+  }
+  for (const Domain& block : domains_) {
+    if (IsOfSite(block, name, sorted)) ApplySource(block.blocks, source, merged);
+  }
+  for (const Domain& block : domains_) {
+    if (is_own(block)) ApplySource(block.blocks, source, merged);
+  }
+  Limits& limits = merged.limits;
+  if (merged.provider_connection_limit.has_value()) {
+    limits.connection_limit = std::min(limits.connection_limit, *merged.provider_connection_limit);
+  }
+  if (merged.provider_max_message_rate.has_value() &&
+      (!limits.max_message_rate.has_value() || IsSlower(*merged.provider_max_message_rate, *limits.max_message_rate))) {
+    limits.max_message_rate = merged.provider_max_message_rate;
+  }
+  return limits;
+}
+
+std::string Shaping::ProviderFor(std::string_view domain, absl::Span<const std::string> hosts) const {
+  const std::string name = FoldName(domain);
+  const std::vector<std::string> sorted = SortedHosts(hosts);
+  std::string found;
+  for (const Provider& provider : providers_) {
+    if (Matches(provider, name, sorted)) found = provider.name;
+  }
+  return found;
+}
+
+std::vector<std::string> Shaping::RollupDomains() const {
+  std::vector<std::string> names;
+  for (const Domain& block : domains_) {
+    if (block.mx_rollup) names.push_back(block.name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void Shaping::SetRollupHosts(std::string_view domain, absl::Span<const std::string> hosts) {
+  const std::string name = FoldName(domain);
+  for (Domain& block : domains_) {
+    if (block.name == name) block.rollup_hosts = SortedHosts(hosts);
+  }
+}
+
+bool Shaping::HasOwnLimits(std::string_view domain) const {
+  const std::string name = FoldName(domain);
+  return std::any_of(domains_.begin(), domains_.end(),
+                     [&name](const Domain& block) { return !block.mx_rollup && block.name == name; });
+}
+
+}  // namespace config

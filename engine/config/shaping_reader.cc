@@ -1,0 +1,319 @@
+// Shaping::Parse and Shaping::Load: from the text of shaping files to blocks of changes.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/duration_text.h"
+#include "engine/base/text.h"
+#include "engine/config/fold_name.h"
+#include "engine/config/shaping.h"
+#include "engine/config/shaping_keys.h"
+#include "engine/config/toml_section.h"
+
+namespace config {
+namespace {
+
+constexpr std::uint64_t kCountMax = 1'000'000;
+constexpr base::Duration kTimeoutMin = base::Duration::Milliseconds(1);
+constexpr base::Duration kTimeoutMax = base::Duration::Hours(24);
+
+std::string_view TextOf(const toml::node& node) {
+  const auto* text = node.as_string();
+  return text == nullptr ? std::string_view() : std::string_view(text->get());
+}
+
+// Each Read gives a value, or says what is wrong with it: "is 0; it must be …".
+absl::Status Wrong(std::string_view text) { return absl::InvalidArgumentError(base::AbslView(text)); }
+
+absl::StatusOr<std::uint32_t> ReadCount(const toml::node& node) {
+  std::optional<std::uint64_t> count;
+  if (const auto* number = node.as_integer(); number != nullptr && number->get() >= 0) {
+    count = static_cast<std::uint64_t>(number->get());
+  } else if (node.is_string()) {
+    count = ParseCount(WithoutLocal(TextOf(node)));
+  }
+  if (!count.has_value() || *count < 1 || *count > kCountMax) {
+    return Wrong(absl::StrCat("is not a number in its range; it must be a whole number from 1 to ", kCountMax));
+  }
+  return static_cast<std::uint32_t>(*count);
+}
+
+absl::StatusOr<Rate> ReadRate(const toml::node& node) {
+  if (!node.is_string()) return Wrong("is not a text; write a rate in quotes, as \"100/min\"");
+  absl::StatusOr<Rate> rate = ParseRate(TextOf(node));
+  if (!rate.ok()) return Wrong(absl::StrCat("has ", std::string(rate.status().message())));
+  return rate;
+}
+
+absl::StatusOr<base::Duration> ReadTimeout(const toml::node& node) {
+  if (!node.is_string()) return Wrong("is not a text; write a span of time in quotes, as \"5m\"");
+  const absl::StatusOr<base::Duration> time = base::ParseDuration(TextOf(node));
+  if (!time.ok()) return Wrong(absl::StrCat("has ", std::string(time.status().message())));
+  if (*time < kTimeoutMin || *time > kTimeoutMax) return Wrong("is out of range; it must be from 1 ms to 24 h");
+  return *time;
+}
+
+absl::StatusOr<bool> ReadBool(const toml::node& node) {
+  if (const auto* value = node.as_boolean()) return value->get();
+  return Wrong("is not true or false; write one of them without quotes");
+}
+
+absl::StatusOr<AddressSet> ReadAddresses(const toml::node& node) {
+  AddressSet addresses;
+  const toml::array* list = node.as_array();
+  if (list == nullptr) return Wrong("is not a list; write addresses and ranges, as [\"192.0.2.0/24\", \"::/0\"]");
+  for (const toml::node& element : *list) {
+    if (!addresses.Add(TextOf(element))) {
+      return Wrong("has an element that is no address; write addresses and ranges, as [\"192.0.2.0/24\", \"::/0\"]");
+    }
+  }
+  return addresses;
+}
+
+absl::StatusOr<IpLookupStrategy> ReadStrategy(const toml::node& node) {
+  const std::string_view text = TextOf(node);
+  if (text == "Ipv4AndIpv6") return IpLookupStrategy::kIpv4AndIpv6;
+  if (text == "Ipv4Only") return IpLookupStrategy::kIpv4Only;
+  if (text == "Ipv6Only") return IpLookupStrategy::kIpv6Only;
+  if (text == "Ipv6ThenIpv4") return IpLookupStrategy::kIpv6ThenIpv4;
+  if (text == "Ipv4ThenIpv6") return IpLookupStrategy::kIpv4ThenIpv6;
+  return Wrong(
+      "is unknown; it must be \"Ipv4AndIpv6\", \"Ipv4Only\", \"Ipv6Only\", \"Ipv6ThenIpv4\" or \"Ipv4ThenIpv6\"");
+}
+
+absl::StatusOr<std::uint32_t> ReadValue(const toml::node& node, std::uint32_t*) { return ReadCount(node); }
+absl::StatusOr<Rate> ReadValue(const toml::node& node, std::optional<Rate>*) { return ReadRate(node); }
+absl::StatusOr<base::Duration> ReadValue(const toml::node& node, base::Duration*) { return ReadTimeout(node); }
+absl::StatusOr<bool> ReadValue(const toml::node& node, bool*) { return ReadBool(node); }
+absl::StatusOr<AddressSet> ReadValue(const toml::node& node, AddressSet*) { return ReadAddresses(node); }
+absl::StatusOr<IpLookupStrategy> ReadValue(const toml::node& node, IpLookupStrategy*) { return ReadStrategy(node); }
+
+// The entries of a table in the order of the file; toml++ keeps them by name.
+std::vector<std::pair<std::string, const toml::node*>> InOrder(const toml::table& table) {
+  std::vector<std::pair<std::string, const toml::node*>> entries;
+  for (auto&& [key, node] : table) entries.emplace_back(std::string(key.str()), &node);
+  std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
+    return a.second->source().begin.line < b.second->source().begin.line;
+  });
+  return entries;
+}
+
+}  // namespace
+
+class ShapingReader {
+ public:
+  explicit ShapingReader(std::vector<std::string>& warnings) : warnings_(warnings) {}
+
+  void ReadFile(const Shaping::File& file) {
+    Problems problems(file.path);
+    problems_ = &problems;
+    if (const std::optional<toml::table> root = ParseToml(file.text, file.path, problems)) {
+      for (const auto& [key, node] : InOrder(*root)) ReadTop(key, *node);
+    }
+    problems_ = nullptr;
+    const std::string text = problems.ToString();
+    if (!text.empty()) absl::StrAppend(&errors_, errors_.empty() ? "" : "\n", text);
+  }
+
+  absl::StatusOr<Shaping> Finish() {
+    for (const Shaping::Provider& provider : shaping_.providers_) {
+      if (!provider.mx_suffixes.empty() || !provider.host_names.empty() || !provider.domain_suffixes.empty()) continue;
+      warnings_.push_back(absl::StrCat(first_place_[provider.name], ": provider \"", provider.name,
+                                       "\" has no match, so that nothing belongs to it"));
+    }
+    if (!errors_.empty()) return absl::InvalidArgumentError(errors_);
+    return std::move(shaping_);
+  }
+
+ private:
+  enum class Kind { kDefault, kProvider, kDomain, kSource };
+
+  void ReadTop(const std::string& key, const toml::node& node) {
+    const toml::table* table = node.as_table();
+    if (table == nullptr) {
+      problems_->Add(node, absl::StrCat("\"", key,
+                                        "\" is not a block; write [\"default\"], [provider.\"NAME\"] or "
+                                        "[\"DOMAIN\"]"));
+      return;
+    }
+    if (key == "default") {
+      ReadBlocks(*table, Kind::kDefault, "default", shaping_.defaults_);
+      return;
+    }
+    if (key != "provider") {
+      Shaping::Domain& domain = FindOrAdd(shaping_.domains_, FoldName(key));
+      ReadBlocks(*table, Kind::kDomain, key, domain.blocks);
+      if (const auto* rollup = table->get("mx_rollup")) domain.mx_rollup = rollup->value_or(true);
+      return;
+    }
+    for (const auto& [name, entry] : InOrder(*table)) {
+      const toml::table* provider_table = entry->as_table();
+      if (provider_table == nullptr) {
+        problems_->Add(*entry, absl::StrCat("provider.", name, " is not a block; write [provider.\"NAME\"]"));
+        continue;
+      }
+      Shaping::Provider& provider = FindOrAdd(shaping_.providers_, name);
+      first_place_.emplace(name, problems_->Place(*entry));
+      ReadBlocks(*provider_table, Kind::kProvider, absl::StrCat("provider.", name), provider.blocks);
+      if (const toml::node* match = provider_table->get("match")) ReadMatch(*match, name, provider);
+    }
+  }
+
+  template <typename Named>
+  static Named& FindOrAdd(std::vector<Named>& list, const std::string& name) {
+    for (Named& known : list) {
+      if (known.name == name) return known;
+    }
+    list.emplace_back().name = name;
+    return list.back();
+  }
+
+  void ReadBlocks(const toml::table& table, Kind kind, const std::string& label, Shaping::Blocks& blocks) {
+    const Shaping::Block block = ReadBlock(table, kind, label);
+    if (block.replace_base) blocks = Shaping::Blocks();
+    blocks.blocks.push_back(block);
+    const toml::node* sources = table.get("sources");
+    if (sources == nullptr) return;
+    if (!sources->is_table()) {
+      problems_->Add(*sources,
+                     absl::StrCat(label, ".sources is not a table; write [\"", label, "\".sources.\"NAME\"]"));
+      return;
+    }
+    for (const auto& [name, node] : InOrder(*sources->as_table())) {
+      const std::string source_label = absl::StrCat(label, ".sources.", name);
+      if (const toml::table* entry = node->as_table()) {
+        blocks.by_source[name].push_back(ReadBlock(*entry, Kind::kSource, source_label));
+      } else {
+        problems_->Add(*node, absl::StrCat(source_label, " is not a block"));
+      }
+    }
+  }
+
+  Shaping::Block ReadBlock(const toml::table& table, Kind kind, const std::string& label) {
+    Shaping::Block block;
+    for (const auto& [key, node] : InOrder(table)) {
+      if (const auto field = FindLimitField(key)) {
+        std::visit([&, name = &key, value = node](auto member) { ReadField(*value, label, *name, member, block); },
+                   *field);
+      } else if (key == "provider_connection_limit" || key == "provider_max_message_rate") {
+        ReadProviderLimit(*node, label, key, block);
+      } else if (key == "replace_base") {
+        if (const auto value = Check(ReadBool(*node), *node, label, key)) block.replace_base = *value;
+      } else if (key == "mx_rollup" && kind == Kind::kDomain) {
+        Check(ReadBool(*node), *node, label, key);
+      } else if ((key == "match" && kind == Kind::kProvider) || (key == "sources" && kind != Kind::kSource)) {
+        continue;  // Read by the caller.
+      } else if (IsKumoKey(key)) {
+        WarnOnce(*node, key, "is known to KumoMTA, and without effect in this version");
+      } else {
+        Unknown(*node, label, key);
+      }
+    }
+    return block;
+  }
+
+  template <typename Value>
+  void ReadField(const toml::node& node, const std::string& label, const std::string& key, Value Limits::*member,
+                 Shaping::Block& block) {
+    const auto value = Check(ReadValue(node, static_cast<Value*>(nullptr)), node, label, key);
+    if (!value.has_value()) return;
+    block.changes.push_back([member, value = *value](Shaping::Merged& merged) { merged.limits.*member = value; });
+  }
+
+  void ReadProviderLimit(const toml::node& node, const std::string& label, const std::string& key,
+                         Shaping::Block& block) {
+    WarnOnce(node, key, "holds for each site of the provider in this version, not for all of them together");
+    if (key == "provider_connection_limit") {
+      const auto limit = Check(ReadCount(node), node, label, key);
+      if (!limit.has_value()) return;
+      block.changes.push_back([limit](Shaping::Merged& merged) { merged.provider_connection_limit = limit; });
+    } else {
+      const auto rate = Check(ReadRate(node), node, label, key);
+      if (!rate.has_value()) return;
+      block.changes.push_back([rate](Shaping::Merged& merged) { merged.provider_max_message_rate = rate; });
+    }
+  }
+
+  void ReadMatch(const toml::node& match, const std::string& name, Shaping::Provider& provider) {
+    const auto wrong = [&](const toml::node& where) {
+      problems_->Add(where, absl::StrCat("provider.", name,
+                                         ".match is not understood; write a list of "
+                                         "{MXSuffix=\"…\"}, {DomainSuffix=\"…\"} and {HostName=\"…\"}"));
+    };
+    const toml::array* list = match.as_array();
+    if (list == nullptr) return wrong(match);
+    for (const toml::node& element : *list) {
+      const toml::table* rule = element.as_table();
+      if (rule == nullptr || rule->size() != 1) {
+        wrong(element);
+        continue;
+      }
+      for (auto&& [kind, node] : *rule) {
+        const std::string value = FoldName(TextOf(node));
+        std::vector<std::string>* values = nullptr;
+        if (kind.str() == "MXSuffix") values = &provider.mx_suffixes;
+        if (kind.str() == "DomainSuffix") values = &provider.domain_suffixes;
+        if (kind.str() == "HostName") values = &provider.host_names;
+        if (values == nullptr || value.empty()) {
+          wrong(element);
+        } else {
+          values->push_back(value);
+        }
+      }
+    }
+  }
+
+  // The value, or nothing and a problem.
+  template <typename Value>
+  std::optional<Value> Check(absl::StatusOr<Value> value, const toml::node& node, const std::string& label,
+                             const std::string& key) {
+    if (value.ok()) return *std::move(value);
+    problems_->Add(node, absl::StrCat("[", label, "] ", key, " ", std::string(value.status().message())));
+    return std::nullopt;
+  }
+
+  void WarnOnce(const toml::node& node, const std::string& key, std::string_view what) {
+    if (std::find(warned_.begin(), warned_.end(), key) != warned_.end()) return;
+    warned_.push_back(key);
+    warnings_.push_back(absl::StrCat(problems_->Place(node), ": ", key, " ", base::AbslView(what)));
+  }
+
+  void Unknown(const toml::node& node, const std::string& label, const std::string& key) {
+    if (IsLaterKey(key)) {
+      problems_->Add(node, absl::StrCat("[", label, "] ", key, " is not supported by this version; remove it"));
+      return;
+    }
+    const std::string_view nearest = base::Nearest(key, AllShapingKeys());
+    const std::string advice =
+        nearest.empty() || nearest == key ? "remove it" : absl::StrCat("did you mean ", base::AbslView(nearest), "?");
+    problems_->Add(node, absl::StrCat("[", label, "] unknown key ", key, "; ", advice));
+  }
+
+  std::vector<std::string>& warnings_;
+  Shaping shaping_;
+  Problems* problems_ = nullptr;  // Of the file that is read now.
+  std::string errors_;
+  std::vector<std::string> warned_;
+  std::map<std::string, std::string> first_place_;  // Of each provider.
+};
+
+absl::StatusOr<Shaping> Shaping::Parse(absl::Span<const File> files, std::vector<std::string>& warnings) {
+  ShapingReader reader(warnings);
+  for (const File& file : files) reader.ReadFile(file);
+  return reader.Finish();
+}
+
+absl::StatusOr<Shaping> Shaping::Load(absl::Span<const std::string> paths, std::vector<std::string>& warnings) {
+  std::vector<File> files;
+  std::string errors;
+  for (const std::string& path : paths) {
+    File& file = files.emplace_back();
+    file.path = path;
+    const absl::Status read = ReadFile(path, file.text);
+    if (!read.ok()) absl::StrAppend(&errors, errors.empty() ? "" : "\n", std::string(read.message()));
+  }
+  if (!errors.empty()) return absl::InvalidArgumentError(errors);
+  return Parse(files, warnings);
+}
+
+}  // namespace config
