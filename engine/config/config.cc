@@ -207,7 +207,7 @@ class ConfigReader {
                                               std::string_view text) {
     const absl::StatusOr<base::Duration> time = base::ParseDuration(text);
     if (!time.ok()) {
-      section.Wrong(where, key, absl::StrCat("has ", std::string(time.status().message())));
+      section.Wrong(where, key, absl::StrCat("is wrong: ", std::string(time.status().message())));
       return std::nullopt;
     }
     if (*time < kShortestRetry || *time > kLongestRetry) {

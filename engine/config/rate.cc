@@ -37,10 +37,10 @@ absl::Status Wrong(std::string_view text) {
 
 std::optional<std::uint64_t> ParseCount(std::string_view text) {
   std::string digits;
-  for (const char c : text) {
-    const bool separator = c == '_' || c == ',';
-    if (separator && (digits.empty() || &c == &text.back())) return std::nullopt;
-    if (!separator) digits.push_back(c);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool separator = text[i] == '_' || text[i] == ',';
+    if (separator && (digits.empty() || i + 1 == text.size())) return std::nullopt;
+    if (!separator) digits.push_back(text[i]);
   }
   const auto count = base::ParseInteger<std::uint64_t>(digits);
   if (!count.has_value() || *count > kCountMax) return std::nullopt;

@@ -41,14 +41,14 @@ absl::StatusOr<std::uint32_t> ReadCount(const toml::node& node) {
 absl::StatusOr<Rate> ReadRate(const toml::node& node) {
   if (!node.is_string()) return Wrong("is not a text; write a rate in quotes, as \"100/min\"");
   absl::StatusOr<Rate> rate = ParseRate(TextOf(node));
-  if (!rate.ok()) return Wrong(absl::StrCat("has ", std::string(rate.status().message())));
+  if (!rate.ok()) return Wrong(absl::StrCat("is wrong: ", std::string(rate.status().message())));
   return rate;
 }
 
 absl::StatusOr<base::Duration> ReadTimeout(const toml::node& node) {
   if (!node.is_string()) return Wrong("is not a text; write a span of time in quotes, as \"5m\"");
   const absl::StatusOr<base::Duration> time = base::ParseDuration(TextOf(node));
-  if (!time.ok()) return Wrong(absl::StrCat("has ", std::string(time.status().message())));
+  if (!time.ok()) return Wrong(absl::StrCat("is wrong: ", std::string(time.status().message())));
   if (*time < kTimeoutMin || *time > kTimeoutMax) return Wrong("is out of range; it must be from 1 ms to 24 h");
   return *time;
 }

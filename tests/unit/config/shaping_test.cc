@@ -1,0 +1,259 @@
+#include "engine/config/shaping.h"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace config {
+namespace {
+
+using base::Duration;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+using Hosts = std::vector<std::string>;
+
+class ShapingTest : public testing::Test {
+ protected:
+  Shaping Read(const std::vector<std::string>& texts) {
+    std::vector<Shaping::File> files;
+    for (const std::string& text : texts)
+      files.push_back({std::string(1, static_cast<char>('a' + files.size())), text});
+    warnings_.clear();
+    auto shaping = Shaping::Parse(files, warnings_);
+    EXPECT_TRUE(shaping.ok()) << shaping.status();
+    return shaping.ok() ? *shaping : Shaping();
+  }
+  std::string Problem(const std::string& text) {
+    const auto shaping = Shaping::Parse({{"shaping.toml", text}}, warnings_);
+    EXPECT_FALSE(shaping.ok()) << text;
+    return std::string(shaping.status().message());
+  }
+  std::vector<std::string> warnings_;
+};
+
+TEST_F(ShapingTest, S02_TheBuiltInTimeoutsAreNotBelowTheRfcs) {
+  const Limits limits = Shaping().For("example.com", Hosts{"mx.example.com"}, "ip-1");
+  EXPECT_EQ(limits, Limits());
+  EXPECT_EQ(limits.connection_limit, 32U);
+  EXPECT_EQ(limits.max_deliveries_per_connection, 1024U);
+  EXPECT_GE(limits.banner_timeout, Duration::Minutes(5));
+  EXPECT_GE(limits.mail_from_timeout, Duration::Minutes(5));
+  EXPECT_GE(limits.rcpt_to_timeout, Duration::Minutes(5));
+  EXPECT_GE(limits.data_timeout, Duration::Minutes(3));
+  EXPECT_GE(limits.data_dot_timeout, Duration::Minutes(10));
+}
+
+TEST_F(ShapingTest, S01_EveryLimitIsSettable) {
+  const Shaping shaping = Read({R"(
+["default"]
+connection_limit = "local:1_000"
+max_connection_rate = "100/min"
+max_message_rate = "1,000/h,max_burst=7"
+max_deliveries_per_connection = 20
+consecutive_connection_failures_before_delay = 5
+connect_timeout = "1s"
+banner_timeout = "2s"
+ehlo_timeout = "3s"
+mail_from_timeout = "4s"
+rcpt_to_timeout = "5s"
+data_timeout = "6s"
+data_dot_timeout = "7s"
+rset_timeout = "8s"
+idle_timeout = "9 seconds"
+enable_pipelining = false
+skip_hosts = ["::/0", "192.0.2.1"]
+prohibited_hosts = ["198.51.100.0/24"]
+ip_lookup_strategy = "Ipv4Only"
+)"});
+  EXPECT_THAT(warnings_, IsEmpty());
+  const Limits limits = shaping.For("example.com", Hosts{"mx.example.com"}, "ip-1");
+  EXPECT_EQ(limits.connection_limit, 1000U);
+  EXPECT_EQ(limits.max_connection_rate, (Rate{100, Duration::Minutes(1), std::nullopt}));
+  EXPECT_EQ(limits.max_message_rate, (Rate{1000, Duration::Hours(1), 7}));
+  EXPECT_EQ(limits.max_deliveries_per_connection, 20U);
+  EXPECT_EQ(limits.consecutive_connection_failures_before_delay, 5U);
+  const Duration timeouts[] = {limits.connect_timeout,   limits.banner_timeout,  limits.ehlo_timeout,
+                               limits.mail_from_timeout, limits.rcpt_to_timeout, limits.data_timeout,
+                               limits.data_dot_timeout,  limits.rset_timeout,    limits.idle_timeout};
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(timeouts[i], Duration::Seconds(i + 1)) << i;
+  EXPECT_FALSE(limits.enable_pipelining);
+  EXPECT_TRUE(limits.skip_hosts.Contains(*base::IpAddress::Parse("2001:db8::1")));
+  EXPECT_TRUE(limits.skip_hosts.Contains(*base::IpAddress::Parse("192.0.2.1")));
+  EXPECT_FALSE(limits.skip_hosts.Contains(*base::IpAddress::Parse("192.0.2.2")));
+  EXPECT_TRUE(limits.prohibited_hosts.Contains(*base::IpAddress::Parse("198.51.100.77")));
+  EXPECT_EQ(limits.ip_lookup_strategy, IpLookupStrategy::kIpv4Only);
+}
+
+// Each step sets one more key and overrides one of the step before.
+TEST_F(ShapingTest, BlocksAreMergedFromTheGeneralToTheParticular) {
+  const Shaping shaping = Read({R"(
+["own.example".sources."ip-1"]
+rset_timeout = "17s"
+["own.example"]
+mx_rollup = false
+rset_timeout = "16s"
+idle_timeout = "16s"
+["site.example".sources."ip-1"]
+idle_timeout = "26s"
+data_timeout = "15s"
+["site.example"]
+data_timeout = "14s"
+ehlo_timeout = "14s"
+[provider."p".sources."ip-1"]
+ehlo_timeout = "13s"
+banner_timeout = "13s"
+[provider."p"]
+match = [{MXSuffix = ".Hosts.example."}]
+banner_timeout = "12s"
+connect_timeout = "12s"
+["default"]
+connect_timeout = "11s"
+)"});
+  const Hosts hosts = {"b.hosts.example", "a.hosts.example"};
+  Shaping with_site = shaping;
+  with_site.SetRollupHosts("Site.example", Hosts{"A.hosts.example.", "b.hosts.example"});
+  const Limits limits = with_site.For("own.example", hosts, "ip-1");
+  EXPECT_EQ(limits.connect_timeout, Duration::Seconds(12));
+  EXPECT_EQ(limits.banner_timeout, Duration::Seconds(13));
+  EXPECT_EQ(limits.ehlo_timeout, Duration::Seconds(14));
+  EXPECT_EQ(limits.data_timeout, Duration::Seconds(15));
+  EXPECT_EQ(limits.idle_timeout, Duration::Seconds(26));  // A site's source comes after the domain.
+  EXPECT_EQ(limits.rset_timeout, Duration::Seconds(17));
+  EXPECT_EQ(with_site.For("own.example", hosts, "ip-2").idle_timeout, Duration::Seconds(16));
+  EXPECT_EQ(with_site.For("other.example", hosts, "ip-2").ehlo_timeout, Duration::Seconds(14));
+  EXPECT_EQ(with_site.For("other.example", Hosts{"a.hosts.example"}, "ip-2").ehlo_timeout, Duration::Minutes(5));
+}
+
+TEST_F(ShapingTest, ADomainsBlockHoldsForItsNameEvenBeforeItsHostsAreKnown) {
+  const Shaping shaping = Read({"[\"Example.COM\"]\nconnection_limit = 3\n[\"b.example\"]\nmx_rollup = false\n"});
+  EXPECT_THAT(shaping.RollupDomains(), ElementsAre("example.com"));
+  EXPECT_EQ(shaping.For("example.com", Hosts{"mx.example"}, "s").connection_limit, 3U);
+  EXPECT_EQ(shaping.For("example.org", Hosts{"mx.example"}, "s").connection_limit, 32U);
+  EXPECT_TRUE(shaping.HasOwnLimits("B.example"));
+  EXPECT_FALSE(shaping.HasOwnLimits("example.com"));
+}
+
+TEST_F(ShapingTest, AProviderHasAllHostsOfADomainOrNone) {
+  const Shaping shaping = Read({R"(
+[provider."one"]
+match = [{MXSuffix = ".one.example"}, {HostName = "mx.two.example"}]
+[provider."suffix"]
+match = [{DomainSuffix = ".corp.example"}]
+)"});
+  EXPECT_EQ(shaping.ProviderFor("x.org", Hosts{"a.one.example", "MX.two.example"}), "one");
+  EXPECT_EQ(shaping.ProviderFor("x.org", Hosts{"a.one.example", "mx.three.example"}), "");
+  EXPECT_EQ(shaping.ProviderFor("x.org", Hosts{"b.mx.two.example"}), "");
+  EXPECT_EQ(shaping.ProviderFor("a.corp.example", Hosts{"mx.three.example"}), "suffix");
+  EXPECT_EQ(shaping.ProviderFor("x.org", Hosts{}), "");
+}
+
+TEST_F(ShapingTest, LaterFilesWin) {
+  const std::string first =
+      "[provider.\"p\"]\nmatch=[{MXSuffix=\".p.example\"}]\nconnection_limit = 5\nidle_timeout = \"9s\"";
+  const Hosts hosts = {"mx.p.example"};
+  EXPECT_EQ(Read({first, "[provider.\"p\"]\nconnection_limit = 6"}).For("x", hosts, "s").connection_limit, 6U);
+  const Limits replaced = Read({"[\"default\"]\nmax_message_rate = \"1/s\"", first,
+                                "[provider.\"p\"]\nreplace_base = true\nconnection_limit = 7"})
+                              .For("x", hosts, "s");
+  EXPECT_EQ(replaced.connection_limit, 7U);
+  EXPECT_EQ(replaced.idle_timeout, Limits().idle_timeout);
+  EXPECT_FALSE(replaced.max_message_rate.has_value());
+}
+
+TEST_F(ShapingTest, ProviderLimitsTightenTheSite) {
+  const Shaping shaping = Read({R"(
+["default"]
+connection_limit = 10
+max_message_rate = "100/s"
+[provider."p"]
+match=[{MXSuffix=".p.example"}]
+provider_connection_limit = 5
+provider_max_message_rate = "10/min"
+)"});
+  const Limits limits = shaping.For("x", Hosts{"mx.p.example"}, "s");
+  EXPECT_EQ(limits.connection_limit, 5U);
+  EXPECT_EQ(limits.max_message_rate, (Rate{10, Duration::Minutes(1), std::nullopt}));
+  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("a:7: provider_connection_limit holds for each site"),
+                                     HasSubstr("a:8: provider_max_message_rate holds for each site")));
+}
+
+TEST_F(ShapingTest, KeysOfKumoThatHaveNoEffectAreWarnedOfOnce) {
+  Read({"[\"default\"]\nenable_tls = \"Required\"\n[[\"default\".automation]]\nregex = \"x\"\naction = \"Suspend\"\n",
+        "[\"example.com\"]\nenable_tls = \"Required\"\nmax_ready = 10\n"});
+  EXPECT_THAT(warnings_, ElementsAre("a:2: enable_tls is known to KumoMTA, and without effect in this version",
+                                     HasSubstr("a:3: automation is known"), HasSubstr("b:3: max_ready is known")));
+}
+
+TEST_F(ShapingTest, AProviderWithoutMatchIsWarnedOf) {
+  Read({"[provider.\"p\"]\nconnection_limit = 1", "[provider.\"q\"]\nconnection_limit = 1",
+        "[provider.\"q\"]\nmatch = [{HostName = \"q.example\"}]"});
+  EXPECT_THAT(warnings_, ElementsAre("a:1: provider \"p\" has no match, so that nothing belongs to it"));
+}
+
+TEST_F(ShapingTest, WrongValuesAreNamedWithTheirLineAllTogether) {
+  EXPECT_EQ(
+      Problem("[\"default\"]\nconnection_limt = 1\nmax_message_rate = 5\n[\"a.example\"]\nidle_timeout = \"1\"\n"),
+      "shaping.toml:2: [default] unknown key connection_limt; did you mean connection_limit?\n"
+      "shaping.toml:3: [default] max_message_rate is not a text; write a rate in quotes, as \"100/min\"\n"
+      "shaping.toml:5: [a.example] idle_timeout is wrong: \"1\" is not a span of time; write a number with a unit of "
+      "at "
+      "most 10 years, as \"500ms\", \"5m\" or \"3 days\"");
+  const std::pair<const char*, const char*> cases[] = {
+      {"connection_limit = 0", "from 1 to"},
+      {"connection_limit = -5", "from 1 to"},
+      {"connection_limit = \"many\"", "from 1 to"},
+      {"connection_limit = 1.5", "from 1 to"},
+      {"max_message_rate = \"5/fortnight\"", "is not a rate"},
+      {"enable_pipelining = \"no\"", "true or false"},
+      {"skip_hosts = \"::/0\"", "is not a list"},
+      {"skip_hosts = [\"mx.example\"]", "no address"},
+      {"ip_lookup_strategy = \"ipv4\"", "Ipv4Only"},
+      {"data_timeout = \"0s\"", "out of range"},
+      {"mx_rollup = 1", "true or false"},
+      {"sources = 1", "is not a table"},
+      {"match = []", "unknown key match"},
+      {"max_in_flight = 2", "is not supported by this version"},
+  };
+  for (const auto& [line, problem] : cases) {
+    EXPECT_THAT(Problem(std::string("[\"x.example\"]\n") + line), HasSubstr(problem)) << line;
+  }
+  EXPECT_THAT(Problem("connection_limit = 1"), HasSubstr("is not a block"));
+  EXPECT_THAT(Problem("[provider]\nx = 1"), HasSubstr("provider.x is not a block"));
+  EXPECT_THAT(Problem("[provider.x]\nmatch = [{Suffix=\"a\"}]"), HasSubstr("provider.x.match is not understood"));
+  EXPECT_THAT(Problem("[\"x\""), HasSubstr("shaping.toml:1: not TOML"));
+}
+
+TEST_F(ShapingTest, AFileThatCannotBeReadSaysWhy) {
+  const auto shaping = Shaping::Load(std::vector<std::string>{"/nonexistent/s.toml"}, warnings_);
+  ASSERT_FALSE(shaping.ok());
+  EXPECT_THAT(std::string(shaping.status().message()), HasSubstr("/nonexistent/s.toml: cannot be read"));
+}
+
+// Only where the files of others lie beside the source tree; a clone has them not.
+TEST_F(ShapingTest, ReadsKumoMtasOwnFilesAsTheyAre) {
+  const std::filesystem::path data = std::filesystem::path(__FILE__).parent_path() / "../../../../shared/data";
+  if (!std::filesystem::exists(data / "kumomta-shaping.toml")) GTEST_SKIP() << "not beside the source tree";
+  const auto shaping = Shaping::Load(std::vector<std::string>{(data / "kumomta-shaping.toml").string(),
+                                                              (data / "kumomta-community-shaping.toml").string()},
+                                     warnings_);
+  ASSERT_TRUE(shaping.ok()) << shaping.status();
+  const Hosts google = {"gmail-smtp-in.l.google.com", "alt1.gmail-smtp-in.l.google.com"};
+  EXPECT_EQ(shaping->ProviderFor("gmail.com", google), "google");
+  const Limits limits = shaping->For("gmail.com", google, "ip-1");
+  EXPECT_EQ(limits.max_deliveries_per_connection, 50U);
+  EXPECT_EQ(limits.connection_limit, 5U);
+  EXPECT_EQ(limits.consecutive_connection_failures_before_delay, 5U);
+  EXPECT_EQ(limits.data_dot_timeout, Duration::Seconds(60));
+  EXPECT_EQ(shaping->For("x.org", Hosts{"d1.ess.barracudanetworks.com"}, "s").max_deliveries_per_connection, 15U);
+  EXPECT_EQ(shaping->For("comcast.net", Hosts{"mx1.mxge.comcast.net"}, "s").connection_limit, 25U);
+  EXPECT_EQ(shaping->For("example.com", Hosts{"mx"}, "my source name").connection_limit, 5U);
+  EXPECT_TRUE(shaping->HasOwnLimits("example.com"));
+}
+
+}  // namespace
+}  // namespace config

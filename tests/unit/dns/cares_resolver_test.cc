@@ -1,0 +1,275 @@
+#include "dns/cares_resolver.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dns/wire.h"
+#include "engine/base/log.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/unit/dns/small_server.h"
+
+namespace dns {
+namespace {
+
+using base::Duration;
+using testing::HasSubstr;
+
+struct QuietLog final : base::Log {
+  void Write(base::Severity, std::string_view) override {}
+};
+
+std::string OneAddress(const Query& query, bool /*tcp*/) {
+  ResponseBuilder builder(query, ResponseCode::kNoError);
+  Record record;
+  record.address = *base::IpAddress::Parse("192.0.2.1");
+  builder.AddAnswer(RecordType::kA, 60, record);
+  return builder.Build(query.udp_size);
+}
+
+std::string Silence(const Query&, bool) { return ""; }
+
+SmallServer::Handler Code(ResponseCode code) {
+  return [code](const Query& query, bool) { return ResponseBuilder(query, code).Build(512); };
+}
+
+class CaresResolverTest : public testing::TestWithParam<io::Backend> {
+ protected:
+  void SetUp() override {
+    io::ReactorOptions options;
+    options.backend = GetParam();
+    options.streams_max = 16;
+    auto reactor = io::MakeReactor(options, log_);
+    if (!reactor.ok()) GTEST_SKIP() << reactor.status();
+    reactor_ = *std::move(reactor);
+  }
+  SmallServer& Serve(SmallServer::Handler handler) {
+    servers_.push_back(std::make_unique<SmallServer>(std::move(handler)));
+    options_.servers.push_back(servers_.back()->address());
+    return *servers_.back();
+  }
+  void Start() {
+    options_.timeout = Duration::Milliseconds(250);
+    auto made = CaresResolver::Make(options_, *reactor_, clock_, timers_);
+    ASSERT_TRUE(made.ok()) << made.status();
+    resolver_ = *std::move(made);
+  }
+  void Turn() {
+    reactor_->RunOnce(clock_.Now() + Duration::Milliseconds(2));
+    clock_.Update();
+    timers_.Advance(clock_.Now());
+    for (const auto& server : servers_) server->Work();
+  }
+  Answer Ask(const std::string& name = "example.com", RecordType type = RecordType::kA) {
+    if (resolver_ == nullptr) Start();
+    std::optional<Answer> answer;
+    resolver_->Resolve(name, type, [&answer](const Answer& found) { answer = found; });
+    EXPECT_FALSE(answer.has_value());
+    const base::Instant end = clock_.Now() + Duration::Seconds(20);
+    while (!answer.has_value() && clock_.Now() < end) Turn();
+    EXPECT_TRUE(answer.has_value());
+    return answer.value_or(Answer());
+  }
+
+  QuietLog log_;
+  io::SystemClock clock_;
+  io::TimerWheel timers_{clock_.Now()};
+  std::unique_ptr<io::Reactor> reactor_;
+  std::vector<std::unique_ptr<SmallServer>> servers_;
+  CaresResolver::Options options_;
+  std::unique_ptr<CaresResolver> resolver_;
+};
+
+TEST_P(CaresResolverTest, GivesTheServersAnswer) {
+  Serve(OneAddress);
+  const Answer answer = Ask("Example.COM.");
+  ASSERT_EQ(answer.kind, AnswerKind::kFound) << answer.detail;
+  EXPECT_EQ(answer.records.at(0).address.ToString(), "192.0.2.1");
+  EXPECT_EQ(answer.ttl, Duration::Seconds(60));
+  EXPECT_EQ(resolver_->outstanding(), 0U);
+}
+
+TEST_P(CaresResolverTest, AsksWithEdns1232) {
+  std::uint16_t size = 0;
+  Serve([&size](const Query& query, bool tcp) {
+    size = query.udp_size;
+    return OneAddress(query, tcp);
+  });
+  Ask();
+  EXPECT_EQ(size, 1232);
+}
+
+TEST_P(CaresResolverTest, NxdomainAndNoDataKeepTheTtlOfTheSoa) {
+  Serve([](const Query& query, bool) {
+    ResponseBuilder builder(query, query.type == 15 ? ResponseCode::kNoError : ResponseCode::kNoDomain);
+    builder.AddSoa(90);
+    return builder.Build(512);
+  });
+  const Answer none = Ask("gone.example");
+  EXPECT_EQ(none.kind, AnswerKind::kNoDomain);
+  EXPECT_EQ(none.ttl, Duration::Seconds(90));
+  EXPECT_EQ(Ask("example.com", RecordType::kMx).kind, AnswerKind::kNoData);
+}
+
+TEST_P(CaresResolverTest, ServfailIsToldAtOnceWithTheServersName) {
+  SmallServer& server = Serve(Code(ResponseCode::kServerFail));
+  const Answer answer = Ask();
+  EXPECT_EQ(answer.kind, AnswerKind::kServerFail);
+  EXPECT_THAT(answer.detail, HasSubstr("SERVFAIL"));
+  EXPECT_THAT(answer.detail, HasSubstr(server.address()));
+  EXPECT_EQ(server.udp_queries, 1);
+}
+
+TEST_P(CaresResolverTest, ASilentServerIsATimeoutAfterAllTries) {
+  SmallServer& server = Serve(Silence);
+  const Answer answer = Ask();
+  EXPECT_EQ(answer.kind, AnswerKind::kTimeout);
+  EXPECT_THAT(answer.detail, HasSubstr(server.address()));
+  EXPECT_EQ(server.udp_queries, 3);
+  EXPECT_EQ(resolver_->queries(), 3U);
+}
+
+TEST_P(CaresResolverTest, ALostAnswerIsAskedForAgain) {
+  int asked = 0;
+  Serve([&asked](const Query& query, bool tcp) { return ++asked < 3 ? std::string() : OneAddress(query, tcp); });
+  EXPECT_EQ(Ask().kind, AnswerKind::kFound);
+}
+
+TEST_P(CaresResolverTest, ATruncatedAnswerComesOverTcp) {
+  SmallServer& server = Serve([](const Query& query, bool tcp) {
+    ResponseBuilder builder(query, ResponseCode::kNoError);
+    for (int i = 0; i < 200; ++i) {
+      Record record;
+      record.preference = static_cast<std::uint16_t>(i);
+      record.name = absl::StrCat("exchanger-", i, ".example.com");
+      builder.AddAnswer(RecordType::kMx, 60, record);
+    }
+    return builder.Build(tcp ? 65'535 : query.udp_size);
+  });
+  const Answer answer = Ask("example.com", RecordType::kMx);
+  EXPECT_EQ(answer.kind, AnswerKind::kFound) << answer.detail;
+  EXPECT_EQ(answer.records.size(), 200U);
+  EXPECT_EQ(server.udp_queries, 1);
+  EXPECT_EQ(server.tcp_queries, 1);
+}
+
+TEST_P(CaresResolverTest, TheSecondServerAnswersForADeadOne) {
+  SmallServer& dead = Serve(Silence);
+  SmallServer& living = Serve(OneAddress);
+  EXPECT_EQ(Ask().kind, AnswerKind::kFound);
+  Ask();
+  Ask();
+  EXPECT_EQ(dead.udp_queries, 3);
+  Ask();  // By now the dead server rests.
+  EXPECT_EQ(dead.udp_queries, 3);
+  EXPECT_EQ(living.udp_queries, 4);
+}
+
+TEST_P(CaresResolverTest, TheSecondServerAnswersForOneThatRefuses) {
+  Serve(Code(ResponseCode::kRefused));
+  Serve(OneAddress);
+  EXPECT_EQ(Ask().kind, AnswerKind::kFound);
+}
+
+TEST_P(CaresResolverTest, NobodyListeningIsFoundOutWithoutWaiting) {
+  std::string address;
+  { address = SmallServer(Silence).address(); }
+  options_.servers = {address};
+  const base::Instant start = clock_.Now();
+  EXPECT_EQ(Ask().kind, AnswerKind::kTimeout);
+  EXPECT_LT(clock_.Now() - start, Duration::Milliseconds(700));  // Three time-outs would be 750 ms.
+}
+
+TEST_P(CaresResolverTest, WhatIsNoNameIsNeverAsked) {
+  SmallServer& server = Serve(OneAddress);
+  EXPECT_EQ(Ask("a..b").kind, AnswerKind::kNoDomain);
+  EXPECT_EQ(Ask(std::string(64, 'a') + ".example").kind, AnswerKind::kNoDomain);
+  EXPECT_EQ(server.udp_queries, 0);
+}
+
+TEST_P(CaresResolverTest, HoldsTheRateAndTheNumberOutstanding) {
+  SmallServer& server = Serve(Silence);
+  options_.queries_per_second_max = 40;
+  options_.outstanding_max = 3;
+  options_.tries = 1;
+  Start();
+  int finished = 0;
+  for (int i = 0; i < 8; ++i) resolver_->Resolve("example.com", RecordType::kA, [&](const Answer&) { ++finished; });
+  for (int i = 0; i < 20; ++i) {
+    Turn();
+    EXPECT_LE(resolver_->outstanding(), 3U);
+  }
+  EXPECT_LE(server.udp_queries, 3);
+  const base::Instant end = clock_.Now() + Duration::Seconds(20);
+  while (finished < 8 && clock_.Now() < end) {
+    Turn();
+    EXPECT_LE(resolver_->outstanding(), 3U);
+  }
+  EXPECT_EQ(finished, 8);
+  EXPECT_EQ(server.udp_queries, 8);
+}
+
+TEST_P(CaresResolverTest, ManyQuestionsAtOnceAllGetTheirAnswers) {
+  Serve(OneAddress);
+  options_.queries_per_second_max = 100'000;
+  Start();
+  int found = 0;
+  for (int i = 0; i < 1000; ++i) {
+    resolver_->Resolve(absl::StrCat("host", i, ".example"), RecordType::kA,
+                       [&found](const Answer& answer) { found += answer.kind == AnswerKind::kFound; });
+  }
+  const base::Instant end = clock_.Now() + Duration::Seconds(20);
+  while (found < 1000 && clock_.Now() < end) Turn();
+  EXPECT_EQ(found, 1000);
+}
+
+TEST_P(CaresResolverTest, DestroyedWithQuestionsUnderWayItCallsNobody) {
+  Serve(Silence);
+  Start();
+  int heard = 0;
+  for (int i = 0; i < 5; ++i) resolver_->Resolve("example.com", RecordType::kA, [&](const Answer&) { ++heard; });
+  for (int i = 0; i < 5; ++i) Turn();
+  EXPECT_GT(resolver_->outstanding(), 0U);
+  resolver_.reset();
+  for (int i = 0; i < 150; ++i) Turn();
+  EXPECT_EQ(heard, 0);
+}
+
+TEST_P(CaresResolverTest, ACallbackMayAskAgainAndEndTheResolver) {
+  Serve(OneAddress);
+  Start();
+  bool done = false;
+  resolver_->Resolve("a.example", RecordType::kA, [&](const Answer&) {
+    resolver_->Resolve("b.example", RecordType::kA, [&](const Answer&) {
+      resolver_.reset();
+      done = true;
+    });
+  });
+  const base::Instant end = clock_.Now() + Duration::Seconds(20);
+  while (!done && clock_.Now() < end) Turn();
+  EXPECT_TRUE(done);
+  for (int i = 0; i < 5; ++i) Turn();
+}
+
+TEST_P(CaresResolverTest, ServersAreAddressesWithOrWithoutPort) {
+  options_.servers = {"192.0.2.53", "192.0.2.53:5353", "2001:db8::53", "[2001:db8::53]:5353"};
+  Start();
+  EXPECT_THAT(resolver_->Servers(),
+              testing::ElementsAre("192.0.2.53:53", "192.0.2.53:5353", "[2001:db8::53]:53", "[2001:db8::53]:5353"));
+  for (const char* bad : {"dns.example", "192.0.2.53:0", "192.0.2.53:99999", ""}) {
+    options_.servers = {bad};
+    const auto made = CaresResolver::Make(options_, *reactor_, clock_, timers_);
+    ASSERT_FALSE(made.ok()) << bad;
+    EXPECT_THAT(std::string(made.status().message()), HasSubstr("[IPV6]:PORT"));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, CaresResolverTest, testing::Values(io::Backend::kEpoll, io::Backend::kIoUring),
+                         [](const auto& backend) {
+                           return backend.param == io::Backend::kEpoll ? "epoll" : "io_uring";
+                         });
+
+}  // namespace
+}  // namespace dns
