@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,9 +11,6 @@
 #include "engine/delivery/retry_plan.h"
 #include "engine/delivery/source.h"
 
-namespace campaign {
-class TokenKey;
-}
 namespace config {
 class Shaping;
 }
@@ -33,13 +31,12 @@ struct Job {
   std::string pool;      // Name of the pool of sources.
   const roster::Roster* roster = nullptr;
   const message::MessageTemplate* message = nullptr;
-  const campaign::TokenKey* token_key = nullptr;
+  std::function<std::string(std::uint64_t row)> token;  // The token of a row; any thread.
   const config::Shaping* shaping = nullptr;
   ledger::StateTable* states = nullptr;  // The run's own; each entry is touched by one shard at a time.
   std::vector<Source> sources;           // At least one.
   RetryPlan retry_plan;
-  base::WallTime planned_start;  // What a Date header of `date = "start"` says.
-  bool date_is_start = true;
+  std::optional<base::WallTime> date;  // What the Date header says; none: the moment of sending.
   base::Duration max_age;                   // From a recipient's first attempt.
   std::optional<base::WallTime> finish_by;  // Whoever is pending then becomes expired.
   bool resend_in_doubt = false;

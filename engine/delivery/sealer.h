@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "engine/delivery/job.h"
+#include "engine/io/clock.h"
 #include "engine/ledger/record.h"
 #include "engine/message/renderer.h"
 #include "engine/roster/row_value.h"
