@@ -1,5 +1,5 @@
 // Shaping files: what a receiving site may be asked to take, per (source, site). The format is KumoMTA's (traffic
-// shaping helper); the blocks ["default"], [provider."name"] and ["domain"], each with .sources."name", are merged by
+// shaping); the blocks ["default"], [provider."name"] and ["domain"], each with .sources."name", are merged by
 // its rules. Pure, but for Load.
 //
 // The files' settings of TLS, automation and the like are known and checked for their names only; reading them gives a

@@ -266,6 +266,11 @@ TEST_P(CaresResolverTest, ServersAreAddressesWithOrWithoutPort) {
   }
 }
 
+TEST_P(CaresResolverTest, WithoutServersTheSystemsAreUsed) {
+  Start();
+  EXPECT_FALSE(resolver_->Servers().empty());
+}
+
 INSTANTIATE_TEST_SUITE_P(Backends, CaresResolverTest, testing::Values(io::Backend::kEpoll, io::Backend::kIoUring),
                          [](const auto& backend) {
                            return backend.param == io::Backend::kEpoll ? "epoll" : "io_uring";
