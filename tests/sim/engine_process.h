@@ -1,0 +1,99 @@
+// The sending program inside the simulator: several shards in one thread, the journal stepped by the world, and
+// mailboxes as events. It can die at any event.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/base/log.h"
+#include "engine/ledger/commit_log.h"
+#include "engine/ledger/journal.h"
+#include "engine/ledger/recovery.h"
+#include "engine/shard.h"
+#include "tests/sim/crash_disk.h"
+#include "tests/sim/network.h"
+#include "tests/sim/resolver.h"
+#include "tests/sim/world.h"
+
+namespace sim {
+
+class QuietLog final : public base::Log {
+ public:
+  void Write(base::Severity, std::string_view) override {}
+};
+
+class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLog {
+ public:
+  struct Options {
+    std::uint32_t shards = 1;
+    std::uint64_t seed = 0;
+    double dns_fail_share = 0;
+    base::Duration commit_longest = base::Duration::Milliseconds(5);
+    delivery::PlantedBugs bugs;
+  };
+  EngineProcess(World& world, Network& network, sandbox::Zone& zone, CrashDisk& disk, const delivery::Job& job,
+                const Options& options);
+  ~EngineProcess() override;
+
+  // Recovers the ledger, concludes open attempts and starts the shards. False: the disk failed, or the ledger is
+  // damaged (`why`).
+  bool Start(std::string& why);
+  void Drain();
+
+  bool IsDone() const;  // Every recipient is final.
+  bool IsPaused() const;
+  bool IsStopped() const;  // Every shard has drained, or the ledger failed.
+  bool HasFailed() const { return failed_; }
+  delivery::Counters reported() const;  // What it has told the world in this run.
+  std::uint64_t finals_at_start() const { return finals_at_start_; }
+  const ledger::Journal* journal() const { return journal_.get(); }
+  std::uint32_t open_sessions() const;
+
+ private:
+  struct Core {
+    std::unique_ptr<SimIo> io;
+    std::unique_ptr<io::TimerWheel> timers;
+    std::unique_ptr<SimResolver> resolver;
+    std::unique_ptr<engine::Shard> shard;
+    bool turn_set = false;
+    base::Instant turn_at;
+  };
+  struct Submitted {
+    std::uint32_t shard;
+    std::uint64_t ticket;
+    std::unique_ptr<ledger::RecordBatch> batch;
+  };
+  void Submit(std::uint32_t shard, std::unique_ptr<ledger::RecordBatch> batch, std::uint64_t ticket) override;
+  void Post(std::uint32_t shard, delivery::ShardMessage message) override;
+  void WantTurn(std::uint32_t index, base::Instant at);
+  void Turn(std::uint32_t index);
+  void CommitGroup();
+  void Later(base::Duration wait, absl::AnyInvocable<void()> event);  // Unless the process has died by then.
+
+  World& world_;
+  Network& network_;
+  sandbox::Zone& zone_;
+  CrashDisk& disk_;
+  const delivery::Job& job_;
+  const Options options_;
+  WorldClock clock_;
+  QuietLog log_;
+  std::unique_ptr<io::Mapping> fold_memory_, run_memory_;
+  std::unique_ptr<ledger::StateTable> states_;
+  std::unique_ptr<delivery::Job> run_job_;
+  std::unique_ptr<ledger::Journal> journal_;
+  std::vector<Core> cores_;
+  std::vector<Submitted> submitted_;
+  bool committing_ = false;
+  bool failed_ = false;
+  std::uint64_t finals_at_start_ = 0;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+inline constexpr char kStateFolder[] = "/state";
+inline constexpr char kLedgerFolder[] = "/state/ledger";
+inline constexpr std::uint64_t kCampaignHash = 0xC0FFEE;
+
+}  // namespace sim

@@ -1,0 +1,406 @@
+#include "tests/sim/simulation.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "engine/base/check.h"
+#include "engine/config/shaping.h"
+#include "engine/ledger/verify.h"
+#include "engine/message/renderer.h"
+#include "engine/roster/builder.h"
+#include "engine/roster/layout.h"
+#include "nlohmann/json.hpp"
+#include "tests/sim/engine_process.h"
+#include "tools/sandbox/exchanger.h"
+
+namespace sim {
+namespace {
+
+constexpr std::uint64_t kEventsMax = 3'000'000;
+constexpr base::Duration kTimeMax = base::Duration::Hours(24 * 6);
+constexpr int kCrashesMax = 6;
+
+// A world's providers, by chance: deferrals, refusals, hang-ups, greylisting, small limits, servers without PIPELINING
+// or CHUNKING.
+std::string MakePersonality(base::Prng& prng) {
+  const auto percent = [&prng](int most) {
+    return absl::StrFormat("\"%d%%\"", prng.Below(static_cast<std::uint64_t>(most) + 1));
+  };
+  std::string toml = absl::StrFormat("format = 1\nname = \"world\"\nseed = %d\n", 1 + prng.Below(1'000'000));
+  if (prng.Chance(0.3)) toml += "[dns]\nrecover_after = \"2m\"\n";
+  toml += "[dns.share]\n";
+  if (prng.Chance(0.3)) toml += "null_mx = \"10%\"\n";
+  if (prng.Chance(0.3)) toml += "no_mx = \"10%\"\n";
+  if (prng.Chance(0.3)) toml += "nxdomain = \"15%\"\n";
+  const std::uint64_t providers = 1 + prng.Below(3);
+  for (std::uint64_t i = 0; i < providers; ++i) {
+    absl::StrAppendFormat(
+        &toml, "[provider.p%d]\nweight = %d\nmx = [\"mx1.p%d.example\", \"mx2.p%d.example\"]\naddresses = 2\n", i,
+        1 + prng.Below(5), i, i);
+    static constexpr const char* kExtensions[] = {"\"PIPELINING\", \"CHUNKING\", \"SIZE\", \"ENHANCEDSTATUSCODES\"",
+                                                  "\"PIPELINING\", \"SIZE\"", "\"CHUNKING\"", "\"SIZE\"", ""};
+    absl::StrAppendFormat(&toml, "extensions = [%s]\n", kExtensions[prng.Below(5)]);
+    if (prng.Chance(0.3)) toml += "unreachable = 1\n";
+    if (prng.Chance(0.5)) absl::StrAppendFormat(&toml, "reply_delay = \"%dms\"\n", 1 + prng.Below(200));
+    if (prng.Chance(0.4)) absl::StrAppendFormat(&toml, "messages_per_connection = %d\n", 1 + prng.Below(6));
+    if (prng.Chance(0.3)) absl::StrAppendFormat(&toml, "connections_per_source = %d\n", 1 + prng.Below(4));
+    if (prng.Chance(0.5)) absl::StrAppendFormat(&toml, "unknown_users = %s\n", percent(30));
+    if (prng.Chance(0.2)) toml += "greylist = \"20s\"\n";
+    if (prng.Chance(0.6)) {
+      absl::StrAppendFormat(
+          &toml, "[[provider.p%d.reply]]\nat = \"rcpt\"\nreply = \"450 4.2.1 try later\"\nshare = %s\nattempts = 3\n",
+          i, percent(60));
+    }
+    if (prng.Chance(0.4)) {
+      absl::StrAppendFormat(
+          &toml,
+          "[[provider.p%d.reply]]\nat = \"content\"\nreply = \"451 4.3.0 try later\"\nshare = %s\nattempts = 2\n", i,
+          percent(60));
+    }
+    if (prng.Chance(0.2)) {
+      absl::StrAppendFormat(
+          &toml, "[[provider.p%d.reply]]\nat = \"content\"\nreply = \"554 5.7.1 not from you\"\nshare = %s\n", i,
+          percent(30));
+    }
+    absl::StrAppendFormat(&toml, "[provider.p%d.hang_up]\n", i);
+    for (const char* where : {"greeting", "ehlo", "mail", "rcpt", "data", "content", "content_lost"}) {
+      if (prng.Chance(0.3)) absl::StrAppendFormat(&toml, "%s = %s\n", where, percent(12));
+    }
+  }
+  return toml;
+}
+
+// Everything of one simulated campaign.
+class Simulation {
+ public:
+  explicit Simulation(const Settings& settings)
+      : settings_(settings),
+        world_(settings.seed),
+        network_(world_, NetworkOptions(world_.prng())),
+        server_clock_(world_) {}
+  Findings Run();
+
+ private:
+  static Network::Options NetworkOptions(base::Prng& prng) {
+    Network::Options options;
+    if (prng.Chance(0.3)) options.fragment_max = 1 + prng.Below(7);
+    if (prng.Chance(0.3)) options.send_chunk_max = 1 + prng.Below(300);
+    if (prng.Chance(0.4)) options.reset_share = 0.01;
+    if (prng.Chance(0.3)) options.latency_most = base::Duration::Milliseconds(120);
+    return options;
+  }
+  void MakeCampaign();
+  void StartServers();
+  void ServeTurn();
+  void WantServeTurn(base::Instant at);
+  void StartProcess();
+  void PlanCrash();
+  void Crash();
+  void Watch();
+  void CheckLedger();
+  void CheckOracle(const ledger::StateTable& table);
+  void Violation(std::string text) {
+    if (findings_.violations.size() < 20) findings_.violations.push_back(std::move(text));
+  }
+
+  const Settings settings_;
+  World world_;
+  Network network_;
+  CrashDisk disk_;
+  Findings findings_;
+  bool over_ = false;
+
+  // The receiving side.
+  std::unique_ptr<sandbox::Personality> personality_;
+  std::unique_ptr<sandbox::Zone> zone_;
+  WorldClock server_clock_;
+  std::unique_ptr<SimIo> server_io_;
+  std::unique_ptr<io::TimerWheel> server_timers_;
+  std::unique_ptr<sandbox::Exchanger> exchanger_;
+  base::Instant serve_at_ = base::Instant::Never();
+  std::uint16_t port_ = 0;
+
+  // The sending side.
+  std::unique_ptr<const roster::Roster> roster_;
+  std::unique_ptr<const message::MessageTemplate> message_;
+  config::Shaping shaping_;
+  std::unique_ptr<delivery::Job> job_;
+  EngineProcess::Options process_options_;
+  std::unique_ptr<EngineProcess> process_;
+  std::uint64_t process_number_ = 0;
+  std::uint64_t reported_ = 0;  // Finals that were told before the last crash, of all runs.
+};
+
+void Simulation::MakeCampaign() {
+  base::Prng& prng = world_.prng();
+  CHECK(disk_.MakeDirectories(kLedgerFolder).ok());
+  roster::Builder builder(disk_, kStateFolder, 1u << 20);
+  const std::uint64_t count = 5 + prng.Below(120), domains = 1 + prng.Below(12);
+  for (std::uint64_t row = 1; row <= count; ++row) {
+    const std::string domain = absl::StrFormat("d%d.example", prng.Below(domains));
+    const std::string address = absl::StrFormat("user%d@%s", row, domain);
+    std::string payload;
+    roster::PutText(address, payload);
+    roster::PutText("Somebody", payload);
+    CHECK(builder
+              .Add({.row = row,
+                    .line = row + 1,
+                    .address = address,
+                    .domain = domain,
+                    .identity = address,
+                    .key = address,
+                    .payload = payload})
+              .ok());
+  }
+  roster::Manifest manifest;
+  manifest.campaign = "simulated";
+  manifest.campaign_hash = kCampaignHash;
+  manifest.rows = count;
+  manifest.columns = {"email", "name"};
+  CHECK(builder.Finish(manifest, "", [](const roster::Manifest&) { return absl::OkStatus(); }).ok());
+  CHECK(disk_.SyncDirectory(kLedgerFolder).ok());
+  roster_ = *roster::Roster::Open(disk_, kStateFolder);
+
+  message::MessageSpec spec;
+  spec.campaign_id = "simulated";
+  spec.kind = message::MailKind::kTransactional;
+  spec.from_address = "news@example.com";
+  spec.subject = {"Hello {{name}}", "campaign", 1};
+  spec.text = message::TemplateText{std::string("Hello {{name}}.\n") + std::string(prng.Below(3000), '.') + "\n",
+                                    "campaign", 2};
+  auto message = message::MessageTemplate::Compile(std::move(spec));
+  CHECK(message.ok());
+  message_ = *std::move(message);
+
+  job_ = std::make_unique<delivery::Job>(delivery::Job{
+      .campaign = "simulated",
+      .pool = "",
+      .roster = roster_.get(),
+      .message = message_.get(),
+      .token = [](std::uint64_t row) { return absl::StrFormat("t%d", row); },
+      .shaping = &shaping_,
+      .states = nullptr,
+      .sources = {delivery::Source{
+          .name = "default", .address = std::nullopt, .ehlo_domain = "mta.example.com", .weight = 1}},
+      .retry_plan =
+          delivery::RetryPlan({base::Duration::Minutes(1), base::Duration::Minutes(5), base::Duration::Minutes(30)}),
+      .date = std::nullopt,
+      .max_age = base::Duration::Hours(24 * 3),
+      .finish_by = std::nullopt,
+      .resend_in_doubt = false,
+      .port = port_,
+      .allow_private_destinations = true,
+      .run = 0});
+  if (prng.Chance(0.3))
+    job_->finish_by = world_.wall_now() + base::Duration::Minutes(static_cast<std::int64_t>(1 + prng.Below(600)));
+}
+
+void Simulation::StartServers() {
+  absl::StatusOr<sandbox::Personality> personality =
+      sandbox::ParsePersonality(MakePersonality(world_.prng()), "personality");
+  CHECK(personality.ok());
+  personality_ = std::make_unique<sandbox::Personality>(*std::move(personality));
+  zone_ = std::make_unique<sandbox::Zone>(*personality_);
+  server_io_ = std::make_unique<SimIo>(network_);
+  server_io_->SetAfterEvent([this] { WantServeTurn(server_timers_->NextAt()); });
+  server_timers_ = std::make_unique<io::TimerWheel>(world_.now());
+  exchanger_ = std::make_unique<sandbox::Exchanger>(sandbox::Loop{*server_io_, *server_timers_, server_clock_},
+                                                    *personality_, *zone_);
+  const absl::StatusOr<std::uint16_t> port = exchanger_->Listen();
+  CHECK(port.ok());
+  port_ = *port;
+  WantServeTurn(server_timers_->NextAt());
+}
+
+void Simulation::WantServeTurn(base::Instant at) {
+  if (at.IsNever() || serve_at_ <= at) return;
+  serve_at_ = at;
+  world_.At(at, [this, at] {
+    if (serve_at_ != at) return;
+    serve_at_ = base::Instant::Never();
+    ServeTurn();
+  });
+}
+
+void Simulation::ServeTurn() {
+  server_timers_->Advance(world_.now());
+  WantServeTurn(std::max(server_timers_->NextAt(), world_.now() + base::Duration::Microseconds(100)));
+}
+
+// ---- the life of the sending process ----
+
+void Simulation::StartProcess() {
+  ++process_number_;
+  process_ = std::make_unique<EngineProcess>(world_, network_, *zone_, disk_, *job_, process_options_);
+  std::string why;
+  if (!process_->Start(why)) {
+    Violation("recovery failed: " + why);
+    over_ = true;
+    return;
+  }
+  // Whatever was told before the crash must be there after it.
+  if (process_->finals_at_start() < reported_) {
+    Violation(absl::StrFormat("%d final states were told, %d are left after the crash", reported_,
+                              process_->finals_at_start()));
+  }
+  if (findings_.crashes < kCrashesMax) PlanCrash();
+}
+
+void Simulation::PlanCrash() {
+  base::Prng& prng = world_.prng();
+  if (!prng.Chance(0.85)) return;
+  const std::uint64_t number = process_number_;
+  // Soon after the start, when most is in flight, or much later.
+  const base::Duration wait = prng.Chance(0.7)
+                                  ? world_.Between(base::Duration::Milliseconds(1), base::Duration::Seconds(3))
+                                  : world_.Between(base::Duration::Seconds(1), base::Duration::Hours(2));
+  world_.After(wait, [this, number] {
+    if (over_ || process_ == nullptr || process_number_ != number) return;
+    if (world_.prng().Chance(0.5)) {
+      disk_.FailAfter(world_.prng().Below(6));  // In the middle of what the journal does next.
+      return;
+    }
+    Crash();
+  });
+}
+
+void Simulation::Crash() {
+  ++findings_.crashes;
+  reported_ = process_->finals_at_start() + process_->reported().finals();
+  world_.Note("crash", reported_);
+  process_.reset();
+  disk_.FailAfter(std::nullopt);
+  disk_.Crash(world_.prng());
+  world_.After(world_.Between(base::Duration::Milliseconds(1), base::Duration::Seconds(30)), [this] {
+    if (!over_) StartProcess();
+  });
+}
+
+// After every event: has something come to an end?
+void Simulation::Watch() {
+  if (process_ == nullptr) return;
+  if (process_->HasFailed()) {
+    Crash();
+    return;
+  }
+  if (process_->IsDone() || process_->IsPaused()) {
+    findings_.end = process_->IsDone() ? "finished" : "paused";
+    over_ = true;
+  }
+}
+
+// ---- checkers ----
+
+void Simulation::CheckLedger() {
+  const std::uint64_t recipients = roster_->recipients();
+  std::string memory(ledger::StateTable::Bytes(recipients), '\0');
+  ledger::StateTable table(memory.data(), recipients);
+  const absl::StatusOr<ledger::Verification> verification =
+      ledger::Verify(disk_, kLedgerFolder, kCampaignHash, table, /*live=*/false);
+  if (!verification.ok()) {
+    Violation("the ledger cannot be read: " + std::string(verification.status().message()));
+    return;
+  }
+  for (const std::string& finding : verification->findings) Violation("ledger: " + finding);
+  for (ledger::RecipientId id = 0; id < recipients; ++id) {
+    switch (table[id].state) {
+      case ledger::State::kUnattempted:
+      case ledger::State::kDeferred:
+        ++findings_.pending;
+        break;
+      case ledger::State::kDelivered:
+        ++findings_.delivered;
+        break;
+      case ledger::State::kBounced:
+        ++findings_.bounced;
+        break;
+      case ledger::State::kExpired:
+        ++findings_.expired;
+        break;
+      case ledger::State::kInDoubt:
+        ++findings_.in_doubt;
+        break;
+      case ledger::State::kWithdrawn:
+      case ledger::State::kCancelled:
+        Violation(absl::StrFormat("recipient %d is in a state that nobody asked for", id));
+        break;
+    }
+  }
+  if (findings_.end == "finished" && findings_.pending > 0)
+    Violation(absl::StrFormat("finished, with %d pending", findings_.pending));
+  CheckOracle(table);
+}
+
+void Simulation::CheckOracle(const ledger::StateTable& table) {
+  CHECK(exchanger_->oracle().Write(disk_, "/oracle.ndjson").ok());
+  absl::StatusOr<std::string> text = io::ReadFile(disk_, "/oracle.ndjson", 1u << 26);
+  CHECK(text.ok());
+  std::map<std::string, std::uint64_t> accepted, silent;
+  for (std::string_view rest = *text; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    const nlohmann::json row = nlohmann::json::parse(line);
+    accepted[row.at("address")] = row.at("accepted");
+    silent[row.at("address")] = row.at("accepted_silent");
+  }
+  for (ledger::RecipientId id = 0; id < roster_->recipients(); ++id) {
+    const std::string address(roster_->Recipient(id).address);
+    const std::uint64_t copies = accepted[address] + silent[address];
+    if (copies > 1) Violation(absl::StrFormat("%s was accepted %d times", address, copies));
+    const ledger::State state = table[id].state;
+    if (state == ledger::State::kDelivered && copies == 0)
+      Violation(address + " is delivered, and no exchanger has it");
+    if (state != ledger::State::kDelivered && state != ledger::State::kInDoubt && copies > 0) {
+      Violation(absl::StrFormat("%s was accepted, and its state is %d", address, static_cast<int>(state)));
+    }
+  }
+  for (const std::string& kind : exchanger_->totals().violation_kinds) Violation("SMTP: " + kind);
+}
+
+Findings Simulation::Run() {
+  StartServers();
+  MakeCampaign();
+  base::Prng& prng = world_.prng();
+  process_options_.shards = static_cast<std::uint32_t>(1 + prng.Below(3));
+  process_options_.seed = prng.Next();
+  process_options_.dns_fail_share = prng.Chance(0.3) ? 0.1 : 0;
+  process_options_.commit_longest =
+      prng.Chance(0.5) ? base::Duration::Milliseconds(2) : base::Duration::Milliseconds(60);
+  process_options_.bugs = settings_.bugs;
+  findings_.recipients = roster_->recipients();
+  StartProcess();
+  std::uint64_t events = 0;
+  while (!over_ && world_.now() < base::Instant::FromNanoseconds(kTimeMax.nanoseconds()) && ++events < kEventsMax &&
+         world_.Step())
+    Watch();
+  if (!over_) {
+    findings_.end = "time is over";
+    Violation(absl::StrFormat("it did not come to an end (%d events, %d s)", events,
+                              world_.now().nanoseconds() / 1'000'000'000));
+  }
+  over_ = true;
+  if (process_ != nullptr) {  // Ends in order: nothing may be left open.
+    process_->Drain();
+    const base::Instant patience = world_.now() + base::Duration::Hours(2);
+    while (!process_->IsStopped() && world_.now() < patience && world_.Step()) {
+    }
+    if (!process_->IsStopped()) Violation("it does not drain");
+    if (process_->open_sessions() > 0) Violation("sessions are open after the drain");
+  }
+  process_.reset();
+  CheckLedger();
+  findings_.trace = world_.trace();
+  exchanger_.reset();
+  server_io_.reset();
+  if (network_.open_sides() > 0) Violation("connections are left open");
+  return std::move(findings_);
+}
+
+}  // namespace
+
+Findings Simulate(const Settings& settings) { return Simulation(settings).Run(); }
+
+}  // namespace sim
