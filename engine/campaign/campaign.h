@@ -1,0 +1,95 @@
+// A campaign file as plain structs. FORMAT.md describes the file.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/base/time.h"
+
+namespace campaign {
+
+// A template's text and where it stands, for error lines.
+struct SourceText {
+  std::string text;
+  std::string file;
+  std::uint32_t line = 1;
+  bool empty() const { return text.empty(); }
+};
+
+enum class Kind : std::uint8_t { kMarketing, kTransactional };
+enum class DateMode : std::uint8_t { kStart, kSend };
+enum class OnMissing : std::uint8_t { kInvalid, kEmpty };
+enum class Duplicates : std::uint8_t { kFold, kExact, kAllow };
+enum class OnInvalid : std::uint8_t { kSkip, kStop };
+enum class InDoubt : std::uint8_t { kHold, kResend };
+
+struct Message {
+  SourceText subject;
+  std::optional<SourceText> html, text;  // At least one.
+  std::vector<std::pair<std::string, SourceText>> headers;
+  DateMode date = DateMode::kStart;
+  OnMissing on_missing = OnMissing::kInvalid;
+};
+
+struct List {
+  std::string id;
+  SourceText unsubscribe_url, unsubscribe_mailto, feedback_id;
+};
+
+// So many rows, or such a share of them.
+struct RowLimit {
+  std::optional<std::uint64_t> count;
+  double share = 1.0;  // Where there is no count.
+  std::string text = "100%";
+};
+
+struct Recipients {
+  std::string file;  // As it can be opened; "-": standard input.
+  std::string address = "email";
+  std::string key;  // Empty: the folded address.
+  std::vector<std::string> meta;
+  std::vector<std::string> suppress;  // As they can be opened.
+  Duplicates duplicates = Duplicates::kFold;
+  OnInvalid on_invalid = OnInvalid::kSkip;
+  RowLimit max_invalid;
+  std::optional<std::uint64_t> expect;
+  std::vector<std::pair<std::string, std::string>> defaults;
+};
+
+struct Delivery {
+  std::optional<base::WallTime> finish_by;
+  base::Duration max_age = base::Duration::Hours(72);
+  InDoubt in_doubt = InDoubt::kHold;
+};
+
+struct Campaign {
+  std::string path;
+  std::string id, name;
+  Kind kind = Kind::kMarketing;
+  std::string from_address;  // On the wire.
+  SourceText from_name, reply_to_address, reply_to_name, to_name, envelope_sender;
+  Message message;
+  List list;
+  Recipients recipients;
+  std::map<std::string, std::string> meta;
+  Delivery delivery;
+};
+
+// Reads a campaign file (JSON where its name ends with .json, else TOML) and the files that its message names.
+// Errors: all that were found, one per line, "FILE:LINE: what is wrong; what would be right".
+absl::StatusOr<Campaign> LoadCampaign(const std::string& path);
+
+// A digest in hexadecimal of all that may not change once the campaign was started: message, from, list, and what
+// decides the recipients.
+std::string FrozenDigest(const Campaign& campaign);
+
+// [A-Za-z0-9._-]{1,64}, and neither "." nor "..".
+bool IsCampaignId(std::string_view text);
+
+}  // namespace campaign

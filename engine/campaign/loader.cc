@@ -1,0 +1,345 @@
+// Reads a campaign file into its structs, and checks everything that can be checked without the recipients.
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "engine/base/date.h"
+#include "engine/base/duration_text.h"
+#include "engine/base/text.h"
+#include "engine/campaign/address.h"
+#include "engine/campaign/byte_source.h"
+#include "engine/campaign/campaign.h"
+#include "engine/campaign/document.h"
+
+namespace campaign {
+namespace {
+
+constexpr std::size_t kCampaignFileMax = 4u << 20, kTemplateFileMax = 8u << 20;
+
+absl::StatusOr<std::string> ReadWhole(const std::string& path, std::size_t size_max) {
+  absl::StatusOr<std::unique_ptr<ByteSource>> source = OpenSource(path);
+  if (!source.ok()) return source.status();
+  std::string text;
+  for (std::size_t got = 1; got > 0;) {
+    const std::size_t old = text.size();
+    if (old > size_max)
+      return absl::InvalidArgumentError(absl::StrFormat("%s: larger than %d MB", path, size_max >> 20));
+    text.resize(old + 65536);
+    absl::StatusOr<std::size_t> read = (*source)->Read(text.data() + old, 65536);
+    if (!read.ok()) return read.status();
+    got = *read;
+    text.resize(old + got);
+  }
+  return text;
+}
+
+// Builds one campaign; every mistake is noted, and reading goes on.
+class Loader {
+ public:
+  Loader(const std::string& path, Mistakes& mistakes) : mistakes_(mistakes) {
+    campaign_.path = path;
+    const std::size_t slash = path.rfind('/');
+    folder_ = slash == std::string::npos ? "" : path.substr(0, slash + 1);
+  }
+  Campaign Load(const Node& document);
+
+ private:
+  std::string Resolve(const std::string& file) const {
+    return file == "-" || file.starts_with("/") ? file : folder_ + file;
+  }
+  SourceText Template(Section& section, std::string_view key);
+  std::optional<SourceText> Part(Section& message, std::string_view inline_key, std::string_view file_key);
+  void LoadTop(Section& top);
+  void LoadFrom(Section from);
+  void LoadMessage(Section message);
+  void LoadHeaders(Section headers);
+  void LoadList(Section list);
+  void LoadRecipients(Section recipients);
+  RowLimit Limit(Section& section, std::string_view key);
+  void LoadDelivery(Section delivery);
+  void LoadMeta(Section meta);
+  std::optional<base::WallTime> Time(Section& section, std::string_view key);
+
+  Mistakes& mistakes_;
+  std::string folder_;
+  Campaign campaign_;
+};
+
+SourceText Loader::Template(Section& section, std::string_view key) {
+  const Node* node = section.Text(key);
+  if (node == nullptr) return {};
+  return {node->text, campaign_.path, std::max(1u, node->line)};
+}
+
+void Loader::LoadTop(Section& top) {
+  const Node* format = top.Integer("format");
+  if (format == nullptr && top.Any("format") == nullptr) {
+    top.Mistake(1, "format", "missing; write format = 1");
+  } else if (format != nullptr && format->integer != 1) {
+    top.Mistake(format->line, "format",
+                absl::StrFormat("%d is not known to this program; write format = 1", format->integer));
+  }
+  if (const Node* version = top.Text("min_sluice")) {
+    const std::string_view needed = version->text;
+    const auto major = base::ParseInteger<int>(needed.substr(0, needed.find('.')));
+    const std::size_t dot = needed.find('.');
+    const auto minor =
+        dot == std::string_view::npos ? std::optional<int>(0) : base::ParseInteger<int>(needed.substr(dot + 1));
+    if (!major.has_value() || !minor.has_value()) {
+      top.Mistake(version->line, "min_sluice", "a version such as \"0.1\" belongs here");
+    } else if (*major > 0 || *minor > 1) {
+      top.Mistake(version->line, "min_sluice",
+                  absl::StrFormat("this is sluice 0.1, and the campaign needs %s", needed));
+    }
+  }
+  const Node* id = top.Text("id");
+  if (id != nullptr && !IsCampaignId(id->text)) {
+    top.Mistake(id->line, "id",
+                absl::StrFormat("\"%s\" is not an id; 1 to 64 of A-Z a-z 0-9 . _ - belong here", id->text));
+  } else if (id != nullptr) {
+    campaign_.id = id->text;
+  } else if (top.Any("id") == nullptr) {
+    top.Mistake(1, "id", "missing; 1 to 64 of A-Z a-z 0-9 . _ - belong here");
+  }
+  if (const Node* name = top.Text("name")) campaign_.name = name->text;
+  campaign_.kind = static_cast<Kind>(top.Choice("kind", {"marketing", "transactional"}).value_or(0));
+}
+
+void Loader::LoadFrom(Section from) {
+  const Node* address = from.Text("address");
+  if (address == nullptr) {
+    if (from.Any("address") == nullptr)
+      from.Mistake(std::max(1u, from.line()), "address", "missing; the sender's address belongs here");
+  } else {
+    Address parsed;
+    std::string_view reason;
+    if (!ParseAddress(address->text, parsed, reason)) {
+      from.Mistake(address->line, "address", absl::StrFormat("\"%s\": %s", address->text, reason));
+    } else if (parsed.needs_smtputf8) {
+      from.Mistake(address->line, "address", "the sender's address must be ASCII before the @");
+    }
+    campaign_.from_address = parsed.wire;
+  }
+  campaign_.from_name = Template(from, "name");
+  from.Finish();
+}
+
+std::optional<SourceText> Loader::Part(Section& message, std::string_view inline_key, std::string_view file_key) {
+  const Node* text = message.Text(inline_key);
+  const Node* file = message.Text(file_key);
+  if (text != nullptr && file != nullptr) {
+    message.Mistake(file->line, file_key,
+                    absl::StrFormat("there is %s too; write one of them", message.PathOf(inline_key)));
+  }
+  if (text != nullptr) return SourceText{text->text, campaign_.path, std::max(1u, text->line)};
+  if (file == nullptr) return std::nullopt;
+  const std::string path = Resolve(file->text);
+  absl::StatusOr<std::string> content = ReadWhole(path, kTemplateFileMax);
+  if (!content.ok()) {
+    message.Mistake(file->line, file_key, std::string(content.status().message()));
+    return SourceText{};
+  }
+  if (!base::IsUtf8(*content)) message.Mistake(file->line, file_key, path + " is not UTF-8");
+  return SourceText{*std::move(content), path, 1};
+}
+
+void Loader::LoadHeaders(Section headers) {
+  for (const auto& [name, node] : headers.members()) {
+    if (node.kind == Node::Kind::kText) {
+      campaign_.message.headers.emplace_back(name, SourceText{node.text, campaign_.path, std::max(1u, node.line)});
+    } else {
+      headers.Mistake(node.line, name, "a text belongs here");
+    }
+  }
+}
+
+void Loader::LoadMessage(Section message) {
+  if (!message.IsPresent()) {
+    mistakes_.Add(1, "message: missing; the table [message] says what is sent");
+    return;
+  }
+  campaign_.message.subject = Template(message, "subject");
+  if (campaign_.message.subject.empty()) message.Mistake(message.line(), "subject", "missing");
+  campaign_.message.html = Part(message, "html", "html_file");
+  campaign_.message.text = Part(message, "text", "text_file");
+  message.RefuseUnsupported({"eml", "eml_file", "attachments", "inline"});
+  if (!campaign_.message.html.has_value() && !campaign_.message.text.has_value()) {
+    message.Mistake(message.line(), "text", "missing; write text, text_file, html or html_file");
+  }
+  campaign_.message.date = static_cast<DateMode>(message.Choice("date", {"start", "send"}).value_or(0));
+  campaign_.message.on_missing = static_cast<OnMissing>(message.Choice("on_missing", {"invalid", "empty"}).value_or(0));
+  LoadHeaders(message.Table("headers"));
+  message.Finish();
+}
+
+void Loader::LoadList(Section list) {
+  if (const Node* id = list.Text("id")) {
+    const bool plain = !id->text.empty() && std::all_of(id->text.begin(), id->text.end(), [](char c) {
+      return c > ' ' && c < 0x7F && c != '<' && c != '>';
+    });
+    if (!plain) list.Mistake(id->line, "id", "a list-id such as weekly.example.com belongs here");
+    campaign_.list.id = id->text;
+  }
+  campaign_.list.unsubscribe_url = Template(list, "unsubscribe_url");
+  campaign_.list.unsubscribe_mailto = Template(list, "unsubscribe_mailto");
+  campaign_.list.feedback_id = Template(list, "feedback_id");
+  if (campaign_.kind == Kind::kMarketing && (campaign_.list.id.empty() || campaign_.list.unsubscribe_url.empty())) {
+    mistakes_.Add(std::max(1u, list.line()),
+                  "list: a marketing campaign needs list.id and list.unsubscribe_url (one-click, RFC 8058); mail that "
+                  "needs no list is kind = "
+                  "\"transactional\"");
+  }
+  list.Finish();
+}
+
+RowLimit Loader::Limit(Section& section, std::string_view key) {
+  RowLimit limit;
+  const Node* node = section.Any(key);
+  if (node == nullptr) return limit;
+  if (node->kind == Node::Kind::kInteger && node->integer >= 0) {
+    limit.count = static_cast<std::uint64_t>(node->integer);
+    limit.text = absl::StrFormat("%d", node->integer);
+    return limit;
+  }
+  if (node->kind == Node::Kind::kText && node->text.ends_with("%")) {
+    double percent = 0;
+    const char* end = node->text.data() + node->text.size() - 1;
+    const auto [stop, error] = std::from_chars(node->text.data(), end, percent);
+    if (error == std::errc{} && stop == end && percent >= 0 && percent <= 100) {
+      limit.share = percent / 100;
+      limit.text = node->text;
+      return limit;
+    }
+  }
+  section.Mistake(node->line, key, "a number of rows or a percentage such as \"5%\" belongs here");
+  return limit;
+}
+
+void Loader::LoadRecipients(Section recipients) {
+  if (!recipients.IsPresent()) {
+    mistakes_.Add(1, "recipients: missing; the table [recipients] says who gets it");
+    return;
+  }
+  Recipients& out = campaign_.recipients;
+  if (const Node* file = recipients.Text("file")) {
+    out.file = Resolve(file->text);
+  } else if (recipients.Any("file") == nullptr) {
+    recipients.Mistake(recipients.line(), "file", "missing; a file of .csv, .tsv or .ndjson belongs here");
+  }
+  if (const Node* address = recipients.Text("address")) out.address = address->text;
+  if (const Node* key = recipients.Text("key")) out.key = key->text;
+  out.meta = recipients.Texts("meta");
+  for (const std::string& file : recipients.Texts("suppress")) out.suppress.push_back(Resolve(file));
+  out.duplicates = static_cast<Duplicates>(recipients.Choice("duplicates", {"fold", "exact", "allow"}).value_or(0));
+  out.on_invalid = static_cast<OnInvalid>(recipients.Choice("on_invalid", {"skip", "stop"}).value_or(0));
+  out.max_invalid = Limit(recipients, "max_invalid");
+  if (const Node* expect = recipients.Integer("expect")) {
+    if (expect->integer < 0) recipients.Mistake(expect->line, "expect", "a number of rows belongs here");
+    out.expect = static_cast<std::uint64_t>(expect->integer);
+  }
+  if (out.duplicates == Duplicates::kAllow && out.key.empty()) {
+    recipients.Mistake(recipients.line(), "key",
+                       "missing; with duplicates = \"allow\" a column that is different in every row belongs here");
+  }
+  Section defaults = recipients.Table("defaults");
+  for (const auto& [name, node] : defaults.members()) {
+    if (node.kind == Node::Kind::kText) {
+      out.defaults.emplace_back(name, node.text);
+    } else {
+      defaults.Mistake(node.line, name, "a text belongs here");
+    }
+  }
+  recipients.Finish();
+}
+
+std::optional<base::WallTime> Loader::Time(Section& section, std::string_view key) {
+  const Node* node = section.Any(key);
+  if (node == nullptr) return std::nullopt;
+  const bool is_time = node->kind == Node::Kind::kTime || node->kind == Node::Kind::kText;
+  const std::optional<base::WallTime> time = is_time ? base::ParseRfc3339(node->text) : std::nullopt;
+  if (!time.has_value())
+    section.Mistake(node->line, key, "a time with its offset belongs here, such as 2026-11-25T09:00:00+01:00");
+  return time;
+}
+
+void Loader::LoadDelivery(Section delivery) {
+  campaign_.delivery.finish_by = Time(delivery, "finish_by");
+  if (const Node* age = delivery.Text("max_age")) {
+    const absl::StatusOr<base::Duration> duration = base::ParseDuration(age->text);
+    if (!duration.ok()) {
+      delivery.Mistake(age->line, "max_age",
+                       absl::StrFormat("\"%s\": %s", age->text, std::string(duration.status().message())));
+    } else {
+      campaign_.delivery.max_age = *duration;
+    }
+  }
+  campaign_.delivery.in_doubt = static_cast<InDoubt>(delivery.Choice("in_doubt", {"hold", "resend"}).value_or(0));
+  delivery.RefuseUnsupported({"start", "max_message_rate", "pool", "budget"});
+  const Node* tls = delivery.Text("tls");
+  if (tls != nullptr && tls->text != "opportunistic")
+    delivery.Mistake(tls->line, "tls", "only \"opportunistic\" is supported in this version");
+  const Node* dkim = delivery.Text("dkim");
+  if (dkim == nullptr || dkim->text != "optional") {
+    delivery.Mistake(
+        dkim == nullptr ? std::max(1u, delivery.line()) : dkim->line, "dkim",
+        "signing (\"required\", the default) is not yet supported in this version; write dkim = \"optional\"");
+  }
+  delivery.Finish();
+}
+
+void Loader::LoadMeta(Section meta) {
+  for (const auto& [name, node] : meta.members()) {
+    if (node.kind == Node::Kind::kText) {
+      campaign_.meta[name] = node.text;
+    } else {
+      meta.Mistake(node.line, name, "a text belongs here");
+    }
+  }
+}
+
+Campaign Loader::Load(const Node& document) {
+  Section top(&document, "", mistakes_);
+  LoadTop(top);
+  LoadFrom(top.Table("from"));
+  Section reply_to = top.Table("reply_to");
+  campaign_.reply_to_address = Template(reply_to, "address");
+  campaign_.reply_to_name = Template(reply_to, "name");
+  reply_to.Finish();
+  Section to = top.Table("to");
+  campaign_.to_name = Template(to, "name");
+  to.Finish();
+  Section envelope = top.Table("envelope");
+  campaign_.envelope_sender = Template(envelope, "sender");
+  envelope.Finish();
+  LoadMessage(top.Table("message"));
+  LoadList(top.Table("list"));
+  LoadRecipients(top.Table("recipients"));
+  LoadDelivery(top.Table("delivery"));
+  LoadMeta(top.Table("meta"));
+  top.Finish();
+  return std::move(campaign_);
+}
+
+}  // namespace
+
+bool IsCampaignId(std::string_view text) {
+  constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+  return !text.empty() && text.size() <= 64 && text != "." && text != ".." &&
+         text.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
+absl::StatusOr<Campaign> LoadCampaign(const std::string& path) {
+  absl::StatusOr<std::string> text = ReadWhole(path, kCampaignFileMax);
+  if (!text.ok()) return absl::InvalidArgumentError(text.status().message());
+  if (!base::IsUtf8(*text)) return absl::InvalidArgumentError(path + ": not UTF-8");
+  absl::StatusOr<Node> document = path.ends_with(".json") ? ParseJson(*text, path) : ParseToml(*text, path);
+  if (!document.ok()) return document.status();
+  Mistakes mistakes(path);
+  Campaign campaign = Loader(path, mistakes).Load(*document);
+  if (!mistakes.empty()) return mistakes.ToStatus();
+  return campaign;
+}
+
+}  // namespace campaign

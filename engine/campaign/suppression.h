@@ -1,0 +1,33 @@
+// Who must not get mail: addresses, whole domains, and hashes of addresses. 16 bytes for each entry, whatever its
+// length: entries are compared by two 64-bit hashes (two different addresses agree with a chance below 10^-20 in lists
+// of 10 million).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+
+namespace campaign {
+
+class Suppression {
+ public:
+  // Adds the lines of a file: an address, @domain, or sha256:HEX of a folded address; blank lines and "#" comments do
+  // not count. Errors: "FILE:LINE: …" for every line that is none of these, at most ten.
+  absl::Status Add(std::string_view text, std::string_view file);
+  // After the last Add, before the first Contains.
+  void Seal();
+  bool Contains(std::string_view folded_address, std::string_view domain) const;
+  bool empty() const { return entries_.empty() && digests_.empty(); }
+
+ private:
+  using Entry = std::pair<std::uint64_t, std::uint64_t>;
+  static Entry EntryOf(std::string_view text);
+  std::vector<Entry> entries_;  // Of addresses, and of domains with their '@'.
+  std::vector<Entry> digests_;  // The first 16 bytes of SHA-256.
+};
+
+}  // namespace campaign

@@ -1,0 +1,128 @@
+#include "engine/campaign/token.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_format.h"
+#include "engine/base/stable_hash.h"
+#include "engine/base/text.h"
+
+namespace campaign {
+namespace {
+
+constexpr std::string_view kPrefix = "v1";
+constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";  // RFC 4648 section 6, lower case
+constexpr std::size_t kHeadSize = 1 + 4 + 5, kMacSize = 10, kSecretSize = 32;
+constexpr std::string_view kFileMagic = "sluice-token-key";
+
+std::string Base32(std::string_view bytes) {
+  std::string out;
+  std::uint64_t bits = 0;
+  int count = 0;
+  for (const char c : bytes) {
+    bits = (bits << 8) | static_cast<unsigned char>(c);
+    count += 8;
+    while (count >= 5) {
+      count -= 5;
+      out.push_back(kAlphabet[(bits >> count) & 31]);
+    }
+  }
+  if (count > 0) out.push_back(kAlphabet[(bits << (5 - count)) & 31]);
+  return out;
+}
+
+bool FromBase32(std::string_view text, std::string& out) {
+  std::uint64_t bits = 0;
+  int count = 0;
+  for (const char c : text) {
+    const std::size_t value = kAlphabet.find(base::ToLowerAscii(c));
+    if (value == std::string_view::npos) return false;
+    bits = (bits << 5) | value;
+    count += 5;
+    if (count < 8) continue;
+    count -= 8;
+    out.push_back(static_cast<char>(bits >> count));
+  }
+  return (bits & ((1u << count) - 1)) == 0;
+}
+
+void PutBig(std::uint64_t value, int bytes, std::string& out) {
+  for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) out.push_back(static_cast<char>(value >> shift));
+}
+
+std::uint64_t GetBig(std::string_view bytes) {
+  std::uint64_t value = 0;
+  for (const char c : bytes) value = (value << 8) | static_cast<unsigned char>(c);
+  return value;
+}
+
+}  // namespace
+
+std::uint64_t CampaignHash(std::string_view campaign_id) { return base::StableHash(campaign_id, 0x746F6B); }
+
+absl::StatusOr<TokenKey> TokenKey::Parse(std::string_view text) {
+  std::vector<std::string_view> words;
+  for (std::string_view rest = base::TrimAscii(text); !rest.empty();) {
+    const std::string_view word = rest.substr(0, rest.find(' '));
+    words.push_back(word);
+    rest = base::TrimAscii(rest.substr(word.size()));
+  }
+  const auto id = words.size() == 4 ? base::ParseInteger<std::uint8_t>(words[2]) : std::nullopt;
+  const bool is_hex = words.size() == 4 && words[3].size() == 2 * kSecretSize &&
+                      words[3].find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
+  if (!id.has_value() || !is_hex || words[0] != kFileMagic || words[1] != "1") {
+    return absl::InvalidArgumentError(
+        "not a token key; it is one line: sluice-token-key 1 ID and 64 hexadecimal digits");
+  }
+  TokenKey key;
+  key.id_ = *id;
+  key.secret_ = absl::HexStringToBytes(base::AbslView(words[3]));
+  return key;
+}
+
+absl::StatusOr<std::string> TokenKey::Generate() {
+  std::string secret(kSecretSize + 1, '\0');
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(secret.data()), static_cast<int>(secret.size())) != 1) {
+    return absl::InternalError("no randomness for a token key");
+  }
+  const int id = static_cast<unsigned char>(secret.back());
+  secret.pop_back();
+  return absl::StrFormat("%s 1 %d %s\n", kFileMagic, id, absl::BytesToHexString(base::AbslView(secret)));
+}
+
+std::string TokenKey::Mac(std::string_view head) const {
+  unsigned char mac[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  HMAC(EVP_sha256(), secret_.data(), static_cast<int>(secret_.size()),
+       reinterpret_cast<const unsigned char*>(head.data()), head.size(), mac, &size);
+  return std::string(reinterpret_cast<const char*>(mac), kMacSize);
+}
+
+std::string TokenKey::Make(std::string_view campaign_id, std::uint64_t row) const {
+  std::string bytes(1, static_cast<char>(id_));
+  PutBig(CampaignHash(campaign_id) & 0xFFFFFFFF, 4, bytes);
+  PutBig(row, 5, bytes);
+  bytes += Mac(bytes);
+  return std::string(kPrefix) + Base32(bytes);
+}
+
+absl::StatusOr<Token> TokenKey::Decode(std::string_view text) const {
+  std::string bytes;
+  const bool well_formed = base::StartsWithIgnoreCase(text, kPrefix) &&
+                           FromBase32(text.substr(kPrefix.size()), bytes) && bytes.size() == kHeadSize + kMacSize;
+  if (!well_formed) return absl::InvalidArgumentError(absl::StrFormat("\"%s\" is not a token", text));
+  const std::string_view head = std::string_view(bytes).substr(0, kHeadSize);
+  const std::string mac = Mac(head);
+  if (static_cast<unsigned char>(bytes[0]) != id_ ||
+      CRYPTO_memcmp(mac.data(), bytes.data() + kHeadSize, kMacSize) != 0) {
+    return absl::PermissionDeniedError(absl::StrFormat("\"%s\" was not made with this key", text));
+  }
+  return Token{id_, static_cast<std::uint32_t>(GetBig(head.substr(1, 4))), GetBig(head.substr(5, 5))};
+}
+
+}  // namespace campaign
