@@ -1,0 +1,342 @@
+#include "engine/campaign_run.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "engine/io/clock.h"
+#include "engine/io/file_lock.h"
+#include "engine/ledger/recovery.h"
+#include "engine/roster/prepare.h"
+
+namespace engine {
+namespace {
+
+constexpr int kOk = 0, kFailure = 1, kInvalid = 3, kInterrupted = 4, kPaused = 6;
+constexpr std::uint64_t kSuppressionFileMax = 4ull << 30;
+
+// What the user gave was wrong, or the machine was.
+int CodeOf(const absl::Status& status) {
+  if (absl::IsCancelled(status)) return kInterrupted;
+  return absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status) ? kInvalid : kFailure;
+}
+
+RunOutcome Problem(const absl::Status& status) { return {CodeOf(status), status, ""}; }
+
+message::TemplateText Text(const campaign::SourceText& text) { return {text.text, text.file, text.line}; }
+
+std::optional<message::TemplateText> OptionalText(const std::optional<campaign::SourceText>& text) {
+  return text.has_value() ? std::optional(Text(*text)) : std::nullopt;
+}
+
+// One run, step by step.
+class Run {
+ public:
+  Run(io::Disk& disk, const RunRequest& request, RunObserver& observer, base::Log& log)
+      : disk_(disk), request_(request), campaign_(*request.campaign), observer_(observer), log_(log) {}
+
+  RunOutcome Go();
+
+ private:
+  absl::Status Prepare();
+  absl::Status CheckUnchanged() const;
+  absl::Status OpenLedger();
+  absl::Status MakeJob();
+  absl::Status Append(ledger::CampaignStateKind kind, const ledger::RecordBatch* before = nullptr);
+  RunOutcome Conclude(const RunResult& result);
+  RunOutcome ConcludeFinished();
+  std::uint64_t CountFinals() const;
+
+  io::Disk& disk_;
+  const RunRequest& request_;
+  const campaign::Campaign& campaign_;
+  RunObserver& observer_;
+  base::Log& log_;
+  io::SystemClock clock_;
+  std::unique_ptr<io::FileLock> lock_;
+  StartedCampaign started_;
+  std::unique_ptr<io::Mapping> fold_memory_, run_memory_;
+  std::unique_ptr<ledger::StateTable> states_;
+  std::unique_ptr<ledger::Journal> journal_;
+  std::unique_ptr<delivery::Job> job_;
+};
+
+absl::Status Run::Prepare() {
+  message::MessageSpec spec = SpecOf(campaign_);
+  const std::string snapshot = message::Serialize(spec);
+  absl::StatusOr<std::unique_ptr<const message::MessageTemplate>> compiled =
+      message::MessageTemplate::Compile(std::move(spec));
+  if (!compiled.ok()) return compiled.status();
+  campaign::Suppression suppression;
+  std::vector<std::string> files = request_.config->suppression_files;
+  files.insert(files.end(), campaign_.recipients.suppress.begin(), campaign_.recipients.suppress.end());
+  for (const std::string& file : files) {
+    absl::StatusOr<std::string> text = io::ReadFile(disk_, file, kSuppressionFileMax);
+    if (!text.ok()) return absl::InvalidArgumentError(text.status().message());
+    if (absl::Status status = suppression.Add(*text, file); !status.ok()) return status;
+  }
+  suppression.Seal();
+  const auto progress = [this](std::uint64_t rows, std::uint64_t bytes) { return observer_.OnPreparing(rows, bytes); };
+  return roster::Prepare(disk_, {.directory = request_.paths.campaign,
+                                 .campaign = &campaign_,
+                                 .suppression = &suppression,
+                                 .message = compiled->get(),
+                                 .template_snapshot = snapshot,
+                                 .campaign_hash = campaign::CampaignHash(campaign_.id),
+                                 .now = clock_.WallNow(),
+                                 .progress = progress});
+}
+
+absl::Status Run::CheckUnchanged() const {
+  const roster::Manifest& manifest = started_.roster->manifest();
+  if (manifest.campaign != campaign_.id) {
+    return absl::InternalError(
+        absl::StrFormat("%s: the state of another campaign, %s", request_.paths.campaign, manifest.campaign));
+  }
+  if (manifest.frozen_digest == campaign::FrozenDigest(campaign_)) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrFormat(
+      "%s: campaign %s was started on %s with another message or other recipients; what was started cannot be changed: "
+      "undo the change, or give the new campaign an id of its own",
+      campaign_.path, campaign_.id, request_.paths.campaign));
+}
+
+absl::Status Run::OpenLedger() {
+  const std::uint64_t recipients = started_.roster->recipients();
+  if (absl::Status status = disk_.MakeDirectories(request_.paths.ledger()); !status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<io::Mapping>> fold =
+      ledger::MakeTableFile(disk_, request_.paths.campaign + "/fold.table", recipients);
+  if (!fold.ok()) return fold.status();
+  fold_memory_ = *std::move(fold);
+  ledger::StateTable table(fold_memory_->data(), recipients);
+  absl::StatusOr<ledger::Recovered> recovered = ledger::Recover(disk_, request_.paths.ledger(), started_.hash(), table);
+  if (!recovered.ok()) return recovered.status();
+  // About 200 bytes for each recipient; small campaigns have small segments.
+  const std::uint64_t segment = std::clamp<std::uint64_t>(recipients * 100, 4u << 20, 64u << 20);
+  journal_ = std::make_unique<ledger::Journal>(disk_,
+                                               ledger::Journal::Options{.directory = request_.paths.ledger(),
+                                                                        .campaign_hash = started_.hash(),
+                                                                        .last_seq = recovered->last_seq,
+                                                                        .next_segment = recovered->next_segment,
+                                                                        .segment_bytes = segment},
+                                               recovered->facts, table);
+  return absl::OkStatus();
+}
+
+absl::Status Run::Append(ledger::CampaignStateKind kind, const ledger::RecordBatch* before) {
+  clock_.Update();
+  ledger::RecordBatch batch;
+  batch.Add(ledger::CampaignState{
+      .kind = kind, .time = clock_.WallNow(), .scope = "campaign", .by = "", .reason = "", .sample = ""});
+  std::vector<const ledger::RecordBatch*> batches;
+  if (before != nullptr) batches.push_back(before);
+  batches.push_back(&batch);
+  return journal_->Commit(batches);
+}
+
+absl::Status Run::MakeJob() {
+  const std::uint64_t recipients = started_.roster->recipients();
+  absl::StatusOr<std::unique_ptr<io::Mapping>> run =
+      ledger::MakeTableFile(disk_, request_.paths.campaign + "/run.table", recipients);
+  if (!run.ok()) return run.status();
+  run_memory_ = *std::move(run);
+  std::memcpy(run_memory_->data(), fold_memory_->data(), ledger::StateTable::Bytes(recipients));
+  states_ = std::make_unique<ledger::StateTable>(run_memory_->data(), recipients);
+  absl::StatusOr<std::vector<config::PoolMember>> members = config::PoolMembers(*request_.config, "");
+  if (!members.ok()) return members.status();
+  std::vector<delivery::Source> sources;
+  for (const config::PoolMember& member : *members) {
+    absl::StatusOr<std::string> ehlo = config::EhloDomain(*request_.config, member.source, request_.host_name);
+    if (!ehlo.ok()) return ehlo.status();
+    sources.push_back({member.source.name, member.source.source_address, *ehlo, member.weight});
+  }
+  const base::WallTime start = journal_->facts().started_at;
+  job_ = std::make_unique<delivery::Job>(
+      delivery::Job{.campaign = campaign_.id,
+                    .pool = "",
+                    .roster = started_.roster.get(),
+                    .message = started_.message.get(),
+                    .token = [this](std::uint64_t row) { return started_.Token(row); },
+                    .shaping = request_.shaping,
+                    .states = states_.get(),
+                    .sources = std::move(sources),
+                    .retry_plan = delivery::RetryPlan(request_.config->retry_intervals),
+                    .date = campaign_.message.date == campaign::DateMode::kStart ? std::optional(start) : std::nullopt,
+                    .max_age = campaign_.delivery.max_age,
+                    .finish_by = campaign_.delivery.finish_by,
+                    .resend_in_doubt = campaign_.delivery.in_doubt == campaign::InDoubt::kResend,
+                    .port = request_.config->smtp.port,
+                    .allow_private_destinations = request_.config->allow_private_destinations,
+                    .run = journal_->facts().runs});
+  return absl::OkStatus();
+}
+
+std::uint64_t Run::CountFinals() const {
+  std::uint64_t finals = 0;
+  const ledger::StateTable& table = journal_->table();
+  for (ledger::RecipientId id = 0; id < table.size(); ++id) finals += ledger::IsFinal(table[id].state) ? 1 : 0;
+  return finals;
+}
+
+RunOutcome Run::ConcludeFinished() {
+  return {kOk, absl::OkStatus(),
+          absl::StrFormat("%s: finished; sluice report %s says how", campaign_.id, campaign_.id)};
+}
+
+RunOutcome Run::Conclude(const RunResult& result) {
+  if (result.end == RunEnd::kFailed) {
+    return {
+        kFailure,
+        result.failure.ok() ? absl::InternalError("the engine stopped before the campaign was done") : result.failure,
+        ""};
+  }
+  absl::Status status;
+  if (result.end == RunEnd::kFinished) status = Append(ledger::CampaignStateKind::kFinished);
+  if (result.end == RunEnd::kInterrupted) status = Append(ledger::CampaignStateKind::kInterrupted);
+  if (status.ok()) status = journal_->Close();
+  if (!status.ok()) return Problem(status);
+  switch (result.end) {
+    case RunEnd::kFinished:
+      return ConcludeFinished();
+    case RunEnd::kInterrupted:
+      return {kInterrupted, absl::OkStatus(), absl::StrFormat("%s: interrupted; run it again to go on", campaign_.id)};
+    case RunEnd::kPaused:
+    case RunEnd::kFailed:
+      break;
+  }
+  return {kPaused, absl::OkStatus(),
+          absl::StrFormat("%s: paused: %s%s; when that is mended: sluice resume %s", campaign_.id, result.pause.reason,
+                          result.pause.sample.empty() ? "" : " (" + result.pause.sample + ")", campaign_.id)};
+}
+
+RunOutcome Run::Go() {
+  if (absl::Status status = disk_.MakeDirectories(request_.paths.campaign); !status.ok()) return Problem(status);
+  absl::StatusOr<std::unique_ptr<io::FileLock>> lock = io::FileLock::Take(request_.paths.lock());
+  if (!lock.ok()) return Problem(lock.status());
+  lock_ = *std::move(lock);
+  if (!disk_.Exists(request_.paths.campaign + "/" + std::string(roster::kManifestName))) {
+    if (absl::Status status = Prepare(); !status.ok()) return Problem(status);
+  }
+  absl::StatusOr<StartedCampaign> started = OpenStarted(disk_, request_.paths, request_.token_key_file);
+  if (!started.ok()) return Problem(started.status());
+  started_ = *std::move(started);
+  if (absl::Status status = CheckUnchanged(); !status.ok()) return Problem(status);
+  if (absl::Status status = OpenLedger(); !status.ok()) return Problem(status);
+  const bool resend = campaign_.delivery.in_doubt == campaign::InDoubt::kResend;
+  ledger::RecordBatch concluded;
+  const std::uint64_t in_doubt = ledger::ConcludeOpenAttempts(journal_->table(), clock_.WallNow(), resend, concluded);
+  if (CountFinals() == started_.roster->recipients() && concluded.empty()) return ConcludeFinished();
+  if (journal_->facts().kind == ledger::CampaignStateKind::kPaused) {
+    return {kPaused, absl::OkStatus(),
+            absl::StrFormat("%s: paused: %s; when that is mended: sluice resume %s", campaign_.id,
+                            journal_->facts().pause_reason, campaign_.id)};
+  }
+  if (absl::Status status = journal_->Start(); !status.ok()) return Problem(status);
+  if (in_doubt > 0)
+    log_.Warning(
+        absl::StrFormat("%d messages were in flight when the program last ended: they are in doubt", in_doubt));
+  if (absl::Status status = Append(ledger::CampaignStateKind::kRunning, &concluded); !status.ok())
+    return Problem(status);
+  if (absl::Status status = MakeJob(); !status.ok()) return Problem(status);
+  EngineOptions options;
+  options.shards = request_.shards;
+  switch (request_.config->engine.io) {
+    case config::IoChoice::kAuto:
+      options.backend = io::Backend::kAuto;
+      break;
+    case config::IoChoice::kIoUring:
+      options.backend = io::Backend::kIoUring;
+      break;
+    case config::IoChoice::kEpoll:
+      options.backend = io::Backend::kEpoll;
+      break;
+  }
+  options.dns_servers = request_.config->dns.servers;
+  options.dns_queries_per_second = request_.config->dns.max_queries_per_second;
+  options.seed = request_.seed;
+  options.sessions_max = request_.sessions_max;
+  for (const auto& [key, suspension] : journal_->facts().suspensions) {
+    options.suspensions.push_back({key.first, key.second, suspension.reason, suspension.sample, suspension.until});
+  }
+  const std::uint64_t finals = CountFinals();
+  observer_.OnStart(started_.roster->recipients(), finals);
+  Engine engine(*job_, options, started_.roster->recipients() - finals, *journal_, log_);
+  return Conclude(engine.Run(observer_));
+}
+
+}  // namespace
+
+message::MessageSpec SpecOf(const campaign::Campaign& campaign) {
+  message::MessageSpec spec;
+  spec.campaign_id = campaign.id;
+  spec.kind =
+      campaign.kind == campaign::Kind::kMarketing ? message::MailKind::kMarketing : message::MailKind::kTransactional;
+  spec.on_missing = campaign.message.on_missing == campaign::OnMissing::kInvalid ? message::OnMissing::kInvalid
+                                                                                 : message::OnMissing::kEmpty;
+  spec.date_mode =
+      campaign.message.date == campaign::DateMode::kStart ? message::DateMode::kStart : message::DateMode::kSend;
+  spec.from_address = campaign.from_address;
+  spec.from_name = Text(campaign.from_name);
+  spec.reply_to_address = Text(campaign.reply_to_address);
+  spec.reply_to_name = Text(campaign.reply_to_name);
+  spec.to_name = Text(campaign.to_name);
+  spec.envelope_sender = Text(campaign.envelope_sender);
+  spec.subject = Text(campaign.message.subject);
+  spec.html = OptionalText(campaign.message.html);
+  spec.text = OptionalText(campaign.message.text);
+  for (const auto& [name, value] : campaign.message.headers) spec.headers.push_back({name, Text(value)});
+  spec.list_id = campaign.list.id;
+  spec.unsubscribe_url = Text(campaign.list.unsubscribe_url);
+  spec.unsubscribe_mailto = Text(campaign.list.unsubscribe_mailto);
+  spec.feedback_id = Text(campaign.list.feedback_id);
+  return spec;
+}
+
+RunOutcome RunCampaign(io::Disk& disk, const RunRequest& request, RunObserver& observer, base::Log& log) {
+  return Run(disk, request, observer, log).Go();
+}
+
+RunOutcome ResumeCampaign(io::Disk& disk, const StartedCampaign& started, base::WallTime now) {
+  absl::StatusOr<std::unique_ptr<io::FileLock>> lock = io::FileLock::Take(started.paths.lock());
+  if (!lock.ok()) return Problem(lock.status());
+  const std::uint64_t recipients = started.roster->recipients();
+  absl::StatusOr<std::unique_ptr<io::Mapping>> memory =
+      ledger::MakeTableFile(disk, started.paths.campaign + "/fold.table", recipients);
+  if (!memory.ok()) return Problem(memory.status());
+  ledger::StateTable table((*memory)->data(), recipients);
+  absl::StatusOr<ledger::Recovered> recovered = ledger::Recover(disk, started.paths.ledger(), started.hash(), table);
+  if (!recovered.ok()) return Problem(recovered.status());
+  const std::string& id = started.roster->manifest().campaign;
+  if (recovered->facts.kind != ledger::CampaignStateKind::kPaused) return {kOk, absl::OkStatus(), id + ": not paused"};
+  ledger::Journal journal(disk,
+                          {.directory = started.paths.ledger(),
+                           .campaign_hash = started.hash(),
+                           .last_seq = recovered->last_seq,
+                           .next_segment = recovered->next_segment,
+                           .segment_bytes = 1u << 20},
+                          recovered->facts, table);
+  ledger::RecordBatch batch;
+  batch.Add(ledger::CampaignState{.kind = ledger::CampaignStateKind::kResumed,
+                                  .time = now,
+                                  .scope = "campaign",
+                                  .by = "operator",
+                                  .reason = "",
+                                  .sample = ""});
+  for (const auto& [key, suspension] : recovered->facts.suspensions) {
+    batch.Add(ledger::SiteState{.time = now,
+                                .site = key.first,
+                                .source = key.second,
+                                .until = base::WallTime(),
+                                .reason = "resumed",
+                                .sample = ""});
+  }
+  const ledger::RecordBatch* batches[] = {&batch};
+  absl::Status status = journal.Start();
+  if (status.ok()) status = journal.Commit(batches);
+  if (status.ok()) status = journal.Close();
+  if (!status.ok()) return Problem(status);
+  return {kOk, absl::OkStatus(), absl::StrFormat("%s: no longer paused; run: sluice send %s", id, id)};
+}
+
+}  // namespace engine

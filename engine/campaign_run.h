@@ -1,0 +1,55 @@
+// From a campaign file to its end: prepare (or take up again), recover, run, and write down how it ended.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "engine/base/log.h"
+#include "engine/campaign/campaign.h"
+#include "engine/config/config.h"
+#include "engine/config/shaping.h"
+#include "engine/engine.h"
+#include "engine/io/disk.h"
+#include "engine/state_folder.h"
+
+namespace engine {
+
+struct RunRequest {
+  const campaign::Campaign* campaign = nullptr;
+  const config::Config* config = nullptr;
+  const config::Shaping* shaping = nullptr;
+  StatePaths paths;
+  std::string token_key_file;
+  std::string host_name;
+  std::uint32_t shards = 1;
+  std::uint32_t sessions_max = 1000;
+  std::uint64_t seed = 0;
+};
+
+class RunObserver : public Engine::Watcher {
+ public:
+  // Rows and bytes of the recipients file read so far. False: stop.
+  virtual bool OnPreparing(std::uint64_t rows, std::uint64_t bytes) = 0;
+  // Sending begins: so many recipients in all, so many of them final already.
+  virtual void OnStart(std::uint64_t recipients, std::uint64_t finals) = 0;
+};
+
+// How a command ends, with the exit code of the table in tools/README.md.
+struct RunOutcome {
+  int exit_code = 1;
+  absl::Status problem;  // To be told, where it is not OK.
+  std::string line;      // One line that says how it went.
+};
+
+// Runs one campaign. Everything is on the disk when it returns.
+RunOutcome RunCampaign(io::Disk& disk, const RunRequest& request, RunObserver& observer, base::Log& log);
+
+// The message part of a campaign, for the renderer.
+message::MessageSpec SpecOf(const campaign::Campaign& campaign);
+
+// Takes a pause away, so that the next `send` goes on. Returns what there was to say.
+RunOutcome ResumeCampaign(io::Disk& disk, const StartedCampaign& started, base::WallTime now);
+
+}  // namespace engine

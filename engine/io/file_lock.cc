@@ -1,0 +1,46 @@
+#include "engine/io/file_lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/str_format.h"
+#include "engine/base/text.h"
+
+namespace io {
+
+absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Take(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return absl::PermissionDeniedError(absl::StrFormat("%s: %s", path, std::strerror(errno)));
+  std::unique_ptr<FileLock> lock(new FileLock(fd));
+  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return absl::InternalError(absl::StrFormat("%s: %s", path, std::strerror(errno)));
+    char holder[32] = {};
+    const ssize_t size = pread(fd, holder, sizeof holder - 1, 0);
+    const std::string_view pid =
+        size > 0 ? base::TrimAscii({holder, static_cast<std::size_t>(size)}) : std::string_view("unknown");
+    return absl::UnavailableError(absl::StrFormat("%s: in use by process %s", path, pid));
+  }
+  const std::string pid = absl::StrFormat("%d\n", getpid());
+  if (ftruncate(fd, 0) != 0 || pwrite(fd, pid.data(), pid.size(), 0) < 0) {
+    const int error = errno;
+    const std::string text = absl::StrFormat("%s: %s", path, std::strerror(error));
+    return error == ENOSPC ? absl::ResourceExhaustedError(text) : absl::InternalError(text);
+  }
+  return lock;
+}
+
+bool FileLock::IsHeld(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool held = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  close(fd);
+  return held;
+}
+
+FileLock::~FileLock() { close(fd_); }
+
+}  // namespace io

@@ -1,0 +1,28 @@
+// A lock on a file, held by this process: two programs never work on the same state. It ends with the process, however
+// that ends.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace io {
+
+class FileLock {
+ public:
+  // Makes the file where it is missing. Errors: Unavailable, somebody holds it (the text says which process);
+  // PermissionDenied; Internal.
+  static absl::StatusOr<std::unique_ptr<FileLock>> Take(const std::string& path);
+  // Whether some process holds it now.
+  static bool IsHeld(const std::string& path);
+  ~FileLock();
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+
+ private:
+  explicit FileLock(int fd) : fd_(fd) {}
+  const int fd_;
+};
+
+}  // namespace io

@@ -1,0 +1,72 @@
+#include "engine/state_folder.h"
+
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "engine/base/text.h"
+#include "engine/message/spec.h"
+
+namespace engine {
+namespace {
+
+constexpr std::uint64_t kKeyFileMax = 4096;
+
+std::string FolderOf(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash);
+}
+
+}  // namespace
+
+StatePaths PathsOf(const std::string& root, const std::string& id, const std::string& state_override) {
+  if (!state_override.empty()) return {state_override, state_override};
+  return {root, root + "/campaigns/" + id};
+}
+
+absl::StatusOr<campaign::TokenKey> LoadTokenKey(io::Disk& disk, const std::string& key_file) {
+  if (!disk.Exists(key_file)) {
+    absl::StatusOr<std::string> made = campaign::TokenKey::Generate();
+    if (!made.ok()) return made.status();
+    if (absl::Status status = disk.MakeDirectories(FolderOf(key_file)); !status.ok()) return status;
+    if (absl::Status status = io::WriteFileAtomically(disk, key_file, *made); !status.ok()) return status;
+  }
+  absl::StatusOr<std::string> text = io::ReadFile(disk, key_file, kKeyFileMax);
+  if (!text.ok()) return text.status();
+  absl::StatusOr<campaign::TokenKey> key = campaign::TokenKey::Parse(*text);
+  if (!key.ok())
+    return absl::InvalidArgumentError(absl::StrFormat("%s: %s", key_file, std::string(key.status().message())));
+  return key;
+}
+
+absl::StatusOr<std::string> LoadNodeId(io::Disk& disk, const std::string& root) {
+  const std::string path = root + "/node-id";
+  if (!disk.Exists(path)) {
+    absl::StatusOr<std::string> secret = campaign::TokenKey::Generate();
+    if (!secret.ok()) return secret.status();
+    const std::string id = secret->substr(secret->size() - 33, 32) + "\n";
+    if (absl::Status status = io::WriteFileAtomically(disk, path, id); !status.ok()) return status;
+  }
+  absl::StatusOr<std::string> text = io::ReadFile(disk, path, kKeyFileMax);
+  if (!text.ok()) return text.status();
+  return std::string(base::TrimAscii(*text));
+}
+
+absl::StatusOr<StartedCampaign> OpenStarted(io::Disk& disk, const StatePaths& paths, const std::string& key_file) {
+  StartedCampaign started;
+  started.paths = paths;
+  absl::StatusOr<std::unique_ptr<const roster::Roster>> roster = roster::Roster::Open(disk, paths.campaign);
+  if (!roster.ok()) return roster.status();
+  started.roster = *std::move(roster);
+  absl::StatusOr<message::MessageSpec> spec = message::Deserialize(started.roster->template_snapshot());
+  if (!spec.ok()) return spec.status();
+  absl::StatusOr<std::unique_ptr<const message::MessageTemplate>> message =
+      message::MessageTemplate::Compile(*std::move(spec));
+  if (!message.ok()) return absl::DataLossError(message.status().message());
+  started.message = *std::move(message);
+  absl::StatusOr<campaign::TokenKey> key = LoadTokenKey(disk, key_file);
+  if (!key.ok()) return key.status();
+  started.token_key = std::make_shared<const campaign::TokenKey>(*std::move(key));
+  return started;
+}
+
+}  // namespace engine

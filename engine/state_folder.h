@@ -1,0 +1,45 @@
+// Where the state of a campaign lies, and opening what was started: manifest, template, token key, ledger.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "engine/campaign/token.h"
+#include "engine/io/disk.h"
+#include "engine/message/renderer.h"
+#include "engine/roster/roster.h"
+
+namespace engine {
+
+// Paths below the state folder of the host.
+struct StatePaths {
+  std::string root;      // engine.state_dir
+  std::string campaign;  // <root>/campaigns/<id>, or what --state says
+  std::string ledger() const { return campaign + "/ledger"; }
+  std::string lock() const { return campaign + "/lock"; }
+};
+StatePaths PathsOf(const std::string& root, const std::string& id, const std::string& state_override);
+
+// A campaign that was prepared, as it was started.
+struct StartedCampaign {
+  StatePaths paths;
+  std::unique_ptr<const roster::Roster> roster;
+  std::unique_ptr<const message::MessageTemplate> message;
+  std::shared_ptr<const campaign::TokenKey> token_key;
+
+  std::string Token(std::uint64_t row) const { return token_key->Make(roster->manifest().campaign, row); }
+  std::uint64_t hash() const { return roster->manifest().campaign_hash; }
+};
+// Errors: NotFound, it was never started; DataLoss.
+absl::StatusOr<StartedCampaign> OpenStarted(io::Disk& disk, const StatePaths& paths, const std::string& key_file);
+
+// Reads the key, or makes one where there is none.
+absl::StatusOr<campaign::TokenKey> LoadTokenKey(io::Disk& disk, const std::string& key_file);
+// A name for this host that does not change: made on first use.
+absl::StatusOr<std::string> LoadNodeId(io::Disk& disk, const std::string& root);
+
+}  // namespace engine
