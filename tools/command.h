@@ -38,7 +38,15 @@ void SetExample(CLI::App& command, const std::string& example);
 // Writes "sluice: MESSAGE" to standard error, once per line of the message, and returns `exit_code`.
 int Fail(StderrLog& log, const absl::Status& status, int exit_code);
 
+void RegisterEvents(CLI::App& app, Context& context);
+void RegisterLedger(CLI::App& app, Context& context);
+void RegisterRemainder(CLI::App& app, Context& context);
+void RegisterRender(CLI::App& app, Context& context);
+void RegisterReport(CLI::App& app, Context& context);
+void RegisterResume(CLI::App& app, Context& context);
 void RegisterSandbox(CLI::App& app, Context& context);
+void RegisterSend(CLI::App& app, Context& context);
 void RegisterSink(CLI::App& app, Context& context);
+void RegisterToken(CLI::App& app, Context& context);
 
 }  // namespace tools

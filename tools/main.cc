@@ -34,7 +34,15 @@ int main(int argc, char** argv) {
   app.get_formatter()->column_width(kHelpIndent);
   app.require_subcommand(1);
   app.footer("sluice COMMAND --help explains a command.");
-  tools::RegisterSandbox(app, context);
+  tools::RegisterSend(app, context);
+  tools::RegisterRender(app, context);
+  tools::RegisterReport(app, context);
+  tools::RegisterEvents(app, context);
+  tools::RegisterRemainder(app, context);
+  tools::RegisterResume(app, context);
+  tools::RegisterToken(app, context);
+  tools::RegisterLedger(app, context);
   tools::RegisterSink(app, context);
+  tools::RegisterSandbox(app, context);
   return Parse(app, context, argc, argv);
 }

@@ -1,0 +1,101 @@
+#include "tools/campaign_access.h"
+
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "engine/campaign/campaign.h"
+#include "engine/io/file_lock.h"
+
+namespace tools {
+namespace {
+
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// For root the system's place, else the user's own.
+std::string DefaultStateFolder() {
+  if (geteuid() == 0) return "/var/lib/sluice";
+  const std::string xdg = Environment("XDG_STATE_HOME");
+  return xdg.empty() ? Environment("HOME") + "/.local/state/sluice" : xdg + "/sluice";
+}
+
+std::string ConfigurationFile(const Context& context) {
+  if (!context.config.empty()) return context.config;
+  if (std::string file = Environment("SLUICE_CONFIG"); !file.empty()) return file;
+  for (const char* file : {"sluice.toml", "/etc/sluice/sluice.toml"}) {
+    if (access(file, F_OK) == 0) return file;
+  }
+  return "";
+}
+
+}  // namespace
+
+absl::StatusOr<config::Config> LoadConfiguration(const Context& context) {
+  const std::string file = ConfigurationFile(context);
+  absl::StatusOr<config::Config> config = file.empty() ? config::Config() : config::LoadConfig(file);
+  if (!config.ok()) return absl::InvalidArgumentError(config.status().message());
+  if (!config->engine.state_dir.has_value()) config->engine.state_dir = DefaultStateFolder();
+  return config;
+}
+
+std::string TokenKeyFile(const config::Config& config) {
+  return config.token_key_file.value_or(*config.engine.state_dir + "/token.key");
+}
+
+std::string HostName() {
+  char name[256] = {};
+  if (gethostname(name, sizeof name - 1) != 0) return "";
+  if (std::string_view(name).find('.') != std::string_view::npos) return name;
+  addrinfo hints{};
+  hints.ai_flags = AI_CANONNAME;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(name, nullptr, &hints, &found) != 0 || found == nullptr) return name;
+  const std::string canonical = found->ai_canonname == nullptr ? name : found->ai_canonname;
+  freeaddrinfo(found);
+  return canonical;
+}
+
+bool IsCampaignFile(const std::string& campaign) {
+  return campaign.find('/') != std::string::npos || campaign.ends_with(".toml") || campaign.ends_with(".json") ||
+         access(campaign.c_str(), F_OK) == 0;
+}
+
+int ExitCodeOf(const absl::Status& status) {
+  return absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status) ? kExitInvalid : kExitFailure;
+}
+
+absl::StatusOr<Access> OpenCampaign(const Context& context, const std::string& campaign) {
+  Access access;
+  access.disk = io::MakeFileDisk();
+  absl::StatusOr<config::Config> config = LoadConfiguration(context);
+  if (!config.ok()) return config.status();
+  access.config = *std::move(config);
+  std::string id = campaign;
+  if (IsCampaignFile(campaign)) {
+    absl::StatusOr<campaign::Campaign> loaded = campaign::LoadCampaign(campaign);
+    if (!loaded.ok()) return loaded.status();
+    id = loaded->id;
+  } else if (!campaign::IsCampaignId(campaign)) {
+    return absl::InvalidArgumentError(absl::StrFormat("\"%s\" is neither a campaign file nor an id", campaign));
+  }
+  const engine::StatePaths paths = engine::PathsOf(*access.config.engine.state_dir, id, context.state);
+  absl::StatusOr<engine::StartedCampaign> started =
+      engine::OpenStarted(*access.disk, paths, TokenKeyFile(access.config));
+  if (absl::IsNotFound(started.status())) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("campaign %s was never started (there is nothing in %s)", id, paths.campaign));
+  }
+  if (!started.ok()) return started.status();
+  access.started = *std::move(started);
+  access.running = io::FileLock::IsHeld(paths.lock());
+  return access;
+}
+
+}  // namespace tools

@@ -1,0 +1,51 @@
+// What commands that work on campaigns have in common: configuration, state folder, and finding the campaign that is
+// meant.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "engine/config/config.h"
+#include "engine/io/disk.h"
+#include "engine/ledger/state.h"
+#include "engine/state_folder.h"
+#include "tools/command.h"
+
+namespace tools {
+
+// The configuration in use: --config, else $SLUICE_CONFIG, ./sluice.toml, /etc/sluice/sluice.toml, else the defaults.
+// Its state_dir is set.
+absl::StatusOr<config::Config> LoadConfiguration(const Context& context);
+std::string TokenKeyFile(const config::Config& config);
+std::string HostName();
+
+// A campaign that was started, for commands that look at it.
+struct Access {
+  std::unique_ptr<io::Disk> disk;
+  config::Config config;
+  engine::StartedCampaign started;
+  bool running = false;  // A program is at work on it now.
+};
+// `campaign` is a campaign file, or the id of one that was started. Errors: InvalidArgument, there is no such campaign.
+absl::StatusOr<Access> OpenCampaign(const Context& context, const std::string& campaign);
+
+// Whether the text names a file rather than an id.
+bool IsCampaignFile(const std::string& campaign);
+// 3 for what the user gave, 1 for the rest.
+int ExitCodeOf(const absl::Status& status);
+
+// A state table in memory, for one look at a ledger.
+class TableMemory {
+ public:
+  explicit TableMemory(std::uint64_t recipients)
+      : bytes_(ledger::StateTable::Bytes(recipients), '\0'), recipients_(recipients) {}
+  ledger::StateTable table() { return {bytes_.data(), recipients_}; }
+
+ private:
+  std::string bytes_;
+  std::uint64_t recipients_;
+};
+
+}  // namespace tools

@@ -1,0 +1,159 @@
+// sluice send: prepares a campaign and sends it, or goes on with one that was interrupted.
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "engine/campaign/byte_source.h"
+#include "engine/campaign_run.h"
+#include "nlohmann/json.hpp"
+#include "tools/campaign_access.h"
+#include "tools/command.h"
+#include "tools/progress.h"
+#include "tools/sandbox_process.h"
+#include "tools/signals.h"
+
+namespace tools {
+namespace {
+
+struct Arguments {
+  std::vector<std::string> campaigns;
+  std::string progress = "auto";
+  std::uint64_t seed = 0;
+  bool sandbox = false;
+  std::string sandbox_at;
+  std::string personality;
+};
+
+class Observer final : public engine::RunObserver {
+ public:
+  Observer(Signals& signals, Progress& progress, std::uint64_t bytes_total)
+      : signals_(signals), progress_(progress), bytes_total_(bytes_total) {}
+  int Stops() override { return signals_.Stops(); }
+  void OnProgress(const delivery::Counters& counters, std::uint32_t open_sessions) override {
+    progress_.Sending(counters, open_sessions);
+  }
+  bool OnPreparing(std::uint64_t rows, std::uint64_t bytes) override {
+    progress_.Preparing(rows, bytes, bytes_total_);
+    return signals_.Stops() == 0;
+  }
+  void OnStart(std::uint64_t recipients, std::uint64_t finals) override { progress_.Start(recipients, finals); }
+
+ private:
+  Signals& signals_;
+  Progress& progress_;
+  const std::uint64_t bytes_total_;
+};
+
+// Open files, raised to what the system allows; some are kept for everything that is no session.
+std::uint32_t SessionsMax() {
+  constexpr rlim_t kReserve = 100;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 500;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  return static_cast<std::uint32_t>(std::clamp<rlim_t>(limit.rlim_cur, kReserve + 10, 1'000'000) - kReserve);
+}
+
+// Rehearsals go to the fake internet, and never touch the real state.
+absl::Status UseSandbox(const std::string& ready_file, const std::string& id, io::Disk& disk, config::Config& config,
+                        engine::RunRequest& request) {
+  absl::StatusOr<std::string> text = io::ReadFile(disk, ready_file, 1u << 16);
+  if (!text.ok()) return absl::InvalidArgumentError(text.status().message());
+  const nlohmann::json ready = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (!ready.is_object() || !ready.contains("dns") || !ready.contains("smtp_port")) {
+    return absl::InvalidArgumentError(ready_file + ": not what `sluice sandbox --ready-file` writes");
+  }
+  config.dns.servers = {ready["dns"].get<std::string>()};
+  config.dns.max_queries_per_second = 20'000;  // It is our own.
+  config.smtp.port = ready["smtp_port"].get<std::uint16_t>();
+  config.allow_private_destinations = true;
+  if (!config.smtp.ehlo_domain.has_value()) config.smtp.ehlo_domain = "sluice.sandbox.test";
+  request.paths = engine::PathsOf(*config.engine.state_dir + "/rehearsals", id, request.paths.campaign);
+  return absl::OkStatus();
+}
+
+int Send(const Arguments& arguments, Context& context) {
+  if (arguments.campaigns.size() != 1) {
+    return Fail(context.log,
+                absl::InvalidArgumentError("several campaigns at once are not yet supported in this version; send one"),
+                kExitUsage);
+  }
+  const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();
+  absl::StatusOr<config::Config> config = LoadConfiguration(context);
+  if (!config.ok()) return Fail(context.log, config.status(), ExitCodeOf(config.status()));
+  absl::StatusOr<campaign::Campaign> campaign = campaign::LoadCampaign(arguments.campaigns.front());
+  if (!campaign.ok()) return Fail(context.log, campaign.status(), kExitInvalid);
+  std::vector<std::string> warnings;
+  absl::StatusOr<config::Shaping> shaping = config::Shaping::Load(config->shaping_files, warnings);
+  for (const std::string& warning : warnings) context.log.Warning(warning);
+  if (!shaping.ok()) return Fail(context.log, absl::InvalidArgumentError(shaping.status().message()), kExitInvalid);
+  absl::StatusOr<std::unique_ptr<Signals>> signals = Signals::Make();
+  if (!signals.ok()) return Fail(context.log, signals.status(), kExitFailure);
+
+  engine::RunRequest request;
+  request.campaign = &*campaign;
+  request.config = &*config;
+  request.shaping = &*shaping;
+  request.host_name = HostName();
+  request.seed = arguments.seed;
+  request.sessions_max = SessionsMax();
+  request.shards =
+      config->engine.shards != 0 ? config->engine.shards : std::max(1u, std::thread::hardware_concurrency());
+  request.paths = engine::PathsOf(*config->engine.state_dir, campaign->id, context.state);
+  std::unique_ptr<SandboxProcess> own_sandbox;
+  std::string ready_file = arguments.sandbox_at;
+  if (arguments.sandbox) {
+    absl::StatusOr<std::unique_ptr<SandboxProcess>> started = SandboxProcess::Start(arguments.personality, **signals);
+    if (!started.ok()) return Fail(context.log, started.status(), kExitFailure);
+    own_sandbox = *std::move(started);
+    ready_file = own_sandbox->ready_file();
+  }
+  if (!ready_file.empty()) {
+    request.paths.campaign = context.state;
+    if (absl::Status status = UseSandbox(ready_file, campaign->id, *disk, *config, request); !status.ok()) {
+      return Fail(context.log, status, ExitCodeOf(status));
+    }
+  }
+  request.token_key_file = TokenKeyFile(*config);
+  engine::RunOutcome outcome;
+  {
+    Progress progress(Progress::StyleOf(arguments.progress));
+    Observer observer(**signals, progress, campaign::FileSize(campaign->recipients.file));
+    outcome = engine::RunCampaign(*disk, request, observer, context.log);
+  }
+  if (!outcome.problem.ok()) return Fail(context.log, outcome.problem, outcome.exit_code);
+  std::printf("%s\n", outcome.line.c_str());
+  return outcome.exit_code;
+}
+
+}  // namespace
+
+void RegisterSend(CLI::App& app, Context& context) {
+  CLI::App& command =
+      *app.add_subcommand("send", "Prepare a campaign and send it; go on with one that was interrupted");
+  auto arguments = std::make_shared<Arguments>();
+  command.add_option("CAMPAIGN", arguments->campaigns, "Campaign file")->required();
+  command.add_option("--progress", arguments->progress, "auto, plain, json or off")
+      ->check(CLI::IsMember({"auto", "plain", "json", "off"}));
+  command.add_option("--seed", arguments->seed, "Chooses among equal mail exchangers");
+  CLI::Option* own =
+      command.add_flag("--sandbox", arguments->sandbox, "Rehearse against a fake internet of its own; no mail leaves");
+  command
+      .add_option("--sandbox-at", arguments->sandbox_at,
+                  "Rehearse against a running sandbox: what its --ready-file wrote")
+      ->excludes(own);
+  command.add_option("--personality", arguments->personality, "With --sandbox: what the fake internet is like")
+      ->needs(own);
+  AddEngineOptions(command, context);
+  SetExample(command, "sluice send weekly.toml\n  sluice send weekly.toml --sandbox");
+  command.callback([arguments, &context] { context.exit_code = Send(*arguments, context); });
+}
+
+}  // namespace tools

@@ -1,0 +1,80 @@
+// sluice token: which campaign, row and address a token stands for.
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_format.h"
+#include "nlohmann/json.hpp"
+#include "tools/campaign_access.h"
+#include "tools/command.h"
+
+namespace tools {
+namespace {
+
+struct Arguments {
+  std::string token;
+  bool json = false;
+};
+
+// The campaign of this host's state with this hash; empty: none.
+std::string FindCampaign(io::Disk& disk, const std::string& root, std::uint32_t hash) {
+  const absl::StatusOr<std::vector<std::string>> names = disk.List(root + "/campaigns");
+  if (!names.ok()) return "";
+  for (const std::string& name : *names) {
+    if ((campaign::CampaignHash(name) & 0xFFFFFFFF) == hash) return name;
+  }
+  return "";
+}
+
+int Decode(const Arguments& arguments, Context& context) {
+  const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();
+  absl::StatusOr<config::Config> config = LoadConfiguration(context);
+  if (!config.ok()) return Fail(context.log, config.status(), ExitCodeOf(config.status()));
+  absl::StatusOr<campaign::TokenKey> key = engine::LoadTokenKey(*disk, TokenKeyFile(*config));
+  if (!key.ok()) return Fail(context.log, key.status(), ExitCodeOf(key.status()));
+  // As it stands in a Message-ID or an address, too.
+  std::string text = arguments.token.substr(0, arguments.token.find('@'));
+  text = text.substr(text.find_first_not_of('<') == std::string::npos ? 0 : text.find_first_not_of('<'));
+  text = text.substr(text.rfind('+') + 1);
+  absl::StatusOr<campaign::Token> token = key->Decode(text);
+  if (!token.ok()) return Fail(context.log, token.status(), kExitInvalid);
+  nlohmann::ordered_json json;
+  json["row"] = token->row;
+  const std::string id = FindCampaign(*disk, *config->engine.state_dir, token->campaign_hash);
+  if (!id.empty()) {
+    json["campaign"] = id;
+    const engine::StatePaths paths = engine::PathsOf(*config->engine.state_dir, id, context.state);
+    absl::StatusOr<std::unique_ptr<const roster::Roster>> roster = roster::Roster::Open(*disk, paths.campaign);
+    if (roster.ok()) {
+      if (const auto recipient = (*roster)->FindRow(token->row)) {
+        json["key"] = std::string((*roster)->Recipient(*recipient).key);
+        json["address"] = std::string((*roster)->Recipient(*recipient).address);
+      }
+    }
+  }
+  if (arguments.json) {
+    std::printf("%s\n", json.dump().c_str());
+    return kExitOk;
+  }
+  for (const char* name : {"campaign", "row", "key", "address"}) {
+    if (!json.contains(name)) continue;
+    std::printf("%-9s %s\n", name,
+                json[name].is_string() ? json[name].get<std::string>().c_str() : json[name].dump().c_str());
+  }
+  if (id.empty()) std::printf("campaign  not one of this host\n");
+  return kExitOk;
+}
+
+}  // namespace
+
+void RegisterToken(CLI::App& app, Context& context) {
+  CLI::App& command = *app.add_subcommand("token", "Which campaign, row and address a token stands for");
+  auto arguments = std::make_shared<Arguments>();
+  command.add_option("TOKEN", arguments->token, "A token, or a Message-ID or return path with one")->required();
+  command.add_flag("--json", arguments->json, "One JSON object");
+  AddEngineOptions(command, context);
+  SetExample(command, "sluice token v1aebagbaf5g4j5qaaaaaaab…");
+  command.callback([arguments, &context] { context.exit_code = Decode(*arguments, context); });
+}
+
+}  // namespace tools
