@@ -24,7 +24,8 @@ class Channel {
   virtual ~Channel() = default;
   // Begins the handshake as client; appends the first bytes for the peer to `to_peer`.
   virtual void Start(std::string& to_peer) = 0;
-  // Takes bytes from the peer; appends decrypted bytes to `plain` and answers for the peer to `to_peer`. An error is final: kFailed.
+  // Takes bytes from the peer; appends decrypted bytes to `plain` and answers for the peer to `to_peer`. An error is
+  // final: kFailed.
   virtual absl::Status Receive(std::string_view from_peer, std::string& plain, std::string& to_peer) = 0;
   // Encrypts `plain`, appending to `to_peer`. Requires: kOpen.
   virtual absl::Status Send(std::string_view plain, std::string& to_peer) = 0;

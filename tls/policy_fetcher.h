@@ -1,4 +1,5 @@
-// Fetching MTA-STS policies over HTTPS (RFC 8461 section 3.3), as an interface: libcurl in production, a table in the simulator.
+// Fetching MTA-STS policies over HTTPS (RFC 8461 section 3.3), as an interface: libcurl in production, a table in the
+// simulator.
 #pragma once
 
 #include <string>
@@ -11,10 +12,12 @@ namespace tls {
 
 class PolicyFetcher {
  public:
-  // The body of the policy file, at most 64 KB. Errors: Unavailable (cannot be had now), NotFound (the host says there is none).
+  // The body of the policy file, at most 64 KB. Errors: Unavailable (cannot be had now), NotFound (the host says there
+  // is none).
   using Callback = absl::AnyInvocable<void(absl::StatusOr<std::string> policy)>;
   virtual ~PolicyFetcher() = default;
-  // Fetches https://mta-sts.DOMAIN/.well-known/mta-sts.txt. `callback` runs exactly once, from the loop, never within this call.
+  // Fetches https://mta-sts.DOMAIN/.well-known/mta-sts.txt. `callback` runs exactly once, from the loop, never within
+  // this call.
   virtual void Fetch(std::string_view domain, Callback callback) = 0;
 };
 

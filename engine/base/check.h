@@ -1,5 +1,5 @@
-// CHECK: a condition that only our own bug can break. It is on in release builds: the program stops before it can do harm.
-// What the outside controls (rows, replies, files, the network) never reaches a CHECK.
+// CHECK: a condition that only our own bug can break. It is on in release builds: the program stops before it can do
+// harm. What the outside controls (rows, replies, files, the network) never reaches a CHECK.
 #pragma once
 
 #include <cstdio>

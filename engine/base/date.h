@@ -1,4 +1,5 @@
-// Renders and reads dates: RFC 3339 for reports, RFC 5322 for the Date header. UTC only; no locale, no time zone database.
+// Renders and reads dates: RFC 3339 for reports, RFC 5322 for the Date header. UTC only; no locale, no time zone
+// database.
 #pragma once
 
 #include <optional>

@@ -47,17 +47,18 @@ bool IsPrivateV6(const unsigned char* b) {
   if (std::memcmp(b, kZero, 12) == 0) return true;  // ::, ::1 and the deprecated IPv4-compatible form
   if (std::memcmp(b, kMapped, 12) == 0 || std::memcmp(b, kNat64, 12) == 0) return IsPrivateV4(HostOrder(b + 12));
   if (b[0] == 0x20 && b[1] == 0x02) return IsPrivateV4(HostOrder(b + 2));  // 6to4
-  const bool global_unicast = (b[0] & 0xE0) == 0x20;                      // 2000::/3
+  const bool global_unicast = (b[0] & 0xE0) == 0x20;                       // 2000::/3
   if (!global_unicast) return true;
-  if (b[0] == 0x20 && b[1] == 0x01 && b[2] < 2) return true;                  // 2001::/23 protocol assignments
+  if (b[0] == 0x20 && b[1] == 0x01 && b[2] < 2) return true;                      // 2001::/23 protocol assignments
   if (b[0] == 0x20 && b[1] == 0x01 && b[2] == 0x0D && b[3] == 0xB8) return true;  // documentation
-  return b[0] == 0x3F && b[1] == 0xFF && b[2] < 0x10;                         // 3fff::/20 documentation
+  return b[0] == 0x3F && b[1] == 0xFF && b[2] < 0x10;                             // 3fff::/20 documentation
 }
 
 }  // namespace
 
 IpAddress IpAddress::V4(std::uint32_t host_order) {
-  const unsigned char bytes[4] = {static_cast<unsigned char>(host_order >> 24), static_cast<unsigned char>(host_order >> 16),
+  const unsigned char bytes[4] = {static_cast<unsigned char>(host_order >> 24),
+                                  static_cast<unsigned char>(host_order >> 16),
                                   static_cast<unsigned char>(host_order >> 8), static_cast<unsigned char>(host_order)};
   return V4Bytes(bytes);
 }

@@ -14,7 +14,7 @@ class IpAddress {
  public:
   constexpr IpAddress() = default;  // 0.0.0.0
   static IpAddress V4(std::uint32_t host_order);
-  static IpAddress V4Bytes(const unsigned char* four_bytes);    // Network order.
+  static IpAddress V4Bytes(const unsigned char* four_bytes);     // Network order.
   static IpAddress V6Bytes(const unsigned char* sixteen_bytes);  // Network order.
   // "192.0.2.1" or "2001:db8::1", without brackets. Nullopt: not an address.
   static std::optional<IpAddress> Parse(std::string_view text);
@@ -25,8 +25,9 @@ class IpAddress {
   }
   std::string ToString() const;  // RFC 5952 for IPv6.
 
-  // Not a place on the public Internet: loopback, private, link-local, shared, documentation, benchmark, multicast, reserved,
-  // unspecified, and the IPv6 forms that embed such an IPv4 address (IANA special-purpose registries, RFC 6890).
+  // Not a place on the public Internet: loopback, private, link-local, shared, documentation, benchmark, multicast,
+  // reserved, unspecified, and the IPv6 forms that embed such an IPv4 address (IANA special-purpose registries, RFC
+  // 6890).
   bool IsPrivate() const;
 
   friend auto operator<=>(const IpAddress&, const IpAddress&) = default;

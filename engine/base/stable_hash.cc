@@ -24,7 +24,9 @@ std::uint64_t Word(std::string_view bytes) {  // Little-endian, at most eight by
 
 }  // namespace
 
-std::uint64_t StableHashCombine(std::uint64_t a, std::uint64_t b) { return Mix((a + kMultiplier) ^ Mix(b + 2 * kMultiplier)); }
+std::uint64_t StableHashCombine(std::uint64_t a, std::uint64_t b) {
+  return Mix((a + kMultiplier) ^ Mix(b + 2 * kMultiplier));
+}
 
 std::uint64_t StableHash(std::string_view bytes, std::uint64_t seed) {
   std::uint64_t hash = Mix(seed + kMultiplier * (bytes.size() + 1));

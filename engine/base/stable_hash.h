@@ -1,5 +1,5 @@
-// A 64-bit hash whose values are the same in every run, process, build and machine: for sharding, sampling, jitter and files.
-// Not for hostile input in hash tables, and not cryptographic.
+// A 64-bit hash whose values are the same in every run, process, build and machine: for sharding, sampling, jitter and
+// files. Not for hostile input in hash tables, and not cryptographic.
 #pragma once
 
 #include <cstdint>

@@ -12,7 +12,8 @@ std::string LowerAscii(std::string_view text) {
 }
 
 bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return ToLowerAscii(x) == ToLowerAscii(y); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return ToLowerAscii(x) == ToLowerAscii(y); });
 }
 
 bool StartsWithIgnoreCase(std::string_view text, std::string_view prefix) {

@@ -36,7 +36,7 @@ struct Job {
   ledger::StateTable* states = nullptr;  // The run's own; each entry is touched by one shard at a time.
   std::vector<Source> sources;           // At least one.
   RetryPlan retry_plan;
-  std::optional<base::WallTime> date;  // What the Date header says; none: the moment of sending.
+  std::optional<base::WallTime> date;       // What the Date header says; none: the moment of sending.
   base::Duration max_age;                   // From a recipient's first attempt.
   std::optional<base::WallTime> finish_by;  // Whoever is pending then becomes expired.
   bool resend_in_doubt = false;

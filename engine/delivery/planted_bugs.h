@@ -7,7 +7,7 @@ namespace delivery {
 struct PlantedBugs {
   bool skip_attempt_barrier = false;  // Message bytes leave before the attempt's record is durable.
   bool tell_before_sync = false;      // Outcomes count as durable when they are handed over.
-  bool pop_retry_twice = false;       // A deferred recipient may be claimed a second time while it is claimed.
+  bool pop_retry_twice = false;       // Who was delivered at the second attempt is still in the queue, once.
 };
 
 }  // namespace delivery

@@ -57,6 +57,11 @@ void Settler::Settle(RecipientQueue& queue, ledger::RecipientId id, ledger::Outc
   const bool counts = outcome.kind == ledger::OutcomeKind::kDeferred;
   outcome.number = attempted ? entry.attempts : static_cast<std::uint16_t>(entry.attempts + (counts ? 1 : 0));
   if (outcome.kind == ledger::OutcomeKind::kDeferred) outcome.due = DueAfter(id, outcome.number);
+  if (bugs_.pop_retry_twice && outcome.kind == ledger::OutcomeKind::kDelivered && outcome.number == 2) {
+    commits_.batch().Add(outcome);
+    queue.ReleaseUntil(id, 0);
+    return;
+  }
   Write(outcome);
   if (outcome.kind == ledger::OutcomeKind::kInDoubt && job_.resend_in_doubt) {
     outcome.kind = ledger::OutcomeKind::kResend;
@@ -71,7 +76,7 @@ void Settler::Settle(RecipientQueue& queue, ledger::RecipientId id, ledger::Outc
     Expire(queue, id);
     return;
   }
-  queue.ReleaseUntil(id, bugs_.pop_retry_twice ? 0 : static_cast<std::uint32_t>(outcome.due.seconds()));
+  queue.ReleaseUntil(id, static_cast<std::uint32_t>(outcome.due.seconds()));
 }
 
 void Settler::Expire(RecipientQueue& queue, ledger::RecipientId id) {

@@ -32,7 +32,7 @@ class Reader {
   };
   Reader(io::Disk& disk, const Options& options) : disk_(disk), options_(options), segment_(options.first_segment) {}
 
-  // The next record. Nullopt: no more for now; where somebody writes, later calls may find more.
+  // The next record. Nullopt: no more; where somebody writes, later calls may find some.
   // Errors: DataLoss, damage before the end: the text names file and offset.
   absl::StatusOr<std::optional<ReadRecord>> Next();
 
@@ -42,7 +42,7 @@ class Reader {
 
  private:
   absl::StatusOr<bool> OpenSegment();  // False: it does not exist yet.
-  absl::StatusOr<bool> LoadFrame();    // False: no whole frame follows in this segment, for now.
+  absl::StatusOr<bool> LoadFrame();    // False: no whole frame follows in this segment yet.
   absl::Status CheckEnd();
   absl::StatusOr<bool> Refill(std::size_t wanted);
   absl::StatusOr<bool> NextExists();

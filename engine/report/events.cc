@@ -73,7 +73,8 @@ void AddResponse(Json& json, const ledger::Outcome& outcome) {
   Json response;
   response["code"] = outcome.reply_code;
   if (outcome.enhanced[0] != 0) {
-    response["enhanced_code"] = {{"class", outcome.enhanced[0]}, {"subject", outcome.enhanced[1]}, {"detail", outcome.enhanced[2]}};
+    response["enhanced_code"] = {
+        {"class", outcome.enhanced[0]}, {"subject", outcome.enhanced[1]}, {"detail", outcome.enhanced[2]}};
   } else {
     response["enhanced_code"] = nullptr;
   }
@@ -98,9 +99,9 @@ void AddConnection(Json& json, const ledger::Outcome& outcome) {
 
 void AddTimings(Json& json, const ledger::Timings& t) {
   Json timings = Json::object();
-  const std::pair<const char*, std::uint32_t> parts[] = {{"queue", t.queue}, {"dns", t.dns},   {"connect", t.connect},
-                                                        {"banner", t.banner}, {"tls", t.tls},   {"mail", t.mail},
-                                                        {"rcpt", t.rcpt},     {"data", t.data}, {"dot", t.dot}};
+  const std::pair<const char*, std::uint32_t> parts[] = {{"queue", t.queue},   {"dns", t.dns},   {"connect", t.connect},
+                                                         {"banner", t.banner}, {"tls", t.tls},   {"mail", t.mail},
+                                                         {"rcpt", t.rcpt},     {"data", t.data}, {"dot", t.dot}};
   for (const auto& [name, value] : parts) {
     if (value != 0) timings[name] = value;
   }
@@ -139,8 +140,10 @@ Json SiteStateEvent(const ledger::SiteState& record) {
 EventRenderer::EventRenderer(const roster::Roster& roster, EventContext context)
     : roster_(roster), context_(std::move(context)), row_(roster.manifest().columns, roster.manifest().defaults) {}
 
-std::string EventRenderer::EventId(std::string_view campaign, std::uint64_t row, std::uint32_t attempt, std::string_view type) {
-  const std::uint64_t low = base::StableHash(type, base::StableHashCombine(base::StableHash(campaign), base::StableHashCombine(row, attempt)));
+std::string EventRenderer::EventId(std::string_view campaign, std::uint64_t row, std::uint32_t attempt,
+                                   std::string_view type) {
+  const std::uint64_t low = base::StableHash(
+      type, base::StableHashCombine(base::StableHash(campaign), base::StableHashCombine(row, attempt)));
   return absl::StrFormat("%016x%016x", low, base::StableHashCombine(low, row));
 }
 
@@ -178,7 +181,8 @@ std::string EventRenderer::RenderOutcome(const ledger::Outcome& outcome, std::ui
   json["revision"] = outcome.revision;
   json["recipient"] = std::string(recipient.address);
   const auto tenant = manifest.campaign_meta.find("tenant");
-  const std::string owner = tenant == manifest.campaign_meta.end() ? manifest.campaign : manifest.campaign + ":" + tenant->second;
+  const std::string owner =
+      tenant == manifest.campaign_meta.end() ? manifest.campaign : manifest.campaign + ":" + tenant->second;
   json["queue"] = absl::StrFormat("%s@%s", owner, roster_.DomainOf(outcome.recipient));
   AddConnection(json, outcome);
   AddResponse(json, outcome);
@@ -186,7 +190,8 @@ std::string EventRenderer::RenderOutcome(const ledger::Outcome& outcome, std::ui
   json["created"] = manifest.prepared_at.seconds();
   json["created_time"] = base::FormatRfc3339Microseconds(manifest.prepared_at);
   json["num_attempts"] = outcome.number;
-  json["bounce_classification"] = outcome.classification.empty() ? "Uncategorized" : std::string(outcome.classification);
+  json["bounce_classification"] =
+      outcome.classification.empty() ? "Uncategorized" : std::string(outcome.classification);
   json["delivery_protocol"] = "ESMTP";
   json["nodeid"] = context_.node_id;
   json["size"] = outcome.size;
@@ -212,7 +217,8 @@ std::string EventRenderer::RenderOutcome(const ledger::Outcome& outcome, std::ui
 std::string EventRenderer::Render(const ledger::Record& record, std::uint64_t seq) {
   if (const auto* outcome = std::get_if<ledger::Outcome>(&record)) return RenderOutcome(*outcome, seq);
   const auto* campaign = std::get_if<ledger::CampaignState>(&record);
-  const Json fields = campaign != nullptr ? CampaignStateEvent(*campaign) : SiteStateEvent(std::get<ledger::SiteState>(record));
+  const Json fields =
+      campaign != nullptr ? CampaignStateEvent(*campaign) : SiteStateEvent(std::get<ledger::SiteState>(record));
   Json json;
   json["event_id"] = EventId(roster_.manifest().campaign, 0, static_cast<std::uint32_t>(seq), TypeOf(record));
   json["seq"] = seq;

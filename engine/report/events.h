@@ -1,4 +1,5 @@
-// The ledger's records as events: one JSON object per line, with KumoMTA's names and units, so that tools for its logs read them.
+// The ledger's records as events: one JSON object per line, with KumoMTA's names and units, so that tools for its logs
+// read them.
 #pragma once
 
 #include <cstdint>
@@ -24,15 +25,16 @@ class EventRenderer {
   // The roster outlives the renderer.
   EventRenderer(const roster::Roster& roster, EventContext context);
 
-  // "Delivery", "TransientFailure", "Bounce", "Expiration", "AdminBounce", "Withdrawn", "InDoubt", "CampaignState", "SiteState"; empty: the
-  // record is no event (an attempt that begins, a recipient that is due again).
+  // "Delivery", "TransientFailure", "Bounce", "Expiration", "AdminBounce", "Withdrawn", "InDoubt", "CampaignState",
+  // "SiteState"; empty: the record is no event (an attempt that begins, a recipient that is due again).
   static std::string_view TypeOf(const ledger::Record& record);
   // One line without its end. Requires: TypeOf is not empty.
   std::string Render(const ledger::Record& record, std::uint64_t seq);
   std::string Render(const roster::Reject& reject);
 
   // The campaign's id, the row, the attempt and the type make the event's id: the same event has the same id each time.
-  static std::string EventId(std::string_view campaign, std::uint64_t row, std::uint32_t attempt, std::string_view type);
+  static std::string EventId(std::string_view campaign, std::uint64_t row, std::uint32_t attempt,
+                             std::string_view type);
   static std::string_view TypeOf(const roster::Reject& reject);  // "Invalid", "Duplicate", "Suppressed"
 
  private:

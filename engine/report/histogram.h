@@ -14,7 +14,8 @@ class Histogram {
     ++total_;
   }
   std::uint64_t total() const { return total_; }
-  // The smallest duration that at least `share` of the values do not exceed, as the upper end of its bucket. 0 without values.
+  // The smallest duration that at least `share` of the values do not exceed, as the upper end of its bucket. 0 without
+  // values.
   std::uint64_t Percentile(double share) const {
     const auto wanted = static_cast<std::uint64_t>(static_cast<double>(total_) * share + 0.999999);
     std::uint64_t seen = 0;

@@ -17,7 +17,32 @@ constexpr std::string_view kOther = "other";
 
 std::uint64_t Of(const std::uint64_t* by_state, ledger::State state) { return by_state[static_cast<int>(state)]; }
 
-Json Latency(const Histogram& histogram) { return {{"p50", histogram.Percentile(0.5)}, {"p99", histogram.Percentile(0.99)}}; }
+Json Latency(const Histogram& histogram) {
+  return {{"p50", histogram.Percentile(0.5)}, {"p99", histogram.Percentile(0.99)}};
+}
+
+// What holds the campaign, or a site of it.
+void PutHolds(const ledger::CampaignFacts& facts, bool pending, base::WallTime now, Json& json) {
+  json["paused"] = Json::array();
+  if (facts.kind == ledger::CampaignStateKind::kPaused) {
+    Json samples = Json::array();
+    if (!facts.pause_sample.empty()) samples.push_back(facts.pause_sample);
+    json["paused"].push_back({{"scope", facts.pause_scope},
+                              {"by", facts.pause_by},
+                              {"reason", facts.pause_reason},
+                              {"since", base::FormatRfc3339(facts.since)},
+                              {"sample_replies", samples}});
+  }
+  json["suspended"] = Json::array();
+  for (const auto& [key, suspension] : facts.suspensions) {
+    if (suspension.until <= now || !pending) continue;
+    json["suspended"].push_back({{"site", key.first},
+                                 {"source", key.second},
+                                 {"until", base::FormatRfc3339(suspension.until)},
+                                 {"reason", suspension.reason},
+                                 {"sample_replies", {suspension.sample}}});
+  }
+}
 
 }  // namespace
 
@@ -28,7 +53,8 @@ std::string ResponseTemplate(std::string_view text) {
   while (!text.empty() && out.size() < kTextMax) {
     const std::size_t end = text.find_first_of(kSeparators);
     const std::string_view word = text.substr(0, end);
-    const bool varies = std::any_of(word.begin(), word.end(), [](char c) { return (c >= '0' && c <= '9') || c == '@'; });
+    const bool varies =
+        std::any_of(word.begin(), word.end(), [](char c) { return (c >= '0' && c <= '9') || c == '@'; });
     out += varies ? "#" : std::string(word);
     text.remove_prefix(word.size());
     if (text.empty()) break;
@@ -71,8 +97,8 @@ void Summary::Take(const ledger::Outcome& outcome) {
   }
   if (bounced) ++bounces_[std::string(outcome.classification)];
   if (!outcome.site.empty()) {
-    for (Group* group : {&GroupOf(providers_, outcome.provider.empty() ? kOther : outcome.provider), &GroupOf(sites_, outcome.site),
-                         &GroupOf(sources_, outcome.source)}) {
+    for (Group* group : {&GroupOf(providers_, outcome.provider.empty() ? kOther : outcome.provider),
+                         &GroupOf(sites_, outcome.site), &GroupOf(sources_, outcome.source)}) {
       group->delivered += delivered ? 1 : 0;
       group->bounced += bounced ? 1 : 0;
       group->deferred_attempts += deferred ? 1 : 0;
@@ -85,7 +111,8 @@ void Summary::Take(const ledger::Outcome& outcome) {
   Response& response = responses_[text];
   if (response.count++ > 0) return;
   response.code = outcome.reply_code;
-  if (outcome.enhanced[0] != 0) response.enhanced = absl::StrFormat("%d.%d.%d", outcome.enhanced[0], outcome.enhanced[1], outcome.enhanced[2]);
+  if (outcome.enhanced[0] != 0)
+    response.enhanced = absl::StrFormat("%d.%d.%d", outcome.enhanced[0], outcome.enhanced[1], outcome.enhanced[2]);
   response.provider = std::string(outcome.provider);
   response.example = std::string(outcome.reply_text);
 }
@@ -156,23 +183,13 @@ std::string Summary::ToJson(bool running, base::WallTime now) const {
     (entry.state == ledger::State::kDeferred ? deferred : unattempted) += 1;
   }
   json["pending"] = {{"unattempted", unattempted}, {"deferred", deferred}, {"held", totals.held}};
-  json["paused"] = Json::array();
-  if (facts_.kind == ledger::CampaignStateKind::kPaused) {
-    Json samples = Json::array();
-    if (!facts_.pause_sample.empty()) samples.push_back(facts_.pause_sample);
-    json["paused"].push_back({{"scope", facts_.pause_scope}, {"by", facts_.pause_by}, {"reason", facts_.pause_reason},
-                              {"since", base::FormatRfc3339(facts_.since)}, {"sample_replies", samples}});
-  }
-  json["suspended"] = Json::array();
-  for (const auto& [key, suspension] : facts_.suspensions) {
-    if (suspension.until <= now || totals.pending() == 0) continue;
-    json["suspended"].push_back({{"site", key.first}, {"source", key.second}, {"until", base::FormatRfc3339(suspension.until)},
-                                 {"reason", suspension.reason}, {"sample_replies", {suspension.sample}}});
-  }
+  PutHolds(facts_, totals.pending() > 0, now, json);
   json["attempts"] = {{"total", attempts_}, {"deferred", deferred_attempts_}};
   const base::WallTime end = End(totals, running, now);
-  const double elapsed = facts_.started_at == base::WallTime() ? 0 : static_cast<double>((end - facts_.started_at).microseconds()) / 1e6;
-  json["started_at"] = facts_.started_at == base::WallTime() ? Json(nullptr) : Json(base::FormatRfc3339(facts_.started_at));
+  const double elapsed =
+      facts_.started_at == base::WallTime() ? 0 : static_cast<double>((end - facts_.started_at).microseconds()) / 1e6;
+  json["started_at"] =
+      facts_.started_at == base::WallTime() ? Json(nullptr) : Json(base::FormatRfc3339(facts_.started_at));
   json["finished_at"] = totals.pending() == 0 ? Json(base::FormatRfc3339(end)) : Json(nullptr);
   json["elapsed_s"] = elapsed;
   json["messages_per_s"] = elapsed > 0 ? static_cast<double>(delivered) / elapsed : 0.0;
@@ -181,8 +198,12 @@ std::string Summary::ToJson(bool running, base::WallTime now) const {
   const auto groups = [](const std::map<std::string, Group, std::less<>>& all, const char* name) {
     Json list = Json::array();
     for (const auto& [key, group] : all) {
-      list.push_back({{name, key}, {"recipients", group.delivered + group.bounced}, {"delivered", group.delivered},
-                      {"bounced", group.bounced}, {"deferred_attempts", group.deferred_attempts}, {"tls", group.tls}});
+      list.push_back({{name, key},
+                      {"recipients", group.delivered + group.bounced},
+                      {"delivered", group.delivered},
+                      {"bounced", group.bounced},
+                      {"deferred_attempts", group.deferred_attempts},
+                      {"tls", group.tls}});
     }
     return list;
   };
@@ -193,8 +214,12 @@ std::string Summary::ToJson(bool running, base::WallTime now) const {
   for (const auto& [name, count] : bounces_) json["bounces"].push_back({{"class", name}, {"count", count}});
   json["responses"] = Json::array();
   for (const auto& [text, response] : responses_) {
-    json["responses"].push_back({{"template", text}, {"code", response.code}, {"enhanced", response.enhanced},
-                                 {"provider", response.provider}, {"count", response.count}, {"example", response.example}});
+    json["responses"].push_back({{"template", text},
+                                 {"code", response.code},
+                                 {"enhanced", response.enhanced},
+                                 {"provider", response.provider},
+                                 {"count", response.count},
+                                 {"example", response.example}});
   }
   json["latency_us"] = {{"connect", Latency(connect_)}, {"dot", Latency(dot_)}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -210,29 +235,36 @@ std::string Summary::ToText(bool running, base::WallTime now) const {
   };
   for (const char* name : {"rows", "invalid", "duplicate", "suppressed"}) row(name);
   absl::StrAppendFormat(&out, "  %-11s %10d\n", "recipients", totals["recipients"].get<std::uint64_t>());
-  for (const char* name : {"delivered", "bounced", "expired", "withdrawn", "cancelled", "in_doubt", "pending"}) row(name);
+  for (const char* name : {"delivered", "bounced", "expired", "withdrawn", "cancelled", "in_doubt", "pending"})
+    row(name);
   if (totals["pending"].get<std::uint64_t>() > 0) {
     const Json& pending = json["pending"];
-    absl::StrAppendFormat(&out, "  pending: %d never tried, %d deferred, %d held\n", pending["unattempted"].get<std::uint64_t>(),
-                          pending["deferred"].get<std::uint64_t>(), pending["held"].get<std::uint64_t>());
+    absl::StrAppendFormat(&out, "  pending: %d never tried, %d deferred, %d held\n",
+                          pending["unattempted"].get<std::uint64_t>(), pending["deferred"].get<std::uint64_t>(),
+                          pending["held"].get<std::uint64_t>());
   }
-  absl::StrAppendFormat(&out, "  %d attempts in %.1f s, %.0f messages/s (peak %d)\n", attempts_, json["elapsed_s"].get<double>(),
-                        json["messages_per_s"].get<double>(), rate_peak_);
+  absl::StrAppendFormat(&out, "  %d attempts in %.1f s, %.0f messages/s (peak %d)\n", attempts_,
+                        json["elapsed_s"].get<double>(), json["messages_per_s"].get<double>(), rate_peak_);
   for (const Json& pause : json["paused"]) {
-    absl::StrAppendFormat(&out, "  paused since %s: %s\n", pause["since"].get<std::string>(), pause["reason"].get<std::string>());
-    for (const Json& sample : pause["sample_replies"]) absl::StrAppendFormat(&out, "    %s\n", sample.get<std::string>());
+    absl::StrAppendFormat(&out, "  paused since %s: %s\n", pause["since"].get<std::string>(),
+                          pause["reason"].get<std::string>());
+    for (const Json& sample : pause["sample_replies"])
+      absl::StrAppendFormat(&out, "    %s\n", sample.get<std::string>());
     absl::StrAppendFormat(&out, "    sluice resume %s\n", manifest_.campaign);
   }
   for (const Json& one : json["suspended"]) {
-    absl::StrAppendFormat(&out, "  suspended until %s: %s (%s): %s\n", one["until"].get<std::string>(), one["site"].get<std::string>(),
-                          one["reason"].get<std::string>(), one["sample_replies"][0].get<std::string>());
+    absl::StrAppendFormat(&out, "  suspended until %s: %s (%s): %s\n", one["until"].get<std::string>(),
+                          one["site"].get<std::string>(), one["reason"].get<std::string>(),
+                          one["sample_replies"][0].get<std::string>());
   }
   for (const Json& bounce : json["bounces"]) {
-    absl::StrAppendFormat(&out, "  bounced as %s: %d\n", bounce["class"].get<std::string>(), bounce["count"].get<std::uint64_t>());
+    absl::StrAppendFormat(&out, "  bounced as %s: %d\n", bounce["class"].get<std::string>(),
+                          bounce["count"].get<std::uint64_t>());
   }
   if (totals["in_doubt"].get<std::uint64_t>() > 0) {
-    absl::StrAppendFormat(&out, "  in doubt: accepted or not, it cannot be known. Their rows: sluice remainder %s --which in_doubt\n",
-                          manifest_.campaign);
+    absl::StrAppendFormat(
+        &out, "  in doubt: accepted or not, it cannot be known. Their rows: sluice remainder %s --which in_doubt\n",
+        manifest_.campaign);
   }
   return out;
 }

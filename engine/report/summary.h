@@ -1,4 +1,5 @@
-// What happened to a campaign, in numbers: folded from its ledger and its manifest. Memory is bounded, whatever the campaign's size.
+// What happened to a campaign, in numbers: folded from its ledger and its manifest. Memory is bounded, whatever the
+// campaign's size.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +26,8 @@ class Summary {
   std::string ToText(bool running, base::WallTime now) const;
 
  private:
-  static constexpr std::size_t kGroupsMax = 10'000;     // Sites, sources, providers; the rest is "other".
-  static constexpr std::size_t kTemplatesMax = 1'000;   // Reply texts.
+  static constexpr std::size_t kGroupsMax = 10'000;    // Sites, sources, providers; the rest is "other".
+  static constexpr std::size_t kTemplatesMax = 1'000;  // Reply texts.
   struct Group {
     std::uint64_t delivered = 0, bounced = 0, deferred_attempts = 0, tls = 0;
   };

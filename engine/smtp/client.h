@@ -16,6 +16,7 @@
 #include "absl/types/span.h"
 #include "engine/base/time.h"
 #include "engine/smtp/capabilities.h"
+#include "engine/smtp/command.h"
 #include "engine/smtp/reply.h"
 
 namespace smtp {
@@ -31,9 +32,6 @@ struct Timeouts {
   base::Duration rset = base::Duration::Minutes(5);
   base::Duration quit = base::Duration::Seconds(5);
 };
-
-enum class Command : std::uint8_t { kConnect, kGreeting, kEhlo, kHelo, kRset, kMail, kRcpt, kData, kDot, kBdat, kQuit };
-std::string_view ToString(Command command);  // As events name it: "connect", "EHLO", "MAIL", ".", …
 
 // How a connection failed before it could take a message.
 struct ConnectionFact {

@@ -105,10 +105,20 @@ void Network::Send(StreamKey key, absl::Span<const std::string_view> pieces) {
   world_.After(world_.Between(base::Duration(), base::Duration::Microseconds(20)), [this, key] { HandOver(key); });
 }
 
-void Network::OnWire(Side& from, StreamKey to, absl::AnyInvocable<void()> arrival) {
-  (void)to;
+void Network::OnWire(Side& from, absl::AnyInvocable<void()> arrival) {
   from.wire_free = std::max(from.wire_free, world_.now() + Latency());
   world_.At(from.wire_free, std::move(arrival));
+}
+
+// The connection breaks. All but the last line under way still arrives: that a server accepts a message, and dies
+// before any answer to the group that carried it has left, is the risk that the sender takes knowingly.
+void Network::Reset(Side& side, StreamKey key) {
+  const StreamKey peer = side.peer;
+  const std::size_t last = side.unsent.find_last_of('\n', side.unsent.size() < 2 ? 0 : side.unsent.size() - 2);
+  if (last != std::string::npos)
+    OnWire(side, [this, peer, data = side.unsent.substr(0, last + 1)]() mutable { Receive(peer, std::move(data)); });
+  OnWire(side, [this, peer] { End(peer, ECONNRESET); });
+  End(key, ECONNRESET);
 }
 
 void Network::HandOver(StreamKey key) {
@@ -116,9 +126,7 @@ void Network::HandOver(StreamKey key) {
   if (side == nullptr) return;
   side->handing_over = false;
   if (options_.reset_share > 0 && world_.prng().Chance(options_.reset_share)) {
-    const StreamKey peer = side->peer;
-    End(key, ECONNRESET);
-    world_.After(Latency(), [this, peer] { End(peer, ECONNRESET); });
+    Reset(*side, key);
     return;
   }
   const std::size_t size = std::min<std::size_t>(side->unsent.size(), 1 + world_.prng().Below(options_.send_chunk_max));
@@ -126,14 +134,14 @@ void Network::HandOver(StreamKey key) {
   side->unsent.erase(0, size);
   const StreamKey peer = side->peer;
   if (!bytes.empty())
-    OnWire(*side, peer, [this, peer, data = std::move(bytes)]() mutable { Receive(peer, std::move(data)); });
+    OnWire(*side, [this, peer, data = std::move(bytes)]() mutable { Receive(peer, std::move(data)); });
   if (!side->unsent.empty()) {
     side->handing_over = true;
     world_.After(world_.Between(base::Duration(), base::Duration::Microseconds(200)), [this, key] { HandOver(key); });
     return;
   }
   if (side->finishing) {
-    OnWire(*side, peer, [this, peer] { End(peer, 0); });
+    OnWire(*side, [this, peer] { End(peer, 0); });
     sides_.erase(key);
     return;
   }
@@ -183,7 +191,7 @@ void Network::End(StreamKey key, int error) {
   const io::CloseReason reason{io::Stage::kStream, error, side->unsent.size()};
   const StreamKey peer = side->peer;
   // A socket that is closed with bytes unsent resets the other end, if that still lives.
-  if (error == 0) OnWire(*side, peer, [this, peer] { End(peer, 0); });
+  if (error == 0) OnWire(*side, [this, peer] { End(peer, 0); });
   sides_.erase(key);
   handler.OnClose(reason);
   io.After();
@@ -194,7 +202,7 @@ void Network::Close(StreamKey key, io::CloseMode mode) {
   CHECK(side != nullptr);
   const StreamKey peer = side->peer;
   if (!side->connected || peer == 0) {  // A connection attempt is given up; the listener may have accepted it already.
-    if (peer != 0) OnWire(*side, peer, [this, peer] { End(peer, 0); });
+    if (peer != 0) OnWire(*side, [this, peer] { End(peer, 0); });
     sides_.erase(key);
     return;
   }
@@ -207,10 +215,10 @@ void Network::Close(StreamKey key, io::CloseMode mode) {
       }
       [[fallthrough]];
     case io::CloseMode::kNow:
-      OnWire(*side, peer, [this, peer] { End(peer, 0); });
+      OnWire(*side, [this, peer] { End(peer, 0); });
       break;
     case io::CloseMode::kReset:
-      OnWire(*side, peer, [this, peer] { End(peer, ECONNRESET); });
+      OnWire(*side, [this, peer] { End(peer, ECONNRESET); });
       break;
   }
   sides_.erase(key);
@@ -224,7 +232,7 @@ void Network::Vanish(SimIo& io) {
   for (const StreamKey key : gone) {
     Side& side = sides_[key];
     const StreamKey peer = side.peer;
-    if (peer != 0) OnWire(side, peer, [this, peer] { End(peer, world_.prng().Chance(0.5) ? 0 : ECONNRESET); });
+    if (peer != 0) OnWire(side, [this, peer] { End(peer, world_.prng().Chance(0.5) ? 0 : ECONNRESET); });
     sides_.erase(key);
   }
   for (auto listener = listeners_.begin(); listener != listeners_.end();) {

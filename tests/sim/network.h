@@ -53,7 +53,8 @@ class Network {
   void FailConnect(StreamKey key, io::Stage stage, int error);
   void Send(StreamKey key, absl::Span<const std::string_view> pieces);
   void HandOver(StreamKey key);
-  void OnWire(Side& from, StreamKey to, absl::AnyInvocable<void()> arrival);
+  void OnWire(Side& from, absl::AnyInvocable<void()> arrival);
+  void Reset(Side& side, StreamKey key);
   void Receive(StreamKey key, std::string bytes);
   void End(StreamKey key, int error);
   void Close(StreamKey key, io::CloseMode mode);
