@@ -1,0 +1,55 @@
+#include "tests/sim/random_personality.h"
+
+#include "absl/strings/str_format.h"
+
+namespace sim {
+
+std::string RandomPersonality(base::Prng& prng) {
+  const auto percent = [&prng](int most) {
+    return absl::StrFormat("\"%d%%\"", prng.Below(static_cast<std::uint64_t>(most) + 1));
+  };
+  std::string toml = absl::StrFormat("format = 1\nname = \"world\"\nseed = %d\n", 1 + prng.Below(1'000'000));
+  if (prng.Chance(0.3)) toml += "[dns]\nrecover_after = \"2m\"\n";
+  toml += "[dns.share]\n";
+  if (prng.Chance(0.3)) toml += "null_mx = \"10%\"\n";
+  if (prng.Chance(0.3)) toml += "no_mx = \"10%\"\n";
+  if (prng.Chance(0.3)) toml += "nxdomain = \"15%\"\n";
+  const std::uint64_t providers = 1 + prng.Below(3);
+  for (std::uint64_t i = 0; i < providers; ++i) {
+    absl::StrAppendFormat(
+        &toml, "[provider.p%d]\nweight = %d\nmx = [\"mx1.p%d.example\", \"mx2.p%d.example\"]\naddresses = 2\n", i,
+        1 + prng.Below(5), i, i);
+    static constexpr const char* kExtensions[] = {"\"PIPELINING\", \"CHUNKING\", \"SIZE\", \"ENHANCEDSTATUSCODES\"",
+                                                  "\"PIPELINING\", \"SIZE\"", "\"CHUNKING\"", "\"SIZE\"", ""};
+    absl::StrAppendFormat(&toml, "extensions = [%s]\n", kExtensions[prng.Below(5)]);
+    if (prng.Chance(0.3)) toml += "unreachable = 1\n";
+    if (prng.Chance(0.5)) absl::StrAppendFormat(&toml, "reply_delay = \"%dms\"\n", 1 + prng.Below(200));
+    if (prng.Chance(0.4)) absl::StrAppendFormat(&toml, "messages_per_connection = %d\n", 1 + prng.Below(6));
+    if (prng.Chance(0.3)) absl::StrAppendFormat(&toml, "connections_per_source = %d\n", 1 + prng.Below(4));
+    if (prng.Chance(0.5)) absl::StrAppendFormat(&toml, "unknown_users = %s\n", percent(30));
+    if (prng.Chance(0.2)) toml += "greylist = \"20s\"\n";
+    if (prng.Chance(0.6)) {
+      absl::StrAppendFormat(
+          &toml, "[[provider.p%d.reply]]\nat = \"rcpt\"\nreply = \"450 4.2.1 try later\"\nshare = %s\nattempts = 3\n",
+          i, percent(60));
+    }
+    if (prng.Chance(0.4)) {
+      absl::StrAppendFormat(
+          &toml,
+          "[[provider.p%d.reply]]\nat = \"content\"\nreply = \"451 4.3.0 try later\"\nshare = %s\nattempts = 2\n", i,
+          percent(60));
+    }
+    if (prng.Chance(0.2)) {
+      absl::StrAppendFormat(
+          &toml, "[[provider.p%d.reply]]\nat = \"content\"\nreply = \"554 5.7.1 not from you\"\nshare = %s\n", i,
+          percent(30));
+    }
+    absl::StrAppendFormat(&toml, "[provider.p%d.hang_up]\n", i);
+    for (const char* where : {"greeting", "ehlo", "mail", "rcpt", "data", "content", "content_lost"}) {
+      if (prng.Chance(0.3)) absl::StrAppendFormat(&toml, "%s = %s\n", where, percent(12));
+    }
+  }
+  return toml;
+}
+
+}  // namespace sim

@@ -1,0 +1,14 @@
+// The mail exchangers of a simulated world.
+#pragma once
+
+#include <string>
+
+#include "engine/base/prng.h"
+
+namespace sim {
+
+// A world's providers, by chance: deferrals, refusals, hang-ups, greylisting, small limits, servers without PIPELINING
+// or CHUNKING.
+std::string RandomPersonality(base::Prng& prng);
+
+}  // namespace sim
