@@ -60,7 +60,8 @@ void CommitQueue::Count(const ledger::Outcome& outcome) {
 }
 
 void CommitQueue::Wait(DurableWaiter& waiter) {
-  waiter.ticket_ = ticket_;
+  CHECK(IsBusy());
+  waiter.ticket_ = batch_->empty() ? ticket_ - 1 : ticket_;
   waiters_.PushBack(waiter);
 }
 

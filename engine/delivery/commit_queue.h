@@ -48,7 +48,7 @@ class CommitQueue {
   ledger::RecordBatch& batch() { return *batch_; }
   // Counts a record that is in the batch of this turn; in durable() once it is.
   void Count(const ledger::Outcome& outcome);
-  // `waiter` hears OnRecordsDurable once everything in the batch so far is durable.
+  // `waiter` hears OnRecordsDurable once every record so far is durable. Requires: IsBusy.
   void Wait(DurableWaiter& waiter);
   void Cancel(DurableWaiter& waiter);  // A waiter that does not wait is ignored.
   // Ends the turn: hands the batch over.

@@ -5,10 +5,11 @@ import signal
 
 from lab import SOAK, Lab
 
-PERSONALITY = """[[provider]]
+PERSONALITY = """format = 1
 name = "slow"
-share = 1.0
-delay = "20ms"
+[provider.slow]
+weight = 1
+reply_delay = "20ms"
 """
 SESSIONS = 20  # connection_limit of the one site
 

@@ -34,7 +34,6 @@ class WaitingTest(Lab):
         sandbox = self.sandbox()
         self.config(dns=sandbox.dns, port=1)
         process = self.start("send", "campaign.toml", "--progress", "off")
-        self.addCleanup(lambda: None)
         wait_until("deferred recipients", lambda: self.report()["attempts"]["deferred"] > 0, timeout=60)
         report = self.interrupted(process)
         self.assertEqual(report["totals"]["pending"], 50)
@@ -45,7 +44,7 @@ class WaitingTest(Lab):
         self.assertEqual(self.report()["totals"]["delivered"] + self.report()["totals"]["bounced"], 50)
 
     def test_sigterm_with_live_peers_leaves_nobody_in_doubt(self):
-        sandbox = self.sandbox('[[provider]]\nname = "slow"\nshare = 1.0\ndelay = "30ms"\n')
+        sandbox = self.sandbox('format = 1\nname = "slow"\n[provider.slow]\nweight = 1\nreply_delay = "30ms"\n')
         self.rows([f"user{n}@d{n % 5}.example" for n in range(5000)])
         self.config(dns=sandbox.dns, port=sandbox.port)
         process = self.start("send", "campaign.toml", "--progress", "off")

@@ -114,7 +114,8 @@ void Network::OnWire(Side& from, absl::AnyInvocable<void()> arrival) {
 // before any answer to the group that carried it has left, is the risk that the sender takes knowingly.
 void Network::Reset(Side& side, StreamKey key) {
   const StreamKey peer = side.peer;
-  const std::size_t last = side.unsent.find_last_of('\n', side.unsent.size() < 2 ? 0 : side.unsent.size() - 2);
+  const std::size_t size = side.unsent.size();
+  const std::size_t last = size < 2 ? std::string::npos : side.unsent.find_last_of('\n', size - 2);
   if (last != std::string::npos)
     OnWire(side, [this, peer, data = side.unsent.substr(0, last + 1)]() mutable { Receive(peer, std::move(data)); });
   OnWire(side, [this, peer] { End(peer, ECONNRESET); });
@@ -125,11 +126,12 @@ void Network::HandOver(StreamKey key) {
   Side* side = Find(key);
   if (side == nullptr) return;
   side->handing_over = false;
-  if (options_.reset_share > 0 && world_.prng().Chance(options_.reset_share)) {
+  const std::size_t size = std::min<std::size_t>(side->unsent.size(), 1 + world_.prng().Below(options_.send_chunk_max));
+  const double share_of_segment = std::min(1.0, static_cast<double>(size) / 256);  // So that small chunks get through.
+  if (options_.reset_share > 0 && world_.prng().Chance(options_.reset_share * share_of_segment)) {
     Reset(*side, key);
     return;
   }
-  const std::size_t size = std::min<std::size_t>(side->unsent.size(), 1 + world_.prng().Below(options_.send_chunk_max));
   std::string bytes = side->unsent.substr(0, size);
   side->unsent.erase(0, size);
   const StreamKey peer = side->peer;

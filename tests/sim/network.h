@@ -21,7 +21,7 @@ class Network {
     base::Duration latency_most = base::Duration::Milliseconds(5);
     std::size_t send_chunk_max = 65536;  // The kernel takes at most so much at once…
     std::size_t fragment_max = 65536;    // …and the receiver reads at most so much at once.
-    double reset_share = 0;              // Of hand-overs: the connection is reset instead.
+    double reset_share = 0;              // Of hand-overs of 256 bytes or more: the connection is reset instead.
   };
   enum class Fate : std::uint8_t { kReachable, kRefused, kSilent };  // Of connections to an address.
 
