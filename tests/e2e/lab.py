@@ -104,7 +104,7 @@ class Lab(unittest.TestCase):
 
     def command(self, *arguments):
         """The command line of the program with this test's configuration."""
-        return [SLUICE, arguments[0], "--config", str(self.path("sluice.toml")), *map(str, arguments[1:])]
+        return [SLUICE, *map(str, arguments), "--config", str(self.path("sluice.toml"))]
 
     def sluice(self, *arguments, code=0, timeout=120, **options) -> subprocess.CompletedProcess:
         done = subprocess.run(self.command(*arguments), capture_output=True, text=True, timeout=timeout, cwd=self.folder, **options)
@@ -114,6 +114,13 @@ class Lab(unittest.TestCase):
     def start(self, *arguments) -> Process:
         self.counter += 1
         return self.started(Process(self.command(*arguments), self.path(f"log.{self.counter}"), cwd=self.folder))
+
+    def wait_for_report(self, what, condition, timeout=60):
+        """Waits until the report of a campaign that is starting or running says so."""
+        def holds():
+            done = subprocess.run(self.command("report", "test", "--format", "json"), capture_output=True, text=True, cwd=self.folder)
+            return done.returncode == 0 and condition(json.loads(done.stdout))
+        wait_until(what, holds, timeout)
 
     def report(self, identity="test") -> dict:
         report = json.loads(self.sluice("report", identity, "--format", "json").stdout)

@@ -2,6 +2,7 @@
 
 import random
 import signal
+import subprocess
 
 from lab import SOAK, Lab
 
@@ -9,6 +10,7 @@ PERSONALITY = """format = 1
 name = "slow"
 [provider.slow]
 weight = 1
+mx = ["mx.slow.example"]
 reply_delay = "20ms"
 """
 SESSIONS = 20  # connection_limit of the one site
@@ -30,9 +32,8 @@ class KillTest(Lab):
                 code = process.popen.wait(timeout=chance.uniform(0.15, 0.7))
                 self.assertEqual(code, 0, process.text())
                 break
-            except Exception as running:
-                if not running.__class__.__name__ == "TimeoutExpired":
-                    raise
+            except subprocess.TimeoutExpired:
+                pass
             process.popen.send_signal(signal.SIGKILL)
             process.popen.wait()
             kills += 1
@@ -53,6 +54,6 @@ class KillTest(Lab):
                 self.assertEqual(copies.get(address, 0), 1, f"{address} is said to be delivered")
             else:
                 in_doubt += 1
-        self.assertLessEqual(in_doubt, 20 * 50 * SESSIONS)
+        self.assertLessEqual(in_doubt, 20 * SESSIONS)
         self.assertEqual(in_doubt, totals["in_doubt"])
         self.sluice("ledger", "verify", "test")

@@ -34,7 +34,7 @@ class WaitingTest(Lab):
         sandbox = self.sandbox()
         self.config(dns=sandbox.dns, port=1)
         process = self.start("send", "campaign.toml", "--progress", "off")
-        wait_until("deferred recipients", lambda: self.report()["attempts"]["deferred"] > 0, timeout=60)
+        self.wait_for_report("deferred recipients", lambda report: report["attempts"]["deferred"] > 0)
         report = self.interrupted(process)
         self.assertEqual(report["totals"]["pending"], 50)
         self.assertTrue(all(event["bounce_classification"] == "NoAnswerFromHost"
@@ -44,11 +44,11 @@ class WaitingTest(Lab):
         self.assertEqual(self.report()["totals"]["delivered"] + self.report()["totals"]["bounced"], 50)
 
     def test_sigterm_with_live_peers_leaves_nobody_in_doubt(self):
-        sandbox = self.sandbox('format = 1\nname = "slow"\n[provider.slow]\nweight = 1\nreply_delay = "30ms"\n')
+        sandbox = self.sandbox('format = 1\nname = "slow"\n[provider.slow]\nweight = 1\nmx = ["mx.slow.example"]\nreply_delay = "30ms"\n')
         self.rows([f"user{n}@d{n % 5}.example" for n in range(5000)])
         self.config(dns=sandbox.dns, port=sandbox.port)
         process = self.start("send", "campaign.toml", "--progress", "off")
-        wait_until("some deliveries", lambda: self.report()["totals"]["delivered"] > 200, timeout=60)
+        self.wait_for_report("some deliveries", lambda report: report["totals"]["delivered"] > 200)
         self.assertEqual(process.stop(signal.SIGTERM), 4)
         totals = self.report()["totals"]
         self.assertEqual(totals["in_doubt"], 0)
