@@ -48,13 +48,13 @@ Node FromToml(const toml::node& from, int depth) {
     for (const toml::node& item : *list) node.items.push_back(FromToml(item, depth + 1));
   } else if (const auto* table = from.as_table()) {
     for (const auto& [key, value] : *table) {
-      node.members.emplace_back(std::string(key.str()), FromToml(value, depth + 1));
-      if (node.members.back().second.line == 0)
-        node.members.back().second.line = static_cast<std::uint32_t>(key.source().begin.line);
+      node.members.push_back({std::string(key.str()), FromToml(value, depth + 1)});
+      if (node.members.back().value.line == 0)
+        node.members.back().value.line = static_cast<std::uint32_t>(key.source().begin.line);
     }
     // toml++ keeps tables sorted; people read files from the top.
     std::stable_sort(node.members.begin(), node.members.end(),
-                     [](const auto& a, const auto& b) { return a.second.line < b.second.line; });
+                     [](const auto& a, const auto& b) { return a.value.line < b.value.line; });
   } else {
     node.kind = Node::Kind::kTime;  // A date or a time of day alone.
   }
@@ -80,7 +80,7 @@ Node FromJson(const nlohmann::ordered_json& from, int depth) {
     node.kind = Node::Kind::kList;
     for (const auto& item : from) node.items.push_back(FromJson(item, depth + 1));
   } else {
-    for (const auto& [key, value] : from.items()) node.members.emplace_back(key, FromJson(value, depth + 1));
+    for (const auto& [key, value] : from.items()) node.members.push_back({key, FromJson(value, depth + 1)});
   }
   return node;
 }
@@ -133,8 +133,8 @@ void Section::Mistake(std::uint32_t line, std::string_view key, std::string_view
   mistakes_.Add(line, absl::StrFormat("%s: %s", PathOf(key), what));
 }
 
-const std::vector<std::pair<std::string, Node>>& Section::members() const {
-  static const std::vector<std::pair<std::string, Node>> kNone;
+const std::vector<Member>& Section::members() const {
+  static const std::vector<Member> kNone;
   return node_ == nullptr ? kNone : node_->members;
 }
 

@@ -13,15 +13,20 @@
 
 namespace campaign {
 
+struct Member;
 struct Node {
   enum class Kind : std::uint8_t { kText, kInteger, kNumber, kBool, kTime, kList, kTable };
   Kind kind = Kind::kTable;
-  std::string text;                                   // kText; kTime as RFC 3339, without offset where it has none.
-  std::int64_t integer = 0;                           // kInteger, kBool
-  double number = 0;                                  // kNumber
-  std::vector<Node> items;                            // kList
-  std::vector<std::pair<std::string, Node>> members;  // kTable, in the order of the file
-  std::uint32_t line = 0;                             // 0: not known
+  std::string text;             // kText; kTime as RFC 3339, without offset where it has none.
+  std::int64_t integer = 0;     // kInteger, kBool
+  double number = 0;            // kNumber
+  std::vector<Node> items;      // kList
+  std::vector<Member> members;  // kTable, in the order of the file
+  std::uint32_t line = 0;       // 0: not known
+};
+struct Member {
+  std::string name;
+  Node value;
 };
 
 // Errors: "FILE:LINE: …".
@@ -66,7 +71,7 @@ class Section {
   void Mistake(std::uint32_t line, std::string_view key, std::string_view what);
   std::string PathOf(std::string_view key) const;
   void Finish();
-  const std::vector<std::pair<std::string, Node>>& members() const;
+  const std::vector<Member>& members() const;
 
  private:
   const Node* Get(std::string_view key, Node::Kind kind, std::string_view what);

@@ -1,0 +1,90 @@
+// Module: smtp
+// A hostile server: whatever it says, and whenever it ends, each transaction has exactly one result, and only a
+// positive final reply delivers.
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/check.h"
+#include "engine/smtp/client.h"
+#include "engine/smtp/reply_policy.h"
+
+namespace {
+
+class Owner final : public smtp::Client::Handler {
+ public:
+  void OnReady() override {
+    CHECK(!busy && !finished);
+    ready = true;
+  }
+  void OnTransactionDone(const smtp::TransactionResult& result) override {
+    CHECK(busy);
+    busy = false;
+    const smtp::Verdict verdict = smtp::Judge(result);
+    if (verdict.outcome == smtp::Outcome::kDelivered) {
+      CHECK(result.final_reply.has_value() && result.final_reply->IsPositive());
+      CHECK(result.rcpt.has_value() && result.rcpt->IsPositive());
+    }
+    if (verdict.outcome == smtp::Outcome::kBounced) CHECK(verdict.reply.has_value() || !verdict.text.empty());
+  }
+  void OnSessionFailed(const smtp::ConnectionFact& fact) override {
+    CHECK(!busy && !fact.ToString().empty());
+    static_cast<void>(smtp::JudgeConnection(fact));
+  }
+  void OnFinished() override {
+    CHECK(!finished && !busy);
+    finished = true;
+  }
+  bool ready = false, busy = false, finished = false;
+};
+
+}  // namespace
+
+// Each byte of the input steers: 0xFF, the connection ends; 0xFE, the time passes; else so many bytes of the rest come.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  Owner owner;
+  smtp::Client client({.ehlo_domain = "mta.example.com", .timeouts = {}}, owner);
+  base::Instant now = base::Instant::FromNanoseconds(1);
+  client.OnConnected(now);
+  const std::vector<std::string_view> content = {"Subject: x\r\n\r\n", ".dot\r\n", "end\r\n"};
+  std::uint64_t content_size = 0;
+  for (const std::string_view piece : content) content_size += piece.size();
+  std::vector<std::string_view> output;
+  int transactions = 0;
+  while (!owner.finished) {
+    output.clear();
+    client.TakeOutput(output);
+    if (owner.ready && !owner.busy && client.IsReady()) {
+      if (++transactions > 20) {
+        client.Quit();
+        owner.ready = false;
+        continue;
+      }
+      owner.busy = true;
+      owner.ready = false;
+      client.Begin({.sender = "a@example.com", .recipient = "b@example.com", .content = content, .size = content_size},
+                   now);
+      continue;
+    }
+    if (bytes.empty()) {
+      client.OnClosed(104, 0, /*connected=*/true);
+      break;
+    }
+    const auto step = static_cast<unsigned char>(bytes.front());
+    bytes.remove_prefix(1);
+    now = now + base::Duration::Milliseconds(700);
+    if (step == 0xFF) {
+      client.OnClosed(0, step % 7, /*connected=*/true);
+    } else if (step == 0xFE) {
+      client.OnTimeout(0);
+    } else {
+      const std::string_view part = bytes.substr(0, step + 1u);
+      bytes.remove_prefix(part.size());
+      client.OnReceived(part, now);
+    }
+  }
+  CHECK(owner.finished && client.IsFinished());
+  return 0;
+}
