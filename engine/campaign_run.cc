@@ -48,6 +48,7 @@ class Run {
   RunOutcome Conclude(const RunResult& result);
   RunOutcome ConcludeFinished();
   std::uint64_t CountFinals() const;
+  std::string Named() const { return campaign_.id + request_.state_option; }  // As other commands find it.
 
   io::Disk& disk_;
   const RunRequest& request_;
@@ -180,8 +181,7 @@ std::uint64_t Run::CountFinals() const {
 }
 
 RunOutcome Run::ConcludeFinished() {
-  return {kOk, absl::OkStatus(),
-          absl::StrFormat("%s: finished; sluice report %s says how", campaign_.id, campaign_.id)};
+  return {kOk, absl::OkStatus(), absl::StrFormat("%s: finished; sluice report %s says how", campaign_.id, Named())};
 }
 
 RunOutcome Run::Conclude(const RunResult& result) {
@@ -207,7 +207,7 @@ RunOutcome Run::Conclude(const RunResult& result) {
   }
   return {kPaused, absl::OkStatus(),
           absl::StrFormat("%s: paused: %s%s; when that is mended: sluice resume %s", campaign_.id, result.pause.reason,
-                          result.pause.sample.empty() ? "" : " (" + result.pause.sample + ")", campaign_.id)};
+                          result.pause.sample.empty() ? "" : " (" + result.pause.sample + ")", Named())};
 }
 
 RunOutcome Run::Go() {
@@ -230,7 +230,7 @@ RunOutcome Run::Go() {
   if (journal_->facts().kind == ledger::CampaignStateKind::kPaused) {
     return {kPaused, absl::OkStatus(),
             absl::StrFormat("%s: paused: %s; when that is mended: sluice resume %s", campaign_.id,
-                            journal_->facts().pause_reason, campaign_.id)};
+                            journal_->facts().pause_reason, Named())};
   }
   if (absl::Status status = journal_->Start(); !status.ok()) return Problem(status);
   if (in_doubt > 0)

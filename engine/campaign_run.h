@@ -21,6 +21,7 @@ struct RunRequest {
   const config::Config* config = nullptr;
   const config::Shaping* shaping = nullptr;
   StatePaths paths;
+  std::string state_option;  // " --state DIR" where the id alone does not lead to the state; for what people are told.
   std::string token_key_file;
   std::string host_name;
   std::uint32_t shards = 1;

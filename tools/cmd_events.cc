@@ -77,8 +77,8 @@ int Events(const Arguments& arguments, Context& context) {
   absl::StatusOr<std::string> node = engine::LoadNodeId(*access->disk, *access->config.engine.state_dir);
   if (!node.ok()) return Fail(context.log, node.status(), kExitFailure);
   const engine::StartedCampaign& started = access->started;
-  report::EventRenderer renderer(*started.roster,
-                                 {*node, [&started](std::uint64_t row) { return started.Token(row); }});
+  report::EventRenderer renderer(
+      *started.roster, {*node, [&started](std::uint64_t row) { return started.Token(row); }, started.message.get()});
   if (filter.after == 0 && !filter.since.has_value()) {
     const absl::Status status = started.roster->VisitRejects([&](const roster::Reject& reject) {
       if (filter.Wants(report::EventRenderer::TypeOf(reject))) Print(renderer.Render(reject));

@@ -73,7 +73,8 @@ int Dump(const Arguments& arguments, Context& context) {
   absl::StatusOr<Access> access = OpenCampaign(context, arguments.campaign);
   if (!access.ok()) return Fail(context.log, access.status(), ExitCodeOf(access.status()));
   const engine::StartedCampaign& started = access->started;
-  report::EventRenderer renderer(*started.roster, {"", [&started](std::uint64_t row) { return started.Token(row); }});
+  report::EventRenderer renderer(
+      *started.roster, {"", [&started](std::uint64_t row) { return started.Token(row); }, started.message.get()});
   ledger::Reader reader(*access->disk, {.directory = started.paths.ledger(),
                                         .campaign_hash = started.hash(),
                                         .first_segment = 1,

@@ -121,6 +121,7 @@ int Send(const Arguments& arguments, Context& context) {
       return Fail(context.log, status, ExitCodeOf(status));
     }
   }
+  if (!ready_file.empty() || !context.state.empty()) request.state_option = " --state " + request.paths.campaign;
   request.token_key_file = TokenKeyFile(*config);
   engine::RunOutcome outcome;
   {

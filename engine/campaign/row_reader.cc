@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_format.h"
 #include "engine/base/text.h"
+#include "engine/campaign/listmonk_rows.h"
 
 namespace campaign {
 namespace {
@@ -268,6 +269,7 @@ absl::StatusOr<std::unique_ptr<RowReader>> MakeRowReader(std::unique_ptr<ByteSou
   if (format == RowFormat::kNdjson) return std::make_unique<NdjsonReader>(std::move(source), name);
   auto reader = std::make_unique<CsvReader>(std::move(source), name);
   if (absl::Status status = reader->ReadHeader(); !status.ok()) return status;
+  if (IsListmonk(reader->columns())) return MakeListmonkReader(std::move(reader));
   return reader;
 }
 

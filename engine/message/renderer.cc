@@ -178,6 +178,14 @@ std::optional<std::string> MessageTemplate::MissingField(const Value& row) const
 }
 
 absl::Status MessageTemplate::Render(const RenderInput& input, Rendered& rendered) const {
+  return Render(input, /*whole=*/true, rendered);
+}
+
+absl::Status MessageTemplate::RenderEnvelope(const RenderInput& input, Rendered& rendered) const {
+  return Render(input, /*whole=*/false, rendered);
+}
+
+absl::Status MessageTemplate::Render(const RenderInput& input, bool whole, Rendered& rendered) const {
   CHECK(input.row != nullptr);
   rendered.Clear();
   if (!IsHarmlessAddress(input.address, input.needs_smtputf8)) {
@@ -193,7 +201,7 @@ absl::Status MessageTemplate::Render(const RenderInput& input, Rendered& rendere
   rendered.email_url_.clear();
   if (uses_email_url_) AppendPercentEncoded(email, rendered.email_url_);
   const Scope scope(*input.row, row_number, email, rendered.email_url_, input.token, spec_.campaign_id);
-  if (absl::Status status = RenderEnvelopeSender(scope.objects(), rendered); !status.ok()) return status;
+  if (absl::Status status = RenderEnvelopeSender(scope.objects(), rendered); !status.ok() || !whole) return status;
   if (absl::Status status = headers_.Render(scope.objects(), input, rendered); !status.ok()) return status;
   if (absl::Status status = RenderBody(scope.objects(), rendered); !status.ok()) return status;
   rendered.Finish();

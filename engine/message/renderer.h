@@ -38,6 +38,8 @@ class MessageTemplate {
   // Fills `rendered`, which then borrows from this template. The bytes depend on `input` and the spec only.
   // Errors: this row cannot be sent, and why; `rendered` is then unspecified, and may be used again.
   absl::Status Render(const RenderInput& input, Rendered& rendered) const;
+  // Only the envelope sender.
+  absl::Status RenderEnvelope(const RenderInput& input, Rendered& rendered) const;
 
   // Whether Render would refuse the row for a field that is absent or not a text: `the field "x" (FILE:LINE) is
   // absent`. Always nullopt under OnMissing::kEmpty. A section over an absent name is not a missing field.
@@ -60,6 +62,7 @@ class MessageTemplate {
   };
 
   explicit MessageTemplate(MessageSpec spec) : spec_(std::move(spec)) {}
+  absl::Status Render(const RenderInput& input, bool whole, Rendered& rendered) const;
   void CompileAll(std::vector<std::string>& errors);
   void CompileParts(std::vector<std::string>& errors);
   void CollectFields(std::vector<std::string>& errors);

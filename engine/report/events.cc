@@ -174,11 +174,21 @@ std::string EventRenderer::RenderOutcome(const ledger::Outcome& outcome, std::ui
   json["event_id"] = EventId(manifest.campaign, recipient.row, outcome.number, type);
   json["seq"] = seq;
   json["type"] = std::string(type);
-  if (context_.token) json["id"] = context_.token(recipient.row);
+  const std::string token = context_.token ? context_.token(recipient.row) : "";
+  AddText(json, "id", token);
   json["campaign"] = manifest.campaign;
   json["row"] = recipient.row;
   json["key"] = std::string(recipient.key);
   json["revision"] = outcome.revision;
+  const bool has_row = row_.SetPayload(recipient.is_json, recipient.payload).ok();
+  message::RenderInput input;
+  input.row = &row_.value();
+  input.row_number = recipient.row;
+  input.address = recipient.address;
+  input.token = token;
+  input.needs_smtputf8 = recipient.needs_smtputf8;
+  if (has_row && context_.message != nullptr && context_.message->RenderEnvelope(input, envelope_).ok())
+    json["sender"] = std::string(envelope_.envelope_sender());
   json["recipient"] = std::string(recipient.address);
   const auto tenant = manifest.campaign_meta.find("tenant");
   const std::string owner =
@@ -207,7 +217,7 @@ std::string EventRenderer::RenderOutcome(const ledger::Outcome& outcome, std::ui
   if (outcome.kind == ledger::OutcomeKind::kHeld) json["held"] = true;
   Json meta = Json::object();
   for (const auto& [name, value] : manifest.campaign_meta) meta[name] = value;
-  if (!manifest.meta.empty() && row_.SetPayload(recipient.is_json, recipient.payload).ok()) {
+  if (has_row) {
     for (const std::string& name : manifest.meta) meta[name] = std::string(row_.Text(name));
   }
   json["meta"] = std::move(meta);

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "engine/ledger/record.h"
+#include "engine/message/renderer.h"
 #include "engine/roster/roster.h"
 #include "engine/roster/row_value.h"
 
@@ -18,6 +19,8 @@ struct EventContext {
   std::string node_id;  // Stable for this host.
   // The token of a row: Message-ID without the domain. Empty function: no ids.
   std::function<std::string(std::uint64_t row)> token;
+  // What the messages were rendered with: it says the envelope sender. Outlives the renderer; null: no senders.
+  const message::MessageTemplate* message = nullptr;
 };
 
 class EventRenderer {
@@ -43,6 +46,7 @@ class EventRenderer {
   const roster::Roster& roster_;
   const EventContext context_;
   roster::RowValue row_;
+  message::Rendered envelope_;
 };
 
 }  // namespace report

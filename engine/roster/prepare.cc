@@ -191,8 +191,9 @@ absl::Status Preparation::AddRow(const campaign::Row& row, const campaign::Addre
 
 absl::Status Preparation::TakeRow(campaign::Row& row) {
   ++manifest_.rows;
-  if (row.error.empty() && !row.json.empty()) {
-    if (absl::Status status = value_->SetJson(row.json); !status.ok()) row.error = std::string(status.message());
+  if (!row.json.empty()) {
+    const absl::Status status = value_->SetJson(row.json);
+    if (row.error.empty() && !status.ok()) row.error = std::string(status.message());
   } else if (row.error.empty()) {
     value_->SetColumns(row.fields);
   }

@@ -111,6 +111,7 @@ void RowValue::SetColumns(absl::Span<const std::string_view> fields) {
 
 absl::Status RowValue::SetJson(std::string_view json) {
   members_.clear();
+  value_ = {message::Value::Kind::kObject, {}, {}, {}};
   json_->lists.clear();
   json_->objects.clear();
   json_->numbers.clear();

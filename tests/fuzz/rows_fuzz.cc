@@ -51,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     CHECK(row.number == ++number && row.line > line);
     line = row.line;
     if (!row.error.empty()) continue;
-    if (format == campaign::RowFormat::kCsv) {
+    if ((*reader)->format() == campaign::RowFormat::kCsv) {
       CHECK(row.fields.size() == (*reader)->columns().size());
     } else {
       CHECK(!row.json.empty());

@@ -26,7 +26,7 @@ MODULES = [
     # Layer 3
     ("ledger", ["engine/ledger/*"], ["base", "io", "ledger_records"]),
     ("roster", ["engine/roster/*"], ["base", "campaign", "message", "io"]),
-    ("report", ["engine/report/*"], ["base", "io", "ledger", "ledger_records", "roster"]),
+    ("report", ["engine/report/*"], ["base", "message", "io", "ledger", "ledger_records", "roster"]),
     # Layer 4
     ("delivery", ["engine/delivery/*"], [
         "base", "config", "campaign", "message", "dkim", "smtp", "tls", "dns", "dns_driver", "io", "ledger", "ledger_records", "roster"]),
