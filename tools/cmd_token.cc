@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
@@ -16,14 +17,20 @@ struct Arguments {
   bool json = false;
 };
 
-// The campaign of this host's state with this hash; empty: none.
-std::string FindCampaign(io::Disk& disk, const std::string& root, std::uint32_t hash) {
-  const absl::StatusOr<std::vector<std::string>> names = disk.List(root + "/campaigns");
-  if (!names.ok()) return "";
-  for (const std::string& name : *names) {
-    if ((campaign::CampaignHash(name) & 0xFFFFFFFF) == hash) return name;
+// The campaign's roster; null: it is not on this host. `state` is what --state says.
+std::unique_ptr<const roster::Roster> FindRoster(io::Disk& disk, const std::string& root, const std::string& state,
+                                                 std::uint32_t hash) {
+  std::vector<std::string> folders;
+  if (!state.empty()) {
+    folders.push_back(state);
+  } else if (const absl::StatusOr<std::vector<std::string>> names = disk.List(root + "/campaigns"); names.ok()) {
+    for (const std::string& name : *names) folders.push_back(engine::PathsOf(root, name, "").campaign);
   }
-  return "";
+  for (const std::string& folder : folders) {
+    absl::StatusOr<std::unique_ptr<const roster::Roster>> roster = roster::Roster::Open(disk, folder);
+    if (roster.ok() && ((*roster)->manifest().campaign_hash & 0xFFFFFFFF) == hash) return *std::move(roster);
+  }
+  return nullptr;
 }
 
 int Decode(const Arguments& arguments, Context& context) {
@@ -40,16 +47,13 @@ int Decode(const Arguments& arguments, Context& context) {
   if (!token.ok()) return Fail(context.log, token.status(), kExitInvalid);
   nlohmann::ordered_json json;
   json["row"] = token->row;
-  const std::string id = FindCampaign(*disk, *config->engine.state_dir, token->campaign_hash);
-  if (!id.empty()) {
-    json["campaign"] = id;
-    const engine::StatePaths paths = engine::PathsOf(*config->engine.state_dir, id, context.state);
-    absl::StatusOr<std::unique_ptr<const roster::Roster>> roster = roster::Roster::Open(*disk, paths.campaign);
-    if (roster.ok()) {
-      if (const auto recipient = (*roster)->FindRow(token->row)) {
-        json["key"] = std::string((*roster)->Recipient(*recipient).key);
-        json["address"] = std::string((*roster)->Recipient(*recipient).address);
-      }
+  const std::unique_ptr<const roster::Roster> roster =
+      FindRoster(*disk, *config->engine.state_dir, context.state, token->campaign_hash);
+  if (roster != nullptr) {
+    json["campaign"] = roster->manifest().campaign;
+    if (const auto recipient = roster->FindRow(token->row)) {
+      json["key"] = std::string(roster->Recipient(*recipient).key);
+      json["address"] = std::string(roster->Recipient(*recipient).address);
     }
   }
   if (arguments.json) {
@@ -61,7 +65,7 @@ int Decode(const Arguments& arguments, Context& context) {
     std::printf("%-9s %s\n", name,
                 json[name].is_string() ? json[name].get<std::string>().c_str() : json[name].dump().c_str());
   }
-  if (id.empty()) std::printf("campaign  not one of this host\n");
+  if (roster == nullptr) std::printf("campaign  not one of this host\n");
   return kExitOk;
 }
 
