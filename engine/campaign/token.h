@@ -26,7 +26,7 @@ class TokenKey {
   // A new key, as the text of a key file. Errors: the system has no randomness to give.
   static absl::StatusOr<std::string> Generate();
 
-  // "v1" and base32 of key id, campaign, row and a MAC of 80 bits (HMAC-SHA256, truncated): 37 characters of [a-z2-7].
+  // "v1" and base32 of key id, campaign, row and a MAC of 80 bits (HMAC-SHA256, truncated): 34 characters.
   std::string Make(std::string_view campaign_id, std::uint64_t row) const;
   // Errors: InvalidArgument, not a token; PermissionDenied, not one of this key.
   absl::StatusOr<Token> Decode(std::string_view text) const;
