@@ -100,7 +100,7 @@ void Network::Send(StreamKey key, absl::Span<const std::string_view> pieces) {
   Side* side = Find(key);
   CHECK(side != nullptr && side->connected && !side->finishing);
   for (const std::string_view piece : pieces) side->unsent.append(piece);
-  if (side->handing_over) return;
+  if (side->handing_over || side->held_back) return;
   side->handing_over = true;
   world_.After(world_.Between(base::Duration(), base::Duration::Microseconds(20)), [this, key] { HandOver(key); });
 }
@@ -126,6 +126,10 @@ void Network::HandOver(StreamKey key) {
   Side* side = Find(key);
   if (side == nullptr) return;
   side->handing_over = false;
+  if (const Side* other = Find(side->peer); other != nullptr && other->unread.size() >= kReceiveBuffer) {
+    side->held_back = true;
+    return;
+  }
   const std::size_t size = std::min<std::size_t>(side->unsent.size(), 1 + world_.prng().Below(options_.send_chunk_max));
   const double share_of_segment = std::min(1.0, static_cast<double>(size) / 256);  // So that small chunks get through.
   if (options_.reset_share > 0 && world_.prng().Chance(options_.reset_share * share_of_segment)) {
@@ -173,6 +177,21 @@ void Network::Receive(StreamKey key, std::string bytes) {
     rest.remove_prefix(size);
   }
   io.After();
+}
+
+// The receiver reads again: first what has come meanwhile.
+void Network::Resume(StreamKey key) {
+  Side* side = Find(key);
+  if (side == nullptr || side->paused) return;
+  Receive(key, std::exchange(side->unread, {}));
+  side = Find(key);
+  if (side == nullptr || side->paused) return;
+  const StreamKey peer = side->peer;
+  if (side->unread_end) {
+    End(key, 0);
+  } else if (Side* sender = Find(peer); sender != nullptr && std::exchange(sender->held_back, false)) {
+    HandOver(peer);
+  }
 }
 
 // ---- the end ----
@@ -264,15 +283,9 @@ std::uint64_t SimIo::Unsent(io::StreamId id) const { return Get(id).unsent.size(
 void SimIo::PauseReceive(io::StreamId id, bool paused) {
   Network::Side& side = Get(id);
   side.paused = paused;
-  if (paused || (side.unread.empty() && !side.unread_end)) return;
+  if (paused) return;
   const auto key = static_cast<std::uint64_t>(id);
-  network_.world_.After(base::Duration(), [this, key] {
-    Network::Side* resumed = network_.Find(key);
-    if (resumed == nullptr || resumed->paused) return;
-    network_.Receive(key, std::exchange(resumed->unread, {}));
-    resumed = network_.Find(key);
-    if (resumed != nullptr && !resumed->paused && resumed->unread_end) network_.End(key, 0);
-  });
+  network_.world_.After(base::Duration(), [this, key] { network_.Resume(key); });
 }
 
 void SimIo::Close(io::StreamId id, io::CloseMode mode) {
@@ -286,6 +299,7 @@ absl::StatusOr<io::Io::Listening> SimIo::Listen(const io::Endpoint& local, io::A
   io::Endpoint bound = local;
   if (bound.port == 0) bound.port = ++network_.last_port_;
   if (network_.listeners_.count(bound) > 0) return absl::AlreadyExistsError("address already in use");
+  if (network_.unbindable_.count(bound.address) > 0) return absl::InvalidArgumentError("no address of this machine");
   const auto id = static_cast<io::ListenerId>(++network_.last_key_);
   network_.listeners_[bound] = {this, &handler, id};
   return Listening{id, bound};

@@ -23,6 +23,7 @@ class Network {
     std::size_t fragment_max = 65536;    // …and the receiver reads at most so much at once.
     double reset_share = 0;              // Of hand-overs of 256 bytes or more: the connection is reset instead.
   };
+  static constexpr std::size_t kReceiveBuffer = 1u << 20;  // Of a side that has paused; some more may be under way.
   enum class Fate : std::uint8_t { kReachable, kRefused, kSilent };  // Of connections to an address.
 
   Network(World& world, const Options& options) : world_(world), options_(options) {}
@@ -42,6 +43,7 @@ class Network {
     bool paused = false;
     bool finishing = false;     // Close(kFlush): FIN once everything is handed over.
     bool handing_over = false;  // An event for it is set.
+    bool held_back = false;     // The other side reads nothing, and its buffer is full.
     std::string unsent;         // Not taken by the kernel yet.
     std::string unread;         // Arrived while paused.
     bool unread_end = false;
@@ -56,6 +58,7 @@ class Network {
   void OnWire(Side& from, absl::AnyInvocable<void()> arrival);
   void Reset(Side& side, StreamKey key);
   void Receive(StreamKey key, std::string bytes);
+  void Resume(StreamKey key);
   void End(StreamKey key, int error);
   void Close(StreamKey key, io::CloseMode mode);
   void Vanish(SimIo& io);  // The process is gone.
