@@ -159,7 +159,7 @@ void Network::HandOver(StreamKey key) {
 void Network::Receive(StreamKey key, std::string bytes) {
   Side* side = Find(key);
   if (side == nullptr || side->handler == nullptr) return;
-  if (side->paused) {
+  if (side->paused || !side->unread.empty()) {  // What came before it goes first.
     side->unread += bytes;
     return;
   }
