@@ -255,6 +255,7 @@ RunOutcome Run::Go() {
   options.dns_servers = request_.config->dns.servers;
   options.dns_queries_per_second = request_.config->dns.max_queries_per_second;
   options.seed = request_.seed;
+  options.durable = request_.durable;
   options.sessions_max = request_.sessions_max;
   for (const auto& [key, suspension] : journal_->facts().suspensions) {
     options.suspensions.push_back({key.first, key.second, suspension.reason, suspension.sample, suspension.until});

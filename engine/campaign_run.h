@@ -27,6 +27,7 @@ struct RunRequest {
   std::uint32_t shards = 1;
   std::uint32_t sessions_max = 1000;
   std::uint64_t seed = 0;
+  bool durable = true;  // As EngineOptions says.
 };
 
 class RunObserver : public Engine::Watcher {

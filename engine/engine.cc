@@ -68,6 +68,21 @@ void Engine::StopThreads(Watcher& watcher) {
   for (const auto& shard : shards_) shard->Join();
 }
 
+ledger::CommitLog& Engine::MakeCommitLog() {
+  const auto on_durable = [this](std::uint32_t shard, std::uint64_t ticket) {
+    Post(shard, delivery::RecordsDurable{ticket});
+  };
+  if (!options_.durable) {
+    null_log_ = std::make_unique<ledger::NullLog>(on_durable);
+    return *null_log_;
+  }
+  journal_thread_ = std::make_unique<ledger::JournalThread>(
+      journal_, options_.shards, ledger::JournalThread::Listener{on_durable, [this](const absl::Status& why) {
+                                                                   PostAll(delivery::LedgerFailed{why});
+                                                                 }});
+  return *journal_thread_;
+}
+
 RunResult Engine::Run(Watcher& watcher) {
   RunResult result;
   ShardThread::Options options;
@@ -77,17 +92,12 @@ RunResult Engine::Run(Watcher& watcher) {
   options.shard.count = options_.shards;
   options.shard.sessions_max = std::max(1u, options_.sessions_max / options_.shards);
   options.shard.suspensions = options_.suspensions;
-  journal_thread_ = std::make_unique<ledger::JournalThread>(
-      journal_, options_.shards,
-      ledger::JournalThread::Listener{
-          [this](std::uint32_t shard, std::uint64_t ticket) { Post(shard, delivery::RecordsDurable{ticket}); },
-          [this](const absl::Status& why) { PostAll(delivery::LedgerFailed{why}); }});
+  ledger::CommitLog& commit_log = MakeCommitLog();
   delivery::ShardLinks& links = *this;
   for (std::uint32_t index = 0; index < options_.shards; ++index) {
     options.shard.index = index;
     options.shard.seed = options_.seed + index;
-    shards_.push_back(
-        std::make_unique<ShardThread>(job_, options, *journal_thread_, links, log_, [this] { OnChange(); }));
+    shards_.push_back(std::make_unique<ShardThread>(job_, options, commit_log, links, log_, [this] { OnChange(); }));
   }
   if (absl::Status status = shards_.front()->Prepare(); !status.ok()) {
     result.failure = status;
@@ -106,7 +116,7 @@ RunResult Engine::Run(Watcher& watcher) {
   }
   PostAll(delivery::DrainShard{});
   StopThreads(watcher);
-  result.failure = journal_thread_->Stop();
+  if (journal_thread_ != nullptr) result.failure = journal_thread_->Stop();
   std::uint32_t open_sessions = 0;
   finished = Sum(open_sessions).finals() >= pending_;
   result.end = stopped ? RunEnd::kInterrupted : RunEnd::kFailed;

@@ -26,6 +26,7 @@ struct EngineOptions {
   std::uint64_t seed = 0;
   std::uint32_t sessions_max = 1000;  // Of the whole program.
   std::vector<RestoredSuspension> suspensions;
+  bool durable = true;  // False: nothing is written down. For benchmarks of what that costs.
 };
 
 enum class RunEnd : std::uint8_t {
@@ -63,6 +64,7 @@ class Engine final : private delivery::ShardLinks {
 
  private:
   void Post(std::uint32_t shard, delivery::ShardMessage message) override;
+  ledger::CommitLog& MakeCommitLog();
   void OnChange();
   bool WaitForChange();
   void PostAll(const delivery::ShardMessage& message);
@@ -76,7 +78,8 @@ class Engine final : private delivery::ShardLinks {
   ledger::Journal& journal_;
   base::Log& log_;
   std::vector<std::unique_ptr<ShardThread>> shards_;
-  std::unique_ptr<ledger::JournalThread> journal_thread_;
+  std::unique_ptr<ledger::JournalThread> journal_thread_;  // Null: nothing is written down…
+  std::unique_ptr<ledger::NullLog> null_log_;              // …and this stands in.
 
   std::mutex mutex_;  // Guards changed_.
   std::condition_variable change_;

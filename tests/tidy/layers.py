@@ -54,7 +54,7 @@ RESERVED_HEADERS = [
     ("liburing*", ["engine/io/uring_*"]),
     ("openssl/*", ["tls/*", "engine/dkim/*", "engine/campaign/*", "engine/roster/*", "tools/*", "tests/unit/*", "bench/*"]),
     ("toml++/*", ["engine/config/*", "engine/campaign/*", "tools/*", "tests/unit/*"]),
-    ("CLI/*", ["tools/*"]),
+    ("CLI/*", ["tools/*", "bench/*"]),
     ("curl/*", ["tls/*"]),
 ]
 
