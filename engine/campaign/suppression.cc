@@ -15,6 +15,7 @@ namespace campaign {
 namespace {
 constexpr int kErrorsMax = 10;
 constexpr std::string_view kDigestPrefix = "sha256:";
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 }  // namespace
 
 Suppression::Entry Suppression::EntryOf(std::string_view text) {
@@ -25,6 +26,7 @@ absl::Status Suppression::Add(std::string_view text, std::string_view file) {
   std::string errors;
   int found = 0, number = 0;
   Address address;
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   for (std::string_view rest = text; !rest.empty();) {
     const std::string_view raw = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(raw.size() + 1, rest.size()));
@@ -33,9 +35,8 @@ absl::Status Suppression::Add(std::string_view text, std::string_view file) {
     if (line.empty() || line.front() == '#') continue;
     std::string_view reason;
     if (line.front() == '@') {
-      const std::string domain = ToALabels(line.substr(1));
-      if (domain.empty()) reason = "a domain that is not valid";
-      if (reason.empty()) entries_.push_back(EntryOf("@" + domain));
+      // Checked as part of an address: a domain that no address has would suppress nobody without a word.
+      if (ParseAddress("x" + std::string(line), address, reason)) entries_.push_back(EntryOf("@" + address.domain));
     } else if (line.starts_with(kDigestPrefix)) {
       const std::string_view hex = line.substr(kDigestPrefix.size());
       if (hex.size() != 64 || hex.find_first_not_of("0123456789abcdefABCDEF") != std::string_view::npos) {

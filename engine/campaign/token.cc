@@ -48,7 +48,7 @@ bool FromBase32(std::string_view text, std::string& out) {
     count -= 8;
     out.push_back(static_cast<char>(bits >> count));
   }
-  return (bits & ((1u << count) - 1)) == 0;
+  return count < 5 && (bits & ((1u << count) - 1)) == 0;
 }
 
 void PutBig(std::uint64_t value, int bytes, std::string& out) {
