@@ -45,6 +45,7 @@ std::string FrozenDigest(const Campaign& campaign) {
   }
   digest.Add(campaign.message.html);
   digest.Add(campaign.message.text);
+  digest.AddNumber(campaign.message.headers.size());
   for (const auto& [name, value] : campaign.message.headers) {
     digest.Add(name);
     digest.Add(value);
@@ -59,6 +60,7 @@ std::string FrozenDigest(const Campaign& campaign) {
   digest.AddNumber(recipients.meta.size());
   for (const std::string& name : recipients.meta) digest.Add(name);
   digest.AddNumber(static_cast<std::uint64_t>(recipients.duplicates));
+  digest.AddNumber(recipients.defaults.size());
   for (const auto& [name, value] : recipients.defaults) {
     digest.Add(name);
     digest.Add(value);

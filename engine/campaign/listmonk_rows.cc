@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/str_format.h"
 #include "engine/base/text.h"
 #include "nlohmann/json.hpp"
 
@@ -11,6 +12,7 @@ namespace campaign {
 namespace {
 
 constexpr std::string_view kEmail = "email", kName = "name", kAttributes = "attributes";
+constexpr int kDepthMax = 32;
 
 class ListmonkReader final : public RowReader {
  public:
@@ -28,8 +30,13 @@ class ListmonkReader final : public RowReader {
     absl::StatusOr<bool> any = csv_->Next(row);
     if (!any.ok() || !*any || !row.error.empty()) return any;
     const std::string_view text = base::TrimAscii(row.fields[attributes_]);
+    bool too_deep = false;  // Found while reading: what nlohmann does with a whole document recurses.
+    const auto look = [&too_deep](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+      too_deep = too_deep || depth > kDepthMax;
+      return depth <= kDepthMax;
+    };
     nlohmann::json attributes =
-        text.empty() ? nlohmann::json::object() : nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+        text.empty() ? nlohmann::json::object() : nlohmann::json::parse(text, look, /*allow_exceptions=*/false);
     nlohmann::json object = attributes.is_object() ? attributes : nlohmann::json::object();
     object[kEmail] = row.fields[email_];
     object[kName] = row.fields[name_];
@@ -38,6 +45,7 @@ class ListmonkReader final : public RowReader {
     } else {
       row.error = "the column attributes is no JSON object";
     }
+    if (too_deep) row.error = absl::StrFormat("the column attributes is nested deeper than %d", kDepthMax);
     json_ = object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     row.json = json_;
     row.fields = {};

@@ -168,14 +168,22 @@ absl::StatusOr<bool> CsvReader::NextRecord() {
   }
 }
 
+// What stands within quotes does not count.
 void CsvReader::ChooseSeparator(std::string_view bytes) {
-  const std::string_view header = bytes.substr(0, bytes.find('\n'));
-  std::ptrdiff_t most = 0;
-  for (const char candidate : {',', ';', '\t'}) {
-    const std::ptrdiff_t count = std::count(header.begin(), header.end(), candidate);
-    if (count <= most) continue;
-    most = count;
-    separator_ = candidate;
+  constexpr std::string_view kCandidates = ",;\t";
+  std::size_t counts[kCandidates.size()] = {};
+  std::size_t most = 0;
+  bool quoted = false;
+  for (const char c : bytes) {
+    if (c == '"') quoted = !quoted;
+    if (quoted) continue;
+    if (c == '\n') break;
+    if (const std::size_t i = kCandidates.find(c); i != std::string_view::npos) ++counts[i];
+  }
+  for (std::size_t i = 0; i < kCandidates.size(); ++i) {
+    if (counts[i] <= most) continue;
+    most = counts[i];
+    separator_ = kCandidates[i];
   }
 }
 
