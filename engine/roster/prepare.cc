@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "engine/base/stable_hash.h"
 #include "engine/base/text.h"
 #include "engine/campaign/address.h"
 #include "engine/campaign/row_reader.h"
 #include "engine/roster/builder.h"
 #include "engine/roster/layout.h"
 #include "engine/roster/row_value.h"
+#include "engine/roster/sorter.h"
 
 namespace roster {
 namespace {
@@ -45,7 +47,11 @@ class Preparation {
         campaign_(*options.campaign),
         recipients_(options.campaign->recipients),
         disk_(disk),
-        builder_(disk, options.directory, options.arena_bytes) {}
+        builder_(disk, options.directory, options.arena_bytes) {
+    if (recipients_.duplicates != campaign::Duplicates::kAllow) return;
+    keys_ = std::make_unique<Sorter>(
+        disk, Sorter::Options{.directory = options.directory, .name = "keys", .arena_bytes = options.arena_bytes});
+  }
 
   absl::Status Run();
 
@@ -56,6 +62,7 @@ class Preparation {
   absl::Status TakeRow(campaign::Row& row);
   absl::Status Reject(const campaign::Row& row, Reject::Type type, std::string_view address, std::string reason);
   absl::Status AddRow(const campaign::Row& row, const campaign::Address& address);
+  absl::Status CountRepeatedKeys();
   absl::Status Accept(const Manifest& manifest) const;
   std::string_view AddressOf(const campaign::Row& row) const;
 
@@ -64,6 +71,8 @@ class Preparation {
   const campaign::Recipients& recipients_;
   io::Disk& disk_;
   Builder builder_;
+  std::unique_ptr<Sorter> keys_;  // With duplicates = "allow": the key of every recipient, whatever the domain.
+  std::uint64_t repeated_keys_ = 0;
   std::unique_ptr<campaign::RowReader> reader_;
   std::unique_ptr<RowValue> value_;
   std::size_t address_column_ = 0;
@@ -184,6 +193,8 @@ absl::Status Preparation::AddRow(const campaign::Row& row, const campaign::Addre
       break;
     case campaign::Duplicates::kAllow:
       recipient.identity = key;
+      if (absl::Status status = keys_->Add({base::StableHash(key), 0, row.number, key, {}, {}}); !status.ok())
+        return status;
       break;
   }
   return builder_.Add(recipient);
@@ -210,6 +221,15 @@ absl::Status Preparation::TakeRow(campaign::Row& row) {
   return AddRow(row, address_);
 }
 
+absl::Status Preparation::CountRepeatedKeys() {
+  std::string last;  // No key is empty.
+  return keys_->Finish([&](const SortRecord& record) {
+    if (record.group == last) ++repeated_keys_;
+    last = std::string(record.group);
+    return absl::OkStatus();
+  });
+}
+
 // The last look at the numbers, before anything counts as prepared.
 absl::Status Preparation::Accept(const Manifest& manifest) const {
   const std::string& file = recipients_.file;
@@ -228,11 +248,11 @@ absl::Status Preparation::Accept(const Manifest& manifest) const {
     return absl::InvalidArgumentError(
         absl::StrFormat("%s: %d rows, and recipients.expect says %d", file, manifest.rows, *recipients_.expect));
   }
-  if (recipients_.duplicates == campaign::Duplicates::kAllow && manifest.duplicate > 0) {
+  if (repeated_keys_ > 0) {
     return absl::InvalidArgumentError(
         absl::StrFormat("%s: %d rows have a key that another row has; with duplicates = \"allow\" the column "
                         "\"%s\" must be different in every row",
-                        file, manifest.duplicate, recipients_.key));
+                        file, repeated_keys_, recipients_.key));
   }
   if (manifest.recipients > 0) return absl::OkStatus();
   return absl::InvalidArgumentError(
@@ -259,6 +279,9 @@ absl::Status Preparation::Run() {
     if (manifest_.rows % kProgressEvery != 0) continue;
     if (!options_.progress(manifest_.rows, reader_->bytes_consumed()))
       return absl::CancelledError("interrupted while preparing; nothing was sent");
+  }
+  if (keys_ != nullptr) {
+    if (absl::Status status = CountRepeatedKeys(); !status.ok()) return status;
   }
   manifest_.campaign = campaign_.id;
   manifest_.campaign_hash = options_.campaign_hash;

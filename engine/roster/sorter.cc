@@ -130,7 +130,7 @@ void Sorter::SortArena() {
 
 absl::StatusOr<Sorter::Run> Sorter::WriteRun(
     absl::FunctionRef<absl::Status(absl::FunctionRef<absl::Status(const SortRecord&)>)> produce) {
-  Run run{absl::StrFormat("%s/sort.%d.tmp", options_.directory, ++runs_made_), 0};
+  Run run{absl::StrFormat("%s/%s.%d.tmp", options_.directory, options_.name, ++runs_made_), 0};
   absl::StatusOr<std::unique_ptr<io::File>> file = disk_.Open(run.path, io::OpenMode::kCreate);
   if (!file.ok()) return file.status();
   std::string buffer;

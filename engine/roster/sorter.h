@@ -25,7 +25,8 @@ struct SortRecord {
 class Sorter {
  public:
   struct Options {
-    std::string directory;  // For the runs; they are removed at the end.
+    std::string directory;      // For the runs; they are removed at the end.
+    std::string name = "sort";  // What the files of the runs begin with: different where two sort in one directory.
     std::size_t arena_bytes = 16u << 20;
     std::size_t buffer_bytes = 64u << 10;  // For each run in a merge.
     std::size_t fan_in_max = 256;
