@@ -48,7 +48,7 @@ TEST(Token, IsOfOneCampaignRowAndKey) {
   std::set<std::string> tokens;
   const std::string other(64, 'f');
   for (const std::string_view campaign : {"weekly-48", "weekly-49"}) {
-    for (const std::uint64_t row : {1, 2}) {
+    for (const std::uint64_t row : {1U, 2U}) {
       for (const TokenKey& key : {Key(), Key(8), Key(7, other)}) tokens.insert(key.Make(campaign, row));
     }
   }

@@ -116,7 +116,7 @@ TEST_F(SorterTest, MoreRunsThanCanBeMergedAtOnceAreMergedInSteps) {
   ASSERT_EQ(Sorted(entries, Options(8192)).size(), entries.size());
   const std::uint64_t runs = disk.created;
   disk.created = 0;
-  for (const std::size_t fan_in : {2, 3, 7}) {
+  for (const std::size_t fan_in : {2U, 3U, 7U}) {
     const std::vector<Entry> sorted = Sorted(entries, Options(8192, 256, fan_in));
     std::vector<Entry> wanted = entries;
     std::sort(wanted.begin(), wanted.end());
