@@ -47,7 +47,8 @@ std::string Printable(std::string_view bytes) {
     }
     const std::size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : 2;
     if (base::IsUtf8(bytes.substr(i, length)) && bytes.size() - i >= length) {
-      out.append(bytes.substr(i, length));
+      const bool control = byte == 0xC2 && static_cast<unsigned char>(bytes[i + 1]) < 0xA0;  // C1
+      out.append(control ? " " : bytes.substr(i, length));
       i += length;
     } else {
       out.push_back('?');
