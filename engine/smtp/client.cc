@@ -109,6 +109,10 @@ void Client::OnReply(const Reply& reply, base::Instant now) {
     }
     return;
   }
+  if (state_ == State::kBusy && HasUntakenOutput() && reply.code != 421) {  // It answers what it cannot have read.
+    OnGarbage();
+    return;
+  }
   const Command command = expected_.front();
   expected_.pop_front();
   ++wait_number_;
@@ -183,7 +187,7 @@ void Client::FailConnection(ConnectionFact fact) {
 void Client::OnGarbage() {
   if (state_ == State::kBusy) {
     result_.completing_handed_over =
-        completing_end_ != 0;  // The most that is possible: whoever judges must be careful.
+        completing_end_ != 0 && content_taken_;  // The most that is possible: whoever judges must be careful.
     EndTransaction(TransactionResult::End::kGarbage, /*usable=*/false);
   } else {
     FailConnection({.at = expecting(), .garbage = true});
@@ -316,6 +320,11 @@ bool Client::IsRefused() const {
 }
 
 void Client::OnTransactionReply(Command command, const Reply& reply) {
+  // 3yz answers DATA and nothing else, 2yz all but DATA: the server is out of step, and so are the replies to come.
+  if (reply.first_digit() == 3 ? command != Command::kData : reply.IsPositive() && command == Command::kData) {
+    OnGarbage();
+    return;
+  }
   if (command == Command::kMail) result_.mail = reply;
   if (command == Command::kRcpt) result_.rcpt = reply;
   if (command == Command::kData) result_.data = reply;
@@ -351,7 +360,8 @@ void Client::OnTransactionReply(Command command, const Reply& reply) {
 
 void Client::EndTransaction(TransactionResult::End end, bool usable) {
   result_.end = end;
-  if (end == TransactionResult::End::kReplied && completing_end_ != 0) result_.completing_handed_over = true;
+  if (end == TransactionResult::End::kReplied && completing_end_ != 0 && content_taken_)
+    result_.completing_handed_over = true;
   const bool delivered = end == TransactionResult::End::kReplied && result_.final_reply.has_value() &&
                          result_.final_reply->IsPositive() && !IsRefused();
   const bool sent_something = end != TransactionResult::End::kTooLarge && end != TransactionResult::End::kNeedsSmtpUtf8;
@@ -360,6 +370,7 @@ void Client::EndTransaction(TransactionResult::End end, bool usable) {
   expected_.clear();
   ++wait_number_;
   content_taken_ = true;
+  if (HasUntakenOutput()) output_.clear();  // It may borrow from the content, which goes now.
   state_ = usable ? State::kReady : State::kConnecting;
   if (sent_something) idle_since_ = now_;
   handler_.OnTransactionDone(result_);

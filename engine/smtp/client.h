@@ -49,7 +49,7 @@ struct TransactionResult {
     kReplied,  // Every reply came that was to come, or one of them was a 421.
     kClosed,   // The connection ended first.
     kTimedOut,
-    kGarbage,        // Something came that is no reply, or a reply too many.
+    kGarbage,        // Something came that is no reply, a reply too many, or 3yz and 2yz in each other's place.
     kTooLarge,       // Larger than the advertised SIZE; nothing was sent.
     kNeedsSmtpUtf8,  // The address needs it and the server does not offer it; nothing was sent.
   };
@@ -132,6 +132,7 @@ class Client {
   void Finish();
   void Emit(Command command, std::string text);
   void EmitText(std::string text);
+  bool HasUntakenOutput() const { return !output_taken_ && !output_.empty(); }
   bool MayPipeline() const { return options_.pipelining && capabilities_.pipelining; }
   bool MayChunk() const { return options_.chunking && capabilities_.chunking; }
 
