@@ -116,7 +116,7 @@ Verdict JudgeReply(const Reply& reply, Command command) {
   verdict.command = command;
   verdict.classification = Classify(reply, command);
   const TextRule* rule = FindTextRule(reply);
-  if (reply.first_digit() == 3) {  // Out of place; nothing was refused.
+  if (reply.first_digit() < 4) {  // Out of place; nothing was refused.
     verdict.classification = C::kProtocolErrors;
     verdict.scope = Scope::kSession;
   } else if (reply.code == 421) {
@@ -205,6 +205,16 @@ Verdict JudgeSilence(const TransactionResult& result) {
   return verdict;
 }
 
+// What a number in front of `text` counts: "minutes", "m.", "h", …; seconds where nothing is said.
+base::Duration UnitOf(std::string_view text) {
+  const auto end = std::find_if(text.begin(), text.end(), [](char c) { return c < 'a' || c > 'z'; });
+  const std::string_view word = text.substr(0, static_cast<std::size_t>(end - text.begin()));
+  if (word == "m" || word.starts_with("min")) return base::Duration::Minutes(1);
+  if (word == "h" || word.starts_with("hr") || word.starts_with("hour")) return base::Duration::Hours(1);
+  if (word == "d" || word.starts_with("day")) return base::Duration::Hours(24);
+  return base::Duration::Seconds(1);
+}
+
 }  // namespace
 
 std::optional<base::Duration> StatedDuration(const Reply& reply) {
@@ -219,9 +229,8 @@ std::optional<base::Duration> StatedDuration(const Reply& reply) {
     const auto number = base::ParseInteger<std::int64_t>(rest.substr(0, digits));
     if (digits == 0 || digits > 6 || !number.has_value()) continue;
     rest = base::TrimAscii(rest.substr(digits));
-    if (rest.starts_with("min")) return base::Duration::Minutes(*number);
-    if (rest.starts_with("h")) return base::Duration::Hours(std::min<std::int64_t>(*number, 24));
-    return base::Duration::Seconds(*number);
+    constexpr std::int64_t kDaySeconds = 86'400;  // Nobody can ask for more than a day.
+    return std::min(UnitOf(rest) * std::min(*number, kDaySeconds), base::Duration::Seconds(kDaySeconds));
   }
   return std::nullopt;
 }
