@@ -177,6 +177,17 @@ TEST(SmtpClient, SendsMailAloneAfterAnIdleTime) {
   EXPECT_TRUE(IsDelivered(dialogue));
 }
 
+TEST(SmtpClient, CountsTheIdleTimeFromTheLastReply) {
+  Dialogue dialogue;
+  dialogue.Open(kChunking);
+  for (int i = 0; i < 3; ++i) {
+    dialogue.now = dialogue.now + base::Duration::Milliseconds(900);
+    EXPECT_EQ(dialogue.Begin(), kBdatGroup);
+    dialogue.now = dialogue.now + base::Duration::Seconds(30);
+    dialogue.Say("250 ok\r\n250 ok\r\n250 queued\r\n");
+  }
+}
+
 TEST(SmtpClient, SendsNothingMoreWhenTheLonelyMailIsRefused) {
   Dialogue dialogue;
   dialogue.Open(kPipelining);
