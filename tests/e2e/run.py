@@ -12,7 +12,6 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 INSIDE = "SLUICE_E2E_INSIDE"
-PACKAGES = ("postfix", "nsd")
 
 
 def main() -> int:
@@ -30,12 +29,19 @@ def main() -> int:
     sys.path.insert(0, str(HERE))
     import packages
     if os.environ.get(INSIDE) is None:
-        for name in PACKAGES:  # While there still is a network.
+        probe = subprocess.run(["unshare", "--mount", "--net", "--pid", "--fork", "true"], capture_output=True, text=True)
+        if probe.returncode != 0:
+            sys.exit(f"{sys.argv[0]}: may not make namespaces (needs CAP_SYS_ADMIN): {probe.stderr.strip()}")
+        for name in packages.WANTED:  # While there still is a network.
             packages.fetch(build, name)
         command = ["unshare", "--mount", "--net", "--fork", "--kill-child", "sh", "-c", 'ip link set lo up && exec "$@"', "sh",
                    sys.executable, __file__, *sys.argv[1:]]
         return subprocess.run(command, env={**os.environ, INSIDE: "1"}).returncode
 
+    import machine
+    missing = machine.missing_privilege()
+    if missing:
+        sys.exit(f"{sys.argv[0]}: {missing}")
     os.environ["SLUICE_BUILD"] = str(build)
     os.environ["SLUICE_SOAK"] = "1" if options.soak else ""
     loader = unittest.TestLoader()
