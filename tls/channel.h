@@ -1,38 +1,67 @@
 // TLS as bytes in and bytes out (sans-IO): one channel per connection, between the SMTP client and the socket.
-// Production wraps OpenSSL with memory BIOs; the simulator uses a readable fake framing with faults.
+// Production wraps OpenSSL (context.h); the simulator uses a readable fake framing with faults. One thread.
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "engine/base/ip_address.h"
+#include "tls/policy.h"
 
 namespace tls {
 
 // What an established channel turned out to be.
 struct ChannelInfo {
   std::string protocol;  // "TLSv1.3"
-  std::string cipher;    // "TLS_AES_128_GCM_SHA256"
+  std::string cipher;    // IANA's name: "TLS_AES_128_GCM_SHA256"
   bool resumed = false;
-  bool verified = false;  // The certificate chain and name hold under the policy.
+  bool verified = false;  // The certificate's chain and name hold.
 };
 
 class Channel {
  public:
-  enum class State { kHandshaking, kOpen, kClosed, kFailed };
+  enum class State : std::uint8_t {
+    kHandshaking,
+    kOpen,
+    kClosed,  // One side said goodbye.
+    kFailed,
+  };
+  // Takes the bytes for the peer, as they come to be: within a call of the channel.
+  class Output {
+   public:
+    virtual ~Output() = default;
+    virtual void Write(std::string_view bytes) = 0;
+  };
 
   virtual ~Channel() = default;
-  // Begins the handshake as client; appends the first bytes for the peer to `to_peer`.
-  virtual void Start(std::string& to_peer) = 0;
-  // Takes bytes from the peer; appends decrypted bytes to `plain` and answers for the peer to `to_peer`. An error is
-  // final: kFailed.
-  virtual absl::Status Receive(std::string_view from_peer, std::string& plain, std::string& to_peer) = 0;
-  // Encrypts `plain`, appending to `to_peer`. Requires: kOpen.
-  virtual absl::Status Send(std::string_view plain, std::string& to_peer) = 0;
+  // Begins the handshake as client. Call once, first.
+  virtual void Start(Output& to_peer) = 0;
+  // Takes bytes from the peer; appends decrypted bytes to `plain`. An error is final (kFailed), and its text says what
+  // is wrong; `plain` may have grown before it. What comes after the peer's goodbye is dropped.
+  virtual absl::Status Receive(std::string_view from_peer, std::string& plain, Output& to_peer) = 0;
+  // Encrypts the pieces, in order, into as few records as they fit in. An error is final. Requires: kOpen.
+  virtual absl::Status Send(absl::Span<const std::string_view> pieces, Output& to_peer) = 0;
   // Says goodbye (close_notify). Requires: kOpen.
-  virtual void Close(std::string& to_peer) = 0;
+  virtual void Close(Output& to_peer) = 0;
   virtual State state() const = 0;
-  virtual const ChannelInfo& info() const = 0;  // Requires: kOpen or kClosed.
+  virtual const ChannelInfo& info() const = 0;  // Empty before kOpen.
+};
+
+class ChannelFactory {
+ public:
+  // The server that a connection goes to.
+  struct Peer {
+    std::string_view host_name;  // Named to the server (SNI), and what its certificate must be for. An address: no SNI.
+    base::IpAddress address;
+    Policy policy;
+  };
+  virtual ~ChannelFactory() = default;
+  // The factory outlives the channel.
+  virtual std::unique_ptr<Channel> MakeClient(const Peer& peer) = 0;
 };
 
 }  // namespace tls

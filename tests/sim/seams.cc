@@ -7,15 +7,15 @@
 
 namespace sim {
 
-absl::Status SimChannel::Greet(std::string_view line, std::string& to_peer) {
+absl::Status SimChannel::Greet(std::string_view line, Output& to_peer) {
   const bool fits = side_ == Side::kServer ? line == "HELLO " + name_ : line == "HELLO";
   if (!fits) return Fail("not the greeting of this channel");
-  if (side_ == Side::kServer) to_peer += "HELLO\n";
+  if (side_ == Side::kServer) to_peer.Write("HELLO\n");
   state_ = State::kOpen;
   return absl::OkStatus();
 }
 
-absl::Status SimChannel::Receive(std::string_view from_peer, std::string& plain, std::string& to_peer) {
+absl::Status SimChannel::Receive(std::string_view from_peer, std::string& plain, Output& to_peer) {
   if (state_ == State::kFailed || state_ == State::kClosed) return absl::FailedPreconditionError("the channel is over");
   buffer_.append(from_peer);
   while (!buffer_.empty()) {
@@ -46,13 +46,15 @@ absl::Status SimChannel::Receive(std::string_view from_peer, std::string& plain,
   return absl::OkStatus();
 }
 
-absl::Status SimChannel::Send(std::string_view plain, std::string& to_peer) {
+absl::Status SimChannel::Send(absl::Span<const std::string_view> pieces, Output& to_peer) {
   CHECK(state_ == State::kOpen);
-  while (!plain.empty()) {
-    const std::string_view frame = plain.substr(0, 16384);
-    to_peer += absl::StrFormat("%x:", frame.size());
-    to_peer.append(frame);
-    plain.remove_prefix(frame.size());
+  std::string plain;
+  for (const std::string_view piece : pieces) plain += piece;
+  for (std::string_view rest = plain; !rest.empty();) {
+    const std::string_view frame = rest.substr(0, 16384);
+    to_peer.Write(absl::StrFormat("%x:", frame.size()));
+    to_peer.Write(frame);
+    rest.remove_prefix(frame.size());
   }
   return absl::OkStatus();
 }

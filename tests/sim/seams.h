@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -61,13 +62,13 @@ class SimChannel final : public tls::Channel {
     info_ = {.protocol = "TLSv1.3", .cipher = "SIM_PLAIN_READABLE", .resumed = false, .verified = true};
   }
 
-  void Start(std::string& to_peer) override {
-    if (side_ == Side::kClient) to_peer += "HELLO " + name_ + "\n";
+  void Start(Output& to_peer) override {
+    if (side_ == Side::kClient) to_peer.Write("HELLO " + name_ + "\n");
   }
-  absl::Status Receive(std::string_view from_peer, std::string& plain, std::string& to_peer) override;
-  absl::Status Send(std::string_view plain, std::string& to_peer) override;
-  void Close(std::string& to_peer) override {
-    to_peer += "BYE\n";
+  absl::Status Receive(std::string_view from_peer, std::string& plain, Output& to_peer) override;
+  absl::Status Send(absl::Span<const std::string_view> pieces, Output& to_peer) override;
+  void Close(Output& to_peer) override {
+    to_peer.Write("BYE\n");
     state_ = State::kClosed;
   }
   State state() const override { return state_; }
@@ -78,13 +79,20 @@ class SimChannel final : public tls::Channel {
     state_ = State::kFailed;
     return absl::DataLossError(std::string(why));
   }
-  absl::Status Greet(std::string_view line, std::string& to_peer);
+  absl::Status Greet(std::string_view line, Output& to_peer);
 
   const Side side_;
   const std::string name_;
   std::string buffer_;
   State state_ = State::kHandshaking;
   tls::ChannelInfo info_;
+};
+
+class SimChannelFactory final : public tls::ChannelFactory {
+ public:
+  std::unique_ptr<tls::Channel> MakeClient(const Peer& peer) override {
+    return std::make_unique<SimChannel>(SimChannel::Side::kClient, std::string(peer.host_name));
+  }
 };
 
 }  // namespace sim

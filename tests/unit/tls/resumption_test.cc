@@ -1,0 +1,103 @@
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/unit/tls/connection.h"
+#include "tls/context.h"
+
+namespace tls {
+namespace {
+
+using testing::Connection;
+using testing::kTrusting;
+using testing::kVerifying;
+using testing::ServerSettings;
+
+class ResumptionTest : public ::testing::Test {
+ protected:
+  // Connects, speaks, and ends it as a reset does: without a goodbye.
+  bool IsResumed(ServerSettings& settings, Policy policy = kVerifying, std::string_view host = testing::kHostName,
+                 std::string_view address = "192.0.2.1") {
+    Connection c(context_, settings, policy, host, address);
+    EXPECT_TRUE(c.Carry().ok());
+    EXPECT_TRUE(c.Send({"QUIT\r\n"}).ok());
+    EXPECT_TRUE(c.Carry().ok());
+    EXPECT_EQ(c.server.plain, "QUIT\r\n");
+    EXPECT_EQ(c.channel->info().verified, policy.verification != Policy::Verification::kNone);
+    return c.channel->info().resumed;
+  }
+  ServerSettings modern_{{}};
+  ServerSettings old_{{.tls13 = false}};
+  ServerSettings old_without_tickets_{{.tls13 = false, .tickets = false}};
+  Context context_{{.authorities = ServerSettings::Authority()}};
+};
+
+TEST_F(ResumptionTest, ResumesTls13AndUsesATicketOnce) {
+  EXPECT_FALSE(IsResumed(modern_));
+  EXPECT_EQ(context_.sessions().size(), 2u);  // OpenSSL gives two.
+  {
+    Connection a(context_, modern_), b(context_, modern_), c(context_, modern_);
+    EXPECT_EQ(context_.sessions().size(), 0u);
+    EXPECT_TRUE(a.Carry().ok() && b.Carry().ok() && c.Carry().ok());
+    EXPECT_TRUE(a.channel->info().resumed && b.channel->info().resumed);
+    EXPECT_FALSE(c.channel->info().resumed);
+  }
+  EXPECT_TRUE(IsResumed(modern_));
+}
+
+TEST_F(ResumptionTest, ResumesTls12AgainAndAgain) {
+  for (ServerSettings* settings : {&old_, &old_without_tickets_}) {
+    Context fresh({.authorities = ServerSettings::Authority()});
+    EXPECT_FALSE(IsResumed(*settings, kTrusting));
+    EXPECT_TRUE(IsResumed(*settings, kTrusting));
+    EXPECT_TRUE(IsResumed(*settings, kTrusting));
+    IsResumed(*settings, kTrusting, "other.example.com");
+  }
+}
+
+TEST_F(ResumptionTest, ASessionIsOfOneHostOneAddressAndOnePolicy) {
+  EXPECT_FALSE(IsResumed(modern_));
+  EXPECT_FALSE(IsResumed(modern_, kTrusting));
+  EXPECT_FALSE(IsResumed(modern_, kVerifying, "a.wild.example.com"));
+  EXPECT_FALSE(IsResumed(modern_, kVerifying, testing::kHostName, "192.0.2.7"));
+  EXPECT_TRUE(IsResumed(modern_));
+  EXPECT_TRUE(IsResumed(modern_, kTrusting));
+}
+
+TEST_F(ResumptionTest, AnotherServerBehindTheNameDoesNotKnowTheSession) {
+  EXPECT_FALSE(IsResumed(modern_));
+  ServerSettings other({});
+  EXPECT_FALSE(IsResumed(other));  // A full handshake instead, not an error.
+}
+
+TEST_F(ResumptionTest, AFailedHandshakeForgetsWhatItOffered) {
+  EXPECT_FALSE(IsResumed(modern_));
+  Connection c(context_, modern_);
+  EXPECT_EQ(context_.sessions().size(), 1u);
+  EXPECT_FALSE(c.Feed("220 not TLS\r\n").ok());
+  EXPECT_EQ(context_.sessions().size(), 0u);
+}
+
+TEST_F(ResumptionTest, TheCacheIsBounded) {
+  Context small({.authorities = ServerSettings::Authority(), .sessions_max = 5});
+  for (int host = 0; host < 10; ++host) {
+    Connection c(small, modern_, kTrusting, "h" + std::to_string(host) + ".example.com");
+    ASSERT_TRUE(c.Carry().ok());
+    EXPECT_LE(small.sessions().size(), 5u);
+  }
+  Connection newest(small, modern_, kTrusting, "h9.example.com"), oldest(small, modern_, kTrusting, "h0.example.com");
+  EXPECT_TRUE(newest.Carry().ok() && oldest.Carry().ok());
+  EXPECT_TRUE(newest.channel->info().resumed);
+  EXPECT_FALSE(oldest.channel->info().resumed);
+
+  Context roomy({.authorities = ServerSettings::Authority()});
+  for (std::size_t i = 0; i < 2 * SessionCache::kPerServerMax; ++i) {
+    ServerSettings other({});  // Another one each time: nothing is resumed, and nothing used up but one.
+    Connection c(roomy, other, kTrusting);
+    ASSERT_TRUE(c.Carry().ok());
+  }
+  EXPECT_LE(roomy.sessions().size(), SessionCache::kPerServerMax);
+}
+
+}  // namespace
+}  // namespace tls

@@ -1,0 +1,108 @@
+#include "tls/context.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <utility>
+
+#include "engine/base/check.h"
+#include "tls/openssl_channel.h"
+
+namespace tls {
+namespace {
+
+// X25519 is the fastest by far, and what the key share is made for.
+constexpr char kGroups[] = "X25519:P-256:X448:P-384:P-521";
+// AES-128-GCM first: a third less work than AES-256. TLS 1.3, then 1.2.
+constexpr char kSuites[] = "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384";
+// Where any certificate will do, an old cipher is better than none: key lengths and hashes are not looked at either.
+constexpr char kTrustingCiphers[] =
+    "ECDHE+AES128+AESGCM:ECDHE+CHACHA20:ECDHE+AESGCM:DHE+AES128+AESGCM:DHE+AESGCM:ECDHE+AES:DHE+AES:AES:!aNULL:!eNULL:"
+    "!PSK:!SRP:@SECLEVEL=0";
+constexpr char kVerifyingCiphers[] =
+    "ECDHE+AES128+AESGCM:ECDHE+CHACHA20:ECDHE+AESGCM:DHE+AES128+AESGCM:DHE+AESGCM:ECDHE+AES:!aNULL:!eNULL:!PSK:!SRP:"
+    "@SECLEVEL=1";
+
+constexpr std::size_t kRecordMax = 16384;  // Bytes of plain text (RFC 8446 section 5.1).
+
+// Calls `use` with each certificate. False: there is none, or a damaged one.
+template <typename Use>
+bool ForEachCertificate(std::string_view pem, OSSL_LIB_CTX* library, Use use) {
+  const OpensslPtr<BIO> bytes(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  CHECK(bytes != nullptr);
+  for (bool found = false;; found = true) {
+    X509* read = X509_new_ex(library, nullptr);
+    CHECK(read != nullptr);
+    const bool ok = PEM_read_bio_X509_AUX(bytes.get(), &read, nullptr, nullptr) != nullptr;
+    const OpensslPtr<X509> certificate(read);
+    if (ok) {
+      use(certificate.get());
+      continue;
+    }
+    const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    ERR_clear_error();
+    return found && at_end;
+  }
+}
+
+}  // namespace
+
+absl::Status Context::CheckAuthorities(std::string_view authorities) {
+  if (ForEachCertificate(authorities, nullptr, [](X509*) {})) return absl::OkStatus();
+  return absl::InvalidArgumentError("holds no certificates in PEM form, or a damaged one");
+}
+
+Context::Context(const Options& options)
+    : options_(options),
+      sessions_(options.sessions_max),
+      library_(OSSL_LIB_CTX_new()),
+      bytes_(OpensslChannel::MakeBioMethod()),
+      scratch_(kRecordMax, '\0') {
+  CHECK(library_ != nullptr && bytes_ != nullptr);
+  trusting_.reset(MakeSettings(Policy::Verification::kNone));
+}
+
+Context::~Context() = default;
+
+SSL_CTX* Context::MakeSettings(Policy::Verification verification) const {
+  const bool verifies = verification == Policy::Verification::kNameAndChain;
+  OpensslPtr<SSL_CTX> made(SSL_CTX_new_ex(library_.get(), nullptr, TLS_client_method()));
+  SSL_CTX* const settings = made.get();
+  CHECK(settings != nullptr);
+  CHECK(SSL_CTX_set_min_proto_version(settings, TLS1_2_VERSION) == 1);
+  CHECK(SSL_CTX_set_max_proto_version(settings, TLS1_3_VERSION) == 1);
+  CHECK(SSL_CTX_set1_groups_list(settings, kGroups) == 1);
+  CHECK(SSL_CTX_set_ciphersuites(settings, kSuites) == 1);
+  CHECK(SSL_CTX_set_cipher_list(settings, verifies ? kVerifyingCiphers : kTrustingCiphers) == 1);
+  // Buffers are there while a record is under way only: an idle connection has none.
+  SSL_CTX_set_mode(settings, SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_options(settings, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  SSL_CTX_set_session_cache_mode(settings, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(settings, OpensslChannel::OnNewSession);
+  SSL_CTX_set_verify(settings, verifies ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
+  if (verifies) {
+    X509_STORE* const store = SSL_CTX_get_cert_store(settings);
+    ForEachCertificate(options_.authorities, library_.get(),
+                       [store](X509* authority) { X509_STORE_add_cert(store, authority); });
+    ERR_clear_error();
+  }
+  return made.release();
+}
+
+SSL_CTX* Context::SettingsFor(Policy::Verification verification) {
+  switch (verification) {
+    case Policy::Verification::kNone:
+      return trusting_.get();
+    case Policy::Verification::kNameAndChain:
+      if (verifying_ == nullptr) verifying_.reset(MakeSettings(verification));
+      return verifying_.get();
+  }
+  return verifying_.get();
+}
+
+std::unique_ptr<Channel> Context::MakeClient(const Peer& peer) {
+  return std::make_unique<OpensslChannel>(*this, SettingsFor(peer.policy.verification), peer);
+}
+
+}  // namespace tls

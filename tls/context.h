@@ -1,0 +1,50 @@
+// TLS by OpenSSL 3: one library context for each shard, so that shards share no lock and no cache line, with the
+// settings of all its connections and the sessions to resume. It reads no file and makes no thread. One thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "tls/channel.h"
+#include "tls/openssl_ptr.h"
+#include "tls/session_cache.h"
+
+namespace tls {
+
+class Context final : public ChannelFactory {
+ public:
+  struct Options {
+    // Trusted authorities, PEM; outlives the context. Empty: no certificate can be verified.
+    std::string_view authorities;
+    std::size_t sessions_max = 1000;  // That may be resumed; some kilobytes each.
+  };
+
+  // Errors (kInvalidArgument): there is no certificate in `authorities`, or a damaged one.
+  static absl::Status CheckAuthorities(std::string_view authorities);
+
+  explicit Context(const Options& options);  // Requires: CheckAuthorities says that they are good, or they are empty.
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+  ~Context() override;
+
+  std::unique_ptr<Channel> MakeClient(const Peer& peer) override;
+  const SessionCache& sessions() const { return sessions_; }
+
+ private:
+  friend class OpensslChannel;
+
+  SSL_CTX* MakeSettings(Policy::Verification verification) const;
+  SSL_CTX* SettingsFor(Policy::Verification verification);
+
+  const Options options_;
+  SessionCache sessions_;
+  OpensslPtr<OSSL_LIB_CTX> library_;
+  OpensslPtr<BIO_METHOD> bytes_;   // Between an SSL and its channel.
+  OpensslPtr<SSL_CTX> trusting_;   // Any certificate will do.
+  OpensslPtr<SSL_CTX> verifying_;  // Null until it is needed: reading a hundred authorities takes milliseconds.
+  std::string scratch_;            // One record's bytes.
+};
+
+}  // namespace tls

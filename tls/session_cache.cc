@@ -1,0 +1,56 @@
+#include "tls/session_cache.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/check.h"
+#include "engine/base/text.h"
+
+namespace tls {
+
+std::string SessionCache::KeyOf(const ChannelFactory::Peer& peer) {
+  return absl::StrCat(base::AbslView(peer.host_name), "\n", peer.address.ToString(), "\n",
+                      static_cast<int>(peer.policy.verification));
+}
+
+void SessionCache::Drop(Position entry) {
+  const auto found = by_key_.find(entry->key);
+  CHECK(found != by_key_.end());
+  std::vector<Position>& positions = found->second;
+  positions.erase(std::find(positions.begin(), positions.end(), entry));
+  if (positions.empty()) by_key_.erase(found);
+  sessions_.erase(entry);
+}
+
+void SessionCache::Put(const std::string& key, OpensslPtr<SSL_SESSION> session) {
+  if (sessions_max_ == 0) return;
+  const auto known = by_key_.find(key);
+  if (known != by_key_.end() && known->second.size() >= kPerServerMax) Drop(known->second.front());
+  if (sessions_.size() >= sessions_max_) Drop(sessions_.begin());
+  const Position added = sessions_.insert(sessions_.end(), Entry{key, std::move(session)});
+  by_key_[key].push_back(added);
+}
+
+OpensslPtr<SSL_SESSION> SessionCache::Take(std::string_view key) {
+  const auto found = by_key_.find(key);
+  if (found == by_key_.end()) return nullptr;
+  const Position newest = found->second.back();
+  if (SSL_SESSION_get_protocol_version(newest->session.get()) >= TLS1_3_VERSION) {
+    OpensslPtr<SSL_SESSION> taken = std::move(newest->session);
+    Drop(newest);
+    return taken;
+  }
+  sessions_.splice(sessions_.end(), sessions_, newest);  // In use: not the next to go.
+  SSL_SESSION_up_ref(newest->session.get());
+  return OpensslPtr<SSL_SESSION>(newest->session.get());
+}
+
+void SessionCache::Forget(std::string_view key) {
+  const auto found = by_key_.find(key);
+  if (found == by_key_.end()) return;
+  for (const Position entry : found->second) sessions_.erase(entry);
+  by_key_.erase(found);
+}
+
+}  // namespace tls
