@@ -1,13 +1,12 @@
 // The simulated sides of the seams that later parts of the engine fill: TLS, signing and policy fetching.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
 
-#include "absl/strings/str_format.h"
-#include "engine/base/stable_hash.h"
 #include "engine/dkim/signer.h"
 #include "tests/sim/world.h"
 #include "tls/channel.h"
@@ -15,22 +14,30 @@
 
 namespace sim {
 
-// Signs with a keyed hash that a checker can compute, too; the answer comes later, as from a batch.
+// Signs with a keyed hash that a checker can compute, too; the answer comes later and in any order, as from a slow
+// batch. A share of the answers is that the key cannot sign.
 class SimSigner final : public dkim::Signer {
  public:
-  explicit SimSigner(World& world) : world_(world) {}
-  static std::string SignatureOf(std::string_view key, std::string_view digest) {
-    return absl::StrFormat("%016x", base::StableHash(digest, base::StableHash(key)));
-  }
-  void Sign(std::string_view key, std::string_view digest, Callback callback) override {
-    const base::Duration wait = world_.Between(base::Duration::Microseconds(100), base::Duration::Milliseconds(2));
-    world_.After(wait, [signature = SignatureOf(key, digest), callback = std::move(callback)]() mutable {
-      callback(std::move(signature));
-    });
-  }
+  // `after` runs after each answer.
+  SimSigner(World& world, double fail_share, base::Duration longest, std::function<void()> after)
+      : world_(world), fail_share_(fail_share), longest_(longest), after_(std::move(after)) {}
+  ~SimSigner() override;
+  static std::string SignatureOf(std::uint32_t key, const dkim::Digest& digest);
+
+  void Sign(dkim::SignRequest& request) override;
+  void Cancel(dkim::SignRequest& request) override;
+  void Serve() override {}
+  bool WantsTurn() const override { return false; }
 
  private:
   World& world_;
+  const double fail_share_;
+  const base::Duration longest_;
+  const std::function<void()> after_;
+  base::IntrusiveList<dkim::SignRequest, &dkim::SignRequest::queue_hook> waiting_;
+  std::map<std::uint64_t, dkim::SignRequest*> by_number_;
+  std::uint64_t last_number_ = 0;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 // Policies from a table; a domain that is not in it has none.

@@ -1,0 +1,22 @@
+// The arithmetic of signing: takes requests, and leaves signatures. What a Signer's queue is served by.
+#pragma once
+
+#include <cstddef>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "engine/dkim/signer.h"
+
+namespace dkim {
+
+class DigestSigner {
+ public:
+  virtual ~DigestSigner() = default;
+  // So many requests at most are taken in one call: what keeps a turn short (about half a millisecond).
+  virtual std::size_t batch_max() const = 0;
+  // Signs each request's digest with its key into its `signature`, or says in `statuses` (of the same size, all OK
+  // before) why it cannot. Calls no OnSigned. Requires: at most batch_max() requests.
+  virtual void SignDigests(absl::Span<SignRequest* const> requests, absl::Span<absl::Status> statuses) = 0;
+};
+
+}  // namespace dkim

@@ -1,0 +1,84 @@
+#include "engine/dkim/header_fields.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "engine/base/text.h"
+
+namespace dkim {
+namespace {
+
+enum class Guard {
+  kAlways,     // Listed once more than it is there, also where it is not.
+  kIfPresent,  // The same, but only where it is there: lists that forward a message set these.
+  kNone,       // Signed where it is there.
+};
+struct Signed {
+  std::string_view name;
+  Guard guard;
+};
+// Never the signature itself, Return-Path or Received (section 5.4).
+constexpr Signed kSigned[] = {
+    {"From", Guard::kAlways},
+    {"MIME-Version", Guard::kAlways},
+    {"Content-Type", Guard::kAlways},
+    {"Content-Transfer-Encoding", Guard::kNone},
+    {"Sender", Guard::kNone},
+    {"In-Reply-To", Guard::kNone},
+    {"References", Guard::kNone},
+    {"List-Id", Guard::kIfPresent},
+    {"Feedback-ID", Guard::kIfPresent},
+    {"List-Unsubscribe-Post", Guard::kIfPresent},
+    {"Date", Guard::kAlways},
+    {"Reply-To", Guard::kAlways},
+    {"Cc", Guard::kAlways},
+    {"Subject", Guard::kAlways},
+    {"To", Guard::kAlways},
+    {"Message-ID", Guard::kAlways},
+    {"List-Unsubscribe", Guard::kIfPresent},
+};
+
+}  // namespace
+
+void SplitFields(std::string_view header, std::vector<Field>& fields) {
+  fields.clear();
+  while (!header.empty() && !header.starts_with("\r\n")) {
+    std::size_t end = 0;
+    do {  // Lines that begin with white space go on with the field.
+      const std::size_t line_end = header.find("\r\n", end);
+      end = line_end == std::string_view::npos ? header.size() : line_end + 2;
+    } while (end < header.size() && (header[end] == ' ' || header[end] == '\t'));
+    const std::string_view text = header.substr(0, end);
+    std::string_view name = text.substr(0, text.find(':'));
+    while (!name.empty() && (name.back() == ' ' || name.back() == '\t')) name.remove_suffix(1);
+    fields.push_back({name, text});
+    header.remove_prefix(end);
+  }
+}
+
+void ChooseNames(absl::Span<const Field> fields, std::vector<std::string_view>& names) {
+  names.clear();
+  for (const Signed& entry : kSigned) {
+    auto count = std::count_if(fields.begin(), fields.end(),
+                               [&](const Field& field) { return base::EqualsIgnoreCase(field.name, entry.name); });
+    if (entry.guard == Guard::kAlways || (entry.guard == Guard::kIfPresent && count > 0)) ++count;
+    for (; count > 0; --count) names.push_back(entry.name);
+  }
+}
+
+void HashFields(absl::Span<const Field> fields, absl::Span<const std::string_view> names, Canonicalization mode,
+                std::string& scratch, Sha256& hash) {
+  scratch.clear();
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto is_same = [&](std::string_view other) { return base::EqualsIgnoreCase(other, names[i]); };
+    auto before = std::count_if(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(i), is_same);
+    for (std::size_t n = fields.size(); n > 0; --n) {
+      if (!is_same(fields[n - 1].name) || before-- > 0) continue;
+      AppendCanonicalField(mode, fields[n - 1].text, scratch);
+      break;
+    }
+  }
+  hash.Add(scratch);
+}
+
+}  // namespace dkim

@@ -1,0 +1,35 @@
+// A message's header section as DKIM sees it: which of its fields are signed, and their hash (RFC 6376 sections 3.7
+// and 5.4). Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "engine/dkim/canonical.h"
+#include "engine/dkim/crypto.h"
+
+namespace dkim {
+
+// One field of a header section, all of it borrowed.
+struct Field {
+  std::string_view name;  // Without the colon.
+  std::string_view text;  // The whole field with its folds and its CRLF.
+};
+
+// Splits a header section, up to and without the empty line that ends it. Replaces `fields`.
+void SplitFields(std::string_view header, std::vector<Field>& fields);
+
+// The names that h= lists for a message with these fields, in order. From is always there. Fields that are the same in
+// all messages of a campaign come first, those of the recipient last, so that the hash of the beginning can be shared.
+// A name that stands once more than the message has it can be added by nobody on the way (section 8.15). Replaces
+// `names`; they are constants or borrow from `fields`.
+void ChooseNames(absl::Span<const Field> fields, std::vector<std::string_view>& names);
+
+// Adds the canonical fields that `names` selects to a hash: repeated names take fields from the bottom up, and what
+// there is not counts for nothing (section 5.4.2). `scratch` is memory to work in.
+void HashFields(absl::Span<const Field> fields, absl::Span<const std::string_view> names, Canonicalization mode,
+                std::string& scratch, Sha256& hash);
+
+}  // namespace dkim

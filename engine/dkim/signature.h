@@ -1,0 +1,57 @@
+// DKIM-Signature header fields (RFC 6376 section 3.5): all of them but the private key's part. A Composer makes a field
+// up to "b=" and the digest that the key signs; CompleteField adds the signature.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "engine/base/time.h"
+#include "engine/dkim/canonical.h"
+#include "engine/dkim/crypto.h"
+#include "engine/dkim/header_fields.h"
+#include "engine/dkim/private_key.h"
+
+namespace dkim {
+
+// What a signature says, apart from the message.
+struct SignatureSpec {
+  std::string domain;    // d=, in A-labels.
+  std::string selector;  // s=
+  Algorithm algorithm = Algorithm::kRsaSha256;
+  Canonicalization header = Canonicalization::kRelaxed;
+  Canonicalization body = Canonicalization::kRelaxed;
+  std::string identity;                  // i=, "[LOCAL-PART]@DOMAIN" within `domain`; empty: absent.
+  std::optional<base::Duration> expire;  // x= is t= and so much; none: absent.
+};
+
+// Composes the signatures of one message after another; keeps its memory. One thread.
+class Composer {
+ public:
+  explicit Composer(const Crypto& crypto) : hash_(crypto) {}
+
+  // Takes a message: bytes in order, borrowed until the next Take. The first piece holds the whole header section and
+  // the empty line that ends it.
+  void Take(absl::Span<const std::string_view> pieces);
+  // Replaces `field` by the signature's header field up to "b=", and returns what the key has to sign: the digest of
+  // the signed fields and of `field` itself (section 3.7).
+  Digest Compose(const SignatureSpec& spec, base::WallTime now, std::string& field);
+
+ private:
+  const Digest& BodyHash(Canonicalization mode);
+
+  Sha256 hash_;
+  absl::Span<const std::string_view> pieces_;
+  std::size_t header_size_ = 0;  // Of the first piece.
+  std::vector<Field> fields_;
+  std::vector<std::string_view> names_;
+  std::optional<Digest> body_hashes_[2];  // By canonicalization, of this message.
+  std::string scratch_;
+};
+
+// Appends a raw signature in base64, folded, and the CRLF that ends the field.
+void CompleteField(std::string_view signature, std::string& field);
+
+}  // namespace dkim
