@@ -9,9 +9,6 @@
 
 namespace sim {
 
-<<<<<<< HEAD
-absl::Status SimChannel::Greet(std::string_view line, Output& to_peer) {
-=======
 SimSigner::~SimSigner() {
   alive_.reset();
   while (!waiting_.empty()) waiting_.PopFront();
@@ -47,8 +44,7 @@ void SimSigner::Cancel(dkim::SignRequest& request) {
   std::erase_if(by_number_, [&request](const auto& entry) { return entry.second == &request; });
 }
 
-absl::Status SimChannel::Greet(std::string_view line, std::string& to_peer) {
->>>>>>> cee3d2f (DKIM: canonical forms, keys, DKIM-Signature fields and a queue of signatures; two foreign verifiers for the end-to-end tests)
+absl::Status SimChannel::Greet(std::string_view line, Output& to_peer) {
   const bool fits = side_ == Side::kServer ? line == "HELLO " + name_ : line == "HELLO";
   if (!fits) return Fail("not the greeting of this channel");
   if (side_ == Side::kServer) to_peer.Write("HELLO\n");
