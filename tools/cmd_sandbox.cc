@@ -25,6 +25,7 @@ struct Arguments {
   std::string personality = "realistic";
   std::string listen = "127.0.0.1";
   std::string ready_file;
+  std::string ca_file;  // "": beside the ready file, if that is wanted.
   std::string json;
   std::string oracle;
 };
@@ -55,6 +56,19 @@ absl::Status WriteResults(const sandbox::Sandbox& sandbox, const Arguments& argu
   return absl::OkStatus();
 }
 
+// Tells who waits for it that everything listens.
+absl::Status WriteReady(const sandbox::Sandbox& sandbox, const Arguments& arguments, io::Disk& disk) {
+  std::string ca_file = arguments.ca_file;
+  if (ca_file.empty() && !arguments.ready_file.empty()) ca_file = arguments.ready_file + ".ca.pem";
+  if (!ca_file.empty()) {
+    const absl::StatusOr<std::string> pem = sandbox.AuthorityPem();
+    if (!pem.ok()) return pem.status();
+    if (absl::Status status = io::WriteFileAtomically(disk, ca_file, *pem); !status.ok()) return status;
+  }
+  if (arguments.ready_file.empty()) return absl::OkStatus();
+  return io::WriteFileAtomically(disk, arguments.ready_file, sandbox.ReadyJson(ca_file));
+}
+
 absl::Status Serve(const Arguments& arguments, sandbox::Personality personality, const io::Endpoint& dns,
                    io::Disk& disk, Context& context) {
   const absl::StatusOr<std::unique_ptr<Signals>> signals = Signals::Make({SIGUSR1});
@@ -67,10 +81,7 @@ absl::Status Serve(const Arguments& arguments, sandbox::Personality personality,
   if (absl::Status status = sandbox.Start(dns); !status.ok()) return status;
   context.log.Info(
       absl::StrCat("sandbox: DNS on ", sandbox.ports().dns.ToString(), ", SMTP on port ", sandbox.ports().smtp));
-  if (!arguments.ready_file.empty()) {
-    if (absl::Status status = io::WriteFileAtomically(disk, arguments.ready_file, sandbox.ReadyJson()); !status.ok())
-      return status;
-  }
+  if (absl::Status status = WriteReady(sandbox, arguments, disk); !status.ok()) return status;
   (*signals)->Attach(**reactor);
   while ((*signals)->Stops() == 0) {
     (*reactor)->RunOnce(wheel.NextAt());
@@ -117,6 +128,10 @@ void RegisterSandbox(CLI::App& app, Context& context) {
   command
       .add_option("--ready-file", arguments->ready_file,
                   "Write the DNS and SMTP ports there, as JSON, once all is listening")
+      ->type_name("FILE");
+  command
+      .add_option("--ca-file", arguments->ca_file,
+                  "Write the certificate authority of the mail exchangers there (default: READY-FILE.ca.pem)")
       ->type_name("FILE");
   command
       .add_option("--json", arguments->json,

@@ -10,6 +10,8 @@
 #include "engine/io/reactor.h"
 #include "engine/io/timer_wheel.h"
 #include "tools/command.h"
+#include "tools/sandbox/certificate_authority.h"
+#include "tools/sandbox/openssl_tls.h"
 #include "tools/sandbox/sink.h"
 #include "tools/sandbox/units.h"
 #include "tools/signals.h"
@@ -31,6 +33,10 @@ struct Arguments {
   bool check_content = false;
   bool json = false;
   bool once = false;
+  bool tls = false;
+  bool implicit_tls = false;
+  std::string certificate_file;
+  std::string key_file;
 };
 
 absl::StatusOr<sandbox::SinkOptions> MakeOptions(const Arguments& arguments) {
@@ -41,7 +47,7 @@ absl::StatusOr<sandbox::SinkOptions> MakeOptions(const Arguments& arguments) {
     if (options.server.extensions.Remove(keyword)) continue;
     return absl::InvalidArgumentError(
         absl::StrCat("--without ", keyword, ": not an extension of the sink; they are ",
-                     "PIPELINING, CHUNKING, 8BITMIME, SIZE, SMTPUTF8 and ENHANCEDSTATUSCODES"));
+                     "PIPELINING, CHUNKING, 8BITMIME, SIZE, SMTPUTF8, ENHANCEDSTATUSCODES and STARTTLS"));
   }
   const absl::StatusOr<base::Duration> latency = sandbox::ParseDuration(arguments.latency);
   if (!latency.ok()) return absl::InvalidArgumentError(absl::StrCat("--latency ", latency.status().message()));
@@ -54,21 +60,48 @@ absl::StatusOr<sandbox::SinkOptions> MakeOptions(const Arguments& arguments) {
   if (!arguments.disconnect_at.empty()) {
     sandbox::Phase phase;
     if (!sandbox::ParsePhase(arguments.disconnect_at, phase)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "--disconnect-at ", arguments.disconnect_at,
-          ": not a verb; write connect, ehlo, helo, mail, rcpt, data, bdat, ", "content, rset, noop, vrfy or quit"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("--disconnect-at ", arguments.disconnect_at,
+                       ": not a verb; write connect, ehlo, helo, mail, rcpt, data, bdat, ",
+                       "content, starttls, rset, noop, vrfy or quit"));
     }
     options.disconnect_at = phase;
   }
   options.messages_per_connection = arguments.max_per_connection;
   options.save_directory = arguments.save;
   options.track_duplicates = arguments.duplicates;
+  options.tls.certificate = sandbox::CertificateKind::kSelfSigned;
+  options.tls.host_name = options.server.host_name;
+  options.implicit_tls = arguments.implicit_tls;
   return options;
+}
+
+// What the command line asks for: from files, or self-signed and made at once.
+struct Tls {
+  std::unique_ptr<sandbox::CertificateAuthority> authority;
+  std::unique_ptr<sandbox::OpenSslServer> server;  // Null: no TLS.
+};
+absl::StatusOr<Tls> MakeTls(const Arguments& arguments) {
+  Tls tls;
+  if (!arguments.certificate_file.empty()) {
+    absl::StatusOr<std::unique_ptr<sandbox::OpenSslServer>> server =
+        sandbox::OpenSslServer::FromFiles(arguments.certificate_file, arguments.key_file);
+    if (!server.ok()) return server.status();
+    tls.server = *std::move(server);
+  } else if (arguments.tls || arguments.implicit_tls) {
+    absl::StatusOr<std::unique_ptr<sandbox::CertificateAuthority>> authority = sandbox::CertificateAuthority::Make();
+    if (!authority.ok()) return authority.status();
+    tls.authority = *std::move(authority);
+    tls.server = std::make_unique<sandbox::OpenSslServer>(*tls.authority);
+  }
+  return tls;
 }
 
 // Serves until a signal, or until `once` is served.
 absl::Status Serve(const Arguments& arguments, const sandbox::SinkOptions& options, const io::Endpoint& listen,
                    Context& context) {
+  absl::StatusOr<Tls> tls = MakeTls(arguments);
+  if (!tls.ok()) return tls.status();
   absl::StatusOr<std::unique_ptr<Signals>> signals = Signals::Make();
   if (!signals.ok()) return signals.status();
   absl::StatusOr<std::unique_ptr<io::Reactor>> reactor = io::MakeReactor({}, context.log);
@@ -76,7 +109,7 @@ absl::Status Serve(const Arguments& arguments, const sandbox::SinkOptions& optio
   const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();
   io::SystemClock clock;
   io::TimerWheel wheel(clock.Now());
-  sandbox::Sink sink({**reactor, wheel, clock}, *disk, context.log, options);
+  sandbox::Sink sink({**reactor, wheel, clock}, *disk, context.log, tls->server.get(), options);
   const absl::StatusOr<io::Endpoint> local = sink.Listen(listen);
   if (!local.ok()) return local.status();
   if (!arguments.port_file.empty()) {
@@ -107,7 +140,8 @@ int Run(const Arguments& arguments, Context& context) {
                 kExitUsage);
   }
   const absl::Status status = Serve(arguments, *options, *listen, context);
-  return status.ok() ? kExitOk : Fail(context.log, status, kExitFailure);
+  if (status.ok()) return kExitOk;
+  return Fail(context.log, status, absl::IsInvalidArgument(status) ? kExitUsage : kExitFailure);
 }
 
 }  // namespace
@@ -138,6 +172,15 @@ void RegisterSink(CLI::App& app, Context& context) {
                    "Count recipients who get the same Message-ID again (default; needs memory per recipient)");
   command.add_flag("--check-content", arguments->check_content,
                    "Look for bare CR, bare LF and over-long lines in BDAT chunks too");
+  command.add_flag("--tls", arguments->tls, "Offer STARTTLS, with a self-signed certificate");
+  command.add_flag("--implicit-tls", arguments->implicit_tls, "TLS from the first byte, as on port 465");
+  CLI::Option* key = command.add_option("--key", arguments->key_file, "Its private key, as PEM")->type_name("FILE");
+  CLI::Option* certificate = command
+                                 .add_option("--cert", arguments->certificate_file,
+                                             "Offer STARTTLS with this certificate and its chain, as PEM")
+                                 ->type_name("FILE")
+                                 ->needs(key);
+  key->needs(certificate);
   command.add_flag("--json", arguments->json, "Nothing but the JSON totals; no line that says where it listens");
   command.add_flag("--once", arguments->once, "End when the first connection has ended");
   AddLogLevelOption(command, context);

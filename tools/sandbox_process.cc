@@ -63,7 +63,7 @@ SandboxProcess::~SandboxProcess() {
   kill(pid_, SIGTERM);
   int status = 0;
   waitpid(pid_, &status, 0);
-  for (const char* name : {"/ready.json", "/totals.json"}) std::remove((folder_ + name).c_str());
+  for (const char* name : {"/ready.json", "/ready.json.ca.pem", "/totals.json"}) std::remove((folder_ + name).c_str());
   rmdir(folder_.c_str());
 }
 

@@ -159,7 +159,7 @@ void Simulation::StartServers() {
   server_io_->SetAfterEvent([this] { WantServeTurn(server_timers_->NextAt()); });
   server_timers_ = std::make_unique<io::TimerWheel>(world_.now());
   exchanger_ = std::make_unique<sandbox::Exchanger>(sandbox::Loop{*server_io_, *server_timers_, server_clock_},
-                                                    *personality_, *zone_);
+                                                    *personality_, *zone_, nullptr);
   const absl::StatusOr<std::uint16_t> port = exchanger_->Listen();
   CHECK(port.ok());
   port_ = *port;

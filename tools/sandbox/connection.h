@@ -15,6 +15,7 @@
 #include "engine/io/io.h"
 #include "engine/io/timer_wheel.h"
 #include "tools/sandbox/smtp_server.h"
+#include "tools/sandbox/tls_server.h"
 
 namespace sandbox {
 
@@ -26,11 +27,22 @@ struct Loop {
       clock;  // Read anew for each event, so that replies are neither early nor late by what the loop was busy with.
 };
 
-// How one connection behaves. The options outlive it.
+// What goes wrong when a client wants TLS.
+enum class TlsFault : std::uint8_t {
+  kNone,
+  kReset,    // Its first bytes are answered with a reset connection…
+  kGarbage,  // …with bytes that are no TLS.
+};
+
+// How one connection behaves. What it points to outlives it.
 struct ConnectionPlan {
   const ServerOptions* server = nullptr;
   std::unique_ptr<ServerHandler> handler;
   base::Duration reply_delay;  // From the receipt of bytes to the replies they cause.
+  TlsServer* tls = nullptr;    // Null: there is no TLS.
+  const TlsProfile* tls_profile = nullptr;
+  TlsFault tls_fault = TlsFault::kNone;
+  bool implicit_tls = false;  // From the first byte, without STARTTLS.
 };
 
 class ConnectionOwner {
@@ -41,6 +53,8 @@ class ConnectionOwner {
   virtual void OnConnectionEnd(ServerHandler& handler) = 0;
   // Bytes were read from some connection.
   virtual void OnBytes(std::uint64_t count) = 0;
+  // A TLS handshake is done; a client that gives up before is none.
+  virtual void OnHandshake(ServerHandler& handler, const TlsInfo& info) = 0;
 };
 
 // Listens, and keeps the connections. A client that says nothing for five minutes is told 421 (RFC 5321 §4.5.3.2.7).

@@ -38,6 +38,8 @@ std::optional<HangUpPoint> HangUpPointOf(Phase phase) {
       return HangUpPoint::kRcpt;
     case Phase::kData:
       return HangUpPoint::kData;
+    case Phase::kStartTls:
+      return HangUpPoint::kStartTls;
     case Phase::kContent:
     case Phase::kChunk:
     case Phase::kRset:
@@ -64,6 +66,23 @@ class Exchanger::Session final : public ServerHandler {
   std::uint64_t source_key() const { return source_key_; }
 
   Decision Decide(Phase phase, const Transaction& transaction) override {
+    Decision decision = Choose(phase, transaction);
+    for (const TarpitBehaviour& tarpit : provider_.tarpits) {
+      if (tarpit.phase == phase && tarpit.share.Includes(owner_.NextEvent())) decision.delay = tarpit.delay;
+    }
+    return decision;
+  }
+  bool OnContent(std::string_view bytes) override { return message_id_.Feed(bytes); }
+  void OnViolation(std::string_view what) override { owner_.CountViolation(what); }
+
+ private:
+  struct Known {  // An accepted recipient of the transaction.
+    Oracle::Id id;
+    std::uint32_t attempt;
+    std::uint64_t hash;
+  };
+
+  Decision Choose(Phase phase, const Transaction& transaction) {
     switch (phase) {
       case Phase::kGreeting:
         return Greet();
@@ -77,6 +96,7 @@ class Exchanger::Session final : public ServerHandler {
       case Phase::kHelo:
       case Phase::kData:
       case Phase::kChunk:
+      case Phase::kStartTls:
         return ByRules(phase, owner_.NextEvent(), 0).value_or(Decision());
       case Phase::kRset:
       case Phase::kNoop:
@@ -86,15 +106,6 @@ class Exchanger::Session final : public ServerHandler {
     }
     return {};
   }
-  bool OnContent(std::string_view bytes) override { return message_id_.Feed(bytes); }
-  void OnViolation(std::string_view what) override { owner_.CountViolation(what); }
-
- private:
-  struct Known {  // An accepted recipient of the transaction.
-    Oracle::Id id;
-    std::uint32_t attempt;
-    std::uint64_t hash;
-  };
 
   Decision Greet() {
     const std::uint32_t max = provider_.connections_per_source;
@@ -107,6 +118,7 @@ class Exchanger::Session final : public ServerHandler {
     message_id_.Start();
     if (provider_.messages_per_connection != 0 && messages_ >= provider_.messages_per_connection)
       return ReplyWith(kTooManyMessages);
+    if (owner_.IsOverRate(provider_index_, source_key_)) return ReplyWith(provider_.rate_reply);
     ++messages_;
     return ByRules(Phase::kMail, owner_.NextEvent(), 0).value_or(Decision());
   }
@@ -153,6 +165,7 @@ class Exchanger::Session final : public ServerHandler {
     }
     if (refused) return decision;
     ++owner_.totals_.messages;
+    owner_.totals_.encrypted_messages += transaction.encrypted ? 1 : 0;
     owner_.totals_.bytes += transaction.size;
     return silent ? HangUp() : decision;
   }
@@ -177,7 +190,7 @@ class Exchanger::Session final : public ServerHandler {
   std::optional<std::string_view> RuleReply(Phase phase, std::uint64_t hash, std::uint32_t attempt) const {
     for (std::size_t i = 0; i < provider_.replies.size(); ++i) {
       const ReplyBehaviour& rule = provider_.replies[i];
-      if (rule.phase != phase || (rule.attempts != 0 && attempt > rule.attempts)) continue;
+      if (rule.phase != phase || (rule.attempts != 0 && attempt > rule.attempts) || !owner_.Holds(rule)) continue;
       if (rule.share.Includes(base::StableHashCombine(hash, kReplySalt + i))) return rule.reply;
     }
     return std::nullopt;
@@ -213,8 +226,8 @@ class Exchanger::Session final : public ServerHandler {
   MessageIdFinder message_id_;
 };
 
-Exchanger::Exchanger(const Loop& loop, const Personality& personality, const Zone& zone)
-    : loop_(loop), personality_(personality), zone_(zone), provider_totals_(personality.providers.size()) {}
+Exchanger::Exchanger(const Loop& loop, const Personality& personality, const Zone& zone, TlsServer* tls)
+    : loop_(loop), personality_(personality), zone_(zone), tls_(tls), provider_totals_(personality.providers.size()) {}
 
 Exchanger::~Exchanger() = default;
 
@@ -252,8 +265,19 @@ ConnectionPlan Exchanger::OnConnection(const io::Endpoint& peer, const io::Endpo
       base::StableHashCombine(*provider, base::StableHash(peer.address.bytes(), kSourceSalt));
   ++per_source_[source_key];
   const Provider& behaviour = personality_.providers[*provider];
-  return {&behaviour.server, std::make_unique<Session>(*this, *provider, peer.address, source_key),
-          behaviour.reply_delay};
+  ConnectionPlan plan;
+  plan.server = &behaviour.server;
+  plan.handler = std::make_unique<Session>(*this, *provider, peer.address, source_key);
+  plan.reply_delay = behaviour.reply_delay;
+  plan.tls = tls_;
+  plan.tls_profile = &behaviour.tls;
+  if (behaviour.tls_fault_share.Includes(NextEvent())) plan.tls_fault = behaviour.tls_fault;
+  return plan;
+}
+
+void Exchanger::OnHandshake(ServerHandler&, const TlsInfo& info) {
+  ++totals_.handshakes;
+  totals_.resumed += info.resumed ? 1 : 0;
 }
 
 void Exchanger::OnConnectionEnd(ServerHandler& handler) {
@@ -270,6 +294,23 @@ bool Exchanger::IsGreylisted(std::size_t provider, const base::IpAddress& source
   hash = base::StableHash(base::LowerAscii(transaction.recipient), hash);
   const base::Instant now = loop_.clock.Now();
   return now < greylist_.try_emplace(hash, now).first->second + wait;
+}
+
+bool Exchanger::IsOverRate(std::size_t provider, std::uint64_t source_key) {
+  const Rate& rate = personality_.providers[provider].rate_per_source;
+  if (rate.count == 0) return false;
+  const base::Instant now = loop_.clock.Now();
+  Window& window = rates_.try_emplace(source_key, Window{now}).first->second;
+  if (now >= window.begin + rate.period) window = {now};
+  if (window.messages >= rate.count) return true;
+  ++window.messages;
+  return false;
+}
+
+bool Exchanger::Holds(const ReplyBehaviour& rule) const {
+  if (rule.every == base::Duration()) return true;
+  const std::int64_t running = (loop_.clock.Now() - start_).nanoseconds();
+  return running % rule.every.nanoseconds() < rule.lasts.nanoseconds();
 }
 
 void Exchanger::CountViolation(std::string_view what) {

@@ -28,6 +28,9 @@ class Exchanger final : public ConnectionOwner {
     std::uint64_t messages = 0;  // Accepted, with or without reply.
     std::uint64_t bytes = 0;     // Of their content.
     std::uint64_t hang_ups = 0;  // Made by us.
+    std::uint64_t handshakes = 0;
+    std::uint64_t resumed = 0;             // Among them.
+    std::uint64_t encrypted_messages = 0;  // Among the accepted.
     std::uint64_t violations = 0;
     std::vector<std::string> violation_kinds;  // Each once, in order of appearance.
   };
@@ -39,8 +42,8 @@ class Exchanger final : public ConnectionOwner {
     std::uint64_t permanent = 0;
   };
 
-  // Both outlive the exchanger.
-  Exchanger(const Loop& loop, const Personality& personality, const Zone& zone);
+  // All outlive the exchanger. Without `tls`, no host offers STARTTLS.
+  Exchanger(const Loop& loop, const Personality& personality, const Zone& zone, TlsServer* tls);
   ~Exchanger() override;
 
   // All addresses on one port that the kernel chose. Errors: no port is free on all of them.
@@ -52,10 +55,14 @@ class Exchanger final : public ConnectionOwner {
   ConnectionPlan OnConnection(const io::Endpoint& peer, const io::Endpoint& local) override;
   void OnConnectionEnd(ServerHandler& handler) override;
   void OnBytes(std::uint64_t) override {}
+  void OnHandshake(ServerHandler& handler, const TlsInfo& info) override;
 
  private:
   class Session;
   bool IsGreylisted(std::size_t provider, const base::IpAddress& source, const Transaction& transaction);
+  bool IsOverRate(std::size_t provider, std::uint64_t source_key);  // Counts a message unless it is.
+  // Is it in the part of its time when it holds?
+  bool Holds(const ReplyBehaviour& rule) const;
   void CountViolation(std::string_view what);
   std::uint64_t NextEvent() { return base::StableHashCombine(personality_.seed, ++events_); }
   absl::Status TryListen(std::uint16_t& port);
@@ -63,12 +70,19 @@ class Exchanger final : public ConnectionOwner {
   const Loop loop_;
   const Personality& personality_;
   const Zone& zone_;
+  TlsServer* const tls_;
   Oracle oracle_;
   Totals totals_;
   std::vector<ProviderTotals> provider_totals_;
   std::uint64_t events_ = 0;  // Numbers what has no recipient to hash: greetings, EHLO, MAIL.
   absl::flat_hash_map<std::uint64_t, base::Instant> greylist_;    // First attempt, by hash of the triplet.
   absl::flat_hash_map<std::uint64_t, std::uint32_t> per_source_;  // Open connections, by hash of provider and source.
+  struct Window {
+    base::Instant begin;
+    std::uint32_t messages = 0;
+  };
+  absl::flat_hash_map<std::uint64_t, Window> rates_;  // By hash of provider and source.
+  const base::Instant start_;
   std::unique_ptr<ConnectionSet> connections_;
 };
 

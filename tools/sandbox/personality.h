@@ -13,7 +13,9 @@
 #include "engine/base/ip_address.h"
 #include "engine/base/string_map.h"
 #include "engine/base/time.h"
+#include "tools/sandbox/connection.h"
 #include "tools/sandbox/smtp_server.h"
+#include "tools/sandbox/tls_server.h"
 #include "tools/sandbox/units.h"
 
 namespace sandbox {
@@ -24,6 +26,15 @@ struct ReplyBehaviour {
   std::string reply;
   Share share = Share::All();
   std::uint32_t attempts = 0;  // Only in the first so many attempts of a recipient; 0: in all. For kRcpt and kContent.
+  base::Duration every = {};   // Only in the first `lasts` of each such span since the start; zero: always.
+  base::Duration lasts = {};
+};
+
+// Waits before its reply where the dialogue reaches `phase`, whatever the reply is.
+struct TarpitBehaviour {
+  Phase phase = Phase::kGreeting;
+  base::Duration delay;
+  Share share = Share::All();
 };
 
 enum class HangUpPoint : std::uint8_t {
@@ -32,10 +43,11 @@ enum class HangUpPoint : std::uint8_t {
   kMail,
   kRcpt,
   kData,
+  kStartTls,
   kContentKept,  // The message is accepted, but the connection ends without the reply.
   kContentLost,  // The message is dropped, and the connection ends without a reply.
 };
-inline constexpr int kHangUpPoints = 7;
+inline constexpr int kHangUpPoints = 8;
 
 struct HangUpBehaviour {
   HangUpPoint point = HangUpPoint::kGreeting;
@@ -50,15 +62,21 @@ struct Provider {
   std::uint32_t unreachable = 0;                   // So many of the first MX hosts refuse connections.
   std::uint32_t addresses = 1;                     // Its hosts share so many.
   ServerOptions server;                            // Extensions, largest message.
+  TlsProfile tls;
+  TlsFault tls_fault = TlsFault::kNone;
+  Share tls_fault_share;  // Of connections.
   base::Duration reply_delay;
   std::uint32_t messages_per_connection = 0;  // Then 421; 0: any number.
   std::uint32_t connections_per_source = 0;   // Then 421; 0: any number.
+  Rate rate_per_source;                       // Of messages; then `rate_reply` to MAIL. Count 0: any number.
+  std::string rate_reply = "450 4.7.1 Too many messages from your address, slow down";
   Share unknown_users;
   std::string unknown_user_reply = "550 5.1.1 The email account that you tried to reach does not exist";
   base::Duration greylist;  // Zero: no greylisting.
   std::string greylist_reply = "451 4.7.1 Greylisted, please try again later";
   std::vector<ReplyBehaviour> replies;
   std::vector<HangUpBehaviour> hang_ups;
+  std::vector<TarpitBehaviour> tarpits;
 };
 
 enum class DomainFault : std::uint8_t {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -14,8 +15,11 @@ namespace {
 
 constexpr std::array<DomainFault, kDomainFaults - 1> kFaults = {
     DomainFault::kNoDomain, DomainFault::kNullMx, DomainFault::kNoMx, DomainFault::kServerFail, DomainFault::kNoAnswer};
-constexpr std::array<std::string_view, kHangUpPoints> kHangUpKeys = {"greeting", "ehlo",    "mail",        "rcpt",
-                                                                     "data",     "content", "content_lost"};
+constexpr std::array<std::string_view, kHangUpPoints> kHangUpKeys = {"greeting", "ehlo",     "mail",    "rcpt",
+                                                                     "data",     "starttls", "content", "content_lost"};
+
+// In the order of the enumeration.
+constexpr std::array<std::string_view, 4> kCertificates = {"valid", "expired", "wrong_name", "self_signed"};
 
 bool IsHostPattern(std::string_view text) {
   constexpr std::string_view kPattern = "{domain}";
@@ -100,9 +104,27 @@ class PersonalityFile {
   }
 
   void ReadProvider(std::string_view name, const toml::table& table) {
-    reader_.CheckKeys(table, {"domains", "weight", "mx", "unreachable", "addresses", "extensions", "size_max",
-                              "reply_delay", "messages_per_connection", "connections_per_source", "unknown_users",
-                              "unknown_user_reply", "greylist", "greylist_reply", "reply", "hang_up"});
+    reader_.CheckKeys(table, {"domains",
+                              "weight",
+                              "mx",
+                              "unreachable",
+                              "addresses",
+                              "extensions",
+                              "size_max",
+                              "reply_delay",
+                              "messages_per_connection",
+                              "connections_per_source",
+                              "unknown_users",
+                              "unknown_user_reply",
+                              "greylist",
+                              "greylist_reply",
+                              "rate_per_source",
+                              "rate_reply",
+                              "recipients_per_message",
+                              "tls",
+                              "reply",
+                              "tarpit",
+                              "hang_up"});
     Provider& provider = personality_.providers.emplace_back();
     provider.name = name;
     reader_.Read(table, "domains", provider.domains);
@@ -119,7 +141,13 @@ class PersonalityFile {
     reader_.ReadReply(table, "unknown_user_reply", provider.unknown_user_reply);
     reader_.Read(table, "greylist", provider.greylist);
     reader_.ReadReply(table, "greylist_reply", provider.greylist_reply);
-    ReadReplies(table, provider);
+    reader_.Read(table, "rate_per_source", provider.rate_per_source);
+    reader_.ReadReply(table, "rate_reply", provider.rate_reply);
+    reader_.ReadInteger(table, "recipients_per_message", 1, 1'000'000, provider.server.recipients_max);
+    for (const toml::table* entry : Entries(table, "reply")) ReadReply(*entry, provider);
+    for (const toml::table* entry : Entries(table, "tarpit")) ReadTarpit(*entry, provider);
+    provider.tls.host_name = provider.server.host_name;
+    if (const toml::table* tls = reader_.Table(table, "tls")) ReadTls(*tls, provider);
     if (const toml::table* hang_ups = reader_.Table(table, "hang_up")) ReadHangUps(*hang_ups, provider);
   }
 
@@ -150,39 +178,108 @@ class PersonalityFile {
       reader_.Fail(*node, absl::StrCat("unknown extension \"", keyword, "\"; known are ",
                                        "PIPELINING, CHUNKING, 8BITMIME, SIZE, SMTPUTF8, ENHANCEDSTATUSCODES"));
     }
+    provider.server.extensions.Add(Extension::kStartTls);  // That is said by tls.starttls.
   }
 
-  void ReadReplies(const toml::table& table, Provider& provider) {
-    const toml::node* node = table.get("reply");
-    if (node == nullptr) return;
+  // The tables of [[provider.NAME.KEY]].
+  std::vector<const toml::table*> Entries(const toml::table& table, std::string_view key) {
+    std::vector<const toml::table*> entries;
+    const toml::node* node = table.get(key);
+    if (node == nullptr) return entries;
     const toml::array* array = node->as_array();
-    if (array == nullptr) return reader_.Fail(*node, "reply must be a list of tables: [[provider.NAME.reply]]");
-    for (const toml::node& element : *array) {
-      const toml::table* entry = element.as_table();
-      if (entry == nullptr) {
-        reader_.Fail(element, "reply must be a list of tables: [[provider.NAME.reply]]");
-        continue;
-      }
-      reader_.CheckKeys(*entry, {"at", "reply", "share", "attempts"});
-      ReplyBehaviour reply;
-      std::string at;
-      reader_.Read(*entry, "at", at);
-      if (!ParsePhase(at, reply.phase))
-        reader_.Fail(element, "at must be greeting, ehlo, helo, mail, rcpt, data, chunk or content");
-      reader_.ReadReply(*entry, "reply", reply.reply);
-      if (!entry->contains("reply"))
-        reader_.Fail(element, "reply is missing; write reply = \"450 4.2.1 try again later\"");
-      reader_.Read(*entry, "share", reply.share);
-      reader_.ReadInteger(*entry, "attempts", 0, 1'000'000, reply.attempts);
-      if (reply.attempts != 0 && reply.phase != Phase::kRcpt && reply.phase != Phase::kContent) {
-        reader_.Fail(element, "attempts has a meaning only at rcpt and content, where the recipient is known");
-      }
-      provider.replies.push_back(std::move(reply));
+    bool all_tables = array != nullptr;
+    for (std::size_t i = 0; all_tables && i < array->size(); ++i) {
+      entries.push_back(array->get(i)->as_table());
+      all_tables = entries.back() != nullptr;
     }
+    if (all_tables) return entries;
+    reader_.Fail(*node, absl::StrCat(base::AbslView(key), " must be a list of tables: [[provider.NAME.",
+                                     base::AbslView(key), "]]"));
+    return {};
+  }
+
+  Phase ReadPhase(const toml::table& entry) {
+    Phase phase = Phase::kRcpt;
+    std::string at;
+    reader_.Read(entry, "at", at);
+    if (!ParsePhase(at, phase))
+      reader_.Fail(entry, "at must be greeting, ehlo, helo, starttls, mail, rcpt, data, chunk or content");
+    return phase;
+  }
+
+  void ReadReply(const toml::table& entry, Provider& provider) {
+    reader_.CheckKeys(entry, {"at", "reply", "share", "attempts", "every", "lasts"});
+    ReplyBehaviour reply;
+    reply.phase = ReadPhase(entry);
+    reader_.ReadReply(entry, "reply", reply.reply);
+    if (!entry.contains("reply")) reader_.Fail(entry, "reply is missing; write reply = \"450 4.2.1 try again later\"");
+    reader_.Read(entry, "share", reply.share);
+    reader_.ReadInteger(entry, "attempts", 0, 1'000'000, reply.attempts);
+    if (reply.attempts != 0 && reply.phase != Phase::kRcpt && reply.phase != Phase::kContent) {
+      reader_.Fail(entry, "attempts has a meaning only at rcpt and content, where the recipient is known");
+    }
+    reader_.Read(entry, "every", reply.every);
+    reader_.Read(entry, "lasts", reply.lasts);
+    if ((reply.every != base::Duration() || reply.lasts != base::Duration()) && reply.lasts >= reply.every) {
+      reader_.Fail(entry, "every and lasts belong together, and lasts is the shorter one");
+    }
+    provider.replies.push_back(std::move(reply));
+  }
+
+  void ReadTarpit(const toml::table& entry, Provider& provider) {
+    reader_.CheckKeys(entry, {"at", "delay", "share"});
+    TarpitBehaviour tarpit;
+    tarpit.phase = ReadPhase(entry);
+    reader_.Read(entry, "delay", tarpit.delay);
+    if (tarpit.delay <= base::Duration()) reader_.Fail(entry, "delay is missing; write delay = \"20s\"");
+    reader_.Read(entry, "share", tarpit.share);
+    provider.tarpits.push_back(tarpit);
+  }
+
+  void ReadTls(const toml::table& table, Provider& provider) {
+    reader_.CheckKeys(table, {"starttls", "share", "versions", "certificate"});
+    std::string starttls = "on";
+    Share share = Share::All();
+    reader_.Read(table, "starttls", starttls);
+    reader_.Read(table, "share", share);
+    if (starttls == "off") {
+      provider.server.extensions.Remove(Extension::kStartTls);
+    } else if (starttls == "refused") {
+      provider.replies.push_back({Phase::kStartTls, "454 4.7.0 TLS not available due to temporary reason", share});
+    } else if (starttls == "reset" || starttls == "garbage") {
+      provider.tls_fault = starttls == "reset" ? TlsFault::kReset : TlsFault::kGarbage;
+      provider.tls_fault_share = share;
+    } else if (starttls != "on") {
+      reader_.Fail(*table.get("starttls"), "starttls must be on, off, refused, reset or garbage");
+    }
+    if (table.contains("share") && (starttls == "on" || starttls == "off")) {
+      reader_.Fail(*table.get("share"), "share belongs to a starttls that is refused, reset or garbage");
+    }
+    ReadVersions(table, provider.tls);
+    std::string certificate = std::string(kCertificates.front());
+    reader_.Read(table, "certificate", certificate);
+    const auto* const kind = std::find(kCertificates.begin(), kCertificates.end(), certificate);
+    if (kind == kCertificates.end())
+      return reader_.Fail(*table.get("certificate"), "certificate must be valid, expired, wrong_name or self_signed");
+    provider.tls.certificate = static_cast<CertificateKind>(kind - kCertificates.begin());
+  }
+
+  void ReadVersions(const toml::table& table, TlsProfile& profile) {
+    if (!table.contains("versions")) return;
+    std::vector<std::string> versions;
+    reader_.Read(table, "versions", versions);
+    profile.tls12 = profile.tls13 = false;
+    bool known = !versions.empty();
+    for (const std::string& version : versions) {
+      profile.tls12 |= version == "TLSv1.2";
+      profile.tls13 |= version == "TLSv1.3";
+      known &= version == "TLSv1.2" || version == "TLSv1.3";
+    }
+    if (!known) reader_.Fail(*table.get("versions"), "versions must be a list of \"TLSv1.2\", \"TLSv1.3\" or both");
   }
 
   void ReadHangUps(const toml::table& table, Provider& provider) {
-    reader_.CheckKeys(table, {"greeting", "ehlo", "mail", "rcpt", "data", "content", "content_lost"});
+    reader_.CheckKeys(table, {"greeting", "ehlo", "mail", "rcpt", "data", "starttls", "content", "content_lost"});
     for (std::size_t i = 0; i < kHangUpKeys.size(); ++i) {
       HangUpBehaviour hang_up{static_cast<HangUpPoint>(i), {}};
       reader_.Read(table, kHangUpKeys[i], hang_up.share);

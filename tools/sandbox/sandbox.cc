@@ -11,11 +11,14 @@ namespace sandbox {
 
 Sandbox::Sandbox(io::Reactor& reactor, io::TimerWheel& wheel, io::Clock& clock, Personality personality)
     : personality_(std::move(personality)),
+      authority_(CertificateAuthority::Make()),
+      tls_(authority_.ok() ? std::make_unique<OpenSslServer>(**authority_) : nullptr),
       zone_(personality_),
-      exchanger_({reactor, wheel, clock}, personality_, zone_),
+      exchanger_({reactor, wheel, clock}, personality_, zone_, tls_.get()),
       dns_(reactor, clock, zone_, personality_.dns.ttl) {}
 
 absl::Status Sandbox::Start(const io::Endpoint& dns) {
+  if (!authority_.ok()) return authority_.status();
   const std::string_view bytes = dns.address.bytes();
   if (dns.address.IsV6() || static_cast<unsigned char>(bytes[0]) != 127) {
     return absl::InvalidArgumentError(
@@ -29,10 +32,11 @@ absl::Status Sandbox::Start(const io::Endpoint& dns) {
   return absl::OkStatus();
 }
 
-std::string Sandbox::ReadyJson() const {
+std::string Sandbox::ReadyJson(const std::string& ca_file) const {
   nlohmann::ordered_json json;
   json["dns"] = ports_.dns.ToString();
   json["smtp_port"] = ports_.smtp;
+  if (!ca_file.empty()) json["ca_file"] = ca_file;
   json["personality"] = personality_.name;
   json["pid"] = getpid();
   return json.dump() + "\n";
@@ -50,6 +54,9 @@ std::string Sandbox::TotalsJson(const std::string& oracle_file) const {
   json["messages"] = totals.messages;
   json["bytes"] = totals.bytes;
   json["hang_ups"] = totals.hang_ups;
+  json["handshakes"] = totals.handshakes;
+  json["resumed"] = totals.resumed;
+  json["encrypted_messages"] = totals.encrypted_messages;
   json["recipients"] = oracle.recipients;
   json["accepted"] = oracle.accepted;
   json["accepted_silent"] = oracle.accepted_silent;

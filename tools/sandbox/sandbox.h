@@ -10,9 +10,11 @@
 #include "engine/base/log.h"
 #include "engine/io/disk.h"
 #include "engine/io/reactor.h"
+#include "tools/sandbox/certificate_authority.h"
 #include "tools/sandbox/connection.h"
 #include "tools/sandbox/dns_server.h"
 #include "tools/sandbox/exchanger.h"
+#include "tools/sandbox/openssl_tls.h"
 #include "tools/sandbox/oracle.h"
 #include "tools/sandbox/personality.h"
 #include "tools/sandbox/zone.h"
@@ -34,13 +36,18 @@ class Sandbox {
   const Ports& ports() const { return ports_; }  // Requires: Start was fine.
   const Oracle& oracle() const { return exchanger_.oracle(); }
 
-  // {"dns":"127.0.0.1:PORT","smtp_port":PORT,"personality":"NAME","pid":N}
-  std::string ReadyJson() const;
+  // The certificate authority of all mail exchangers, as PEM. Requires: Start was fine.
+  absl::StatusOr<std::string> AuthorityPem() const { return (*authority_)->Pem(); }
+
+  // {"dns":"127.0.0.1:PORT","smtp_port":PORT,"ca_file":"FILE","personality":"NAME","pid":N}, without what is "".
+  std::string ReadyJson(const std::string& ca_file) const;
   // Totals, one line; "oracle" names the file of the recipients where `oracle_file` is not empty.
   std::string TotalsJson(const std::string& oracle_file) const;
 
  private:
   const Personality personality_;
+  absl::StatusOr<std::unique_ptr<CertificateAuthority>> authority_;
+  std::unique_ptr<OpenSslServer> tls_;  // Null: there is no authority, and no start.
   Zone zone_;
   Exchanger exchanger_;
   DnsServer dns_;

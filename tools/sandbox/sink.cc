@@ -93,10 +93,11 @@ class Sink::Session final : public ServerHandler {
   std::uint32_t messages_ = 0;
 };
 
-Sink::Sink(const Loop& loop, io::Disk& disk, base::Log& log, SinkOptions options)
+Sink::Sink(const Loop& loop, io::Disk& disk, base::Log& log, TlsServer* tls, SinkOptions options)
     : loop_(loop),
       disk_(disk),
       log_(log),
+      tls_(tls),
       options_(std::move(options)),
       rule_uses_(options_.replies.size(), 0),
       connections_(loop, *this) {}
@@ -112,7 +113,19 @@ absl::StatusOr<io::Endpoint> Sink::Listen(const io::Endpoint& local) {
 
 ConnectionPlan Sink::OnConnection(const io::Endpoint& peer, const io::Endpoint&) {
   ++totals_.connections;
-  return {&options_.server, std::make_unique<Session>(*this, peer), options_.latency};
+  ConnectionPlan plan;
+  plan.server = &options_.server;
+  plan.handler = std::make_unique<Session>(*this, peer);
+  plan.reply_delay = options_.latency;
+  plan.tls = tls_;
+  plan.tls_profile = &options_.tls;
+  plan.implicit_tls = tls_ != nullptr && options_.implicit_tls;
+  return plan;
+}
+
+void Sink::OnHandshake(ServerHandler&, const TlsInfo& info) {
+  ++totals_.handshakes;
+  totals_.resumed += info.resumed ? 1 : 0;
 }
 
 void Sink::OnConnectionEnd(ServerHandler&) { ++closed_connections_; }
@@ -144,6 +157,7 @@ bool Sink::Save(const Transaction& transaction, const Received& received) {
   envelope["size"] = transaction.size;
   envelope["body"] = transaction.eight_bit ? "8BITMIME" : "7BIT";
   envelope["smtputf8"] = transaction.smtputf8;
+  envelope["tls"] = transaction.encrypted;
   envelope["chunked"] = transaction.chunked;
   const std::string stem = absl::StrFormat("%s/%08d", options_.save_directory, ++saved_);
   const std::string json = envelope.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
@@ -183,8 +197,8 @@ std::string Sink::TotalsJson() const {
   json["duplicates"] = nullptr;
   if (options_.track_duplicates) json["duplicates"] = totals_.duplicates;
   json["bytes"] = totals_.bytes;
-  json["handshakes"] = 0;  // Of TLS, which is not offered.
-  json["resumed"] = 0;
+  json["handshakes"] = totals_.handshakes;
+  json["resumed"] = totals_.resumed;
   json["seconds"] = static_cast<double>((totals_.last_message - totals_.first_message).nanoseconds()) / 1e9;
   json["violations"] = totals_.violations;
   json["violation_kinds"] = totals_.violation_kinds;

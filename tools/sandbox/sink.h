@@ -37,6 +37,8 @@ struct SinkOptions {
   std::uint32_t messages_per_connection = 0;  // Then 421; 0: any number.
   std::string save_directory;                 // "": messages are not kept.
   bool track_duplicates = true;               // Needs about 16 bytes per message and recipient.
+  TlsProfile tls;                             // Where there is TLS…
+  bool implicit_tls = false;                  // …from the first byte.
 };
 
 struct SinkTotals {
@@ -45,6 +47,8 @@ struct SinkTotals {
   std::uint64_t recipients = 0;  // Of accepted messages.
   std::uint64_t duplicates = 0;  // Recipients who got the same Message-ID again.
   std::uint64_t bytes = 0;       // Content of accepted messages, without dot stuffing.
+  std::uint64_t handshakes = 0;  // Of TLS.
+  std::uint64_t resumed = 0;     // Among them.
   std::uint64_t violations = 0;
   std::vector<std::string> violation_kinds;  // Each once, in order of appearance.
   base::Instant first_message;               // When its content was complete.
@@ -53,8 +57,8 @@ struct SinkTotals {
 
 class Sink final : public ConnectionOwner {
  public:
-  // `disk` and `log` outlive the sink.
-  Sink(const Loop& loop, io::Disk& disk, base::Log& log, SinkOptions options);
+  // All outlive the sink. `tls` is null where there is no TLS.
+  Sink(const Loop& loop, io::Disk& disk, base::Log& log, TlsServer* tls, SinkOptions options);
   ~Sink() override;
 
   // Errors: the address cannot be used, the directory cannot be made.
@@ -66,6 +70,7 @@ class Sink final : public ConnectionOwner {
   ConnectionPlan OnConnection(const io::Endpoint& peer, const io::Endpoint& local) override;
   void OnConnectionEnd(ServerHandler& handler) override;
   void OnBytes(std::uint64_t) override {}
+  void OnHandshake(ServerHandler& handler, const TlsInfo& info) override;
 
  private:
   class Session;
@@ -78,6 +83,7 @@ class Sink final : public ConnectionOwner {
   const Loop loop_;
   io::Disk& disk_;
   base::Log& log_;
+  TlsServer* const tls_;
   const SinkOptions options_;
   SinkTotals totals_;
   std::uint64_t closed_connections_ = 0;

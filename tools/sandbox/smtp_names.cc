@@ -7,8 +7,8 @@
 namespace sandbox {
 namespace {
 
-constexpr std::array<std::string_view, kPhases> kPhaseNames = {"greeting", "ehlo",    "helo", "mail", "rcpt", "data",
-                                                               "chunk",    "content", "rset", "noop", "vrfy", "quit"};
+constexpr std::array<std::string_view, kPhases> kPhaseNames = {
+    "greeting", "ehlo", "helo", "mail", "rcpt", "data", "chunk", "content", "starttls", "rset", "noop", "vrfy", "quit"};
 
 std::optional<Extension> FindExtension(std::string_view keyword) {
   for (std::size_t i = 0; i < kExtensionKeywords.size(); ++i) {

@@ -1,8 +1,10 @@
 #include "tools/sandbox/smtp_server.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/check.h"
 #include "engine/base/text.h"
 #include "tools/sandbox/smtp_syntax.h"
 
@@ -47,8 +49,11 @@ void SmtpServer::Receive(std::string_view bytes) {
       case State::kChunk:
         ReceiveChunk(bytes);
         break;
+      case State::kStartTls:
+        handler_.OnViolation("bytes in clear behind STARTTLS");
+        return;
     }
-    if (bytes.empty() || closed_ || output_.size() == before) continue;
+    if (bytes.empty() || closed_ || wants_tls() || output_.size() == before) continue;
     // The client did not wait for this reply.
     if (!Offers(Extension::kPipelining)) {
       handler_.OnViolation("command sent before the reply to the one before, without PIPELINING");
@@ -107,6 +112,7 @@ void SmtpServer::Dispatch(std::string_view verb, std::string_view argument) {
   ends_group_ = true;
   if (is("EHLO")) return OnHello(argument, true);
   if (is("HELO")) return OnHello(argument, false);
+  if (is("STARTTLS")) return OnStartTls(argument);
   if (is("NOOP")) {
     Answer(Phase::kNoop, 250, "2.0.0", "Ok");
   } else if (is("VRFY")) {
@@ -126,7 +132,7 @@ void SmtpServer::OnHello(std::string_view argument, bool extended) {
   }
   transaction_.hello = argument;
   transaction_.extended = extended;
-  const Decision decision = handler_.Decide(extended ? Phase::kEhlo : Phase::kHelo, transaction_);
+  const Decision decision = Ask(extended ? Phase::kEhlo : Phase::kHelo);
   if (decision.action != Decision::Action::kAccept) {
     transaction_.extended = false;
     Apply(decision, '2');
@@ -139,6 +145,7 @@ void SmtpServer::OnHello(std::string_view argument, bool extended) {
   for (std::size_t i = 0; i < kExtensionKeywords.size(); ++i) {
     const Extension extension = static_cast<Extension>(i);
     if (!options_.extensions.Has(extension)) continue;
+    if (extension == Extension::kStartTls && !OffersStartTls()) continue;
     absl::StrAppend(&output_, "250-", last, "\r\n");
     last = std::string(kExtensionKeywords[i]);
     if (extension == Extension::kSize) absl::StrAppend(&last, " ", options_.size_max);
@@ -249,73 +256,27 @@ void SmtpServer::OnRset(std::string_view argument) {
   if (Answer(Phase::kRset, 250, "2.0.0", "Ok")) ResetTransaction();
 }
 
-void SmtpServer::ReceiveData(std::string_view& bytes) {
-  const bool ended = reader_.Feed(bytes, [this](std::string_view piece) {
-    checker_.Feed(piece);
-    Content(piece);
-  });
-  if (!ended) return;
+bool SmtpServer::OffersStartTls() const {
+  return can_start_tls_ && !transaction_.encrypted && Offers(Extension::kStartTls);
+}
+
+void SmtpServer::OnStartTls(std::string_view argument) {
+  if (transaction_.encrypted) return Refuse("STARTTLS under TLS", 503, "5.5.1", "TLS is on already");
+  if (!OffersStartTls()) {
+    return Refuse("unknown command, or one that was not offered", 500, "5.5.2", "Command not recognised");
+  }
+  if (!argument.empty()) return Refuse("STARTTLS with an argument", 501, "5.5.4", "Syntax: STARTTLS");
+  if (Answer(Phase::kStartTls, 220, "2.0.0", "Ready to start TLS")) state_ = State::kStartTls;
+}
+
+void SmtpServer::OnTlsOpen() {
+  CHECK(wants_tls());
   state_ = State::kCommand;
-  if (reader_.unstuffed_dot()) handler_.OnViolation("line that begins with a dot is not stuffed");
-  FinishContent();
-}
-
-void SmtpServer::ReceiveChunk(std::string_view& bytes) {
-  const std::string_view piece = bytes.substr(0, chunk_left_);  // No more than there is.
-  bytes.remove_prefix(piece.size());
-  chunk_left_ -= piece.size();
-  if (!discard_) {
-    if (options_.check_chunks) checker_.Feed(piece);
-    Content(piece);
-  }
-  if (chunk_left_ == 0) FinishChunk();
-}
-
-void SmtpServer::Content(std::string_view bytes) {
-  transaction_.size += bytes.size();
-  if (wants_content_ && transaction_.size <= options_.size_max) wants_content_ = handler_.OnContent(bytes);
-}
-
-void SmtpServer::FinishChunk() {
-  state_ = State::kCommand;
-  if (discard_) {
-    if (!in_mail_) return OutOfSequence("BDAT without MAIL", 503, "MAIL first");
-    const bool refused_before = std::exchange(chunk_refused_, true);
-    if (refused_before) return OutOfSequence("BDAT after a refused one", 503, "RSET first");
-    return OutOfSequence("BDAT without a recipient", 503, "No valid recipients");
-  }
-  if (chunk_last_) return FinishContent();
-  if (transaction_.size > options_.size_max) {
-    chunk_refused_ = true;
-    return Say(552, "5.3.4", "Message too big");
-  }
-  chunk_refused_ = !Answer(Phase::kChunk, 250, "2.0.0", absl::StrCat(chunk_size_, " octets received"));
-}
-
-void SmtpServer::FinishContent() {
-  ReportContentFaults();
-  bool accepted = false;
-  if (transaction_.size > options_.size_max) {
-    Say(552, "5.3.4", "Message too big");
-  } else {
-    accepted = Answer(Phase::kContent, 250, "2.0.0", "Ok");
-  }
-  if (transaction_.chunked && !accepted) {
-    chunk_refused_ = true;  // RFC 3030 §2: the state after a failed BDAT is indeterminate; RSET must follow.
-  } else {
-    ResetTransaction();
-  }
-}
-
-void SmtpServer::ReportContentFaults() {
-  checker_.Finish();
-  const LineChecker::Faults& faults = checker_.faults();
-  if (faults.bare_cr) handler_.OnViolation("bare CR in the content");
-  if (faults.bare_lf) handler_.OnViolation("bare LF in the content");
-  if (faults.nul) handler_.OnViolation("NUL in the content");
-  if (faults.long_line) handler_.OnViolation("content line of more than 998 characters");
-  if (faults.no_final_line_end) handler_.OnViolation("content does not end with CRLF");
-  if (faults.eight_bit && !transaction_.eight_bit) handler_.OnViolation("8-bit content without BODY=8BITMIME");
+  has_hello_ = false;
+  ResetTransaction();
+  transaction_.hello.clear();
+  transaction_.extended = false;
+  transaction_.encrypted = true;
 }
 
 void SmtpServer::ResetTransaction() {
@@ -338,8 +299,14 @@ std::size_t SmtpServer::LineMax() const {
   return max;
 }
 
-bool SmtpServer::Answer(Phase phase, int code, std::string_view enhanced, std::string_view text) {
+Decision SmtpServer::Ask(Phase phase) {
   const Decision decision = handler_.Decide(phase, transaction_);
+  delay_ = std::max(delay_, decision.delay);
+  return decision;
+}
+
+bool SmtpServer::Answer(Phase phase, int code, std::string_view enhanced, std::string_view text) {
+  const Decision decision = Ask(phase);
   if (decision.action != Decision::Action::kAccept) return Apply(decision, phase == Phase::kData ? '3' : '2');
   Say(code, enhanced, text);
   return true;

@@ -1,14 +1,16 @@
-// The server's side of one SMTP connection (RFC 5321, with PIPELINING, CHUNKING, 8BITMIME, SIZE, SMTPUTF8 and
-// ENHANCEDSTATUSCODES), without I/O: bytes of the client go in, bytes for the client come out, and a handler decides
-// each reply. It is strict: whatever a careful client would not send is reported as a violation. Content is never
-// copied: the handler sees it where it was received, or it is only counted.
+// The server's side of one SMTP connection (RFC 5321, with PIPELINING, CHUNKING, 8BITMIME, SIZE, SMTPUTF8,
+// ENHANCEDSTATUSCODES and STARTTLS), without I/O: bytes of the client go in, bytes for the client come out, and a
+// handler decides each reply. TLS itself is the caller's. It is strict: whatever a careful client would not send is
+// reported as a violation. Content is never copied: the handler sees it where it was received, or it is only counted.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "engine/base/time.h"
 #include "tools/sandbox/content_reader.h"
 #include "tools/sandbox/smtp_names.h"
 
@@ -18,6 +20,7 @@ namespace sandbox {
 struct Transaction {
   std::string hello;                    // The argument of EHLO or HELO.
   bool extended = false;                // EHLO.
+  bool encrypted = false;               // Under TLS.
   std::string sender;                   // Between the angle brackets; "" is the null sender.
   std::string_view recipient;           // At kRcpt: the one to decide on, as typed.
   std::vector<std::string> recipients;  // Accepted ones, as typed.
@@ -39,6 +42,7 @@ struct Decision {
   // One line without CRLF that begins with a code of three digits. A 2yz or 3yz reply accepts. Valid until the next
   // call.
   std::string_view reply;
+  base::Duration delay = {};  // The reply, and all that follow, wait so long.
 };
 
 class ServerHandler {
@@ -64,8 +68,12 @@ struct ServerOptions {
 // One thread. The handler may not call back into the session.
 class SmtpServer {
  public:
-  // Both outlive the session.
-  SmtpServer(const ServerOptions& options, ServerHandler& handler) : options_(options), handler_(handler) {}
+  enum class Tls : std::uint8_t { kNone, kByStartTls, kFromTheStart };
+  // Both outlive the session. `tls`: what the caller can do; with kByStartTls the options' STARTTLS is offered.
+  SmtpServer(const ServerOptions& options, ServerHandler& handler, Tls tls = Tls::kNone)
+      : options_(options), handler_(handler), can_start_tls_(tls == Tls::kByStartTls) {
+    transaction_.encrypted = tls == Tls::kFromTheStart;
+  }
   SmtpServer(const SmtpServer&) = delete;
   SmtpServer& operator=(const SmtpServer&) = delete;
 
@@ -74,13 +82,20 @@ class SmtpServer {
 
   // Bytes for the client; the caller sends and clears them.
   std::string& output() { return output_; }
+  // How long the output is to wait, by the handler's decisions since the last call.
+  base::Duration TakeDelay() { return std::exchange(delay_, base::Duration()); }
   // The connection is to be closed after the output is sent. What the client still sends is ignored.
   bool closed() const { return closed_; }
+  // STARTTLS was accepted: once the output is sent, the next bytes of the client are TLS. Bytes in clear that came with
+  // the command are dropped, so that nothing can be injected before TLS begins (RFC 3207 §5).
+  bool wants_tls() const { return state_ == State::kStartTls; }
+  // TLS is open: all that the client said before is forgotten (RFC 3207 §4.2). Requires: wants_tls().
+  void OnTlsOpen();
   // The message's bytes are complete or under way, and its reply is due.
   bool InContent() const { return state_ == State::kData || state_ == State::kChunk; }
 
  private:
-  enum class State : std::uint8_t { kCommand, kData, kChunk };
+  enum class State : std::uint8_t { kCommand, kData, kChunk, kStartTls };
 
   bool Offers(Extension extension) const { return transaction_.extended && options_.extensions.Has(extension); }
   void ReceiveCommand(std::string_view& bytes);
@@ -93,6 +108,8 @@ class SmtpServer {
   void OnData(std::string_view argument);
   void OnBdat(std::string_view argument);
   void OnRset(std::string_view argument);
+  void OnStartTls(std::string_view argument);
+  bool OffersStartTls() const;
   void ReceiveData(std::string_view& bytes);
   void ReceiveChunk(std::string_view& bytes);
   void Content(std::string_view bytes);
@@ -101,6 +118,7 @@ class SmtpServer {
   void ResetTransaction();
   void ReportContentFaults();
   std::size_t LineMax() const;
+  Decision Ask(Phase phase);
   // Asks the handler and answers; `code`, `enhanced` and `text` are the usual reply. True: accepted.
   bool Answer(Phase phase, int code, std::string_view enhanced, std::string_view text);
   // True: accepted, by kAccept (and nothing was said), or by a reply whose first digit is `accepting`.
@@ -111,7 +129,9 @@ class SmtpServer {
 
   const ServerOptions& options_;
   ServerHandler& handler_;
+  const bool can_start_tls_;
   std::string output_;
+  base::Duration delay_;
   State state_ = State::kCommand;
   bool closed_ = false;
   bool ends_group_ = false;  // RFC 2920 §3.1: the command at hand must be the last of its group.

@@ -68,6 +68,15 @@ void TomlReader::Read(const toml::table& table, std::string_view key, Share& out
   out = *share;
 }
 
+void TomlReader::Read(const toml::table& table, std::string_view key, Rate& out) {
+  const toml::node* node = table.get(key);
+  const std::string* text = node == nullptr ? nullptr : Text(*node, key);
+  if (text == nullptr) return;
+  const absl::StatusOr<Rate> rate = ParseRate(*text);
+  if (!rate.ok()) return Fail(*node, absl::StrCat(base::AbslView(key), ": ", rate.status().message()));
+  out = *rate;
+}
+
 void TomlReader::ReadReply(const toml::table& table, std::string_view key, std::string& out) {
   const toml::node* node = table.get(key);
   const std::string* text = node == nullptr ? nullptr : Text(*node, key);

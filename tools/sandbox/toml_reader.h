@@ -32,6 +32,7 @@ class TomlReader {
   void Read(const toml::table& table, std::string_view key, std::vector<std::string>& out);
   void Read(const toml::table& table, std::string_view key, base::Duration& out);
   void Read(const toml::table& table, std::string_view key, Share& out);
+  void Read(const toml::table& table, std::string_view key, Rate& out);
   void ReadReply(const toml::table& table, std::string_view key, std::string& out);
   template <typename Integer>
   void ReadInteger(const toml::table& table, std::string_view key, std::int64_t min, std::int64_t max, Integer& out) {

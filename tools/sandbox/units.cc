@@ -64,6 +64,19 @@ absl::StatusOr<base::Duration> ParseDuration(std::string_view text) {
       "\"", base::AbslView(text), "\" is not a duration; write a number and a unit, such as \"250ms\" or \"5s\""));
 }
 
+absl::StatusOr<Rate> ParseRate(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  const std::optional<std::uint32_t> count = base::ParseInteger<std::uint32_t>(text.substr(0, slash));
+  if (slash != std::string_view::npos && count.value_or(0) > 0) {
+    const std::string_view period = text.substr(slash + 1);
+    absl::StatusOr<base::Duration> duration = ParseDuration(period);
+    if (!duration.ok()) duration = ParseDuration(absl::StrCat("1", base::AbslView(period)));  // "100/min"
+    if (duration.ok() && *duration > base::Duration()) return Rate{*count, *duration};
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "\"", base::AbslView(text), "\" is not a rate; write a number and a span, such as \"600/min\" or \"20/10s\""));
+}
+
 absl::StatusOr<Share> Share::Parse(std::string_view text) {
   std::string_view rest = text;
   const std::optional<double> number = TakeNumber(rest);

@@ -12,6 +12,13 @@ namespace sandbox {
 // "250ms", "5s", "1.5 min", "2h", "1 day". A number without a unit is not one. At most 10 years.
 absl::StatusOr<base::Duration> ParseDuration(std::string_view text);
 
+// So many per span of time, as in "600/min", "20/10s".
+struct Rate {
+  std::uint32_t count = 0;
+  base::Duration period;
+};
+absl::StatusOr<Rate> ParseRate(std::string_view text);
+
 // Part of a whole, decided by a hash and thus the same in every run.
 class Share {
  public:

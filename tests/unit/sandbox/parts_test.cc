@@ -27,6 +27,13 @@ TEST(Units, AShareIncludesItsPartOfTheHashes) {
   for (const char* bad : {"", "2", "101%", "-1%", "x%", "2%%"}) EXPECT_FALSE(Share::Parse(bad).ok()) << bad;
 }
 
+TEST(Units, ARateIsANumberPerSpan) {
+  EXPECT_EQ(ParseRate("600/min")->count, 600u);
+  EXPECT_EQ(ParseRate("600/min")->period, base::Duration::Minutes(1));
+  EXPECT_EQ(ParseRate("20/10s")->period, base::Duration::Seconds(10));
+  for (const char* bad : {"", "5", "0/s", "-1/s", "5/", "5/0s", "5/x", "/s"}) EXPECT_FALSE(ParseRate(bad).ok()) << bad;
+}
+
 TEST(ReplyRule, HasAVerbAReplyAndPerhapsAShare) {
   const ReplyRule rule = *ParseReplyRule("RCPT:450 4.2.1 see https://example.com/x:2%");
   EXPECT_EQ(rule.phase, Phase::kRcpt);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "dns/wire.h"
+#include "tests/unit/sandbox/reactor_fixture.h"
 #include "tools/sandbox/sandbox.h"
 #include "tools/sandbox/sink.h"
 
@@ -17,75 +18,8 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-class NoLog final : public base::Log {
- public:
-  void Write(base::Severity, std::string_view) override {}
-};
-
-// A raw connection: keeps what comes, and sends what it is told.
-class Client final : public io::StreamHandler {
- public:
-  void OnConnect() override { connected = true; }
-  void OnReceive(std::string_view bytes) override { received.append(bytes); }
-  void OnSent() override {}
-  void OnClose(io::CloseReason why) override {
-    closed = true;
-    reason = why;
-  }
-  bool connected = false;
-  bool closed = false;
-  io::CloseReason reason;
-  std::string received;
-};
-
-class ReactorTest : public testing::Test {
- protected:
-  ReactorTest() : reactor_(*io::MakeReactor({.backend = io::Backend::kEpoll}, log_)), wheel_(clock_.Now()) {}
-
-  // Runs the loop until `done` says so. False: ten seconds were not enough.
-  template <typename Done>
-  bool RunUntil(Done done) {
-    clock_.Update();
-    const base::Instant end = clock_.Now() + base::Duration::Seconds(10);
-    while (!done()) {
-      if (clock_.Now() > end) return false;
-      reactor_->RunOnce(std::min(wheel_.NextAt(), clock_.Now() + base::Duration::Milliseconds(50)));
-      clock_.Update();
-      wheel_.Advance(clock_.Now());
-    }
-    return true;
-  }
-  // Connects and sends everything at once, after the greeting, and returns what came until the server closed.
-  std::string Talk(const io::Endpoint& server, std::string_view text, Client& client) {
-    const io::StreamId id = reactor_->Connect({server, std::nullopt}, client);
-    const bool greeted = RunUntil([&] { return client.closed || client.received.ends_with("\n"); });
-    EXPECT_TRUE(greeted);
-    if (!client.closed) reactor_->Send(id, std::array{text});
-    EXPECT_TRUE(RunUntil([&] { return client.closed; })) << client.received;
-    return client.received;
-  }
-  std::string Talk(const io::Endpoint& server, std::string_view text) {
-    Client client;
-    return Talk(server, text, client);
-  }
-
-  NoLog log_;
-  std::unique_ptr<io::Reactor> reactor_;
-  io::SystemClock clock_;
-  io::TimerWheel wheel_;
-  std::unique_ptr<io::Disk> disk_ = io::MakeFileDisk();
-};
-
-const io::Endpoint kAnyPort = *io::Endpoint::Parse("127.0.0.1:0");
-
-std::string Message(const std::string& recipient, const std::string& id) {
-  const std::string content = "Message-ID: <" + id + ">\r\n\r\nhello\r\n";
-  return "MAIL FROM:<a@example.com>\r\nRCPT TO:<" + recipient + ">\r\nBDAT " + std::to_string(content.size()) +
-         " LAST\r\n" + content;
-}
-
 TEST_F(ReactorTest, SinkCountsMessagesAndDuplicates) {
-  Sink sink({*reactor_, wheel_, clock_}, *disk_, log_, {});
+  Sink sink({*reactor_, wheel_, clock_}, *disk_, log_, nullptr, {});
   const io::Endpoint server = *sink.Listen(kAnyPort);
   const std::string said =
       Talk(server, "EHLO c.example\r\n" + Message("b@example.net", "1@x") + Message("B@example.net", "1@x") +
@@ -102,7 +36,7 @@ TEST_F(ReactorTest, SinkDelaysRefusesLimitsAndHangsUpAsTold) {
   options.latency = base::Duration::Milliseconds(40);
   options.messages_per_connection = 1;
   options.replies.push_back(*ParseReplyRule("noop:450 4.0.0 no"));
-  Sink sink({*reactor_, wheel_, clock_}, *disk_, log_, options);
+  Sink sink({*reactor_, wheel_, clock_}, *disk_, log_, nullptr, options);
   const io::Endpoint server = *sink.Listen(kAnyPort);
   clock_.Update();
   const base::Instant begin = clock_.Now();
@@ -114,14 +48,14 @@ TEST_F(ReactorTest, SinkDelaysRefusesLimitsAndHangsUpAsTold) {
 
   SinkOptions rude;
   rude.disconnect_at = Phase::kGreeting;
-  Sink silent({*reactor_, wheel_, clock_}, *disk_, log_, rude);
+  Sink silent({*reactor_, wheel_, clock_}, *disk_, log_, nullptr, rude);
   EXPECT_EQ(Talk(*silent.Listen(kAnyPort), "EHLO c.example\r\n"), "");
 }
 
 TEST_F(ReactorTest, SinkSavesMessagesUnstuffedWithTheirEnvelope) {
   SinkOptions options;
   options.save_directory = testing::TempDir() + "sink_test";
-  Sink sink({*reactor_, wheel_, clock_}, *disk_, log_, options);
+  Sink sink({*reactor_, wheel_, clock_}, *disk_, log_, nullptr, options);
   const io::Endpoint server = *sink.Listen(kAnyPort);
   Client client;
   const io::StreamId id = reactor_->Connect({server, std::nullopt}, client);

@@ -24,6 +24,7 @@ class Recorder final : public ServerHandler {
       sender = transaction.sender;
       recipients = transaction.recipients;
       size = transaction.size;
+      encrypted = transaction.encrypted;
     }
     if (phase == Phase::kMail) content.clear();
     return phase == special_phase ? special : Decision();
@@ -42,14 +43,16 @@ class Recorder final : public ServerHandler {
   std::string sender;
   std::vector<std::string> recipients;
   std::uint64_t size = 0;
+  bool encrypted = false;
   std::vector<std::string> violations;
 };
 
 // A session with a greeting behind it. `piece` is how many bytes arrive at once.
 class Session {
  public:
-  explicit Session(std::size_t piece = 100'000, ServerOptions options = {})
-      : piece_(piece), options_(std::move(options)), server_(options_, handler) {
+  explicit Session(std::size_t piece = 100'000, ServerOptions options = {},
+                   SmtpServer::Tls tls = SmtpServer::Tls::kByStartTls)
+      : piece_(piece), options_(std::move(options)), server_(options_, handler, tls) {
     server_.Start();
     server_.output().clear();
   }
@@ -62,6 +65,8 @@ class Session {
   }
   std::string Hello() { return Say("EHLO client.example\r\n"); }
   bool closed() const { return server_.closed(); }
+  bool wants_tls() const { return server_.wants_tls(); }
+  void OpenTls() { server_.OnTlsOpen(); }
 
   Recorder handler;
 
@@ -197,7 +202,7 @@ TEST(SmtpServer, RefusesAndReportsWhatACarefulClientDoesNotSend) {
       {"MAIL FROM:<a@example.com> SIZE=99999999999\r\n", "552"},
       {"MAIL FROM:<" + std::string(65, 'a') + "@example.com>\r\n", "501"},
       {"MAIL FROM:<a@example.com> " + std::string(600, 'x') + "\r\n", "500"},
-      {"STARTTLS\r\n", "500"},
+      {"STARTTLS now\r\n", "501"},
       {"RSET\n", "500"},
       {"RS\tET\r\n", "500"},
       {"RSET now\r\n", "501"},
@@ -257,6 +262,62 @@ TEST(SmtpServer, AfterHeloThereAreNoExtensions) {
   EXPECT_THAT(session.Say("HELO client.example\r\n"), StartsWith("250 "));
   EXPECT_THAT(session.Say("MAIL FROM:<a@example.com> SIZE=1\r\n"), StartsWith("555 Unsupported"));
   EXPECT_THAT(session.Say("MAIL FROM:<a@example.com>\r\n"), StartsWith("250 Ok"));
+}
+
+TEST(SmtpServer, AfterStartTlsTheClientBeginsAnew) {
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{10'000}}) {
+    Session session(piece);
+    session.Hello();
+    session.Say("MAIL FROM:<a@example.com>\r\n");
+    EXPECT_EQ(session.Say("starttls\r\n"), "220 2.0.0 Ready to start TLS\r\n");
+    ASSERT_TRUE(session.wants_tls());
+    session.OpenTls();
+    EXPECT_FALSE(session.wants_tls());
+    EXPECT_THAT(session.Say("MAIL FROM:<a@example.com>\r\n"), StartsWith("503 "));
+    EXPECT_THAT(session.Hello(), testing::Not(HasSubstr("STARTTLS")));
+    EXPECT_THAT(session.Say("STARTTLS\r\n"), StartsWith("503 "));
+    EXPECT_THAT(Codes(session.Say(std::string(kEnvelope) + "BDAT 0 LAST\r\n")), ElementsAre("250", "250", "250"));
+    EXPECT_THAT(session.handler.violations, ElementsAre("MAIL before EHLO", "STARTTLS under TLS"));
+    EXPECT_TRUE(session.handler.encrypted);
+  }
+}
+
+TEST(SmtpServer, P06_WhatIsInjectedBehindStartTlsIsDropped) {
+  Session session;
+  session.Hello();
+  EXPECT_EQ(session.Say("STARTTLS\r\nMAIL FROM:<evil@example.com>\r\nRCPT TO:<b@example.net>\r\n"),
+            "220 2.0.0 Ready to start TLS\r\n");
+  EXPECT_EQ(session.Say("NOOP\r\n"), "");
+  session.OpenTls();
+  session.Hello();
+  EXPECT_THAT(session.Say("RCPT TO:<b@example.net>\r\n"), StartsWith("503 "));
+  EXPECT_THAT(session.handler.violations,
+              ElementsAre("bytes in clear behind STARTTLS", "bytes in clear behind STARTTLS"));
+}
+
+TEST(SmtpServer, StartTlsThatIsRefusedOrNotOfferedChangesNothing) {
+  Session refusing;
+  refusing.Hello();
+  refusing.handler.special_phase = Phase::kStartTls;
+  refusing.handler.special = {Decision::Action::kReply, "454 4.7.0 TLS not available"};
+  EXPECT_EQ(refusing.Say("STARTTLS\r\n"), "454 4.7.0 TLS not available\r\n");
+  EXPECT_FALSE(refusing.wants_tls());
+  EXPECT_THAT(refusing.Say("MAIL FROM:<a@example.com>\r\n"), StartsWith("250 "));
+
+  ServerOptions without;
+  without.extensions.Remove(Extension::kStartTls);
+  Session off(100, without);
+  Session unable(100, {}, SmtpServer::Tls::kNone);
+  Session from_the_start(100, {}, SmtpServer::Tls::kFromTheStart);
+  Session before_hello;
+  for (Session* session : {&off, &unable, &from_the_start}) {
+    EXPECT_THAT(session->Hello(), testing::Not(HasSubstr("STARTTLS")));
+  }
+  for (Session* session : {&off, &unable, &from_the_start, &before_hello}) {
+    EXPECT_THAT(session->Say("STARTTLS\r\n"), StartsWith("50"));
+    EXPECT_FALSE(session->wants_tls());
+    EXPECT_EQ(session->handler.violations.size(), 1u);
+  }
 }
 
 }  // namespace
