@@ -24,6 +24,7 @@ struct Limits {
   base::Duration connect_timeout = base::Duration::Seconds(60);      // KumoMTA: until the TCP connection stands.
   base::Duration banner_timeout = base::Duration::Minutes(5);        // RFC 5321 section 4.5.3.2.1
   base::Duration ehlo_timeout = base::Duration::Minutes(5);          // KumoMTA; the RFC names none.
+  base::Duration auth_timeout = base::Duration::Seconds(60);         // KumoMTA: for each reply of a login.
   base::Duration mail_from_timeout = base::Duration::Minutes(5);     // Section 4.5.3.2.2
   base::Duration rcpt_to_timeout = base::Duration::Minutes(5);       // Section 4.5.3.2.3
   base::Duration data_timeout =

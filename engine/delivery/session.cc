@@ -127,6 +127,12 @@ void Session::End() {
 
 // ---- the owner ----
 
+// As many messages as the limits or the server allow.
+bool Session::IsWornOut() const {
+  const std::uint32_t mail_max = client_.capabilities().mail_max;
+  return (options_.deliveries_max != 0 && uses_ >= options_.deliveries_max) || (mail_max != 0 && uses_ >= mail_max);
+}
+
 void Session::Begin(Destination& destination, ledger::RecipientId recipient, std::unique_ptr<Sealed> sealed) {
   CHECK(state_ == State::kIdle && client_.IsReady());
   context_.timers.Cancel(timer_);

@@ -75,7 +75,7 @@ class Session final : private io::StreamHandler,
   base::Instant opened_at() const { return opened_at_; }
   const std::string& local_address() const { return local_address_; }  // Empty: not connected.
   int cannot_bind() const { return cannot_bind_; }  // errno, where the source address could not be used; else 0.
-  bool IsWornOut() const { return options_.deliveries_max != 0 && uses_ >= options_.deliveries_max; }
+  bool IsWornOut() const;
 
   // The site's: which of its lists it is in.
   enum class Listing : std::uint8_t { kOpening, kIdle, kBusy, kClosing };

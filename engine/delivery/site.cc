@@ -34,6 +34,7 @@ smtp::Client::Options ClientOptions(const config::Limits& limits, const Source& 
   options.pipelining = limits.enable_pipelining;
   options.timeouts = {.greeting = limits.banner_timeout,
                       .ehlo = limits.ehlo_timeout,
+                      .auth = limits.auth_timeout,
                       .mail = limits.mail_from_timeout,
                       .rcpt = limits.rcpt_to_timeout,
                       .data = limits.data_timeout,

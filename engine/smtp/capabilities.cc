@@ -13,6 +13,18 @@ std::string_view TakeWord(std::string_view& text) {
   return word;
 }
 
+// RFC 9422 section 4: 1 to 999,999. Names that are not known and values that are malformed say nothing; each message
+// here has one recipient, so that RCPTMAX and RCPTDOMAINMAX hold always.
+std::uint32_t MailMax(std::string_view limits) {
+  constexpr std::string_view kName = "MAILMAX=";
+  for (std::string_view word = TakeWord(limits); !word.empty(); word = TakeWord(limits)) {
+    if (!base::StartsWithIgnoreCase(word, kName)) continue;
+    const std::string_view value = word.substr(kName.size());
+    if (value.size() <= 6 && !value.starts_with('0')) return base::ParseInteger<std::uint32_t>(value).value_or(0);
+  }
+  return 0;
+}
+
 }  // namespace
 
 Capabilities Capabilities::FromEhlo(const Reply& reply) {
@@ -35,6 +47,7 @@ Capabilities Capabilities::FromEhlo(const Reply& reply) {
       offered.size = true;
       offered.size_max = base::ParseInteger<std::uint64_t>(TakeWord(rest)).value_or(0);
     }
+    if (is("LIMITS")) offered.mail_max = MailMax(rest);
     if (!is("AUTH")) continue;
     for (std::string_view word = TakeWord(rest); !word.empty(); word = TakeWord(rest)) {
       std::string name(word);

@@ -19,6 +19,7 @@ struct Capabilities {
   bool size = false;              // RFC 1870
   std::uint64_t size_max = 0;     // Bytes; 0: no fixed limit.
   std::vector<std::string> auth;  // RFC 4954, upper case
+  std::uint32_t mail_max = 0;     // Transactions in a session (RFC 9422, MAILMAX of LIMITS); 0: not said.
 
   // Unknown keywords are ignored; keywords are case-insensitive. Requires: a positive reply to EHLO.
   static Capabilities FromEhlo(const Reply& reply);

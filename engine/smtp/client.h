@@ -15,9 +15,11 @@
 
 #include "absl/types/span.h"
 #include "engine/base/time.h"
+#include "engine/smtp/auth_dialogue.h"
 #include "engine/smtp/capabilities.h"
 #include "engine/smtp/command.h"
 #include "engine/smtp/reply.h"
+#include "engine/smtp/sasl.h"
 
 namespace smtp {
 
@@ -25,6 +27,7 @@ namespace smtp {
 struct Timeouts {
   base::Duration greeting = base::Duration::Minutes(5);
   base::Duration ehlo = base::Duration::Minutes(5);
+  base::Duration auth = base::Duration::Minutes(1);  // Each of its replies; no RFC says how long.
   base::Duration mail = base::Duration::Minutes(5);
   base::Duration rcpt = base::Duration::Minutes(5);
   base::Duration data = base::Duration::Minutes(5);
@@ -39,7 +42,8 @@ struct ConnectionFact {
   int error = 0;  // errno of a failed or reset connection; 0: none, or the server closed in order.
   bool timed_out = false;
   bool garbage = false;                       // It does not speak SMTP.
-  std::optional<Reply> reply = std::nullopt;  // The greeting or EHLO reply that said no.
+  std::optional<Reply> reply = std::nullopt;  // The reply to greeting, EHLO or AUTH that said no.
+  std::string why = {};                       // AUTH failed for this reason, which no reply says.
   std::string ToString() const;
 };
 
@@ -67,6 +71,7 @@ class Client {
     std::string ehlo_domain;  // FQDN or address literal (RFC 5321 section 4.1.1.1).
     bool pipelining = true;   // May be used where offered.
     bool chunking = true;
+    Authenticator* authenticator = nullptr;  // Logs in before the first message (RFC 4954); null: no login.
     Timeouts timeouts;
     base::Duration idle_probe =
         base::Duration::Seconds(1);  // Idle for longer: MAIL goes alone, and its reply comes before content.
@@ -117,16 +122,19 @@ class Client {
  private:
   enum class State : std::uint8_t { kConnecting, kGreeting, kHello, kReady, kBusy, kQuitting, kFinished };
 
-  void OnReply(const Reply& reply, base::Instant now);
+  void OnReply(const Reply& reply);
   void OnGreeting(const Reply& reply);
-  void OnHelloReply(const Reply& reply, Command command, base::Instant now);
+  void OnHelloReply(const Reply& reply, Command command);
+  void OnAuthReply(const Reply& reply);
   void OnTransactionReply(Command command, const Reply& reply);
   void OnGarbage();
   void EmitSteps();  // The commands that may be sent now.
   void EmitContent();
   void EmitMail();
   bool IsRefused() const;
-  void MakeReady(base::Instant now);
+  void LogInOrMakeReady();
+  void TakeAuthStep(const AuthDialogue::Step& step, const Reply* reply);
+  void MakeReady();
   void EndTransaction(TransactionResult::End end, bool usable);
   void FailConnection(ConnectionFact fact);
   void Finish();
@@ -141,6 +149,7 @@ class Client {
   State state_ = State::kConnecting;
   ReplyParser parser_;
   Capabilities capabilities_;
+  AuthDialogue auth_;
   std::deque<Command> expected_;  // Replies are matched by count (RFC 2920 section 3.1).
   std::uint32_t wait_number_ = 0;
   base::Instant idle_since_, now_;

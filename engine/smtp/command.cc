@@ -12,6 +12,8 @@ std::string_view ToString(Command command) {
       return "EHLO";
     case Command::kHelo:
       return "HELO";
+    case Command::kAuth:
+      return "AUTH";
     case Command::kRset:
       return "RSET";
     case Command::kMail:

@@ -6,7 +6,20 @@
 
 namespace smtp {
 
-enum class Command : std::uint8_t { kConnect, kGreeting, kEhlo, kHelo, kRset, kMail, kRcpt, kData, kDot, kBdat, kQuit };
+enum class Command : std::uint8_t {
+  kConnect,
+  kGreeting,
+  kEhlo,
+  kHelo,
+  kAuth,
+  kRset,
+  kMail,
+  kRcpt,
+  kData,
+  kDot,
+  kBdat,
+  kQuit
+};
 std::string_view ToString(Command command);  // As events name it: "connect", "EHLO", "MAIL", ".", …
 
 }  // namespace smtp

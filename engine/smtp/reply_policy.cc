@@ -269,11 +269,19 @@ Verdict JudgeConnection(const ConnectionFact& fact) {
   verdict.command = fact.at;
   verdict.reply = fact.reply;
   verdict.text = fact.ToString();
-  if (fact.reply.has_value()) {  // The greeting or EHLO said no.
+  const bool temporary = fact.reply.has_value() && fact.reply->first_digit() == 4;
+  if (fact.at == Command::kAuth && !temporary && (fact.reply.has_value() || !fact.why.empty())) {
+    verdict.outcome = Outcome::kHeld;
+    verdict.scope = Scope::kCampaign;
+    verdict.classification = C::kAuthenticationFailed;
+    verdict.login_refused = true;
+    return verdict;
+  }
+  if (fact.reply.has_value()) {  // The greeting, EHLO or AUTH said no.
     verdict.outcome = Outcome::kHeld;
     verdict.scope = Scope::kSourceSite;
     verdict.classification = Classify(*fact.reply, fact.at);
-    verdict.hold = fact.reply->first_digit() == 4 ? Hold::kFiveMinutes : Hold::kHour;
+    verdict.hold = temporary ? Hold::kFiveMinutes : Hold::kHour;
     if (const TextRule* rule = FindTextRule(*fact.reply); rule != nullptr && rule->suspend != base::Duration()) {
       verdict.hold = Hold::kStated;
       verdict.stated = rule->suspend;

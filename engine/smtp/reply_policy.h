@@ -43,6 +43,7 @@ struct Verdict {
   bool counts_for_breaker = false;      // The same words for many in a row are not about the recipients.
   bool sender_refused = false;          // The coordinator counts it.
   bool authentication_failed = false;   // The coordinator counts it.
+  bool login_refused = false;           // AUTH was refused for good, or cannot be done.
   Command command = Command::kConnect;  // What `reply` answers, or where it ended.
   std::optional<Reply> reply;
   std::string text;  // Where there is no reply: what happened.

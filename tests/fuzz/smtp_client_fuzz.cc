@@ -39,13 +39,10 @@ class Owner final : public smtp::Client::Handler {
   bool ready = false, busy = false, finished = false;
 };
 
-}  // namespace
-
 // Each byte of the input steers: 0xFF, the connection ends; 0xFE, the time passes; else so many bytes of the rest come.
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  std::string_view bytes(reinterpret_cast<const char*>(data), size);
+void Run(std::string_view bytes, smtp::Authenticator* authenticator) {
   Owner owner;
-  smtp::Client client({.ehlo_domain = "mta.example.com", .timeouts = {}}, owner);
+  smtp::Client client({.ehlo_domain = "mta.example.com", .authenticator = authenticator, .timeouts = {}}, owner);
   base::Instant now = base::Instant::FromNanoseconds(1);
   client.OnConnected(now);
   const std::vector<std::string_view> content = {"Subject: x\r\n\r\n", ".dot\r\n", "end\r\n"};
@@ -86,5 +83,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   }
   CHECK(owner.finished && client.IsFinished());
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  Run(bytes, nullptr);
+  smtp::Authenticator authenticator({.username = "user",
+                                     .secret = [] { return std::string("pencil"); },
+                                     .nonce = [] { return std::string("nonce"); }});
+  Run(bytes, &authenticator);
   return 0;
 }

@@ -52,7 +52,10 @@ RESERVED_HEADERS = [
     # Third-party libraries each have one home.
     ("ares*.h", ["dns/cares_*"]),
     ("liburing*", ["engine/io/uring_*"]),
-    ("openssl/*", ["tls/*", "engine/dkim/*", "engine/campaign/*", "engine/roster/*", "tools/*", "tests/unit/*", "bench/*"]),
+    ("openssl/*", ["tls/*", "engine/dkim/*", "engine/smtp/scram_keys*", "engine/campaign/*", "engine/roster/*", "tools/*", "tests/unit/*",
+                   "bench/*"]),
+    ("idn-free.h", ["engine/smtp/sasl_prep*"]),
+    ("stringprep.h", ["engine/smtp/sasl_prep*"]),
     ("toml++/*", ["engine/config/*", "engine/campaign/*", "tools/*", "tests/unit/*"]),
     ("CLI/*", ["tools/*", "bench/*"]),
     ("curl/*", ["tls/*"]),

@@ -65,6 +65,7 @@ data_timeout = "6s"
 data_dot_timeout = "7s"
 rset_timeout = "8s"
 idle_timeout = "9 seconds"
+auth_timeout = "10s"
 enable_pipelining = false
 skip_hosts = ["::/0", "192.0.2.1"]
 prohibited_hosts = ["198.51.100.0/24"]
@@ -79,8 +80,9 @@ ip_lookup_strategy = "Ipv4Only"
   EXPECT_EQ(limits.consecutive_connection_failures_before_delay, 5U);
   const Duration timeouts[] = {limits.connect_timeout,   limits.banner_timeout,  limits.ehlo_timeout,
                                limits.mail_from_timeout, limits.rcpt_to_timeout, limits.data_timeout,
-                               limits.data_dot_timeout,  limits.rset_timeout,    limits.idle_timeout};
-  for (int i = 0; i < 9; ++i) EXPECT_EQ(timeouts[i], Duration::Seconds(i + 1)) << i;
+                               limits.data_dot_timeout,  limits.rset_timeout,    limits.idle_timeout,
+                               limits.auth_timeout};
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(timeouts[i], Duration::Seconds(i + 1)) << i;
   EXPECT_FALSE(limits.enable_pipelining);
   EXPECT_TRUE(limits.skip_hosts.Contains(*base::IpAddress::Parse("2001:db8::1")));
   EXPECT_TRUE(limits.skip_hosts.Contains(*base::IpAddress::Parse("192.0.2.1")));

@@ -77,6 +77,15 @@ TEST(Capabilities, HaveNoLimitWhereSizeNamesNone) {
   EXPECT_EQ(Offered({"SIZE 18446744073709551615"}).size_max, 18446744073709551615u);
 }
 
+TEST(Capabilities, ReadHowManyMessagesASessionMayHave) {
+  EXPECT_EQ(Offered({"LIMITS MAILMAX=5 RCPTMAX=20"}).mail_max, 5u);
+  EXPECT_EQ(Offered({"limits RCPTMAX=20  X-NEW=7 mailmax=999999"}).mail_max, 999'999u);
+  for (const char* keyword :
+       {"LIMITS", "LIMITS RCPTMAX=20", "LIMITS MAILMAX", "LIMITS MAILMAX=", "LIMITS MAILMAX=0", "LIMITS MAILMAX=05",
+        "LIMITS MAILMAX=five", "LIMITS MAILMAX=1000000", "LIMITS MAILMAX=-1"})
+    EXPECT_EQ(Offered({keyword}).mail_max, 0u) << keyword;
+}
+
 TEST(Capabilities, ReadTheOldSpellingOfAuth) {
   EXPECT_THAT(Offered({"AUTH=LOGIN PLAIN"}).auth, ElementsAre("LOGIN", "PLAIN"));
   EXPECT_THAT(Offered({"AUTH="}).auth, IsEmpty());

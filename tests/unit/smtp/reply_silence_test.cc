@@ -140,6 +140,37 @@ TEST(ConnectionVerdict, HoldsTheSiteWhereTheGreetingSaysNo) {
   }
 }
 
+TEST(ConnectionVerdict, ARefusedLoginIsAMatterOfTheCampaign) {
+  for (const std::string_view reply :
+       {"535 5.7.8 wrong password", "534 5.7.9 too weak", "504 5.5.4 unknown", "550 no"}) {
+    const Verdict verdict = JudgeConnection({.at = Command::kAuth, .reply = Said(reply)});
+    EXPECT_EQ(verdict.outcome, Outcome::kHeld);
+    EXPECT_EQ(verdict.scope, Scope::kCampaign);
+    EXPECT_EQ(verdict.classification, C::kAuthenticationFailed);
+    EXPECT_TRUE(verdict.login_refused);
+    EXPECT_EQ(verdict.text, reply);
+  }
+  const Verdict given_up = JudgeConnection({.at = Command::kAuth, .why = "no mechanism will do"});
+  EXPECT_TRUE(given_up.login_refused);
+  EXPECT_EQ(given_up.text, "AUTH: no mechanism will do");
+}
+
+TEST(ConnectionVerdict, ALoginThatFailsForAWhileHoldsTheSite) {
+  for (const std::string_view reply : {"454 4.7.0 temporary failure", "421 4.3.2 bye", "432 4.7.12 change it"}) {
+    const Verdict verdict = JudgeConnection({.at = Command::kAuth, .reply = Said(reply)});
+    EXPECT_EQ(verdict.outcome, Outcome::kHeld);
+    EXPECT_EQ(verdict.scope, Scope::kSourceSite);
+    EXPECT_EQ(verdict.hold, Hold::kFiveMinutes);
+    EXPECT_FALSE(verdict.login_refused);
+  }
+  for (const ConnectionFact& fact :
+       {ConnectionFact{.at = Command::kAuth}, ConnectionFact{.at = Command::kAuth, .timed_out = true},
+        ConnectionFact{.at = Command::kAuth, .garbage = true}}) {
+    EXPECT_EQ(JudgeConnection(fact).outcome, Outcome::kDeferred);
+    EXPECT_FALSE(JudgeConnection(fact).login_refused);
+  }
+}
+
 TEST(ConnectionVerdict, HoldsAsLongAsAKnownCodeMeans) {
   const Verdict verdict = JudgeConnection({.at = Command::kGreeting, .reply = Said("421 4.7.0 [TSS04] deferred")});
   EXPECT_EQ(verdict.hold, Hold::kStated);

@@ -1,0 +1,169 @@
+// The part of the client that carries one message: the commands that may go together, and what their replies amount to.
+
+#include "absl/strings/str_format.h"
+#include "engine/base/check.h"
+#include "engine/smtp/client.h"
+#include "engine/smtp/dot_stuffing.h"
+
+namespace smtp {
+
+void Client::Begin(const Transaction& transaction, base::Instant now) {
+  CHECK(state_ == State::kReady);
+  now_ = now;
+  transaction_ = transaction;
+  result_ = TransactionResult();
+  completing_end_ = 0;
+  content_taken_ = false;
+  state_ = State::kBusy;
+  if (capabilities_.size_max != 0 && transaction.size > capabilities_.size_max) {
+    EndTransaction(TransactionResult::End::kTooLarge, /*usable=*/true);
+    return;
+  }
+  if (transaction.needs_smtputf8 && !capabilities_.smtputf8) {
+    EndTransaction(TransactionResult::End::kNeedsSmtpUtf8, /*usable=*/true);
+    return;
+  }
+  probing_ = now - idle_since_ > options_.idle_probe;
+  result_.used_bdat = MayChunk();
+  steps_.clear();
+  if (needs_rset_) steps_.push_back(Command::kRset);
+  needs_rset_ = false;
+  steps_.insert(steps_.end(), {Command::kMail, Command::kRcpt});
+  if (result_.used_bdat) {
+    steps_.push_back(Command::kBdat);
+  } else {
+    steps_.insert(steps_.end(), {Command::kData, Command::kDot});
+  }
+  EmitSteps();
+}
+
+void Client::EmitMail() {
+  std::string line = absl::StrFormat("MAIL FROM:<%s>", transaction_.sender);
+  if (capabilities_.size) absl::StrAppendFormat(&line, " SIZE=%d", transaction_.size);
+  if (transaction_.needs_smtputf8) line += " SMTPUTF8";
+  Emit(Command::kMail, line + "\r\n");
+}
+
+void Client::EmitContent() {
+  std::vector<std::string_view> stuffed;
+  if (!result_.used_bdat) AppendDotStuffed(transaction_.content, stuffed);
+  const absl::Span<const std::string_view> pieces =
+      result_.used_bdat ? transaction_.content : absl::MakeConstSpan(stuffed);
+  for (const std::string_view piece : pieces) {
+    emitted_ += piece.size();
+    output_.push_back(piece);
+  }
+  completing_end_ = emitted_;
+}
+
+// Sends what may go together: a group ends at DATA, at BDAT, and, without PIPELINING or while probing, at each command
+// (RFC 2920 section 3.1).
+void Client::EmitSteps() {
+  while (!steps_.empty()) {
+    const Command step = steps_.front();
+    steps_.pop_front();
+    switch (step) {
+      case Command::kRset:
+        Emit(step, "RSET\r\n");
+        break;
+      case Command::kMail:
+        EmitMail();
+        if (probing_) {
+          probing_ = false;
+          return;
+        }
+        break;
+      case Command::kRcpt:
+        Emit(step, absl::StrFormat("RCPT TO:<%s>\r\n", transaction_.recipient));
+        break;
+      case Command::kData:
+        Emit(step, "DATA\r\n");
+        return;
+      case Command::kBdat:
+        Emit(step, absl::StrFormat("BDAT %d LAST\r\n", transaction_.size));
+        EmitContent();
+        return;
+      case Command::kDot:
+        Emit(step, "");
+        EmitContent();
+        return;
+      case Command::kConnect:
+      case Command::kGreeting:
+      case Command::kEhlo:
+      case Command::kHelo:
+      case Command::kAuth:
+      case Command::kQuit:
+        CHECK(false);
+    }
+    if (!MayPipeline()) return;
+  }
+}
+
+bool Client::IsRefused() const {
+  return (result_.mail.has_value() && !result_.mail->IsPositive()) ||
+         (result_.rcpt.has_value() && !result_.rcpt->IsPositive());
+}
+
+void Client::OnTransactionReply(Command command, const Reply& reply) {
+  // 3yz answers DATA and nothing else, 2yz all but DATA: the server is out of step, and so are the replies to come.
+  if (reply.first_digit() == 3 ? command != Command::kData : reply.IsPositive() && command == Command::kData) {
+    OnGarbage();
+    return;
+  }
+  if (command == Command::kMail) result_.mail = reply;
+  if (command == Command::kRcpt) result_.rcpt = reply;
+  if (command == Command::kData) result_.data = reply;
+  if (command == Command::kDot || command == Command::kBdat) result_.final_reply = reply;
+  if (reply.code == 421) {  // The server closes: nothing more comes (RFC 5321 section 3.8).
+    if (command == Command::kRset) result_.mail = reply;
+    EndTransaction(TransactionResult::End::kReplied, /*usable=*/false);
+    return;
+  }
+  if (command == Command::kRset && !reply.IsPositive()) {
+    result_.mail.reset();
+    EndTransaction(TransactionResult::End::kGarbage, /*usable=*/false);
+    return;
+  }
+  if (!expected_.empty()) return;  // The rest of the group is answered first.
+  if (command == Command::kData && reply.first_digit() == 3) {
+    if (IsRefused()) {  // It takes data for nobody: an empty one ends it (RFC 2920 section 3.1).
+      steps_.clear();
+      Emit(Command::kDot, ".\r\n");
+      return;
+    }
+    EmitSteps();
+    return;
+  }
+  const bool go_on =
+      !steps_.empty() && !IsRefused() && (command == Command::kRset || reply.IsPositive()) && command != Command::kData;
+  if (go_on) {
+    EmitSteps();
+    return;
+  }
+  EndTransaction(TransactionResult::End::kReplied, /*usable=*/true);
+}
+
+void Client::EndTransaction(TransactionResult::End end, bool usable) {
+  result_.end = end;
+  if (end == TransactionResult::End::kReplied && completing_end_ != 0 && content_taken_)
+    result_.completing_handed_over = true;
+  const bool delivered = end == TransactionResult::End::kReplied && result_.final_reply.has_value() &&
+                         result_.final_reply->IsPositive() && !IsRefused();
+  const bool sent_something = end != TransactionResult::End::kTooLarge && end != TransactionResult::End::kNeedsSmtpUtf8;
+  if (sent_something) needs_rset_ = !delivered;  // Row of architecture 4.8: some servers keep the old sender otherwise.
+  steps_.clear();
+  expected_.clear();
+  ++wait_number_;
+  content_taken_ = true;
+  if (HasUntakenOutput()) output_.clear();  // It may borrow from the content, which goes now.
+  state_ = usable ? State::kReady : State::kConnecting;
+  if (sent_something) idle_since_ = now_;
+  handler_.OnTransactionDone(result_);
+  if (!usable) {
+    Finish();
+  } else if (state_ == State::kReady) {
+    handler_.OnReady();
+  }
+}
+
+}  // namespace smtp
