@@ -75,7 +75,6 @@ virtual_mailbox_maps = static:kept/
 virtual_mailbox_limit = 0
 virtual_uid_maps = static:{NOBODY}
 virtual_gid_maps = static:{NOBODY}
-message_size_limit = 20000000
 smtpd_tls_security_level = may
 smtpd_tls_chain_files = /etc/mx/mx.key, /etc/mx/mx.crt
 smtpd_tls_loglevel = 1
@@ -134,7 +133,6 @@ rfc1413_hosts =
 keep_environment =
 smtp_accept_max = 200
 smtp_accept_queue_per_connection = 0
-message_size_limit = 20000000
 acl_smtp_rcpt = check_recipient
 log_selector = +tls_cipher +smtp_connection
 {main}
@@ -220,7 +218,7 @@ class Aiosmtpd(Process):
 
     def __init__(self, build, folder: pathlib.Path, name, address, port, certificate, *options):
         folder.mkdir()
-        self.name, self.kept = name, folder / "kept"
+        self.name, self.address, self.kept = name, address, folder / "kept"
         libraries = packages.fetch(build, "python3-aiosmtpd") / "usr/lib/python3/dist-packages"
         command = ["/usr/bin/python3", str(HERE / "aiosmtpd_keeper.py"), "--listen", f"{address}:{port}", "--keep", str(self.kept),
                    "--certificate", str(certificate.certificate), "--key", str(certificate.key), *options]

@@ -1,0 +1,123 @@
+"""A personalised campaign of hostile texts to each of four real servers: what was meant arrives, and nothing else."""
+
+import email
+import email.header
+import email.policy
+import html
+import json
+import re
+import subprocess
+
+import hostile
+from mail_lab import MailLab
+from mail_servers import Aiosmtpd, Exim, OpenSmtpd, Postfix
+
+CAMPAIGN = """format = 1
+id = "test"
+[from]
+address = "news@example.com"
+name = "Éditeur, \\"Example\\" <News>"
+[to]
+name = "{{name}}"
+[envelope]
+sender = "bounce+{{token}}@bounces.example.com"
+[message]
+subject = "{{title}}"
+text = \"\"\"
+Hello {{name}},
+{{body}}
+{{email}} is the end.
+\"\"\"
+html = "<!DOCTYPE html><title>{{title}}</title><pre>{{body}}</pre>\\n"
+[message.headers]
+X-Note = "{{title}}"
+[list]
+id = "weekly.example.com"
+unsubscribe_url = "https://example.com/u/{{token}}"
+[recipients]
+file = "rows.ndjson"
+[delivery]
+dkim = "optional"
+"""
+
+DATE = re.compile(rb"^Date: .*\r\n", re.MULTILINE)
+
+
+def name_of(content: bytes, field: str) -> str:
+    """The display name. Where it is encoded-words Python 3.11's new parser keeps the space between them, against RFC 2047 section 6.2; its old
+    one does not."""
+    phrase = email.message_from_bytes(content)[field].rpartition("<")[0].strip()
+    if phrase.startswith("=?"):
+        return str(email.header.make_header(email.header.decode_header(phrase)))
+    return email.message_from_bytes(content, policy=email.policy.default)[field].addresses[0].display_name
+
+
+class HostileTextsTest(MailLab):
+    def send(self, *servers):
+        self.connect(*servers)
+        self.sent = [row for server in servers for row in hostile.rows(server.domain)]
+        self.write("rows.ndjson", "".join(json.dumps(row) + "\n" for row in self.sent))
+        self.write("campaign.toml", CAMPAIGN)
+        self.sluice("send", "campaign.toml")
+        report = self.report()
+        self.assertEqual(report["totals"]["delivered"], len(self.sent))
+        self.assertEqual(report["attempts"]["total"], len(self.sent))
+
+    def check(self, server):
+        """Everything of each message, as Python's email reads it, and its bytes."""
+        rows = [row for row in self.sent if row["email"].endswith(server.domain)]
+        messages = server.messages(len(rows))
+        self.assertEqual(len(messages), len(rows))
+        arrived = self.by_recipient(messages)
+        for row in rows:
+            with self.subTest(server=server.name, row=row["email"]):
+                message = arrived[row["email"]]
+                self.assertRegex(message.sender, r"^bounce\+v1[a-z2-7]+@bounces\.example\.com$")
+                self.check_message(row, message.content)
+                # `render` is asked later, and its date is that of asking.
+                self.assertEqual(DATE.sub(b"", message.content, 1), DATE.sub(b"", self.rendered(row), 1), "other bytes than those sent")
+
+    def rendered(self, row) -> bytes:
+        done = subprocess.run(self.command("render", "campaign.toml", "--to", row["email"]), capture_output=True, cwd=self.folder, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def check_message(self, row, content: bytes):
+        parsed = email.message_from_bytes(content, policy=email.policy.default)
+        body, title, name = hostile.as_lines(row["body"]), hostile.as_header(row["title"]), hostile.as_header(row["name"])
+        self.assertTrue(all(len(line) <= 998 for line in content.split(b"\r\n")))
+        self.assertNotRegex(content, rb"[\x00\x80-\xff]|\r(?!\n)|(?<!\r)\n")
+        self.assertEqual([defect for part in parsed.walk() for defect in part.defects], [])
+        self.assertEqual([defect for value in parsed.values() for defect in value.defects], [])
+        self.assertEqual(parsed["Subject"], title)
+        self.assertEqual(parsed["X-Note"] or "", title)
+        self.assertEqual([address.addr_spec for address in parsed["To"].addresses], [row["email"]])
+        self.assertEqual([address.addr_spec for address in parsed["From"].addresses], ["news@example.com"])
+        self.assertEqual(name_of(content, "To"), name)
+        self.assertEqual(name_of(content, "From"), 'Éditeur, "Example" <News>')
+        self.assertIsNone(parsed["Bcc"])
+        self.assertEqual(len(parsed.keys()), len(set(parsed.keys())), parsed.keys())
+        text, page = parsed.iter_parts()
+        self.assertEqual(hostile.as_lines(text.get_content()), f"Hello {hostile.as_lines(row['name'])},\n{body}\n{row['email']} is the end.\n")
+        self.assertEqual(html.unescape(hostile.as_lines(page.get_content())),
+                         f"<!DOCTYPE html><title>{hostile.as_lines(row['title'])}</title><pre>{body}</pre>\n")
+
+    def test_postfix(self):
+        server = self.server(Postfix)
+        self.send(server)
+        self.check(server)
+
+    def test_exim(self):
+        server = self.server(Exim)
+        self.send(server)
+        self.check(server)
+
+    def test_opensmtpd(self):
+        server = self.server(OpenSmtpd)
+        self.send(server)
+        self.check(server)
+
+    def test_aiosmtpd(self):
+        server = self.server(Aiosmtpd)
+        self.send(server)
+        self.check(server)
