@@ -18,5 +18,6 @@ ctest --preset release --parallel "$(nproc)"
 python3 tests/e2e/run.py --build build/release $soak
 if [ -n "$soak" ]; then
   build/release/tests/sim/simulate --seeds 100000 --quiet
+  SLUICE_SOAK=9 build/release/tests/dkim_test --gtest_filter='BatchRsa*'
 fi
 echo "tests/run.sh: all passed"

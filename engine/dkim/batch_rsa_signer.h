@@ -1,0 +1,55 @@
+// Signs in batches of four with batch_rsa.h, and with OpenSSL what does not fit: other keys, single requests, and
+// everything once a signature did not verify.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "engine/dkim/batch_rsa.h"
+#include "engine/dkim/digest_signer.h"
+#include "engine/dkim/openssl_signer.h"
+#include "engine/dkim/signing_key.h"
+
+namespace dkim {
+
+class BatchRsaSigner final : public DigestSigner {
+ public:
+  struct Counters {
+    std::uint64_t batches = 0;
+    std::uint64_t in_batches = 0;  // Signatures.
+    std::uint64_t alone = 0;       // With OpenSSL.
+    std::uint64_t mismatches = 0;  // Signatures that did not verify, and were made again with OpenSSL.
+  };
+
+  // A signer with these keys. Each that fits the kernel signs some digests with it first: where one differs from
+  // OpenSSL's signature, the kernel is not used. Errors: as OpensslSigner::Make.
+  static absl::StatusOr<std::unique_ptr<BatchRsaSigner>> Make(absl::Span<const SigningKey> keys,
+                                                              const BatchRsaKernel& kernel);
+
+  std::size_t batch_max() const override { return batches_ ? kBatchRsaMessages : 1; }
+  void SignDigests(absl::Span<SignRequest* const> requests, absl::Span<absl::Status> statuses) override;
+
+  // Whether there is a key for batches, and no fault was met.
+  bool batches() const { return batches_; }
+  const Counters& counters() const { return counters_; }
+
+ private:
+  BatchRsaSigner(std::unique_ptr<OpensslSigner> openssl, const BatchRsaKernel& kernel)
+      : openssl_(std::move(openssl)), rsa_(kernel) {}
+  bool OpensslAccepts(std::uint32_t key);
+  void SignAlone(SignRequest& request, absl::Status& status);
+
+  const std::unique_ptr<OpensslSigner> openssl_;
+  BatchRsa rsa_;
+  std::vector<std::unique_ptr<BatchRsaKey>> keys_;  // By index; null: one for OpenSSL.
+  bool batches_ = false;
+  Counters counters_;
+};
+
+// Batches where the processor can, else OpenSSL. `batches_allowed`: [engine] signer = "auto".
+absl::StatusOr<std::unique_ptr<DigestSigner>> MakeDigestSigner(absl::Span<const SigningKey> keys, bool batches_allowed);
+
+}  // namespace dkim
