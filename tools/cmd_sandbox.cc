@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/text.h"
@@ -12,6 +13,7 @@
 #include "engine/io/reactor.h"
 #include "engine/io/timer_wheel.h"
 #include "tools/command.h"
+#include "tools/sandbox/dkim_record.h"
 #include "tools/sandbox/sandbox.h"
 #include "tools/signals.h"
 
@@ -19,6 +21,7 @@ namespace tools {
 namespace {
 
 constexpr std::uint64_t kPersonalitySizeMax = 16 << 20;
+constexpr std::uint64_t kKeySizeMax = 1 << 16;
 
 // The command line as typed.
 struct Arguments {
@@ -28,6 +31,7 @@ struct Arguments {
   std::string ca_file;  // "": beside the ready file, if that is wanted.
   std::string json;
   std::string oracle;
+  std::vector<std::string> dkim_keys;
 };
 
 // A built-in one by its name, else a file. A file of a built-in name is meant with "./" before it.
@@ -36,6 +40,22 @@ absl::StatusOr<sandbox::Personality> LoadPersonality(const std::string& name, io
   const absl::StatusOr<std::string> toml = io::ReadFile(disk, name, kPersonalitySizeMax);
   if (!toml.ok()) return toml.status();
   return sandbox::ParsePersonality(*toml, name);
+}
+
+// Publishes a key: SELECTOR._domainkey.DOMAIN=FILE.
+absl::Status AddDkimKey(const std::string& text, io::Disk& disk, sandbox::Personality& personality) {
+  const std::size_t equals = text.find('=');
+  const std::string name = base::LowerAscii(std::string_view(text).substr(0, equals));
+  if (equals == std::string::npos || name.find("._domainkey.") == std::string::npos) {
+    return absl::InvalidArgumentError(absl::StrCat("--dkim-key ", text, ": write SELECTOR._domainkey.DOMAIN=FILE"));
+  }
+  const std::string file = text.substr(equals + 1);
+  const absl::StatusOr<std::string> key = io::ReadFile(disk, file, kKeySizeMax);
+  if (!key.ok()) return key.status();
+  absl::StatusOr<std::string> record = sandbox::DkimRecord(*key);
+  if (!record.ok()) return absl::InvalidArgumentError(absl::StrCat(file, ": ", record.status().message()));
+  personality.dns.txt[name] = *std::move(record);
+  return absl::OkStatus();
 }
 
 std::optional<io::Endpoint> ParseListen(const std::string& text) {
@@ -100,6 +120,10 @@ int Run(const Arguments& arguments, Context& context) {
   const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();
   absl::StatusOr<sandbox::Personality> personality = LoadPersonality(arguments.personality, *disk);
   if (!personality.ok()) return Fail(context.log, personality.status(), kExitInvalid);
+  for (const std::string& key : arguments.dkim_keys) {
+    if (absl::Status status = AddDkimKey(key, *disk, *personality); !status.ok())
+      return Fail(context.log, status, absl::IsInvalidArgument(status) ? kExitUsage : kExitFailure);
+  }
   const std::optional<io::Endpoint> dns = ParseListen(arguments.listen);
   if (!dns) {
     const std::string message =
@@ -137,6 +161,10 @@ void RegisterSandbox(CLI::App& app, Context& context) {
       .add_option("--json", arguments->json,
                   "Write the totals there at the end and on SIGUSR1, instead of to standard output")
       ->type_name("FILE");
+  command
+      .add_option("--dkim-key", arguments->dkim_keys,
+                  "Publish this key in the DNS: private or public, as PEM, or its record; may be repeated")
+      ->type_name("SELECTOR._domainkey.DOMAIN=FILE");
   command
       .add_option("--oracle", arguments->oracle,
                   "Write there what each recipient got: CSV for *.csv, else one JSON object per line")

@@ -62,6 +62,18 @@ def compare(events, oracle):
     return finals
 
 
+def check_messages(totals):
+    """What the sandbox's own verifier holds against the accepted messages. They are signed where the configuration has keys."""
+    signatures, tokens = totals["signatures"], totals["tokens"]
+    if tokens["foreign"] or tokens["shared"]:
+        fail(f"messages hold the tokens of other recipients: {tokens}")
+    if signatures["invalid"]:
+        fail(f"signatures do not verify: {signatures}")
+    if signatures["valid"] and (signatures["missing"] or signatures["reasons"]):
+        fail(f"messages are not signed as they must be: {signatures}")
+    return signatures["valid"]
+
+
 def rehearse(options, folder):
     for name in EXAMPLES:
         shutil.copy(HERE / name, folder)
@@ -98,8 +110,10 @@ def rehearse(options, folder):
     finals = compare(events, (folder / "oracle.ndjson").read_text())
     if len(finals) != totals["recipients"]:
         fail(f"{len(finals)} recipients have a final event, of {totals['recipients']}")
-    accepted = json.loads((folder / "sandbox.json").read_text())["messages"]
-    print(f"The sandbox agrees on all {len(finals)} recipients ({accepted} messages accepted); a second send sent nothing.")
+    world = json.loads((folder / "sandbox.json").read_text())
+    valid = check_messages(world)
+    print(f"The sandbox agrees on all {len(finals)} recipients ({world['messages']} messages accepted, {world['encrypted_messages']} under TLS, "
+          f"{valid} valid signatures); a second send sent nothing.")
     print(f"From the file to the last reply: {seconds:.1f} s, {totals['delivered'] / seconds:.0f} messages/s.")
 
 

@@ -72,7 +72,11 @@ class Exchanger::Session final : public ServerHandler {
     }
     return decision;
   }
-  bool OnContent(std::string_view bytes) override { return message_id_.Feed(bytes); }
+  bool OnContent(std::string_view bytes) override {
+    content_.append(bytes);
+    message_id_.Feed(bytes);
+    return true;
+  }
   void OnViolation(std::string_view what) override { owner_.CountViolation(what); }
 
  private:
@@ -115,6 +119,7 @@ class Exchanger::Session final : public ServerHandler {
 
   Decision Mail() {
     known_.clear();
+    content_.clear();
     message_id_.Start();
     if (provider_.messages_per_connection != 0 && messages_ >= provider_.messages_per_connection)
       return ReplyWith(kTooManyMessages);
@@ -151,7 +156,9 @@ class Exchanger::Session final : public ServerHandler {
     if (const auto reply = RuleReply(Phase::kContent, first.hash, first.attempt)) decision = ReplyWith(*reply);
     const bool refused = decision.action != Decision::Action::kAccept && ReplyCode(decision.reply) >= 400;
     const bool silent = !refused && HangsUp(HangUpPoint::kContentKept, first.hash);
+    const bool faulty = !refused && !owner_.check_.Accept(content_, transaction, owner_.loop_.clock.WallNow());
     for (const Known& recipient : known_) {
+      if (faulty) owner_.oracle_.CountFaulty(recipient.id);
       if (refused) {
         CountRefusal(recipient.id, decision);
       } else if (silent) {
@@ -224,10 +231,17 @@ class Exchanger::Session final : public ServerHandler {
   std::uint32_t messages_ = 0;
   std::vector<Known> known_;
   MessageIdFinder message_id_;
+  std::string content_;  // Of the message under way.
 };
 
 Exchanger::Exchanger(const Loop& loop, const Personality& personality, const Zone& zone, TlsServer* tls)
-    : loop_(loop), personality_(personality), zone_(zone), tls_(tls), provider_totals_(personality.providers.size()) {}
+    : loop_(loop),
+      personality_(personality),
+      zone_(zone),
+      tls_(tls),
+      check_([&zone](std::string_view name) { return zone.ListedText(name); }),
+      provider_totals_(personality.providers.size()),
+      start_(loop.clock.Now()) {}
 
 Exchanger::~Exchanger() = default;
 

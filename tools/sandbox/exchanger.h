@@ -14,6 +14,7 @@
 #include "engine/base/time.h"
 #include "engine/io/io.h"
 #include "tools/sandbox/connection.h"
+#include "tools/sandbox/message_check.h"
 #include "tools/sandbox/oracle.h"
 #include "tools/sandbox/personality.h"
 #include "tools/sandbox/zone.h"
@@ -49,6 +50,7 @@ class Exchanger final : public ConnectionOwner {
   // All addresses on one port that the kernel chose. Errors: no port is free on all of them.
   absl::StatusOr<std::uint16_t> Listen();
   const Oracle& oracle() const { return oracle_; }
+  const MessageCheck::Totals& check() const { return check_.totals(); }
   const Totals& totals() const { return totals_; }
   const std::vector<ProviderTotals>& provider_totals() const { return provider_totals_; }
 
@@ -72,6 +74,7 @@ class Exchanger final : public ConnectionOwner {
   const Zone& zone_;
   TlsServer* const tls_;
   Oracle oracle_;
+  MessageCheck check_;
   Totals totals_;
   std::vector<ProviderTotals> provider_totals_;
   std::uint64_t events_ = 0;  // Numbers what has no recipient to hash: greetings, EHLO, MAIL.

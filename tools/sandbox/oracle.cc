@@ -86,9 +86,15 @@ void Oracle::CountAcceptedSilent(Id id, std::string_view message_id) {
   CountMessageId(id, message_id);
 }
 
+void Oracle::CountFaulty(Id id) {
+  ++entries_[id].faulty;
+  ++totals_.faulty;
+}
+
 void Oracle::CountMessageId(Id id, std::string_view message_id) {
   Entry& entry = entries_[id];
   const std::uint64_t hash = base::StableHash(message_id) | 1;  // 0 says none.
+  if (!message_id.empty() && owners_.try_emplace(hash, id).first->second != id) ++totals_.shared_message_ids;
   if (entry.first_message_id == 0) {
     entry.first_message_id = hash;
   } else if (entry.first_message_id == hash || !more_message_ids_.insert(base::StableHashCombine(id, hash)).second) {
@@ -102,14 +108,14 @@ void Oracle::AppendLine(const Entry& entry, bool csv, std::string& out) const {
   if (csv) {
     AppendCsvField(Address(entry), out);
     absl::StrAppend(&out, ",", entry.accepted, ",", entry.accepted_silent, ",", entry.last_code, ",",
-                    entry.temp_failures, ",", entry.message_ids, "\n");
+                    entry.temp_failures, ",", entry.message_ids, ",", entry.faulty, "\n");
     return;
   }
   out.append("{\"address\":");
   AppendJsonString(Address(entry), out);
   absl::StrAppend(&out, ",\"accepted\":", entry.accepted, ",\"accepted_silent\":", entry.accepted_silent,
                   ",\"last_code\":", entry.last_code, ",\"temp_failures\":", entry.temp_failures,
-                  ",\"message_ids\":", entry.message_ids, "}\n");
+                  ",\"message_ids\":", entry.message_ids, ",\"faulty\":", entry.faulty, "}\n");
 }
 
 absl::Status Oracle::Write(io::Disk& disk, const std::string& path) const {
@@ -121,7 +127,7 @@ absl::Status Oracle::Write(io::Disk& disk, const std::string& path) const {
   const std::string temporary = path + ".tmp";
   absl::StatusOr<std::unique_ptr<io::File>> file = disk.Open(temporary, io::OpenMode::kCreate);
   if (!file.ok()) return file.status();
-  std::string block = csv ? "address,accepted,accepted_silent,last_code,temp_failures,message_ids\n" : "";
+  std::string block = csv ? "address,accepted,accepted_silent,last_code,temp_failures,message_ids,faulty\n" : "";
   std::uint64_t offset = 0;
   const auto flush = [&] {
     const absl::Status status = (*file)->WriteAt(offset, block);

@@ -8,6 +8,15 @@
 #include "nlohmann/json.hpp"
 
 namespace sandbox {
+namespace {
+
+nlohmann::ordered_json ReasonsJson(const MessageCheck::Totals& check) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  for (const auto& [reason, count] : check.reasons) json[reason] = count;
+  return json;
+}
+
+}  // namespace
 
 Sandbox::Sandbox(io::Reactor& reactor, io::TimerWheel& wheel, io::Clock& clock, Personality personality)
     : personality_(std::move(personality)),
@@ -63,6 +72,12 @@ std::string Sandbox::TotalsJson(const std::string& oracle_file) const {
   json["duplicates"] = oracle.duplicates;
   json["temporary_refusals"] = oracle.temporary;
   json["permanent_refusals"] = oracle.permanent;
+  const MessageCheck::Totals& check = exchanger_.check();
+  json["faulty"] = oracle.faulty;
+  json["signatures"] = {
+      {"valid", check.valid}, {"invalid", check.invalid}, {"missing", check.missing}, {"reasons", ReasonsJson(check)}};
+  json["tokens"] = {
+      {"own", check.tokens_own}, {"foreign", check.tokens_foreign}, {"shared", oracle.shared_message_ids}};
   json["violations"] = totals.violations;
   json["violation_kinds"] = totals.violation_kinds;
   json["providers"] = nlohmann::ordered_json::array();

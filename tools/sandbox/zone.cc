@@ -202,9 +202,14 @@ ZoneAnswer Zone::Mx(std::string_view domain, DomainFault fault) const {
   return answer;
 }
 
-ZoneAnswer Zone::Txt(std::string_view name) const {
+std::optional<std::string> Zone::ListedText(std::string_view name) const {
   const auto listed = personality_.dns.txt.find(name);
-  if (listed != personality_.dns.txt.end()) return Found(TextRecord(listed->second));
+  if (listed == personality_.dns.txt.end()) return std::nullopt;
+  return listed->second;
+}
+
+ZoneAnswer Zone::Txt(std::string_view name) const {
+  if (const auto listed = ListedText(name)) return Found(TextRecord(*listed));
   if (name.starts_with("_dmarc.")) return Found(TextRecord("v=DMARC1; p=none"));
   if (name.starts_with("_") || name.find("._") != std::string_view::npos)
     return {};  // DKIM keys, policies: only as listed.

@@ -29,6 +29,8 @@ class Zone {
 
   // `name` in lower case without a final dot; `type` as in the question, known or not.
   ZoneAnswer Resolve(std::string_view name, std::uint16_t type, base::Instant now);
+  // The TXT record that the personality lists for a name.
+  std::optional<std::string> ListedText(std::string_view name) const;
   // Index into the personality's providers.
   std::size_t ProviderOfDomain(std::string_view domain) const;
   // Where the provider's hosts listen: 127.25.P.N.

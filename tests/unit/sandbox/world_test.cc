@@ -200,6 +200,7 @@ TEST(Oracle, CountsEachRecipientAndWritesThemSorted) {
   oracle.CountAccepted(b, 250, "<1@x>");
   oracle.CountAcceptedSilent(b, "<2@x>");
   oracle.CountAccepted(b, 250, "<2@x>");
+  oracle.CountFaulty(b);
   oracle.CountRefusal(oracle.Find("\"a,\"@example.com"), 550);
   EXPECT_EQ(oracle.totals().recipients, 2u);
   EXPECT_EQ(oracle.totals().accepted, 3u);
@@ -212,12 +213,22 @@ TEST(Oracle, CountsEachRecipientAndWritesThemSorted) {
   ASSERT_TRUE(oracle.Write(*disk, csv).ok());
   ASSERT_TRUE(oracle.Write(*disk, ndjson).ok());
   EXPECT_EQ(*io::ReadFile(*disk, csv, 1000),
-            "address,accepted,accepted_silent,last_code,temp_failures,message_ids\n"
-            "\"\"\"a,\"\"@example.com\",0,0,550,0,0\n"
-            "b@example.com,3,1,250,1,2\n");
+            "address,accepted,accepted_silent,last_code,temp_failures,message_ids,faulty\n"
+            "\"\"\"a,\"\"@example.com\",0,0,550,0,0,0\n"
+            "b@example.com,3,1,250,1,2,1\n");
   EXPECT_THAT(*io::ReadFile(*disk, ndjson, 1000), HasSubstr("{\"address\":\"\\\"a,\\\"@example.com\",\"accepted\":0,"));
   std::remove(csv.c_str());
   std::remove(ndjson.c_str());
+}
+
+TEST(Oracle, SeesAMessageIdThatTwoRecipientsHave) {
+  Oracle oracle;
+  for (const char* address : {"a@example.com", "b@example.com"}) {
+    const Oracle::Id id = oracle.Find(address);
+    oracle.CountAccepted(id, 250, "<1@x>");
+    oracle.CountAccepted(id, 250, "");
+  }
+  EXPECT_EQ(oracle.totals().shared_message_ids, 1u);
 }
 
 TEST(Oracle, KeepsManyRecipientsApart) {
