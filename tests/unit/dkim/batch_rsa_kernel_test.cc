@@ -79,11 +79,11 @@ class BatchRsaKernelTest : public ::testing::Test {
 
 TEST_F(BatchRsaKernelTest, AnyExponentOfAnyMessage) {
   std::vector<TestNumber> exponents, messages;
-  for (const std::uint64_t small : {0, 1, 2, 15, 16}) exponents.push_back(NewNumber(small));
+  for (const unsigned small : {0u, 1u, 2u, 15u, 16u}) exponents.push_back(NewNumber(small));
   exponents.push_back(Less(*PowerOfTwo(1024)));
   exponents.push_back(PowerOfTwo(1023));
   exponents.push_back(Less(*p_));
-  for (const std::uint64_t small : {0, 1, 2}) messages.push_back(NewNumber(small));
+  for (const unsigned small : {0u, 1u, 2u}) messages.push_back(NewNumber(small));
   messages.push_back(Less(*n_));
   messages.push_back(Less(*p_));
   messages.push_back(Multiple(*p_, 3));
@@ -114,7 +114,7 @@ TEST_F(BatchRsaKernelTest, AnyExponentOfAnyMessage) {
 
 TEST_F(BatchRsaKernelTest, OpeningIsThePublicOperationAlsoOfWhatIsNoSignature) {
   std::vector<TestNumber> inputs;
-  for (const std::uint64_t small : {0, 1, 2}) inputs.push_back(NewNumber(small));
+  for (const unsigned small : {0u, 1u, 2u}) inputs.push_back(NewNumber(small));
   inputs.push_back(Less(*n_));
   inputs.push_back(Multiple(*n_, 1));
   inputs.push_back(Multiple(*n_, 5));

@@ -139,7 +139,7 @@ TEST(BatchRsaTest, KeysAreWipedOnDestruction) {
   EXPECT_FALSE(IsZero(key, sizeof(BatchRsaKey)));
   key->~BatchRsaKey();
   EXPECT_TRUE(IsZero(key, sizeof(BatchRsaKey)));
-  ::operator delete(key, sizeof(BatchRsaKey));
+  ::operator delete(key);
 }
 
 TEST(BatchRsaTest, TheKernelRunsOnlyWhereTheProcessorHasIt) {
