@@ -34,7 +34,8 @@ def source_files(root):
     found = []
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(f for f in folders if f not in SKIPPED_FOLDERS and not (f.startswith(".") and f != ".ci"))
-        found += [os.path.relpath(os.path.join(folder, name), root) for name in names]
+        # ".git" is a file in a worktree.
+        found += [os.path.relpath(os.path.join(folder, name), root) for name in names if name != ".git"]
     return sorted(path for path in found if Path(path).suffix in TEXT and not os.path.islink(os.path.join(root, path)))
 
 

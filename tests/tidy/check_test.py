@@ -143,6 +143,9 @@ class Tree(Sample):
         self.passes("build/release/a.cc", "throw 1;\n")
         self.passes(".git/a.cc", "throw 1;\n")
 
+    def test_the_link_of_a_worktree_is_no_source(self):
+        self.passes(".git", "gitdir: /" + "work/main/.git/worktrees/x\n")
+
     def test_text_that_is_not_utf8(self):
         (self.root / "a.cc").write_bytes(b"// \xff\n")
         self.assertEqual(check.check_tree(str(self.root), False)[0], [("a.cc", 1, "not UTF-8")])
