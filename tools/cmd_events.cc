@@ -88,9 +88,10 @@ int Events(const Arguments& arguments, Context& context) {
   absl::StatusOr<std::unique_ptr<Signals>> signals = Signals::Make();
   if (!signals.ok()) return Fail(context.log, signals.status(), kExitFailure);
   const bool live = access->running || arguments.follow;
-  ledger::Reader reader(
-      *access->disk,
-      {.directory = started.paths.ledger(), .campaign_hash = started.hash(), .first_segment = 1, .live = live});
+  ledger::Reader reader(*access->disk, {.directory = started.paths.ledger(),
+                                        .campaign_hash = started.hash(),
+                                        .recipients = started.roster->recipients(),
+                                        .live = live});
   const int watch = inotify_init1(IN_CLOEXEC);
   if (arguments.follow && watch >= 0) inotify_add_watch(watch, started.paths.ledger().c_str(), IN_MODIFY | IN_CREATE);
   pollfd changed{watch, POLLIN, 0};

@@ -77,7 +77,7 @@ int Dump(const Arguments& arguments, Context& context) {
       *started.roster, {"", [&started](std::uint64_t row) { return started.Token(row); }, started.message.get()});
   ledger::Reader reader(*access->disk, {.directory = started.paths.ledger(),
                                         .campaign_hash = started.hash(),
-                                        .first_segment = 1,
+                                        .recipients = started.roster->recipients(),
                                         .live = access->running});
   while (true) {
     absl::StatusOr<std::optional<ledger::ReadRecord>> next = reader.Next();

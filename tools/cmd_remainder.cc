@@ -63,7 +63,7 @@ int Remainder(const Arguments& arguments, Context& context) {
   std::vector<bool> fits(recipients, !by_outcome);
   ledger::Reader reader(*access->disk, {.directory = access->started.paths.ledger(),
                                         .campaign_hash = access->started.hash(),
-                                        .first_segment = 1,
+                                        .recipients = recipients,
                                         .live = access->running});
   while (true) {
     absl::StatusOr<std::optional<ledger::ReadRecord>> next = reader.Next();

@@ -26,7 +26,7 @@ int Report(const Arguments& arguments, Context& context) {
   report::Summary summary(manifest, memory.table());
   ledger::Reader reader(*access->disk, {.directory = access->started.paths.ledger(),
                                         .campaign_hash = access->started.hash(),
-                                        .first_segment = 1,
+                                        .recipients = manifest.recipients,
                                         .live = access->running});
   while (true) {
     absl::StatusOr<std::optional<ledger::ReadRecord>> next = reader.Next();

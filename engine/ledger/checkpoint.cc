@@ -65,7 +65,8 @@ bool DecodeFacts(std::string_view bytes, CampaignFacts& facts) {
     switch (decoder.Next(bytes, record)) {
       case RecordDecoder::Result::kBad:
         return false;
-      case RecordDecoder::Result::kSkipped:
+      case RecordDecoder::Result::kDefinition:
+      case RecordDecoder::Result::kUnknown:
         continue;
       case RecordDecoder::Result::kRecord:
         break;

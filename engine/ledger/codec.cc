@@ -1,6 +1,5 @@
 #include "engine/ledger/codec.h"
 
-#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -54,6 +53,13 @@ class Source {
     const std::uint64_t value = Varint();
     if (value > static_cast<std::uint64_t>(static_cast<T>(~std::uint64_t{0}))) ok_ = false;
     return static_cast<T>(value);
+  }
+  // One of an enumeration's values, from 1 to `last`.
+  template <typename T>
+  T Enum(T last) {
+    const std::uint64_t value = Varint();
+    if (value < 1 || value > static_cast<std::uint64_t>(last)) ok_ = false;
+    return ok_ ? static_cast<T>(value) : last;
   }
   base::WallTime Time() {
     const std::uint64_t zigzag = Varint();
@@ -114,8 +120,7 @@ Attempt ReadAttempt(Source& in) {
 Outcome ReadOutcome(Source& in, Texts& texts) {
   Outcome record;
   record.recipient = in.Varint();
-  const std::uint64_t kind = in.Varint();
-  record.kind = static_cast<OutcomeKind>(std::clamp<std::uint64_t>(kind, 1, 9));
+  record.kind = in.Enum(OutcomeKind::kResend);
   record.number = in.Number<std::uint16_t>();
   record.revision = in.Number<std::uint16_t>();
   record.time = in.Time();
@@ -144,7 +149,7 @@ Outcome ReadOutcome(Source& in, Texts& texts) {
 
 CampaignState ReadCampaignState(Source& in, Texts& texts) {
   CampaignState record;
-  record.kind = static_cast<CampaignStateKind>(std::clamp<std::uint64_t>(in.Varint(), 1, 8));
+  record.kind = in.Enum(CampaignStateKind::kResumed);
   record.time = in.Time();
   for (std::string_view* text : {&record.scope, &record.by, &record.reason, &record.sample}) *text = texts.Next();
   return record;
@@ -267,7 +272,7 @@ RecordDecoder::Result RecordDecoder::Next(std::string_view& bytes, Record& recor
   switch (kind) {
     case kString:
       strings_.push_back(std::make_unique<std::string>(body));
-      return Result::kSkipped;
+      return Result::kDefinition;
     case kAttempt:
       record = ReadAttempt(in);
       break;
@@ -281,7 +286,7 @@ RecordDecoder::Result RecordDecoder::Next(std::string_view& bytes, Record& recor
       record = ReadSiteState(in, texts);
       break;
     default:
-      return kind >= 64 ? Result::kSkipped : Result::kBad;
+      return kind >= 64 ? Result::kUnknown : Result::kBad;
   }
   // Bytes that are left over belong to fields of a later format.
   return in.ok() && texts.ok() ? Result::kRecord : Result::kBad;

@@ -37,9 +37,10 @@ class RecordEncoder {
 class RecordDecoder {
  public:
   enum class Result : std::uint8_t {
-    kRecord,   // `record` is set; its strings are valid until the next Reset.
-    kSkipped,  // A definition, or a record of a kind that this program does not know.
-    kBad,      // Not what an encoder wrote.
+    kRecord,      // `record` is set; its strings are valid until the next call.
+    kDefinition,  // It has no sequence number.
+    kUnknown,     // A record of a kind that this program does not know, and may pass over.
+    kBad,         // Not what an encoder wrote.
   };
   // Takes one entry off the front of `bytes`. Requires: not empty.
   Result Next(std::string_view& bytes, Record& record);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_format.h"
 
@@ -10,30 +11,62 @@ namespace {
 
 constexpr std::size_t kWindow = 1u << 20;
 
+RecipientId RecipientOf(const Record& record) {  // 0 for those that are of none.
+  if (const auto* attempt = std::get_if<Attempt>(&record)) return attempt->recipient;
+  const auto* outcome = std::get_if<Outcome>(&record);
+  return outcome == nullptr ? 0 : outcome->recipient;
+}
+
 }  // namespace
+
+// Segments are made in order: one that is absent while a later one is there was lost.
+absl::Status Reader::CheckNoneAfter(std::uint64_t number) {
+  const absl::StatusOr<std::vector<std::string>> names = disk_.List(options_.directory);
+  if (!names.ok()) return absl::IsNotFound(names.status()) ? absl::OkStatus() : names.status();
+  for (const std::string& name : *names) {
+    const std::optional<std::uint64_t> other = ParseSegmentName(name);
+    if (!other.has_value() || *other <= number) continue;
+    return absl::DataLossError(absl::StrFormat("%s/%s: the ledger is damaged: this segment is missing, and %s is there",
+                                               options_.directory, SegmentName(number), name));
+  }
+  return absl::OkStatus();
+}
+
+// Whether a segment is more than zeros that were prepared ahead.
+absl::StatusOr<bool> Reader::IsBegun(std::uint64_t number) {
+  const std::string path = options_.directory + "/" + SegmentName(number);
+  if (!disk_.Exists(path)) {
+    if (absl::Status status = CheckNoneAfter(number); !status.ok()) return status;
+    return false;
+  }
+  absl::StatusOr<std::unique_ptr<io::File>> file = disk_.Open(path, io::OpenMode::kRead);
+  if (!file.ok()) return file.status();
+  std::string bytes;
+  // The first frame counts, too: a header of zeros before it is damage.
+  if (absl::Status status = (*file)->ReadAt(0, kSegmentHeaderSize + kFrameHeaderSize, bytes); !status.ok())
+    return status;
+  return bytes.find_first_not_of('\0') != std::string::npos;
+}
 
 absl::StatusOr<bool> Reader::OpenSegment() {
   if (file_ != nullptr) return true;
+  if (absl::StatusOr<bool> begun = IsBegun(segment_); !begun.ok() || !*begun) return begun;
   const std::string path = options_.directory + "/" + SegmentName(segment_);
-  if (!disk_.Exists(path)) return false;
   absl::StatusOr<std::unique_ptr<io::File>> file = disk_.Open(path, io::OpenMode::kRead);
   if (!file.ok()) return file.status();
   std::string bytes;
   if (absl::Status status = (*file)->ReadAt(0, kSegmentHeaderSize, bytes); !status.ok()) return status;
   const std::optional<SegmentHeader> header = DecodeSegmentHeader(bytes);
-  if (!header.has_value()) {  // Prepared ahead, and not begun.
-    if (bytes.find_first_not_of('\0') == std::string::npos) return false;
+  if (!header.has_value())
     return absl::DataLossError(absl::StrFormat("%s:0: the ledger is damaged: no header of a segment", path));
-  }
   if (header->campaign_hash != options_.campaign_hash || header->number != segment_) {
     return absl::DataLossError(
         absl::StrFormat("%s:0: the ledger is damaged: a segment of another campaign or place", path));
   }
-  if (expected_ != 0 && header->first_seq != expected_) {
-    return absl::DataLossError(absl::StrFormat("%s:0: the ledger is damaged: records %d to %d are missing", path,
-                                               expected_, header->first_seq - 1));
+  if (header->first_seq != expected_) {
+    return absl::DataLossError(absl::StrFormat("%s:0: the ledger is damaged: it begins with record %d where %d is due",
+                                               path, header->first_seq, expected_));
   }
-  expected_ = header->first_seq;
   file_ = *std::move(file);
   offset_ = kSegmentHeaderSize;
   window_.clear();
@@ -77,16 +110,6 @@ absl::StatusOr<bool> Reader::LoadFrame() {
   return false;
 }
 
-absl::StatusOr<bool> Reader::NextExists() {
-  const std::string path = options_.directory + "/" + SegmentName(segment_ + 1);
-  if (!disk_.Exists(path)) return false;
-  absl::StatusOr<std::unique_ptr<io::File>> file = disk_.Open(path, io::OpenMode::kRead);
-  if (!file.ok()) return file.status();
-  std::string bytes;
-  if (absl::Status status = (*file)->ReadAt(0, kSegmentHeaderSize, bytes); !status.ok()) return status;
-  return bytes.find_first_not_of('\0') != std::string::npos;
-}
-
 // No whole frame follows: the end of what was written, or damage before it.
 absl::Status Reader::CheckEnd() {
   std::string rest;
@@ -100,48 +123,71 @@ absl::Status Reader::CheckEnd() {
                       SegmentName(segment_), offset_, expected_));
 }
 
+// Whether the records of the frame at hand are known to be durable: by it, or by what follows it.
+absl::StatusOr<bool> Reader::IsFrameDurable() {
+  const std::uint64_t last = frame_first_ + frame_left_ - 1;
+  if (last <= durable_) return true;
+  std::string_view ahead = window_;
+  std::optional<Frame> next = TakeFrame(ahead);
+  if (!next.has_value()) {
+    window_.clear();
+    if (absl::StatusOr<bool> more = Refill(kFrameHeaderSize); !more.ok()) return more.status();
+    ahead = window_;
+    next = TakeFrame(ahead);
+  }
+  if (next.has_value()) {
+    durable_ = std::max(durable_, next->durable_seq);
+  } else {
+    absl::StatusOr<bool> begun = IsBegun(segment_ + 1);
+    if (!begun.ok()) return begun.status();
+    if (*begun) durable_ = std::max(durable_, expected_ - 1);
+  }
+  return last <= durable_;
+}
+
+// Decodes the next record of the frame at hand; nullopt: it has no more.
+absl::StatusOr<std::optional<ReadRecord>> Reader::NextOfFrame() {
+  while (frame_left_ > 0) {
+    ReadRecord read;
+    const RecordDecoder::Result result =
+        rest_.empty() ? RecordDecoder::Result::kBad : decoder_.Next(rest_, read.record);
+    if (result == RecordDecoder::Result::kDefinition) continue;
+    if (result == RecordDecoder::Result::kBad) {
+      return absl::DataLossError(
+          absl::StrFormat("%s/%s:%d: the ledger is damaged: a record that cannot be read, in the frame before",
+                          options_.directory, SegmentName(segment_), offset_));
+    }
+    read.seq = seq_ = frame_first_++;
+    --frame_left_;
+    if (result == RecordDecoder::Result::kUnknown) continue;
+    if (const RecipientId id = RecipientOf(read.record); id >= options_.recipients) {
+      return absl::DataLossError(absl::StrFormat("%s/%s: the ledger is damaged: record %d names recipient %d of %d",
+                                                 options_.directory, SegmentName(segment_), read.seq, id,
+                                                 options_.recipients));
+    }
+    return std::optional<ReadRecord>(std::move(read));
+  }
+  return std::optional<ReadRecord>();
+}
+
 absl::StatusOr<std::optional<ReadRecord>> Reader::Next() {
   while (true) {
-    while (frame_left_ > 0 && !rest_.empty()) {
-      if (options_.live && frame_first_ + frame_left_ - 1 >
-                               durable_) {  // Not known to be durable yet: look whether a later frame says so.
-        std::string_view ahead = window_;
-        std::optional<Frame> next = TakeFrame(ahead);
-        if (!next.has_value()) {
-          window_.clear();
-          if (absl::StatusOr<bool> more = Refill(kFrameHeaderSize); !more.ok()) return more.status();
-          ahead = window_;
-          next = TakeFrame(ahead);
-        }
-        absl::StatusOr<bool> next_segment = next.has_value() ? absl::StatusOr<bool>(false) : NextExists();
-        if (!next_segment.ok()) return next_segment.status();
-        if (next.has_value()) durable_ = std::max(durable_, next->durable_seq);
-        if (*next_segment) durable_ = std::max(durable_, expected_ - 1);
-        if (frame_first_ + frame_left_ - 1 > durable_) return std::optional<ReadRecord>();
+    if (frame_left_ > 0) {
+      if (options_.live) {
+        absl::StatusOr<bool> durable = IsFrameDurable();
+        if (!durable.ok()) return durable.status();
+        if (!*durable) return std::optional<ReadRecord>();
       }
-      ReadRecord read;
-      switch (decoder_.Next(rest_, read.record)) {
-        case RecordDecoder::Result::kSkipped:
-          continue;
-        case RecordDecoder::Result::kBad:
-          return absl::DataLossError(
-              absl::StrFormat("%s/%s:%d: the ledger is damaged: a record that cannot be read, in the frame before",
-                              options_.directory, SegmentName(segment_), offset_));
-        case RecordDecoder::Result::kRecord:
-          read.seq = frame_first_++;
-          --frame_left_;
-          seq_ = read.seq;
-          return std::optional<ReadRecord>(std::move(read));
-      }
+      absl::StatusOr<std::optional<ReadRecord>> read = NextOfFrame();
+      if (!read.ok() || read->has_value()) return read;
     }
-    frame_left_ = 0;
     absl::StatusOr<bool> open = OpenSegment();
     if (!open.ok()) return open.status();
     if (!*open) return std::optional<ReadRecord>();
     absl::StatusOr<bool> loaded = LoadFrame();
     if (!loaded.ok()) return loaded.status();
     if (*loaded) continue;
-    absl::StatusOr<bool> next = NextExists();
+    absl::StatusOr<bool> next = IsBegun(segment_ + 1);
     if (!next.ok()) return next.status();
     if (absl::Status status = CheckEnd(); !status.ok()) return status;
     if (!*next) return std::optional<ReadRecord>();

@@ -26,11 +26,14 @@ class Reader {
     std::string directory;
     std::uint64_t campaign_hash = 0;
     std::uint64_t first_segment = 1;
+    std::uint64_t first_seq = 1;            // Of the first record in it.
+    std::uint64_t recipients = UINT64_MAX;  // A record of one beyond them is damage.
     // True: records are shown only once a later frame says that they are durable. False: nobody writes, and all that is
     // whole is shown.
     bool live = false;
   };
-  Reader(io::Disk& disk, const Options& options) : disk_(disk), options_(options), segment_(options.first_segment) {}
+  Reader(io::Disk& disk, const Options& options)
+      : disk_(disk), options_(options), segment_(options.first_segment), expected_(options.first_seq) {}
 
   // The next record. Nullopt: no more; where somebody writes, later calls may find some.
   // Errors: DataLoss, damage before the end: the text names file and offset.
@@ -43,9 +46,12 @@ class Reader {
  private:
   absl::StatusOr<bool> OpenSegment();  // False: it does not exist yet.
   absl::StatusOr<bool> LoadFrame();    // False: no whole frame follows in this segment yet.
+  absl::StatusOr<bool> IsFrameDurable();
+  absl::StatusOr<std::optional<ReadRecord>> NextOfFrame();
   absl::Status CheckEnd();
   absl::StatusOr<bool> Refill(std::size_t wanted);
-  absl::StatusOr<bool> NextExists();
+  absl::StatusOr<bool> IsBegun(std::uint64_t number);
+  absl::Status CheckNoneAfter(std::uint64_t number);
 
   io::Disk& disk_;
   const Options options_;
@@ -58,8 +64,8 @@ class Reader {
   std::string_view rest_;  // Of it.
   std::uint64_t frame_first_ = 0, frame_left_ = 0;
   std::uint64_t seq_ = 0;
-  std::uint64_t expected_ = 0;  // First number of the next frame; 0: not known yet.
-  std::uint64_t durable_ = 0;   // As the frames say.
+  std::uint64_t expected_;     // First number of the next frame.
+  std::uint64_t durable_ = 0;  // As the frames say.
 };
 
 }  // namespace ledger

@@ -5,7 +5,6 @@
 #include <utility>
 #include <variant>
 
-#include "absl/strings/str_format.h"
 #include "engine/ledger/checkpoint.h"
 #include "engine/ledger/reader.h"
 
@@ -23,34 +22,13 @@ absl::Status SyncSegments(io::Disk& disk, const std::string& directory, std::uin
   return disk.SyncDirectory(directory);
 }
 
-absl::Status CheckRecipient(RecipientId id, const StateTable& table, std::uint64_t seq) {
-  if (id < table.size()) return absl::OkStatus();
-  return absl::DataLossError(
-      absl::StrFormat("the ledger is damaged: record %d names recipient %d of %d", seq, id, table.size()));
-}
-
 struct Folder {
   StateTable& table;
   CampaignFacts& facts;
-  std::uint64_t seq;
-  absl::Status operator()(const Attempt& record) {
-    if (absl::Status status = CheckRecipient(record.recipient, table, seq); !status.ok()) return status;
-    table.Apply(record);
-    return absl::OkStatus();
-  }
-  absl::Status operator()(const Outcome& record) {
-    if (absl::Status status = CheckRecipient(record.recipient, table, seq); !status.ok()) return status;
-    table.Apply(record);
-    return absl::OkStatus();
-  }
-  absl::Status operator()(const CampaignState& record) {
-    facts.Apply(record);
-    return absl::OkStatus();
-  }
-  absl::Status operator()(const SiteState& record) {
-    facts.Apply(record);
-    return absl::OkStatus();
-  }
+  void operator()(const Attempt& record) { table.Apply(record); }
+  void operator()(const Outcome& record) { table.Apply(record); }
+  void operator()(const CampaignState& record) { facts.Apply(record); }
+  void operator()(const SiteState& record) { facts.Apply(record); }
 };
 
 }  // namespace
@@ -65,19 +43,20 @@ absl::StatusOr<Recovered> Recover(io::Disk& disk, const std::string& directory, 
   recovered.last_seq = checkpoint.ok() ? checkpoint->seq : 0;
   recovered.next_segment = first;
   if (absl::Status status = SyncSegments(disk, directory, first); !status.ok()) return status;
-  Reader reader(disk, {.directory = directory, .campaign_hash = campaign_hash, .first_segment = first, .live = false});
+  Reader reader(disk, {.directory = directory,
+                       .campaign_hash = campaign_hash,
+                       .first_segment = first,
+                       .first_seq = recovered.last_seq + 1,
+                       .recipients = table.size(),
+                       .live = false});
+  Folder folder{table, recovered.facts};
   while (true) {
     absl::StatusOr<std::optional<ReadRecord>> next = reader.Next();
     if (!next.ok()) return next.status();
     if (!next->has_value()) break;
-    if ((*next)->seq <= recovered.last_seq) {
-      return absl::DataLossError(
-          absl::StrFormat("%s: the ledger is damaged: record %d comes again", directory, (*next)->seq));
-    }
-    Folder folder{table, recovered.facts, (*next)->seq};
-    if (absl::Status status = std::visit(folder, (*next)->record); !status.ok()) return status;
-    recovered.last_seq = (*next)->seq;
+    std::visit(folder, (*next)->record);
   }
+  recovered.last_seq = std::max(recovered.last_seq, reader.last_seq());
   recovered.next_segment = reader.segment() + (reader.offset() > 0 ? 1 : 0);
   return recovered;
 }
