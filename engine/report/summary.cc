@@ -61,6 +61,7 @@ std::string ResponseTemplate(std::string_view text) {
     out.push_back(text[0]);
     text.remove_prefix(1);
   }
+  if (out.size() > kTextMax) out.resize(kTextMax);  // A word may be as long as a reply.
   return out;
 }
 
