@@ -1,0 +1,146 @@
+#include "engine/delivery/recipient_queue.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/base/prng.h"
+
+namespace delivery {
+namespace {
+
+using ledger::RecipientId;
+using ledger::State;
+
+class Entries {
+ public:
+  explicit Entries(std::uint64_t count)
+      : memory_(ledger::StateTable::Bytes(count), '\0'), table(memory_.data(), count) {}
+
+ private:
+  std::string memory_;
+
+ public:
+  ledger::StateTable table;
+};
+
+TEST(RecipientQueue, HandsOutEverybodyOnceInOrder) {
+  Entries entries(3000);
+  RecipientQueue queue(entries.table, {.first = 100, .count = 2500});
+  EXPECT_EQ(queue.pending(), 2500u);
+  EXPECT_EQ(queue.NextDue(), 0u);
+  for (RecipientId id = 100; id < 2600; ++id) ASSERT_EQ(queue.Claim(10), id);
+  EXPECT_FALSE(queue.Claim(10).has_value());
+  EXPECT_EQ(queue.claimed(), 2500u);
+  EXPECT_EQ(queue.NextDue(), RecipientQueue::kNever) << "those that are left are claimed";
+  EXPECT_FALSE(queue.IsFinished());
+}
+
+TEST(RecipientQueue, LeavesOutWhoIsFinal) {
+  Entries entries(10);
+  for (const State state : {State::kDelivered, State::kBounced, State::kExpired, State::kInDoubt})
+    entries.table[static_cast<RecipientId>(state)].state = state;
+  RecipientQueue queue(entries.table, {.first = 0, .count = 10});
+  EXPECT_EQ(queue.pending(), 6u);
+  std::set<RecipientId> claimed;
+  while (const auto id = queue.Claim(1)) claimed.insert(*id);
+  EXPECT_EQ(claimed, (std::set<RecipientId>{0, 1, 5, 6, 8, 9}));
+}
+
+TEST(RecipientQueue, BringsBackWhoIsDueAndNotBefore) {
+  Entries entries(5);
+  RecipientQueue queue(entries.table, {.first = 0, .count = 5});
+  for (RecipientId id = 0; id < 5; ++id) ASSERT_TRUE(queue.Claim(100).has_value());
+  for (RecipientId id = 0; id < 5; ++id) queue.ReleaseUntil(id, 200 + static_cast<std::uint32_t>(id));
+  EXPECT_EQ(queue.NextDue(), 200u);
+  EXPECT_FALSE(queue.Claim(199).has_value());
+  EXPECT_EQ(queue.Claim(201), 0u);
+  EXPECT_EQ(queue.Claim(201), 1u);
+  EXPECT_FALSE(queue.Claim(201).has_value());
+  EXPECT_EQ(queue.NextDue(), 202u);
+  EXPECT_EQ(queue.ClaimAny(), 2u) << "due or not";
+}
+
+TEST(RecipientQueue, IsFinishedWhenEverybodyIsFinal) {
+  Entries entries(3);
+  RecipientQueue queue(entries.table, {.first = 0, .count = 3});
+  for (RecipientId id = 0; id < 3; ++id) {
+    EXPECT_FALSE(queue.IsFinished());
+    ASSERT_EQ(queue.Claim(0), id);
+    entries.table[id].state = State::kDelivered;
+    queue.ReleaseFinal(id);
+  }
+  EXPECT_TRUE(queue.IsFinished());
+  EXPECT_FALSE(queue.ClaimAny().has_value());
+  EXPECT_EQ(queue.NextDue(), RecipientQueue::kNever);
+}
+
+TEST(RecipientQueue, OfNobodyIsFinished) {
+  Entries entries(1);
+  RecipientQueue queue(entries.table, {.first = 0, .count = 0});
+  EXPECT_TRUE(queue.IsFinished());
+  EXPECT_FALSE(queue.ClaimAny().has_value());
+  EXPECT_EQ(queue.NextDue(), RecipientQueue::kNever);
+}
+
+TEST(RecipientShare, SharesOutEverybodyByWeight) {
+  const RecipientShare heavy{.first = 0, .count = 10'000, .weight_begin = 0, .weight_end = 3, .weight_total = 4};
+  const RecipientShare light{.first = 0, .count = 10'000, .weight_begin = 3, .weight_end = 4, .weight_total = 4};
+  int heavies = 0;
+  for (RecipientId id = 0; id < 10'000; ++id) {
+    ASSERT_NE(heavy.Contains(id), light.Contains(id)) << "each is in exactly one share";
+    heavies += heavy.Contains(id) ? 1 : 0;
+  }
+  EXPECT_NEAR(heavies, 7'500, 200);
+  EXPECT_TRUE((RecipientShare{.first = 0, .count = 1}.Contains(0)));
+}
+
+// Against a model: whoever is claimed was due, nobody twice at once, and NextDue is never late.
+TEST(RecipientQueue, AgreesWithAModelOverManySteps) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    base::Prng prng(seed);
+    const std::uint64_t count = 1 + prng.Below(4000);
+    Entries entries(count);
+    RecipientQueue queue(entries.table, {.first = 0, .count = count});
+    std::vector<std::uint32_t> due(count, 0);
+    std::set<RecipientId> claimed, pending;
+    for (RecipientId id = 0; id < count; ++id) pending.insert(id);
+    std::uint32_t now = 1;
+    for (int step = 0; step < 1500 && !pending.empty(); ++step) {
+      now += static_cast<std::uint32_t>(prng.Below(3));
+      if (prng.Chance(0.6)) {
+        const auto id = queue.Claim(now);
+        if (id.has_value()) {
+          ASSERT_TRUE(pending.count(*id) == 1 && claimed.count(*id) == 0 && due[*id] <= now) << "seed " << seed;
+          claimed.insert(*id);
+        } else if (step % 25 == 0) {
+          for (const RecipientId other : pending)
+            ASSERT_TRUE(claimed.count(other) == 1 || due[other] > now)
+                << "seed " << seed << ": " << other << " was due";
+        }
+      } else if (!claimed.empty()) {
+        const RecipientId id = *claimed.begin();
+        claimed.erase(id);
+        if (prng.Chance(0.5)) {
+          entries.table[id].state = State::kDelivered;
+          queue.ReleaseFinal(id);
+          pending.erase(id);
+        } else {
+          entries.table[id].state = State::kDeferred;
+          due[id] = now + static_cast<std::uint32_t>(prng.Below(500));
+          queue.ReleaseUntil(id, due[id]);
+        }
+      }
+      ASSERT_EQ(queue.pending(), pending.size());
+      ASSERT_EQ(queue.claimed(), claimed.size());
+      if (step % 25 != 0) continue;
+      for (const RecipientId id : pending)
+        ASSERT_TRUE(claimed.count(id) == 1 || queue.NextDue() <= due[id]) << "seed " << seed;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace delivery
