@@ -2,20 +2,22 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_format.h"
 #include "engine/io/clock.h"
 #include "engine/io/file_lock.h"
 #include "engine/ledger/recovery.h"
-#include "engine/roster/prepare.h"
+#include "engine/preparation.h"
 
 namespace engine {
 namespace {
 
 constexpr int kOk = 0, kFailure = 1, kInvalid = 3, kInterrupted = 4, kPaused = 6;
-constexpr std::uint64_t kSuppressionFileMax = 4ull << 30;
 
 // What the user gave was wrong, or the machine was.
 int CodeOf(const absl::Status& status) {
@@ -24,12 +26,6 @@ int CodeOf(const absl::Status& status) {
 }
 
 RunOutcome Problem(const absl::Status& status) { return {CodeOf(status), status, ""}; }
-
-message::TemplateText Text(const campaign::SourceText& text) { return {text.text, text.file, text.line}; }
-
-std::optional<message::TemplateText> OptionalText(const std::optional<campaign::SourceText>& text) {
-  return text.has_value() ? std::optional(Text(*text)) : std::nullopt;
-}
 
 // One run, step by step.
 class Run {
@@ -40,7 +36,6 @@ class Run {
   RunOutcome Go();
 
  private:
-  absl::Status Prepare();
   absl::Status CheckUnchanged() const;
   absl::Status OpenLedger();
   absl::Status MakeJob();
@@ -64,39 +59,18 @@ class Run {
   std::unique_ptr<delivery::Job> job_;
 };
 
-absl::Status Run::Prepare() {
-  message::MessageSpec spec = SpecOf(campaign_);
-  const std::string snapshot = message::Serialize(spec);
-  absl::StatusOr<std::unique_ptr<const message::MessageTemplate>> compiled =
-      message::MessageTemplate::Compile(std::move(spec));
-  if (!compiled.ok()) return compiled.status();
-  campaign::Suppression suppression;
-  std::vector<std::string> files = request_.config->suppression_files;
-  files.insert(files.end(), campaign_.recipients.suppress.begin(), campaign_.recipients.suppress.end());
-  for (const std::string& file : files) {
-    absl::StatusOr<std::string> text = io::ReadFile(disk_, file, kSuppressionFileMax);
-    if (!text.ok()) return absl::InvalidArgumentError(text.status().message());
-    if (absl::Status status = suppression.Add(*text, file); !status.ok()) return status;
-  }
-  suppression.Seal();
-  const auto progress = [this](std::uint64_t rows, std::uint64_t bytes) { return observer_.OnPreparing(rows, bytes); };
-  return roster::Prepare(disk_, {.directory = request_.paths.campaign,
-                                 .campaign = &campaign_,
-                                 .suppression = &suppression,
-                                 .message = compiled->get(),
-                                 .template_snapshot = snapshot,
-                                 .campaign_hash = campaign::CampaignHash(campaign_.id),
-                                 .now = clock_.WallNow(),
-                                 .progress = progress});
-}
-
 absl::Status Run::CheckUnchanged() const {
   const roster::Manifest& manifest = started_.roster->manifest();
   if (manifest.campaign != campaign_.id) {
     return absl::InternalError(
         absl::StrFormat("%s: the state of another campaign, %s", request_.paths.campaign, manifest.campaign));
   }
-  if (manifest.frozen_digest == campaign::FrozenDigest(campaign_)) return absl::OkStatus();
+  const std::map<std::string, std::string> files = campaign::FileDigests(campaign_);
+  const bool same_files = std::all_of(files.begin(), files.end(), [&](const auto& file) {
+    const auto then = manifest.message_files.find(file.first);
+    return then != manifest.message_files.end() && then->second == file.second;
+  });
+  if (same_files && manifest.frozen_digest == campaign::FrozenDigest(campaign_)) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrFormat(
       "%s: campaign %s was started on %s with another message or other recipients; what was started cannot be changed: "
       "undo the change, or give the new campaign an id of its own",
@@ -216,7 +190,15 @@ RunOutcome Run::Go() {
   if (!lock.ok()) return Problem(lock.status());
   lock_ = *std::move(lock);
   if (!disk_.Exists(request_.paths.campaign + "/" + std::string(roster::kManifestName))) {
-    if (absl::Status status = Prepare(); !status.ok()) return Problem(status);
+    const auto progress = [this](std::uint64_t rows, std::uint64_t bytes) {
+      return observer_.OnPreparing(rows, bytes);
+    };
+    const absl::Status status = PrepareCampaign(disk_, {.campaign = &campaign_,
+                                                        .config = request_.config,
+                                                        .directory = request_.paths.campaign,
+                                                        .now = clock_.WallNow(),
+                                                        .progress = progress});
+    if (!status.ok()) return Problem(status);
   }
   absl::StatusOr<StartedCampaign> started = OpenStarted(disk_, request_.paths, request_.token_key_file);
   if (!started.ok()) return Problem(started.status());
@@ -267,32 +249,6 @@ RunOutcome Run::Go() {
 }
 
 }  // namespace
-
-message::MessageSpec SpecOf(const campaign::Campaign& campaign) {
-  message::MessageSpec spec;
-  spec.campaign_id = campaign.id;
-  spec.kind =
-      campaign.kind == campaign::Kind::kMarketing ? message::MailKind::kMarketing : message::MailKind::kTransactional;
-  spec.on_missing = campaign.message.on_missing == campaign::OnMissing::kInvalid ? message::OnMissing::kInvalid
-                                                                                 : message::OnMissing::kEmpty;
-  spec.date_mode =
-      campaign.message.date == campaign::DateMode::kStart ? message::DateMode::kStart : message::DateMode::kSend;
-  spec.from_address = campaign.from_address;
-  spec.from_name = Text(campaign.from_name);
-  spec.reply_to_address = Text(campaign.reply_to_address);
-  spec.reply_to_name = Text(campaign.reply_to_name);
-  spec.to_name = Text(campaign.to_name);
-  spec.envelope_sender = Text(campaign.envelope_sender);
-  spec.subject = Text(campaign.message.subject);
-  spec.html = OptionalText(campaign.message.html);
-  spec.text = OptionalText(campaign.message.text);
-  for (const auto& [name, value] : campaign.message.headers) spec.headers.push_back({name, Text(value)});
-  spec.list_id = campaign.list.id;
-  spec.unsubscribe_url = Text(campaign.list.unsubscribe_url);
-  spec.unsubscribe_mailto = Text(campaign.list.unsubscribe_mailto);
-  spec.feedback_id = Text(campaign.list.feedback_id);
-  return spec;
-}
 
 RunOutcome RunCampaign(io::Disk& disk, const RunRequest& request, RunObserver& observer, base::Log& log) {
   return Run(disk, request, observer, log).Go();

@@ -48,9 +48,6 @@ struct RunOutcome {
 // Runs one campaign. Everything is on the disk when it returns.
 RunOutcome RunCampaign(io::Disk& disk, const RunRequest& request, RunObserver& observer, base::Log& log);
 
-// The message part of a campaign, for the renderer.
-message::MessageSpec SpecOf(const campaign::Campaign& campaign);
-
 // Takes a pause away, so that the next `send` goes on. Returns what there was to say.
 RunOutcome ResumeCampaign(io::Disk& disk, const StartedCampaign& started, base::WallTime now);
 

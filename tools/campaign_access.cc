@@ -79,7 +79,7 @@ absl::StatusOr<Access> OpenCampaign(const Context& context, const std::string& c
   access.config = *std::move(config);
   std::string id = campaign;
   if (IsCampaignFile(campaign)) {
-    absl::StatusOr<campaign::Campaign> loaded = campaign::LoadCampaign(campaign);
+    absl::StatusOr<campaign::Campaign> loaded = campaign::LoadCampaign(campaign, campaign::MessageFiles::kMayBeGone);
     if (!loaded.ok()) return loaded.status();
     id = loaded->id;
   } else if (!campaign::IsCampaignId(campaign)) {

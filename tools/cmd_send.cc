@@ -88,7 +88,8 @@ int Send(const Arguments& arguments, Context& context) {
   const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();
   absl::StatusOr<config::Config> config = LoadConfiguration(context);
   if (!config.ok()) return Fail(context.log, config.status(), ExitCodeOf(config.status()));
-  absl::StatusOr<campaign::Campaign> campaign = campaign::LoadCampaign(arguments.campaigns.front());
+  absl::StatusOr<campaign::Campaign> campaign =
+      campaign::LoadCampaign(arguments.campaigns.front(), campaign::MessageFiles::kMayBeGone);
   if (!campaign.ok()) return Fail(context.log, campaign.status(), kExitInvalid);
   std::vector<std::string> warnings;
   absl::StatusOr<config::Shaping> shaping = config::Shaping::Load(config->shaping_files, warnings);

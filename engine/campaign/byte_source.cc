@@ -138,6 +138,15 @@ class ZstdSource final : public ByteSource {
   bool whole_ = true;
 };
 
+absl::StatusOr<std::unique_ptr<ByteSource>> OpenPlain(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    const std::string text = absl::StrFormat("%s: %s", path, std::strerror(errno));
+    return errno == ENOENT ? absl::NotFoundError(text) : absl::PermissionDeniedError(text);
+  }
+  return std::make_unique<FdSource>(fd, path);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ByteSource>> Decompressed(std::unique_ptr<ByteSource> source, const std::string& name) {
@@ -159,12 +168,27 @@ absl::StatusOr<std::unique_ptr<ByteSource>> Decompressed(std::unique_ptr<ByteSou
 
 absl::StatusOr<std::unique_ptr<ByteSource>> OpenSource(const std::string& path) {
   if (path == "-") return Decompressed(std::make_unique<FdSource>(STDIN_FILENO, "standard input"), "standard input");
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
-    const std::string text = absl::StrFormat("%s: %s", path, std::strerror(errno));
-    return errno == ENOENT ? absl::NotFoundError(text) : absl::PermissionDeniedError(text);
+  absl::StatusOr<std::unique_ptr<ByteSource>> file = OpenPlain(path);
+  if (!file.ok()) return file.status();
+  return Decompressed(*std::move(file), path);
+}
+
+absl::StatusOr<std::string> ReadWholeFile(const std::string& path, std::size_t bytes_max) {
+  constexpr std::size_t kStep = 1u << 16;
+  absl::StatusOr<std::unique_ptr<ByteSource>> source = OpenPlain(path);
+  if (!source.ok()) return source.status();
+  std::string bytes;
+  for (std::size_t got = 1; got > 0;) {
+    const std::size_t old = bytes.size();
+    if (old > bytes_max)
+      return absl::InvalidArgumentError(absl::StrFormat("%s: larger than %d MB", path, bytes_max >> 20));
+    bytes.resize(old + kStep);
+    absl::StatusOr<std::size_t> read = (*source)->Read(bytes.data() + old, kStep);
+    if (!read.ok()) return read.status();
+    got = *read;
+    bytes.resize(old + got);
   }
-  return Decompressed(std::make_unique<FdSource>(fd, path), path);
+  return bytes;
 }
 
 absl::StatusOr<char> PeekByte(std::unique_ptr<ByteSource>& source) {

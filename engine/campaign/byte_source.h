@@ -21,7 +21,9 @@ class ByteSource {
 // "-" is standard input. Decompresses what begins as gzip or zstd does, whatever its name. Errors: NotFound,
 // PermissionDenied, Internal.
 absl::StatusOr<std::unique_ptr<ByteSource>> OpenSource(const std::string& path);
-// The same over any source.
+// A whole file as it is, whatever it begins with. Errors: NotFound; InvalidArgument, larger than `bytes_max`; others.
+absl::StatusOr<std::string> ReadWholeFile(const std::string& path, std::size_t bytes_max);
+// As OpenSource, over any source.
 absl::StatusOr<std::unique_ptr<ByteSource>> Decompressed(std::unique_ptr<ByteSource> source, const std::string& name);
 // The first byte that is no space, of a source that is then as it was; 0 at the end.
 absl::StatusOr<char> PeekByte(std::unique_ptr<ByteSource>& source);

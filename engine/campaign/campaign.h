@@ -19,6 +19,7 @@ struct SourceText {
   std::string text;
   std::string file;
   std::uint32_t line = 1;
+  bool is_missing = false;  // The file does not exist.
   bool empty() const { return text.empty(); }
 };
 
@@ -29,9 +30,21 @@ enum class Duplicates : std::uint8_t { kFold, kExact, kAllow };
 enum class OnInvalid : std::uint8_t { kSkip, kStop };
 enum class InDoubt : std::uint8_t { kHold, kResend };
 
+// A file that goes with the message.
+struct AttachedFile {
+  std::string path;        // As it can be opened.
+  std::string name;        // Without folders.
+  std::string content_id;  // Of message.inline: its key.
+  std::string content;
+  std::uint32_t line = 1;   // Where the campaign file names it.
+  bool is_missing = false;  // The file does not exist.
+};
+
 struct Message {
   SourceText subject;
-  std::optional<SourceText> html, text;  // At least one.
+  std::optional<SourceText> html, text;  // At least one, or:
+  std::optional<SourceText> eml;
+  std::vector<AttachedFile> inlines, attachments;
   std::vector<std::pair<std::string, SourceText>> headers;
   DateMode date = DateMode::kStart;
   OnMissing on_missing = OnMissing::kInvalid;
@@ -79,15 +92,26 @@ struct Campaign {
   Recipients recipients;
   std::map<std::string, std::string> meta;
   Delivery delivery;
+  // One line for each file of the message that does not exist. A campaign that was started has its own copy and goes on
+  // without; for all else it is a mistake.
+  std::string missing_files;
 };
+
+inline constexpr std::size_t kAttachmentMax = std::size_t{25} << 20;   // Bytes of one file, before encoding.
+inline constexpr std::size_t kAttachmentsMax = std::size_t{50} << 20;  // Of all of them.
+
+// Whether files that the message names may be missing: a campaign that was started has its own copy of them.
+enum class MessageFiles : std::uint8_t { kMustExist, kMayBeGone };
 
 // Reads a campaign file (JSON where its name ends with .json, else TOML) and the files that its message names.
 // Errors: all that were found, one per line, "FILE:LINE: what is wrong; what would be right".
-absl::StatusOr<Campaign> LoadCampaign(const std::string& path);
+absl::StatusOr<Campaign> LoadCampaign(const std::string& path, MessageFiles files = MessageFiles::kMustExist);
 
 // A digest in hexadecimal of all that may not change once the campaign was started: message, from, list, and what
-// decides the recipients.
+// decides the recipients; without the bytes of the message's files.
 std::string FrozenDigest(const Campaign& campaign);
+// The SHA-256 in hexadecimal of each file of the message that exists, by the key that names it.
+std::map<std::string, std::string> FileDigests(const Campaign& campaign);
 
 // [A-Za-z0-9._-]{1,64}, and neither "." nor "..".
 bool IsCampaignId(std::string_view text);

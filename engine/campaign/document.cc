@@ -126,7 +126,8 @@ absl::Status Mistakes::ToStatus() const { return text_.empty() ? absl::OkStatus(
 // ---- sections ----
 
 std::string Section::PathOf(std::string_view key) const {
-  return name_.empty() ? std::string(key) : absl::StrFormat("%s.%s", name_, key);
+  if (name_.empty() || key.empty()) return name_ + std::string(key);
+  return absl::StrFormat("%s.%s", name_, key);
 }
 
 void Section::Mistake(std::uint32_t line, std::string_view key, std::string_view what) {

@@ -12,27 +12,24 @@
 #include "engine/campaign/byte_source.h"
 #include "engine/campaign/campaign.h"
 #include "engine/campaign/document.h"
+#include "engine/campaign/message_loader.h"
 
 namespace campaign {
 namespace {
 
-constexpr std::size_t kCampaignFileMax = 4u << 20, kTemplateFileMax = 8u << 20;
+constexpr std::size_t kCampaignFileMax = 4u << 20;
 
-absl::StatusOr<std::string> ReadWhole(const std::string& path, std::size_t size_max) {
-  absl::StatusOr<std::unique_ptr<ByteSource>> source = OpenSource(path);
-  if (!source.ok()) return source.status();
-  std::string text;
-  for (std::size_t got = 1; got > 0;) {
-    const std::size_t old = text.size();
-    if (old > size_max)
-      return absl::InvalidArgumentError(absl::StrFormat("%s: larger than %d MB", path, size_max >> 20));
-    text.resize(old + 65536);
-    absl::StatusOr<std::size_t> read = (*source)->Read(text.data() + old, 65536);
-    if (!read.ok()) return read.status();
-    got = *read;
-    text.resize(old + got);
+// Major and minor version; nullopt: not a version.
+std::optional<std::pair<int, int>> ParseVersion(std::string_view text) {
+  std::vector<int> numbers;
+  while (true) {
+    const std::optional<int> number = base::ParseInteger<int>(text.substr(0, text.find('.')));
+    if (!number.has_value() || *number < 0 || numbers.size() == 3) return std::nullopt;
+    numbers.push_back(*number);
+    if (text.find('.') == std::string_view::npos) break;
+    text.remove_prefix(text.find('.') + 1);
   }
-  return text;
+  return std::pair(numbers[0], numbers.size() > 1 ? numbers[1] : 0);
 }
 
 // Builds one campaign; every mistake is noted, and reading goes on.
@@ -46,15 +43,10 @@ class Loader {
   Campaign Load(const Node& document);
 
  private:
-  std::string Resolve(const std::string& file) const {
-    return file == "-" || file.starts_with("/") ? file : folder_ + file;
-  }
-  SourceText Template(Section& section, std::string_view key);
-  std::optional<SourceText> Part(Section& message, std::string_view inline_key, std::string_view file_key);
+  std::string Resolve(const std::string& file) const { return ResolvePath(folder_, file); }
+  SourceText Template(Section& section, std::string_view key) { return ReadText(section, key, campaign_.path); }
   void LoadTop(Section& top);
   void LoadFrom(Section from);
-  void LoadMessage(Section message);
-  void LoadHeaders(Section headers);
   void LoadList(Section list);
   void LoadRecipients(Section recipients);
   RowLimit Limit(Section& section, std::string_view key);
@@ -67,12 +59,6 @@ class Loader {
   Campaign campaign_;
 };
 
-SourceText Loader::Template(Section& section, std::string_view key) {
-  const Node* node = section.Text(key);
-  if (node == nullptr) return {};
-  return {node->text, campaign_.path, std::max(1u, node->line)};
-}
-
 void Loader::LoadTop(Section& top) {
   const Node* format = top.Integer("format");
   if (format == nullptr && top.Any("format") == nullptr) {
@@ -82,16 +68,12 @@ void Loader::LoadTop(Section& top) {
                 absl::StrFormat("%d is not known to this program; write format = 1", format->integer));
   }
   if (const Node* version = top.Text("min_sluice")) {
-    const std::string_view needed = version->text;
-    const auto major = base::ParseInteger<int>(needed.substr(0, needed.find('.')));
-    const std::size_t dot = needed.find('.');
-    const auto minor =
-        dot == std::string_view::npos ? std::optional<int>(0) : base::ParseInteger<int>(needed.substr(dot + 1));
-    if (!major.has_value() || !minor.has_value()) {
+    const std::optional<std::pair<int, int>> needed = ParseVersion(version->text);
+    if (!needed.has_value()) {
       top.Mistake(version->line, "min_sluice", "a version such as \"0.1\" belongs here");
-    } else if (*major > 0 || *minor > 1) {
+    } else if (*needed > *ParseVersion(SLUICE_VERSION)) {
       top.Mistake(version->line, "min_sluice",
-                  absl::StrFormat("this is sluice 0.1, and the campaign needs %s", needed));
+                  absl::StrFormat("this is sluice %s, and the campaign needs %s", SLUICE_VERSION, version->text));
     }
   }
   const Node* id = top.Text("id");
@@ -124,54 +106,6 @@ void Loader::LoadFrom(Section from) {
   }
   campaign_.from_name = Template(from, "name");
   from.Finish();
-}
-
-std::optional<SourceText> Loader::Part(Section& message, std::string_view inline_key, std::string_view file_key) {
-  const Node* text = message.Text(inline_key);
-  const Node* file = message.Text(file_key);
-  if (text != nullptr && file != nullptr) {
-    message.Mistake(file->line, file_key,
-                    absl::StrFormat("there is %s too; write one of them", message.PathOf(inline_key)));
-  }
-  if (text != nullptr) return SourceText{text->text, campaign_.path, std::max(1u, text->line)};
-  if (file == nullptr) return std::nullopt;
-  const std::string path = Resolve(file->text);
-  absl::StatusOr<std::string> content = ReadWhole(path, kTemplateFileMax);
-  if (!content.ok()) {
-    message.Mistake(file->line, file_key, std::string(content.status().message()));
-    return SourceText{};
-  }
-  if (!base::IsUtf8(*content)) message.Mistake(file->line, file_key, path + " is not UTF-8");
-  return SourceText{*std::move(content), path, 1};
-}
-
-void Loader::LoadHeaders(Section headers) {
-  for (const auto& [name, node] : headers.members()) {
-    if (node.kind == Node::Kind::kText) {
-      campaign_.message.headers.emplace_back(name, SourceText{node.text, campaign_.path, std::max(1u, node.line)});
-    } else {
-      headers.Mistake(node.line, name, "a text belongs here");
-    }
-  }
-}
-
-void Loader::LoadMessage(Section message) {
-  if (!message.IsPresent()) {
-    mistakes_.Add(1, "message: missing; the table [message] says what is sent");
-    return;
-  }
-  campaign_.message.subject = Template(message, "subject");
-  if (campaign_.message.subject.empty()) message.Mistake(message.line(), "subject", "missing");
-  campaign_.message.html = Part(message, "html", "html_file");
-  campaign_.message.text = Part(message, "text", "text_file");
-  message.RefuseUnsupported({"eml", "eml_file", "attachments", "inline"});
-  if (!campaign_.message.html.has_value() && !campaign_.message.text.has_value()) {
-    message.Mistake(message.line(), "text", "missing; write text, text_file, html or html_file");
-  }
-  campaign_.message.date = static_cast<DateMode>(message.Choice("date", {"start", "send"}).value_or(0));
-  campaign_.message.on_missing = static_cast<OnMissing>(message.Choice("on_missing", {"invalid", "empty"}).value_or(0));
-  LoadHeaders(message.Table("headers"));
-  message.Finish();
 }
 
 void Loader::LoadList(Section list) {
@@ -313,7 +247,7 @@ Campaign Loader::Load(const Node& document) {
   Section envelope = top.Table("envelope");
   campaign_.envelope_sender = Template(envelope, "sender");
   envelope.Finish();
-  LoadMessage(top.Table("message"));
+  LoadMessage(top.Table("message"), folder_, campaign_);
   LoadList(top.Table("list"));
   LoadRecipients(top.Table("recipients"));
   LoadDelivery(top.Table("delivery"));
@@ -330,14 +264,15 @@ bool IsCampaignId(std::string_view text) {
          text.find_first_not_of(kAllowed) == std::string_view::npos;
 }
 
-absl::StatusOr<Campaign> LoadCampaign(const std::string& path) {
-  absl::StatusOr<std::string> text = ReadWhole(path, kCampaignFileMax);
+absl::StatusOr<Campaign> LoadCampaign(const std::string& path, MessageFiles files) {
+  absl::StatusOr<std::string> text = ReadWholeFile(path, kCampaignFileMax);
   if (!text.ok()) return absl::InvalidArgumentError(text.status().message());
   if (!base::IsUtf8(*text)) return absl::InvalidArgumentError(path + ": not UTF-8");
   absl::StatusOr<Node> document = path.ends_with(".json") ? ParseJson(*text, path) : ParseToml(*text, path);
   if (!document.ok()) return document.status();
   Mistakes mistakes(path);
   Campaign campaign = Loader(path, mistakes).Load(*document);
+  if (files == MessageFiles::kMustExist && !campaign.missing_files.empty()) mistakes.AddLine(campaign.missing_files);
   if (!mistakes.empty()) return mistakes.ToStatus();
   return campaign;
 }

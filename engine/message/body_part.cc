@@ -33,16 +33,21 @@ void AppendMerged(const Template::Fragment& fragment, std::string& scratch, std:
 
 }  // namespace
 
-absl::StatusOr<BodyPart> BodyPart::Compile(const TemplateText& text, Subtype subtype) {
+absl::StatusOr<BodyPart> BodyPart::Compile(const TemplateText& text, std::string_view fields, Escape escape) {
   std::string source;
   AppendWithCrlf(text.text, source);
-  absl::StatusOr<Template> content =
-      Template::Compile(source, text.file, text.line, subtype == Subtype::kHtml ? Escape::kHtml : Escape::kNone);
+  absl::StatusOr<Template> content = Template::Compile(source, text.file, text.line, escape);
   if (!content.ok()) return content.status();
-  return BodyPart(*std::move(content), subtype);
+  return BodyPart(*std::move(content), fields);
 }
 
-BodyPart::BodyPart(Template content, Subtype subtype) : template_(std::move(content)), subtype_(subtype) {
+BodyPart::BodyPart(Template content, std::string_view fields) : template_(std::move(content)) {
+  const auto header = [&](Encoding encoding) -> std::string& { return headers_[static_cast<std::size_t>(encoding)]; };
+  for (const auto& [encoding, name] :
+       {std::pair(Encoding::k7Bit, "7bit"), std::pair(Encoding::kQuotedPrintable, "quoted-printable"),
+        std::pair(Encoding::kBase64, "base64")}) {
+    header(encoding).append(fields).append("Content-Transfer-Encoding: ").append(name).append("\r\n\r\n");
+  }
   constants_.resize(template_.text_count());
   for (std::size_t i = 0; i < constants_.size(); ++i) {
     const std::string_view text = template_.text(i);
@@ -58,10 +63,11 @@ absl::Status BodyPart::Render(absl::Span<const Value> scope, OnMissing on_missin
   if (absl::Status status = template_.Execute(scope, on_missing, rendered.fragments_); !status.ok()) return status;
   Merge(rendered);
   const Encoding encoding = Choose(is_whole_body, rendered);
+  const std::string& header = headers_[static_cast<std::size_t>(encoding)];
   if (is_whole_body) {
-    rendered.header_.append(HeaderFor(encoding));
+    rendered.header_.append(header);
   } else {
-    rendered.AddShared(HeaderFor(encoding));
+    rendered.AddShared(header);
   }
   switch (encoding) {
     case Encoding::k7Bit:
@@ -116,22 +122,6 @@ BodyPart::Encoding BodyPart::Choose(bool is_whole_body, const Rendered& rendered
                                                           : constants_[fragment.text].quoted.size();
   }
   return quoted <= Base64Size(raw) ? Encoding::kQuotedPrintable : Encoding::kBase64;
-}
-
-std::string_view BodyPart::HeaderFor(Encoding encoding) const {
-  const bool html = subtype_ == Subtype::kHtml;
-  switch (encoding) {
-    case Encoding::k7Bit:
-      return html ? "Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\n"
-                  : "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\n";
-    case Encoding::kQuotedPrintable:
-      return html ? "Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
-                  : "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
-    case Encoding::kBase64:
-      return html ? "Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-                  : "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n";
-  }
-  return {};
 }
 
 void BodyPart::Emit7Bit(Rendered& rendered) const {

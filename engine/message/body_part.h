@@ -3,6 +3,7 @@
 // by all messages.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -21,10 +22,9 @@ namespace message {
 
 class BodyPart {
  public:
-  enum class Subtype : std::uint8_t { kPlain, kHtml };
-
-  // Errors: as Template::Compile.
-  static absl::StatusOr<BodyPart> Compile(const TemplateText& text, Subtype subtype);
+  // `fields`: the part's Content-* fields, each with its CRLF, apart from Content-Transfer-Encoding. Errors: as
+  // Template::Compile.
+  static absl::StatusOr<BodyPart> Compile(const TemplateText& text, std::string_view fields, Escape escape);
 
   // Appends the part to `rendered`: its headers, the empty line and the content. The header lines go to the message's
   // header section when the part is the whole body. The content can hold no line that starts with "--=_", unless
@@ -43,17 +43,16 @@ class BodyPart {
     std::size_t quoted_column = 0;
   };
 
-  BodyPart(Template content, Subtype subtype);
+  BodyPart(Template content, std::string_view fields);
   void Merge(Rendered& rendered) const;
   Encoding Choose(bool is_whole_body, const Rendered& rendered) const;
-  std::string_view HeaderFor(Encoding encoding) const;
   void Emit7Bit(Rendered& rendered) const;
   void EmitQuotedPrintable(Rendered& rendered) const;
   void EmitBase64(Rendered& rendered) const;
 
   Template template_;
-  Subtype subtype_;
-  std::vector<Constant> constants_;  // By Fragment::text.
+  std::array<std::string, 3> headers_;  // By Encoding: all fields of the part and the empty line.
+  std::vector<Constant> constants_;     // By Fragment::text.
 };
 
 }  // namespace message

@@ -55,12 +55,28 @@ bool IsFieldName(std::string_view name) {
          std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7F && c != ':'; });
 }
 
-// RFC 2919 section 2: a dot-atom.
+// RFC 2919 section 2: a dot-atom. It is no template.
 bool IsListId(std::string_view id) {
   return !id.empty() && id.size() <= 255 && id.front() != '.' && id.back() != '.' &&
-         id.find('.') != std::string_view::npos && IsAscii(id) &&
+         id.find('.') != std::string_view::npos && IsAscii(id) && id.find("{{") == std::string_view::npos &&
          id.find_first_of(" <>@,;:\\\"()[]") == std::string_view::npos &&
          std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c < 0x7F; });
+}
+
+// Google's format: up to three fields and the id of the sender, 5 to 15 characters that are the same for all mail. The
+// fields may be templates.
+bool IsFeedbackId(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  const std::string_view sender = text.substr(colon == std::string_view::npos ? 0 : colon + 1);
+  std::size_t colons = 0;
+  std::size_t depth = 0;  // Colons within tags do not count.
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text.substr(i, 2) == "{{") ++depth;
+    if (text.substr(i, 2) == "}}" && depth > 0) --depth;
+    if (text[i] == ':' && depth == 0) ++colons;
+  }
+  return colons <= 3 && sender.size() >= 5 && sender.size() <= 15 && IsAscii(sender) &&
+         sender.find_first_of(" \t{}") == std::string_view::npos;
 }
 
 absl::Status BadUri(std::string_view what, std::string_view uri, std::string_view rule) {
@@ -112,7 +128,13 @@ void HeaderBlock::AddListFields(const MessageSpec& spec, std::vector<std::string
   } else if (!url.empty() || !spec.unsubscribe_mailto.text.empty()) {
     AddField(Shape::kUnsubscribe, "List-Unsubscribe", {&spec.unsubscribe_url, &spec.unsubscribe_mailto}, errors);
   }
-  if (!spec.feedback_id.text.empty()) AddField(Shape::kExtra, "Feedback-ID", {&spec.feedback_id}, errors);
+  if (!spec.feedback_id.text.empty() && !IsFeedbackId(spec.feedback_id.text)) {
+    errors.push_back(Where(spec.feedback_id) + "the feedback id \"" + spec.feedback_id.text +
+                     "\" does not end with a sender id; write up to three fields and 5 to 15 characters, such as "
+                     "weekly:digest:news:example");
+  } else if (!spec.feedback_id.text.empty()) {
+    AddField(Shape::kExtra, "Feedback-ID", {&spec.feedback_id}, errors);
+  }
   if (spec.kind == MailKind::kMarketing) {
     AddConstant("Precedence: bulk\r\nX-Auto-Response-Suppress: OOF, AutoReply\r\n");
   }

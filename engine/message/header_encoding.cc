@@ -128,14 +128,29 @@ bool IsAtoms(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c == ' ' || IsAtext(c); });
 }
 
-std::string QuotedString(std::string_view text) {
-  std::string quoted = "\"";
+std::size_t QuotedSize(std::string_view text) {
+  return text.size() + 2 + static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+           return c == '"' || c == '\\';
+         }));
+}
+
+void AppendQuoted(std::string_view text, std::string& out) {
+  out.push_back('"');
   for (char c : text) {
-    if (c == '"' || c == '\\') quoted.push_back('\\');
-    quoted.push_back(c);
+    if (c == '"' || c == '\\') out.push_back('\\');
+    out.push_back(c);
   }
-  quoted.push_back('"');
-  return quoted;
+  out.push_back('"');
+}
+
+// Appends what goes before a word of so many octets, a space or a fold.
+std::size_t AppendGap(std::size_t size, std::size_t column, std::string& out) {
+  if (column > 1 && column + 1 + size > kLine) {
+    out.append(kFold);
+    return 1;
+  }
+  out.push_back(' ');
+  return column + 1;
 }
 
 bool IsDomainName(std::string_view text) {
@@ -192,13 +207,7 @@ void AppendCleanText(std::string_view text, std::string& out) {
 }
 
 std::size_t AppendWord(std::string_view word, std::size_t column, std::string& out) {
-  if (column > 1 && column + 1 + word.size() > kLine) {
-    out.append(kFold);
-    column = 1;
-  } else {
-    out.push_back(' ');
-    ++column;
-  }
+  column = AppendGap(word.size(), column, out);
   out.append(word);
   return column + word.size();
 }
@@ -239,8 +248,9 @@ std::size_t AppendMailbox(std::string_view name, std::string_view address, std::
   const bool plain = IsAscii(name) && name.find("=?") == std::string_view::npos;
   if (plain && IsAtoms(name) && CanFold(name, column, kLine)) {
     column = AppendFolded(name, column, out);
-  } else if (const std::string quoted = plain ? QuotedString(name) : ""; plain && quoted.size() < kLine) {
-    column = AppendWord(quoted, column, out);
+  } else if (const std::size_t size = QuotedSize(name); plain && size < kLine) {
+    column = AppendGap(size, column, out) + size;
+    AppendQuoted(name, out);
   } else {
     // One encoded-word is better than two: some readers put a space between the words of a phrase.
     const std::size_t whole = EncodedSize(name) + kAroundEncoded;
@@ -250,10 +260,10 @@ std::size_t AppendMailbox(std::string_view name, std::string_view address, std::
     }
     column = AppendEncodedWords(name, column, out);
   }
-  std::string bracketed;
-  bracketed.reserve(address.size() + 2);
-  bracketed.append("<").append(address).append(">");
-  return AppendWord(bracketed, column, out);
+  const std::size_t size = address.size() + 2;
+  column = AppendGap(size, column, out) + size;
+  out.append("<").append(address).append(">");
+  return column;
 }
 
 void AppendUri(std::string_view text, std::string& out) {

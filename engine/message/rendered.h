@@ -47,6 +47,7 @@ class Rendered {
   std::string ToString() const;
 
  private:
+  friend class Body;
   friend class BodyPart;
   friend class HeaderBlock;
   friend class MessageTemplate;

@@ -7,7 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "engine/base/check.h"
-#include "engine/base/stable_hash.h"
+#include "engine/message/eml.h"
 #include "engine/message/header_encoding.h"
 
 namespace message {
@@ -33,12 +33,6 @@ Presence PresenceOf(const Value& row, std::string_view name) {
     return is_text ? Presence::kText : Presence::kNoText;
   }
   return Presence::kAbsent;
-}
-
-// Depends on all that decides the bytes, and on nothing else.
-std::string MakeBoundary(const MessageSpec& spec) {
-  const std::string bytes = Serialize(spec);
-  return absl::StrFormat("=_%016x%016x", base::StableHash(bytes, 1), base::StableHash(bytes, 2));
 }
 
 absl::Status BadSender(std::string_view sender) {
@@ -88,7 +82,26 @@ absl::StatusOr<std::unique_ptr<const MessageTemplate>> MessageTemplate::Compile(
 }
 
 void MessageTemplate::CompileAll(std::vector<std::string>& errors) {
-  headers_.Compile(spec_, errors);
+  if (spec_.eml.has_value()) {
+    EmlMessage eml = ReadEml(*spec_.eml, errors);
+    MessageSpec merged = spec_;
+    if (merged.subject.text.empty()) merged.subject = std::move(eml.subject);
+    if (merged.subject.text.empty()) {
+      errors.push_back(absl::StrFormat("%s:%d: there is no Subject; write one here or in the campaign file",
+                                       spec_.eml->file, spec_.eml->line));
+    }
+    for (ExtraHeader& header : eml.headers) merged.headers.push_back(std::move(header));
+    headers_.Compile(merged, errors);
+    CompileBody(&eml.root, errors);
+  } else {
+    headers_.Compile(spec_, errors);
+    CompileBody(nullptr, errors);
+  }
+  CompileEnvelopeSender(errors);
+  CollectFields(errors);
+}
+
+void MessageTemplate::CompileEnvelopeSender(std::vector<std::string>& errors) {
   const TemplateText& sender = spec_.envelope_sender;
   if (sender.text.empty()) {
     if (!IsPlainAddress(spec_.from_address, false)) {
@@ -106,36 +119,28 @@ void MessageTemplate::CompileAll(std::vector<std::string>& errors) {
       envelope_sender_ = *std::move(compiled);
     }
   }
-  CompileParts(errors);
-  CollectFields(errors);
 }
 
-void MessageTemplate::CompileParts(std::vector<std::string>& errors) {
-  if (!spec_.text.has_value() && !spec_.html.has_value()) {
+void MessageTemplate::CompileBody(const MimePart* eml, std::vector<std::string>& errors) {
+  if (eml != nullptr) {
+    body_.Compile(*eml, Serialize(spec_), errors);
+  } else if (spec_.text.has_value() || spec_.html.has_value()) {
+    body_.Compile(StructureOf(spec_), Serialize(spec_), errors);
+  } else {
     errors.push_back(absl::StrFormat("%s:%d: the message has no text; set html, text or both", spec_.subject.file,
                                      spec_.subject.line));
   }
-  for (const BodyPart::Subtype subtype : {BodyPart::Subtype::kPlain, BodyPart::Subtype::kHtml}) {
-    const std::optional<TemplateText>& source = subtype == BodyPart::Subtype::kPlain ? spec_.text : spec_.html;
-    if (!source.has_value()) continue;
-    absl::StatusOr<BodyPart> part = BodyPart::Compile(*source, subtype);
-    if (part.ok()) {
-      parts_.push_back(*std::move(part));
-    } else {
-      errors.emplace_back(part.status().message());
-    }
-  }
-  const std::string boundary = MakeBoundary(spec_);
-  content_type_ = "Content-Type: multipart/alternative;\r\n boundary=\"" + boundary + "\"\r\n\r\n";
-  first_delimiter_ = "--" + boundary + "\r\n";
-  delimiter_ = "\r\n--" + boundary + "\r\n";
-  last_delimiter_ = "\r\n--" + boundary + "--\r\n";
+}
+
+bool MessageTemplate::HasConstantBody() const {
+  const std::vector<const Template*> texts = body_.Templates();
+  return std::none_of(texts.begin(), texts.end(), [](const Template* text) { return text->HasFields(); });
 }
 
 void MessageTemplate::CollectFields(std::vector<std::string>& errors) {
   templates_ = headers_.Templates();
   if (envelope_sender_.has_value()) templates_.push_back(&*envelope_sender_);
-  for (const BodyPart& part : parts_) templates_.push_back(&part.content());
+  for (const Template* text : body_.Templates()) templates_.push_back(text);
   templates_.erase(
       std::remove_if(templates_.begin(), templates_.end(), [](const Template* t) { return !t->HasFields(); }),
       templates_.end());
@@ -203,7 +208,7 @@ absl::Status MessageTemplate::Render(const RenderInput& input, bool whole, Rende
   const Scope scope(*input.row, row_number, email, rendered.email_url_, input.token, spec_.campaign_id);
   if (absl::Status status = RenderEnvelopeSender(scope.objects(), rendered); !status.ok() || !whole) return status;
   if (absl::Status status = headers_.Render(scope.objects(), input, rendered); !status.ok()) return status;
-  if (absl::Status status = RenderBody(scope.objects(), rendered); !status.ok()) return status;
+  if (absl::Status status = body_.Render(scope.objects(), spec_.on_missing, rendered); !status.ok()) return status;
   rendered.Finish();
   return absl::OkStatus();
 }
@@ -219,26 +224,6 @@ absl::Status MessageTemplate::RenderEnvelopeSender(absl::Span<const Value> scope
   }
   for (const Template::Fragment& fragment : rendered.fragments_) sender.append(fragment.bytes);
   return IsPlainAddress(sender, false) ? absl::OkStatus() : BadSender(sender);
-}
-
-absl::Status MessageTemplate::RenderBody(absl::Span<const Value> scope, Rendered& rendered) const {
-  rendered.header_.append("MIME-Version: 1.0\r\n");
-  const bool single = parts_.size() == 1;
-  if (!single) rendered.header_.append(content_type_);
-  bool first = true;
-  for (const BodyPart& part : parts_) {
-    if (!single) rendered.AddShared(first ? first_delimiter_ : delimiter_);
-    first = false;
-    if (absl::Status status = part.Render(scope, spec_.on_missing, single, rendered); !status.ok()) return status;
-  }
-  const std::size_t begin = rendered.own_.size();
-  if (!single) {
-    rendered.own_.append(last_delimiter_);
-  } else if (!rendered.EndsWithNewline()) {
-    rendered.own_.append("\r\n");
-  }
-  rendered.AddOwnSince(begin);
-  return absl::OkStatus();
 }
 
 }  // namespace message

@@ -19,8 +19,9 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "engine/base/time.h"
-#include "engine/message/body_part.h"
+#include "engine/message/body.h"
 #include "engine/message/header_block.h"
+#include "engine/message/mime_part.h"
 #include "engine/message/rendered.h"
 #include "engine/message/spec.h"
 #include "engine/message/template.h"
@@ -45,6 +46,9 @@ class MessageTemplate {
   // absent`. Always nullopt under OnMissing::kEmpty. A section over an absent name is not a missing field.
   std::optional<std::string> MissingField(const Value& row) const;
 
+  // Every message has the same body.
+  bool HasConstantBody() const;
+
   // The names that rows must supply, from all templates: without the built-in sluice.* and without email and token.
   // A name outside sections that is in no row and no default is a mistake of the template's line.
   const std::vector<FieldUse>& Fields() const { return fields_; }
@@ -64,19 +68,15 @@ class MessageTemplate {
   explicit MessageTemplate(MessageSpec spec) : spec_(std::move(spec)) {}
   absl::Status Render(const RenderInput& input, bool whole, Rendered& rendered) const;
   void CompileAll(std::vector<std::string>& errors);
-  void CompileParts(std::vector<std::string>& errors);
+  void CompileEnvelopeSender(std::vector<std::string>& errors);
+  void CompileBody(const MimePart* eml, std::vector<std::string>& errors);
   void CollectFields(std::vector<std::string>& errors);
   absl::Status RenderEnvelopeSender(absl::Span<const Value> scope, Rendered& rendered) const;
-  absl::Status RenderBody(absl::Span<const Value> scope, Rendered& rendered) const;
 
   const MessageSpec spec_;
   HeaderBlock headers_;
   std::optional<Template> envelope_sender_;  // Nullopt: From's address.
-  std::vector<BodyPart> parts_;              // In rising order of preference: text, html (RFC 2046 section 5.1.4).
-  std::string content_type_;                 // The multipart's header fields, with the empty line.
-  std::string first_delimiter_;
-  std::string delimiter_;
-  std::string last_delimiter_;
+  Body body_;
   bool uses_email_url_ = false;
 
   // For the check of a row.

@@ -10,7 +10,7 @@ namespace message {
 namespace {
 
 constexpr std::string_view kMagic = "SLMS";
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
 
 // Numbers are little-endian; a text is its size in 32 bits and its bytes; an optional is a 0 or 1 in 8 bits before it.
 class Writer {
@@ -32,6 +32,14 @@ class Writer {
   void Source(const std::optional<TemplateText>& source) {
     Byte(source.has_value() ? 1 : 0);
     if (source.has_value()) Source(*source);
+  }
+  void Files(const std::vector<Attachment>& files) {
+    Number(static_cast<std::uint32_t>(files.size()));
+    for (const Attachment& file : files) {
+      Text(file.name);
+      Text(file.content_id);
+      Text(file.content);
+    }
   }
   void Raw(std::string_view bytes) { out_.append(bytes); }
   std::string Take() { return std::move(out_); }
@@ -79,6 +87,18 @@ class Reader {
     if (Byte(1) == 0) return std::nullopt;
     return Source();
   }
+  std::vector<Attachment> Files() {
+    std::vector<Attachment> files;
+    const std::uint32_t count = Number();
+    for (std::uint32_t i = 0; i < count && ok_; ++i) {
+      Attachment file;
+      file.name = Text();
+      file.content_id = Text();
+      file.content = Text();
+      files.push_back(std::move(file));
+    }
+    return files;
+  }
   bool ok() const { return ok_; }
   bool at_end() const { return bytes_.empty(); }
 
@@ -106,6 +126,9 @@ std::string Serialize(const MessageSpec& spec) {
   writer.Source(spec.subject);
   writer.Source(spec.html);
   writer.Source(spec.text);
+  writer.Source(spec.eml);
+  writer.Files(spec.inlines);
+  writer.Files(spec.attachments);
   writer.Number(static_cast<std::uint32_t>(spec.headers.size()));
   for (const ExtraHeader& header : spec.headers) {
     writer.Text(header.name);
@@ -140,6 +163,9 @@ absl::StatusOr<MessageSpec> Deserialize(std::string_view bytes) {
   spec.subject = reader.Source();
   spec.html = reader.OptionalSource();
   spec.text = reader.OptionalSource();
+  spec.eml = reader.OptionalSource();
+  spec.inlines = reader.Files();
+  spec.attachments = reader.Files();
   const std::uint32_t header_count = reader.Number();
   for (std::uint32_t i = 0; i < header_count && reader.ok(); ++i) {
     ExtraHeader header;

@@ -27,6 +27,14 @@ struct ExtraHeader {
   friend bool operator==(const ExtraHeader&, const ExtraHeader&) = default;
 };
 
+// A file that goes with the message.
+struct Attachment {
+  std::string name;        // As the recipient sees it; its extension says what it is.
+  std::string content_id;  // Without angle brackets; empty: an attachment, else HTML shows it by "cid:".
+  std::string content;
+  friend bool operator==(const Attachment&, const Attachment&) = default;
+};
+
 enum class MailKind : std::uint8_t { kMarketing, kTransactional };
 // What a field that is absent from one row means: the row is invalid, or it renders as nothing.
 enum class OnMissing : std::uint8_t { kInvalid, kEmpty };
@@ -47,8 +55,11 @@ struct MessageSpec {
   TemplateText to_name;
   TemplateText envelope_sender;  // MAIL FROM; empty: from_address.
   TemplateText subject;
-  std::optional<TemplateText> html;  // At least one of these two.
+  std::optional<TemplateText> html;  // At least one of these two, or:
   std::optional<TemplateText> text;
+  std::optional<TemplateText> eml;  // A complete message (eml.h), without html, text, inlines and attachments.
+  std::vector<Attachment> inlines;
+  std::vector<Attachment> attachments;
   std::vector<ExtraHeader> headers;
   std::string list_id;              // The list-id of RFC 2919, without angle brackets.
   TemplateText unsubscribe_url;     // https, one-click (RFC 8058).

@@ -23,7 +23,7 @@ struct FileEntry {
 struct Manifest {
   std::string campaign;  // Its id.
   std::uint64_t campaign_hash = 0;
-  std::string frozen_digest;  // Of what may not change after the start.
+  std::string frozen_digest;  // Of what may not change after the start, apart from message_files.
   base::WallTime prepared_at;
   std::uint64_t rows = 0, invalid = 0, duplicate = 0, suppressed = 0, recipients = 0, domains = 0;
   std::vector<std::string> columns;  // Of a CSV; empty for NDJSON.
@@ -32,6 +32,7 @@ struct Manifest {
   std::vector<std::pair<std::string, std::string>> defaults;  // recipients.defaults
   std::string key;                                            // Column or JSON key; empty: the folded address.
   std::map<std::string, FileEntry> files;
+  std::map<std::string, std::string> message_files;  // The SHA-256 of each file of the message, by its key.
 
   std::string ToJson() const;
   // Errors: DataLoss, not a manifest of this format.

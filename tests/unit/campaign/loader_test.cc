@@ -4,30 +4,17 @@
 #include "engine/campaign/campaign.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/unit/campaign/scratch_folder.h"
+#include "tests/unit/campaign/loader_fixture.h"
 
 namespace campaign {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::kBasic;
+using testing::LoaderTest;
 using ::testing::Pair;
-using testing::ScratchFolder;
 using ::testing::StartsWith;
-
-constexpr std::string_view kBasic = R"(format = 1
-id = "weekly-48"
-kind = "transactional"
-[from]
-address = "news@example.com"
-[message]
-subject = "Hello"
-text = "Hello.\n"
-[recipients]
-file = "rows.csv"
-[delivery]
-dkim = "optional"
-)";
 
 constexpr std::string_view kFullToml = R"(format = 1
 min_sluice = "0.1"
@@ -96,36 +83,6 @@ constexpr std::string_view kFullJson = R"({
   "tls": "opportunistic", "dkim": "optional"},
 "meta": {"team": "editors"}
 })";
-
-class LoaderTest : public ::testing::Test {
- protected:
-  Campaign Good(std::string_view text, std::string_view name = "c.toml") {
-    absl::StatusOr<Campaign> campaign = LoadCampaign(folder.Write(name, text));
-    EXPECT_TRUE(campaign.ok()) << campaign.status();
-    return campaign.ok() ? *std::move(campaign) : Campaign();
-  }
-  // The error, with file names as if the folder were the current one.
-  std::string Problem(std::string_view text, std::string_view name = "c.toml") {
-    const absl::StatusOr<Campaign> campaign = LoadCampaign(folder.Write(name, text));
-    EXPECT_EQ(campaign.status().code(), absl::StatusCode::kInvalidArgument) << text;
-    return Replaced(std::string(campaign.status().message()), folder.path() + "/", "");
-  }
-  static std::string Replaced(std::string text, std::string_view from, std::string_view to) {
-    std::size_t found = 0;
-    for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
-      text.replace(at, from.size(), to);
-      ++found;
-    }
-    return text;
-  }
-  // The basic campaign with one line in the place of another.
-  static std::string With(std::string_view line, std::string_view instead) {
-    EXPECT_NE(kBasic.find(line), std::string_view::npos) << line;
-    return Replaced(std::string(kBasic), line, instead);
-  }
-
-  ScratchFolder folder;
-};
 
 TEST_F(LoaderTest, WhatIsNotSaidHasItsDefault) {
   const Campaign campaign = Good(kBasic);
@@ -229,10 +186,6 @@ TEST_F(LoaderTest, AnUnknownKeyNamesTheNearest) {
 }
 
 TEST_F(LoaderTest, KeysOfLaterVersionsAreRefusedByName) {
-  for (const char* key : {"eml", "eml_file", "attachments", "inline"}) {
-    EXPECT_EQ(Problem(With("[message]", std::string("[message]\n") + key + " = \"x\"")),
-              std::string("c.toml:7: message.") + key + ": not yet supported in this version; leave it out");
-  }
   for (const char* key : {"start", "max_message_rate", "pool", "budget"}) {
     EXPECT_EQ(Problem(With("[delivery]", std::string("[delivery]\n") + key + " = \"x\"")),
               std::string("c.toml:12: delivery.") + key + ": not yet supported in this version; leave it out");
@@ -275,7 +228,8 @@ TEST_F(LoaderTest, WhatMustBeThereIsAskedFor) {
   EXPECT_THAT(Problem(With("id = \"weekly-48\"\n", "")), HasSubstr("id: missing"));
   EXPECT_THAT(Problem(With("address = \"news@example.com\"\n", "")), StartsWith("c.toml:4: from.address: missing"));
   EXPECT_THAT(Problem(With("subject = \"Hello\"\n", "")), StartsWith("c.toml:6: message.subject: missing"));
-  EXPECT_THAT(Problem(With("text = \"Hello.\\n\"\n", "")), HasSubstr("write text, text_file, html or html_file"));
+  EXPECT_THAT(Problem(With("text = \"Hello.\\n\"\n", "")),
+              HasSubstr("write text, text_file, html, html_file, eml or eml_file"));
   EXPECT_THAT(Problem(With("file = \"rows.csv\"\n", "")), StartsWith("c.toml:9: recipients.file: missing"));
 }
 
@@ -332,7 +286,7 @@ TEST_F(LoaderTest, KeepingDuplicatesNeedsAKey) {
 
 TEST_F(LoaderTest, ACampaignOfALaterProgramSaysSo) {
   EXPECT_THAT(Problem(With("format = 1", "format = 1\nmin_sluice = \"0.2\"")),
-              HasSubstr("c.toml:2: min_sluice: this is sluice 0.1, and the campaign needs 0.2"));
+              HasSubstr("c.toml:2: min_sluice: this is sluice 0.1.0, and the campaign needs 0.2"));
   EXPECT_THAT(Problem(With("format = 1", "format = 1\nmin_sluice = \"1\"")), HasSubstr("the campaign needs 1"));
   EXPECT_THAT(Problem(With("format = 1", "format = 1\nmin_sluice = \"new\"")), HasSubstr("a version such as"));
 }
@@ -362,6 +316,14 @@ TEST_F(LoaderTest, TheDigestIsOfAllThatMayNotChange) {
     EXPECT_NE(FrozenDigest(Good(With(line, instead))), digest) << instead;
   }
   EXPECT_EQ(FrozenDigest(Good(With("[delivery]", "[delivery]\nmax_age = \"5h\""))), digest);
+}
+
+TEST_F(LoaderTest, L03_MarketingNeedsOneClick) {
+  const std::string marketing = With("kind = \"transactional\"", "kind = \"marketing\"");
+  EXPECT_THAT(Problem(marketing), HasSubstr("list: a marketing campaign needs list.id and list.unsubscribe_url"));
+  EXPECT_THAT(Problem(marketing + "[list]\nid = \"l.example.com\"\nunsubscribe_mailto = \"u@example.com\"\n"),
+              HasSubstr("c.toml:13: list: a marketing campaign needs"));
+  Good(marketing + "[list]\nid = \"l.example.com\"\nunsubscribe_url = \"https://example.com/{{token}}\"\n");
 }
 
 TEST_F(LoaderTest, ADefaultIsNotAMetaToTheDigest) {

@@ -235,6 +235,91 @@ TEST(Renderer, P13_WritesUtf8OnlyWhereTheAddressNeedsIt) {
   EXPECT_TRUE(always.rendered.needs_smtputf8());
 }
 
+TEST(Renderer, F01_HasEachFieldOnce) {
+  MessageSpec spec = BasicSpec();
+  spec.reply_to_address = Source("editor@example.com");
+  spec.list_id = "weekly.example.com";
+  spec.unsubscribe_url = Source("https://example.com/u/{{token}}");
+  const Entity entity = Renderer(spec).Read(Name("Zoe"));
+  for (const char* once : {"From", "Date", "Reply-To", "To", "Message-ID", "Subject", "MIME-Version", "Content-Type",
+                           "List-Id", "List-Unsubscribe", "List-Unsubscribe-Post"}) {
+    EXPECT_EQ(entity.Count(once), 1U) << once;
+  }
+  for (const char* never : {"Sender", "Cc", "Bcc", "In-Reply-To", "References"}) EXPECT_EQ(entity.Count(never), 0U);
+  for (const char* name : {"From", "date", "SENDER", "Reply-To", "To", "Cc", "Bcc", "Message-Id", "Subject"}) {
+    spec.headers = {{name, Source("x", 30)}};
+    EXPECT_THAT(CompileError(spec), HasSubstr("c.toml:30: the header")) << name;
+  }
+}
+
+TEST(Renderer, F03_TheDateIsTheOneThatWasGiven) {
+  Renderer renderer(BasicSpec());
+  EXPECT_EQ(renderer.Read(Name("Zoe")).Get("Date"), "Tue, 24 Nov 2026 08:00:00 +0000");
+  renderer.input.date = base::WallTime::FromSeconds(1795507201);
+  EXPECT_EQ(renderer.Read(Name("Zoe")).Get("Date"), "Tue, 24 Nov 2026 08:00:01 +0000");
+}
+
+TEST(Renderer, F04_TheMessageIdIsTheRecipientsTokenAtOurDomain) {
+  Renderer renderer(BasicSpec());
+  const std::string first = renderer.Read(Name("Zoe")).Get("Message-ID");
+  renderer.input.token = "v1other";
+  EXPECT_EQ(first, "<v1abcdefghijklmnop@example.com>");
+  EXPECT_EQ(renderer.Read(Name("Zoe")).Get("Message-ID"), "<v1other@example.com>");
+}
+
+TEST(Renderer, F05_HasNoSenderForItsOneMailbox) {
+  MessageSpec spec = BasicSpec();
+  spec.from_name = Source("A, B <b@example.org>, C");
+  const Entity entity = Renderer(spec).Read(Name("Zoe"));
+  EXPECT_EQ(entity.Get("From"), "\"A, B <b@example.org>, C\" <news@example.com>");
+  EXPECT_EQ(entity.Count("Sender"), 0U);
+}
+
+TEST(Renderer, L01_TheHttpsUrlComesBeforeTheMailto) {
+  MessageSpec spec = BasicSpec();
+  spec.unsubscribe_mailto = Source("u@example.com");
+  spec.unsubscribe_url = Source("https://example.com/a,b(c)?d=<{{token}}>");
+  EXPECT_EQ(Renderer(spec).Read(Name("Zoe")).Get("List-Unsubscribe"),
+            "<https://example.com/a,b(c)?d=%3Cv1abcdefghijklmnop%3E>, <mailto:u@example.com>");
+}
+
+TEST(Renderer, L04_TheListIdIsTheSameInEveryMessage) {
+  MessageSpec spec = BasicSpec();
+  spec.list_id = "weekly.example.com";
+  Renderer renderer(spec);
+  for (const char* name : {"Zoe", "Ann"}) EXPECT_EQ(renderer.Read(Name(name)).Get("List-Id"), "<weekly.example.com>");
+  for (const char* bad : {"weekly", "a b.example", "<a.b>", "{{name}}.example.com", ".a.b"}) {
+    spec.list_id = bad;
+    EXPECT_THAT(CompileError(spec), HasSubstr("the list id")) << bad;
+  }
+}
+
+TEST(Renderer, L05_MailToPeopleIsNotCalledAutomatic) {
+  MessageSpec spec = BasicSpec();
+  EXPECT_EQ(Renderer(spec).Read(Name("Zoe")).Get("Precedence"), "bulk");
+  EXPECT_EQ(Renderer(spec).Read(Name("Zoe")).Count("Auto-Submitted"), 0U);
+  spec.kind = MailKind::kTransactional;
+  spec.headers = {{"Auto-Submitted", Source("auto-generated")}};  // Where it is true.
+  EXPECT_EQ(Renderer(spec).Read(Name("Zoe")).Get("Auto-Submitted"), "auto-generated");
+}
+
+TEST(Renderer, L06_TheFeedbackIdEndsWithASenderId) {
+  MessageSpec spec = BasicSpec();
+  for (const char* good : {"weekly:{{name}}:news:example", "sender", ":::fifteen-letters"}) {
+    spec.feedback_id = Source(good);
+    EXPECT_EQ(Renderer(spec).Read(Name("Zoe")).Count("Feedback-ID"), 1U) << good;
+  }
+  for (const char* bad : {"a:b:c:d", "a:b:c:d:sender", "a:sixteen-letters-x", "a:send er", "a:b:c:{{name}}"}) {
+    spec.feedback_id = Source(bad, 21);
+    EXPECT_THAT(CompileError(spec), HasSubstr("c.toml:21: the feedback id")) << bad;
+  }
+  EXPECT_THAT(CompileError([&] {
+                spec.headers = {{"Feedback-ID", Source("x")}};
+                return spec;
+              }()),
+              HasSubstr("the header \"Feedback-ID\""));
+}
+
 TEST(Renderer, ReusesItsMemoryAfterRefusals) {
   Renderer renderer(BasicSpec());
   renderer.Read(Name("Zoe"));

@@ -22,6 +22,9 @@ MessageSpec Full() {
   spec.subject = {"S \xC3\xA9", "c.toml", 8};
   spec.html = TemplateText{"<p>", "h.html", 1};
   spec.text = TemplateText{std::string("\0x", 2), "t.txt", 1};
+  spec.eml = TemplateText{"Subject: x\n\nx", "m.eml", 1};
+  spec.inlines = {{"logo.png", "logo", std::string("\0\xFF", 2)}, {"b.png", "b", ""}};
+  spec.attachments = {{"menu.pdf", "", "%PDF"}};
   spec.headers = {{"X-A", {"1", "c.toml", 10}}, {"X-B", {"2", "c.toml", 11}}};
   spec.list_id = "l.example.com";
   spec.unsubscribe_url = {"https://x", "c.toml", 12};
@@ -43,7 +46,7 @@ TEST(MessageSpec, RefusesWhatIsCutOffOrLonger) {
   for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(Deserialize(bytes.substr(0, size)).ok()) << size;
   EXPECT_FALSE(Deserialize(bytes + "x").ok());
   std::string other_version = bytes;
-  other_version[4] = 2;
+  other_version[4] = 1;
   EXPECT_FALSE(Deserialize(other_version).ok());
 }
 

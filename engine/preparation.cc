@@ -1,0 +1,88 @@
+#include "engine/preparation.h"
+
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "engine/campaign/suppression.h"
+#include "engine/campaign/token.h"
+#include "engine/message/renderer.h"
+#include "engine/roster/prepare.h"
+
+namespace engine {
+namespace {
+
+constexpr std::uint64_t kSuppressionFileMax = 4ull << 30;
+
+message::TemplateText Text(const campaign::SourceText& text) { return {text.text, text.file, text.line}; }
+
+std::optional<message::TemplateText> OptionalText(const std::optional<campaign::SourceText>& text) {
+  return text.has_value() ? std::optional(Text(*text)) : std::nullopt;
+}
+
+std::vector<message::Attachment> Attachments(const std::vector<campaign::AttachedFile>& files) {
+  std::vector<message::Attachment> attachments;
+  for (const campaign::AttachedFile& file : files) attachments.push_back({file.name, file.content_id, file.content});
+  return attachments;
+}
+
+}  // namespace
+
+message::MessageSpec SpecOf(const campaign::Campaign& campaign) {
+  message::MessageSpec spec;
+  spec.campaign_id = campaign.id;
+  spec.kind =
+      campaign.kind == campaign::Kind::kMarketing ? message::MailKind::kMarketing : message::MailKind::kTransactional;
+  spec.on_missing = campaign.message.on_missing == campaign::OnMissing::kInvalid ? message::OnMissing::kInvalid
+                                                                                 : message::OnMissing::kEmpty;
+  spec.date_mode =
+      campaign.message.date == campaign::DateMode::kStart ? message::DateMode::kStart : message::DateMode::kSend;
+  spec.from_address = campaign.from_address;
+  spec.from_name = Text(campaign.from_name);
+  spec.reply_to_address = Text(campaign.reply_to_address);
+  spec.reply_to_name = Text(campaign.reply_to_name);
+  spec.to_name = Text(campaign.to_name);
+  spec.envelope_sender = Text(campaign.envelope_sender);
+  spec.subject = Text(campaign.message.subject);
+  spec.html = OptionalText(campaign.message.html);
+  spec.text = OptionalText(campaign.message.text);
+  spec.eml = OptionalText(campaign.message.eml);
+  spec.inlines = Attachments(campaign.message.inlines);
+  spec.attachments = Attachments(campaign.message.attachments);
+  for (const auto& [name, value] : campaign.message.headers) spec.headers.push_back({name, Text(value)});
+  spec.list_id = campaign.list.id;
+  spec.unsubscribe_url = Text(campaign.list.unsubscribe_url);
+  spec.unsubscribe_mailto = Text(campaign.list.unsubscribe_mailto);
+  spec.feedback_id = Text(campaign.list.feedback_id);
+  return spec;
+}
+
+absl::Status PrepareCampaign(io::Disk& disk, const Preparation& preparation) {
+  const campaign::Campaign& campaign = *preparation.campaign;
+  if (!campaign.missing_files.empty()) return absl::InvalidArgumentError(campaign.missing_files);
+  message::MessageSpec spec = SpecOf(campaign);
+  const std::string snapshot = message::Serialize(spec);
+  absl::StatusOr<std::unique_ptr<const message::MessageTemplate>> compiled =
+      message::MessageTemplate::Compile(std::move(spec));
+  if (!compiled.ok()) return compiled.status();
+  campaign::Suppression suppression;
+  std::vector<std::string> files = preparation.config->suppression_files;
+  files.insert(files.end(), campaign.recipients.suppress.begin(), campaign.recipients.suppress.end());
+  for (const std::string& file : files) {
+    absl::StatusOr<std::string> text = io::ReadFile(disk, file, kSuppressionFileMax);
+    if (!text.ok()) return absl::InvalidArgumentError(text.status().message());
+    if (absl::Status status = suppression.Add(*text, file); !status.ok()) return status;
+  }
+  suppression.Seal();
+  return roster::Prepare(disk, {.directory = preparation.directory,
+                                .campaign = &campaign,
+                                .suppression = &suppression,
+                                .message = compiled->get(),
+                                .template_snapshot = snapshot,
+                                .campaign_hash = campaign::CampaignHash(campaign.id),
+                                .now = preparation.now,
+                                .progress = preparation.progress});
+}
+
+}  // namespace engine

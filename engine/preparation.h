@@ -1,0 +1,33 @@
+// From a campaign file to what is prepared: the message for the renderer, and the roster of its recipients.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "engine/base/time.h"
+#include "engine/campaign/campaign.h"
+#include "engine/config/config.h"
+#include "engine/io/disk.h"
+#include "engine/message/spec.h"
+
+namespace engine {
+
+// The message part of a campaign, for the renderer.
+message::MessageSpec SpecOf(const campaign::Campaign& campaign);
+
+struct Preparation {
+  const campaign::Campaign* campaign = nullptr;
+  const config::Config* config = nullptr;
+  std::string directory;  // Exists; the prepared files go there.
+  base::WallTime now;
+  // Rows and bytes of the recipients file so far; false stops.
+  absl::FunctionRef<bool(std::uint64_t rows, std::uint64_t bytes)> progress;
+};
+
+// Compiles the message and reads the recipients. Errors: as message::MessageTemplate::Compile and roster::Prepare;
+// InvalidArgument, a file of the message or a suppression list cannot be read.
+absl::Status PrepareCampaign(io::Disk& disk, const Preparation& preparation);
+
+}  // namespace engine
