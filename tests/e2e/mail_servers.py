@@ -30,7 +30,7 @@ class MailServer(Machine):
             if self.process.popen.poll() is not None:
                 raise AssertionError(f"{self.name} has ended: {self.text()[-3000:]}")
             return accepts(self.address, self.port)
-        wait_until(f"{self.name} listening", listens)
+        wait_until(f"{self.name} listening", listens, timeout=60)
 
     def messages(self, count=None, timeout=60) -> list:
         """What it kept. With `count`: waits until it has delivered that many into its mailbox, because it accepts before it delivers."""
