@@ -13,11 +13,14 @@
 #include "engine/io/file_lock.h"
 #include "engine/ledger/recovery.h"
 #include "engine/preparation.h"
+#include "tls/context.h"
 
 namespace engine {
 namespace {
 
 constexpr int kOk = 0, kFailure = 1, kInvalid = 3, kInterrupted = 4, kPaused = 6;
+constexpr std::uint64_t kAuthoritiesMax = 64u << 20;
+constexpr char kSystemAuthorities[] = "/etc/ssl/certs/ca-certificates.crt";
 
 // What the user gave was wrong, or the machine was.
 int CodeOf(const absl::Status& status) {
@@ -39,6 +42,7 @@ class Run {
   absl::Status CheckUnchanged() const;
   absl::Status OpenLedger();
   absl::Status MakeJob();
+  absl::Status LoadAuthorities();
   absl::Status Append(ledger::CampaignStateKind kind, const ledger::RecordBatch* before = nullptr);
   RunOutcome Conclude(const RunResult& result);
   RunOutcome ConcludeFinished();
@@ -57,7 +61,22 @@ class Run {
   std::unique_ptr<ledger::StateTable> states_;
   std::unique_ptr<ledger::Journal> journal_;
   std::unique_ptr<delivery::Job> job_;
+  std::string authorities_;  // Who may sign receivers' certificates, PEM.
 };
+
+absl::Status Run::LoadAuthorities() {
+  const std::optional<std::string>& chosen = request_.config->tls.ca_file;
+  const std::string file = chosen.value_or(kSystemAuthorities);
+  if (!chosen.has_value() && !disk_.Exists(file)) return absl::OkStatus();  // Whoever needs one is told then.
+  absl::StatusOr<std::string> text = io::ReadFile(disk_, file, kAuthoritiesMax);
+  if (!text.ok()) return absl::InvalidArgumentError(text.status().message());
+  if (absl::Status status = tls::Context::CheckAuthorities(*text); !status.ok()) {
+    return absl::InvalidArgumentError(absl::StrFormat("%s: %s; [tls] ca_file names a file of trusted certificates",
+                                                      file, std::string(status.message())));
+  }
+  authorities_ = *std::move(text);
+  return absl::OkStatus();
+}
 
 absl::Status Run::CheckUnchanged() const {
   const roster::Manifest& manifest = started_.roster->manifest();
@@ -141,6 +160,9 @@ absl::Status Run::MakeJob() {
                     .max_age = campaign_.delivery.max_age,
                     .finish_by = campaign_.delivery.finish_by,
                     .resend_in_doubt = campaign_.delivery.in_doubt == campaign::InDoubt::kResend,
+                    .tls_least = {campaign_.delivery.tls == campaign::Tls::kRequired ? tls::Policy::Use::kAlways
+                                                                                     : tls::Policy::Use::kNever,
+                                  tls::Policy::Verification::kNone},
                     .port = request_.config->smtp.port,
                     .allow_private_destinations = request_.config->allow_private_destinations,
                     .run = journal_->facts().runs});
@@ -185,6 +207,7 @@ RunOutcome Run::Conclude(const RunResult& result) {
 }
 
 RunOutcome Run::Go() {
+  if (absl::Status status = LoadAuthorities(); !status.ok()) return Problem(status);
   if (absl::Status status = disk_.MakeDirectories(request_.paths.campaign); !status.ok()) return Problem(status);
   absl::StatusOr<std::unique_ptr<io::FileLock>> lock = io::FileLock::Take(request_.paths.lock());
   if (!lock.ok()) return Problem(lock.status());
@@ -237,6 +260,7 @@ RunOutcome Run::Go() {
   options.dns_servers = request_.config->dns.servers;
   options.dns_queries_per_second = request_.config->dns.max_queries_per_second;
   options.seed = request_.seed;
+  options.tls_authorities = authorities_;
   options.durable = request_.durable;
   options.sessions_max = request_.sessions_max;
   for (const auto& [key, suspension] : journal_->facts().suspensions) {

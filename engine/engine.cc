@@ -89,6 +89,7 @@ RunResult Engine::Run(Watcher& watcher) {
   options.backend = options_.backend;
   options.dns.servers = options_.dns_servers;
   options.dns.queries_per_second_max = std::max(1u, options_.dns_queries_per_second / options_.shards);
+  options.tls_authorities = options_.tls_authorities;
   options.shard.count = options_.shards;
   options.shard.sessions_max = std::max(1u, options_.sessions_max / options_.shards);
   options.shard.suspensions = options_.suspensions;

@@ -37,8 +37,8 @@ Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
       sealer_(job, seams.clock),
       budget_(options_.sessions_max),
       mx_(seams.resolver),
-      context_{job,      options_.bugs, options_.seed, seams.io, seams.clock, seams.timers, mx_,
-               commits_, settler_,      sealer_,       budget_,  *this,       seams.log},
+      context_{job,         options_.bugs, options_.seed, seams.io, seams.clock, seams.timers, mx_,      seams.tls,
+               broken_tls_, commits_,      settler_,      sealer_,  budget_,     *this,        seams.log},
       router_(context_, *this),
       sweeper_(settler_, commits_, [this](Destination& destination) { OnSwept(destination); }),
       source_usable_(job.sources.size(), true),
@@ -152,7 +152,19 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
     seams_.links.Post(owner, delivery::PlaceDestination{key, route});
     return;
   }
-  SiteFor(destination, route, name).Add(destination, seams_.clock.Now() + std::max(route.ttl, kRouteFloor));
+  Site& site = SiteFor(destination, route, name);
+  site.Add(destination, TlsPolicyOf(destination, site, route), seams_.clock.Now() + std::max(route.ttl, kRouteFloor));
+}
+
+// A domain may have a policy of its own at a site that it shares with others.
+tls::Policy Shard::TlsPolicyOf(const Destination& destination, const Site& site, const dns::Route& route) const {
+  config::TlsMode mode = site.limits().enable_tls;
+  if (job_.shaping->HasOwnLimits(destination.name)) {
+    std::vector<std::string> hosts;
+    for (const auto& host : route.hosts) hosts.push_back(host.name);
+    mode = job_.shaping->For(destination.name, hosts, job_.sources[site.key().source].name).enable_tls;
+  }
+  return tls::Stricter(delivery::PolicyOf(mode), job_.tls_least);
 }
 
 Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const std::string& name) {

@@ -44,6 +44,7 @@ class Shard final : private delivery::Router::Owner, private delivery::Site::Own
     const io::Clock& clock;
     io::TimerWheel& timers;
     dns::Resolver& resolver;
+    tls::ChannelFactory& tls;
     ledger::CommitLog& commit_log;
     delivery::ShardLinks& links;
     base::Log& log;
@@ -92,6 +93,8 @@ class Shard final : private delivery::Router::Owner, private delivery::Site::Own
   void OnDestinationTimer(delivery::DestinationKey key);
   void OnSwept(delivery::Destination& destination);
   delivery::Site& SiteFor(delivery::Destination& destination, const dns::Route& route, const std::string& name);
+  tls::Policy TlsPolicyOf(const delivery::Destination& destination, const delivery::Site& site,
+                          const dns::Route& route) const;
   void Coordinate(std::optional<delivery::PauseReason> pause);
   void Pause(const delivery::PauseCampaign& message);
   void Drain();
@@ -107,6 +110,7 @@ class Shard final : private delivery::Router::Owner, private delivery::Site::Own
   delivery::Sealer sealer_;
   delivery::SessionBudget budget_;
   dns::MxLookup mx_;
+  delivery::BrokenTls broken_tls_;
   const delivery::Context context_;
   delivery::Coordinator coordinator_;  // Used on shard 0 only.
   delivery::Router router_;

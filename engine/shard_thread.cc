@@ -6,6 +6,7 @@
 #include "dns/cached_resolver.h"
 #include "engine/base/check.h"
 #include "engine/io/clock.h"
+#include "tls/context.h"
 
 namespace engine {
 
@@ -95,7 +96,8 @@ void ShardThread::Run() {
       dns::CaresResolver::Make(options_.dns, *reactor_, clock, timers);
   CHECK(cares.ok());
   dns::CachedResolver resolver(**cares, clock, timers, {});
-  Shard shard(job_, options_.shard, {*reactor_, clock, timers, resolver, commit_log_, links_, log_});
+  tls::Context tls({.authorities = options_.tls_authorities});
+  Shard shard(job_, options_.shard, {*reactor_, clock, timers, resolver, tls, commit_log_, links_, log_});
   std::vector<delivery::ShardMessage> messages;
   shard.Start();
   while (!aborted_) {

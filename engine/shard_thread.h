@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -26,6 +27,7 @@ class ShardThread {
     Shard::Options shard;
     io::Backend backend = io::Backend::kAuto;
     dns::CaresResolver::Options dns;
+    std::string_view tls_authorities;  // PEM; outlives the thread. Empty: no certificate can be verified.
   };
   // What the shard has come to, for other threads: each number is exact at some moment not long ago.
   struct Snapshot {

@@ -75,10 +75,13 @@ struct Recipients {
   std::vector<std::pair<std::string, std::string>> defaults;
 };
 
+enum class Tls : std::uint8_t { kOpportunistic, kRequired };
+
 struct Delivery {
   std::optional<base::WallTime> finish_by;
   base::Duration max_age = base::Duration::Hours(72);
   InDoubt in_doubt = InDoubt::kHold;
+  Tls tls = Tls::kOpportunistic;  // Can only tighten what shaping says.
 };
 
 struct Campaign {

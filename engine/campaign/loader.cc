@@ -211,9 +211,7 @@ void Loader::LoadDelivery(Section delivery) {
   }
   campaign_.delivery.in_doubt = static_cast<InDoubt>(delivery.Choice("in_doubt", {"hold", "resend"}).value_or(0));
   delivery.RefuseUnsupported({"start", "max_message_rate", "pool", "budget"});
-  const Node* tls = delivery.Text("tls");
-  if (tls != nullptr && tls->text != "opportunistic")
-    delivery.Mistake(tls->line, "tls", "only \"opportunistic\" is supported in this version");
+  campaign_.delivery.tls = static_cast<Tls>(delivery.Choice("tls", {"opportunistic", "required"}).value_or(0));
   const Node* dkim = delivery.Text("dkim");
   if (dkim == nullptr || dkim->text != "optional") {
     delivery.Mistake(

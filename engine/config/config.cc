@@ -64,6 +64,11 @@ class ConfigReader {
     if (const auto* table = top.Table("engine")) ReadEngine(*table);
     if (const auto* table = top.Table("dns")) ReadDns(*table);
     if (const auto* table = top.Table("smtp")) ReadSmtp(*table);
+    if (const auto* table = top.Table("tls")) {
+      Section section(*table, "tls", problems_);
+      if (auto file = section.Text("ca_file")) config_.tls.ca_file = Resolve(*file);
+      section.Finish();
+    }
     if (const auto* table = top.Table("sources")) ReadSources(*table);
     if (const auto* table = top.Table("pools")) ReadPools(*table);
     if (const auto* table = top.Table("retry")) ReadRetry(*table);
@@ -79,7 +84,7 @@ class ConfigReader {
       config_.allow_private_destinations = section.Bool("allow_private_destinations").value_or(false);
       section.Finish();
     }
-    for (const char* later : {"tls", "dkim", "smarthost", "metrics", "notify"}) top.Refuse(later);
+    for (const char* later : {"dkim", "smarthost", "metrics", "notify"}) top.Refuse(later);
     top.Finish();
     return std::move(config_);
   }

@@ -36,6 +36,10 @@ struct SmtpConfig {
   std::optional<std::string> ehlo_domain;  // A domain name. None: see EhloDomain().
 };
 
+struct TlsConfig {
+  std::optional<std::string> ca_file;  // Trusted authorities, PEM. None: the system's, where it has some.
+};
+
 struct SourceConfig {
   std::string name;
   std::optional<base::IpAddress>
@@ -53,6 +57,7 @@ struct Config {
   EngineConfig engine;
   DnsConfig dns;
   SmtpConfig smtp;
+  TlsConfig tls;
   std::vector<SourceConfig> sources;                         // By name.
   std::map<std::string, std::vector<WeightedSource>> pools;  // Each by source name; none is empty.
   std::vector<base::Duration> retry_intervals;  // Never empty; the last one repeats. 20 m, 40 m, 1 h, 2 h, 4 h.

@@ -13,20 +13,31 @@ namespace config {
 // Which addresses of a mail exchanger are looked up, and in which order they are tried.
 enum class IpLookupStrategy : std::uint8_t { kIpv4AndIpv6, kIpv4Only, kIpv6Only, kIpv6ThenIpv4, kIpv4ThenIpv6 };
 
+// enable_tls.
+enum class TlsMode : std::uint8_t {
+  kDisabled,
+  kOpportunisticInsecure,  // Where it is offered; any certificate.
+  kOpportunistic,          // Where it is offered; then the certificate must hold.
+  kRequiredInsecure,       // Never in clear; any certificate.
+  kRequired,               // Never in clear, and the certificate must hold.
+};
+
 // The merged settings. The defaults are KumoMTA's (make_egress_path), but the time-outs are not below those of RFC 5321
 // section 4.5.3.2, where KumoMTA's are.
 struct Limits {
-  std::uint32_t connection_limit = 32;                               // KumoMTA. At least 1.
-  std::optional<Rate> max_connection_rate;                           // None: no limit, as KumoMTA.
-  std::optional<Rate> max_message_rate;                              // None: no limit, as KumoMTA.
-  std::uint32_t max_deliveries_per_connection = 1024;                // KumoMTA. At least 1.
-  std::uint32_t consecutive_connection_failures_before_delay = 100;  // KumoMTA. At least 1.
-  base::Duration connect_timeout = base::Duration::Seconds(60);      // KumoMTA: until the TCP connection stands.
-  base::Duration banner_timeout = base::Duration::Minutes(5);        // RFC 5321 section 4.5.3.2.1
-  base::Duration ehlo_timeout = base::Duration::Minutes(5);          // KumoMTA; the RFC names none.
-  base::Duration auth_timeout = base::Duration::Seconds(60);         // KumoMTA: for each reply of a login.
-  base::Duration mail_from_timeout = base::Duration::Minutes(5);     // Section 4.5.3.2.2
-  base::Duration rcpt_to_timeout = base::Duration::Minutes(5);       // Section 4.5.3.2.3
+  std::uint32_t connection_limit = 32;                                // KumoMTA. At least 1.
+  std::optional<Rate> max_connection_rate;                            // None: no limit, as KumoMTA.
+  std::optional<Rate> max_message_rate;                               // None: no limit, as KumoMTA.
+  std::uint32_t max_deliveries_per_connection = 1024;                 // KumoMTA. At least 1.
+  std::uint32_t consecutive_connection_failures_before_delay = 100;   // KumoMTA. At least 1.
+  base::Duration connect_timeout = base::Duration::Seconds(60);       // KumoMTA: until the TCP connection stands.
+  base::Duration banner_timeout = base::Duration::Minutes(5);         // RFC 5321 section 4.5.3.2.1
+  base::Duration ehlo_timeout = base::Duration::Minutes(5);           // KumoMTA; the RFC names none.
+  base::Duration auth_timeout = base::Duration::Seconds(60);          // KumoMTA: for each reply of a login.
+  base::Duration starttls_timeout = base::Duration::Minutes(1);       // For the reply; the RFC names none.
+  base::Duration tls_handshake_timeout = base::Duration::Minutes(1);  // The RFC names none.
+  base::Duration mail_from_timeout = base::Duration::Minutes(5);      // Section 4.5.3.2.2
+  base::Duration rcpt_to_timeout = base::Duration::Minutes(5);        // Section 4.5.3.2.3
   base::Duration data_timeout =
       base::Duration::Minutes(5);  // KumoMTA; section 4.5.3.2.4 (reply) has 2, 4.5.3.2.5 (block) 3.
   base::Duration data_dot_timeout = base::Duration::Minutes(10);  // Section 4.5.3.2.6
@@ -34,6 +45,10 @@ struct Limits {
   base::Duration idle_timeout =
       base::Duration::Seconds(60);  // As KumoMTA's shaping file: a session without work is kept so long.
   bool enable_pipelining = true;
+  TlsMode enable_tls = TlsMode::kOpportunisticInsecure;
+  // How long an address is sent to in clear, after TLS failed there; only with kOpportunisticInsecure. As KumoMTA's
+  // reference suggests.
+  base::Duration remember_broken_tls = base::Duration::Hours(3 * 24);
   AddressSet skip_hosts;  // Addresses that are left out.
   AddressSet
       prohibited_hosts;  // Never connected to. Whether private addresses are is security.allow_private_destinations.

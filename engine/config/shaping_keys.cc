@@ -21,6 +21,8 @@ constexpr Field kFields[] = {
     {"banner_timeout", &Limits::banner_timeout},
     {"ehlo_timeout", &Limits::ehlo_timeout},
     {"auth_timeout", &Limits::auth_timeout},
+    {"starttls_timeout", &Limits::starttls_timeout},
+    {"tls_handshake_timeout", &Limits::tls_handshake_timeout},
     {"mail_from_timeout", &Limits::mail_from_timeout},
     {"rcpt_to_timeout", &Limits::rcpt_to_timeout},
     {"data_timeout", &Limits::data_timeout},
@@ -28,6 +30,7 @@ constexpr Field kFields[] = {
     {"rset_timeout", &Limits::rset_timeout},
     {"idle_timeout", &Limits::idle_timeout},
     {"enable_pipelining", &Limits::enable_pipelining},
+    {"enable_tls", &Limits::enable_tls},
     {"skip_hosts", &Limits::skip_hosts},
     {"prohibited_hosts", &Limits::prohibited_hosts},
     {"ip_lookup_strategy", &Limits::ip_lookup_strategy},
@@ -48,7 +51,6 @@ constexpr std::string_view kKumoKeys[] = {
     "enable_dane",
     "enable_mta_sts",
     "enable_rset",
-    "enable_tls",
     "ignore_8bit_checks",
     "low_memory_reduction_policy",
     "maintainer_wakeup_strategy",
@@ -65,17 +67,14 @@ constexpr std::string_view kKumoKeys[] = {
     "reconnect_strategy",
     "refresh_interval",
     "refresh_strategy",
-    "remember_broken_tls",
     "rustls_cipher_suites",
     "smtp_auth_plain_password",
     "smtp_auth_plain_username",
     "smtp_port",
     "source_selection_rate",
-    "starttls_timeout",
     "suspended",
     "system_shutdown_timeout",
     "tls_certificate",
-    "tls_handshake_timeout",
     "tls_prefer_openssl",
     "tls_private_key",
     "try_next_host_on_transport_error",
@@ -106,8 +105,8 @@ bool IsLaterKey(std::string_view key) {
 std::vector<std::string_view> AllShapingKeys() {
   std::vector<std::string_view> keys(std::begin(kKumoKeys), std::end(kKumoKeys));
   for (const Field& field : kFields) keys.push_back(field.key);
-  for (const std::string_view key :
-       {"match", "mx_rollup", "provider_connection_limit", "provider_max_message_rate", "replace_base", "sources"}) {
+  for (const std::string_view key : {"match", "mx_rollup", "provider_connection_limit", "provider_max_message_rate",
+                                     "remember_broken_tls", "replace_base", "sources"}) {
     keys.push_back(key);
   }
   return keys;

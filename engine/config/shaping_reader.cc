@@ -16,6 +16,7 @@ namespace {
 constexpr std::uint64_t kCountMax = 1'000'000;
 constexpr base::Duration kTimeoutMin = base::Duration::Milliseconds(1);
 constexpr base::Duration kTimeoutMax = base::Duration::Hours(24);
+constexpr base::Duration kMemoryMax = base::Duration::Hours(24 * 30);
 
 std::string_view TextOf(const toml::node& node) {
   const auto* text = node.as_string();
@@ -45,13 +46,16 @@ absl::StatusOr<Rate> ReadRate(const toml::node& node) {
   return rate;
 }
 
-absl::StatusOr<base::Duration> ReadTimeout(const toml::node& node) {
+absl::StatusOr<base::Duration> ReadTime(const toml::node& node, base::Duration most, std::string_view most_text) {
   if (!node.is_string()) return Wrong("is not a text; write a span of time in quotes, as \"5m\"");
   const absl::StatusOr<base::Duration> time = base::ParseDuration(TextOf(node));
   if (!time.ok()) return Wrong(absl::StrCat("is wrong: ", std::string(time.status().message())));
-  if (*time < kTimeoutMin || *time > kTimeoutMax) return Wrong("is out of range; it must be from 1 ms to 24 h");
+  if (*time < kTimeoutMin || *time > most)
+    return Wrong(absl::StrCat("is out of range; it must be from 1 ms to ", base::AbslView(most_text)));
   return *time;
 }
+
+absl::StatusOr<base::Duration> ReadTimeout(const toml::node& node) { return ReadTime(node, kTimeoutMax, "24 h"); }
 
 absl::StatusOr<bool> ReadBool(const toml::node& node) {
   if (const auto* value = node.as_boolean()) return value->get();
@@ -81,12 +85,25 @@ absl::StatusOr<IpLookupStrategy> ReadStrategy(const toml::node& node) {
       "is unknown; it must be \"Ipv4AndIpv6\", \"Ipv4Only\", \"Ipv6Only\", \"Ipv6ThenIpv4\" or \"Ipv4ThenIpv6\"");
 }
 
+absl::StatusOr<TlsMode> ReadTlsMode(const toml::node& node) {
+  const std::string_view text = TextOf(node);
+  if (text == "Opportunistic") return TlsMode::kOpportunistic;
+  if (text == "OpportunisticInsecure") return TlsMode::kOpportunisticInsecure;
+  if (text == "Required") return TlsMode::kRequired;
+  if (text == "RequiredInsecure") return TlsMode::kRequiredInsecure;
+  if (text == "Disabled") return TlsMode::kDisabled;
+  return Wrong(
+      "is unknown; it must be \"Opportunistic\", \"OpportunisticInsecure\", \"Required\", \"RequiredInsecure\" or "
+      "\"Disabled\"");
+}
+
 absl::StatusOr<std::uint32_t> ReadValue(const toml::node& node, std::uint32_t*) { return ReadCount(node); }
 absl::StatusOr<Rate> ReadValue(const toml::node& node, std::optional<Rate>*) { return ReadRate(node); }
 absl::StatusOr<base::Duration> ReadValue(const toml::node& node, base::Duration*) { return ReadTimeout(node); }
 absl::StatusOr<bool> ReadValue(const toml::node& node, bool*) { return ReadBool(node); }
 absl::StatusOr<AddressSet> ReadValue(const toml::node& node, AddressSet*) { return ReadAddresses(node); }
 absl::StatusOr<IpLookupStrategy> ReadValue(const toml::node& node, IpLookupStrategy*) { return ReadStrategy(node); }
+absl::StatusOr<TlsMode> ReadValue(const toml::node& node, TlsMode*) { return ReadTlsMode(node); }
 
 // The entries of a table in the order of the file; toml++ keeps them by name.
 std::vector<std::pair<std::string, const toml::node*>> InOrder(const toml::table& table) {
@@ -197,6 +214,12 @@ class ShapingReader {
                    *field);
       } else if (key == "provider_connection_limit" || key == "provider_max_message_rate") {
         ReadProviderLimit(*node, label, key, block);
+      } else if (key == "remember_broken_tls") {
+        const auto time = Check(ReadTime(*node, kMemoryMax, "30 days"), *node, label, key);
+        if (time.has_value()) {
+          block.changes.push_back(
+              [time = *time](Shaping::Merged& merged) { merged.limits.remember_broken_tls = time; });
+        }
       } else if (key == "replace_base") {
         if (const auto value = Check(ReadBool(*node), *node, label, key)) block.replace_base = *value;
       } else if (key == "mx_rollup" && kind == Kind::kDomain) {

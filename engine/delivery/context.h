@@ -8,6 +8,7 @@
 
 #include "dns/mx_lookup.h"
 #include "engine/base/log.h"
+#include "engine/delivery/broken_tls.h"
 #include "engine/delivery/commit_queue.h"
 #include "engine/delivery/job.h"
 #include "engine/delivery/session_budget.h"
@@ -15,6 +16,7 @@
 #include "engine/io/clock.h"
 #include "engine/io/io.h"
 #include "engine/io/timer_wheel.h"
+#include "tls/channel.h"
 
 namespace delivery {
 
@@ -38,6 +40,8 @@ struct Context {
   const io::Clock& clock;
   io::TimerWheel& timers;
   dns::MxLookup& mx;
+  tls::ChannelFactory& tls;
+  BrokenTls& broken_tls;
   CommitQueue& commits;
   Settler& settler;
   Sealer& sealer;

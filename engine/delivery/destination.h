@@ -11,6 +11,7 @@
 #include "engine/delivery/recipient_queue.h"
 #include "engine/io/timer_wheel.h"
 #include "engine/ledger/record.h"
+#include "tls/policy.h"
 
 namespace delivery {
 
@@ -52,6 +53,7 @@ struct Destination {
   base::ListHook hook;          // In the list of its place.
   io::Timer timer;              // kRouting: look up again. kWaiting: somebody is due.
   base::Instant route_expires;  // At a site: when to look up again.
+  tls::Policy tls;              // At a site: what its sessions must be.
   bool looking_up = false;
   bool leaving = false;         // Its route changed: it moves once nothing is in flight.
   bool missing_before = false;  // The DNS said once that it does not exist.

@@ -27,15 +27,16 @@ bool HostPlan::IsAllowed(const base::IpAddress& address) const {
   return (options_.allow_private || !address.IsPrivate()) && !options_.skipped.Contains(address);
 }
 
-HostPlan::Address* HostPlan::Usable(Host& host, base::Instant now) {
+HostPlan::Address* HostPlan::Usable(Host& host, base::Instant now, absl::Span<const base::IpAddress> avoided) {
   for (std::size_t i = 0; i < host.addresses.size(); ++i) {
     Address& address = host.addresses[(turn_ + i) % host.addresses.size()];
-    if (address.rests_until <= now) return &address;
+    if (address.rests_until > now) continue;
+    if (std::find(avoided.begin(), avoided.end(), address.address) == avoided.end()) return &address;
   }
   return nullptr;
 }
 
-HostPlan::Next HostPlan::Choose(base::Instant now) {
+HostPlan::Next HostPlan::Choose(base::Instant now, absl::Span<const base::IpAddress> avoided) {
   ++turn_;
   std::size_t begin = 0;
   while (begin < hosts_.size()) {
@@ -54,7 +55,7 @@ HostPlan::Next HostPlan::Choose(base::Instant now) {
       }
       asking = asking || host.resolution == Resolution::kAsking;
       if (host.resolution != Resolution::kKnown) continue;
-      if (const Address* address = Usable(host, now)) return {Step::kConnect, index, address->address};
+      if (const Address* address = Usable(host, now, avoided)) return {Step::kConnect, index, address->address};
     }
     if (asking) return {Step::kWait, begin, {}};
     begin = end;

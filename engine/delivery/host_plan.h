@@ -44,8 +44,9 @@ class HostPlan {
 
   HostPlan(std::vector<PlannedHost> hosts, const Options& options);
 
-  // What to do for one more session at `now`. A kResolve answer marks the host as being resolved.
-  Next Choose(base::Instant now);
+  // What to do for one more session at `now`. A kResolve answer marks the host as being resolved. `avoided`: addresses
+  // that will not do for this session.
+  Next Choose(base::Instant now, absl::Span<const base::IpAddress> avoided = {});
   const std::string& HostName(std::size_t host) const { return hosts_[host].name; }
 
   // The DNS found these; empty: the name has none. They count until `until`, then they are asked for again.
@@ -77,7 +78,7 @@ class HostPlan {
   };
   bool IsProhibited(const base::IpAddress& address) const;
   bool IsAllowed(const base::IpAddress& address) const;
-  Address* Usable(Host& host, base::Instant now);
+  Address* Usable(Host& host, base::Instant now, absl::Span<const base::IpAddress> avoided);
   Step Verdict() const;
 
   const Options options_;

@@ -10,6 +10,7 @@
 #include "engine/base/time.h"
 #include "engine/delivery/retry_plan.h"
 #include "engine/delivery/source.h"
+#include "tls/policy.h"
 
 namespace config {
 class Shaping;
@@ -40,6 +41,7 @@ struct Job {
   base::Duration max_age;                   // From a recipient's first attempt.
   std::optional<base::WallTime> finish_by;  // Whoever is pending then becomes expired.
   bool resend_in_doubt = false;
+  tls::Policy tls_least{tls::Policy::Use::kNever, tls::Policy::Verification::kNone};  // Shaping may ask for more.
   std::uint16_t port = 25;
   bool allow_private_destinations = false;
   std::uint64_t run = 0;  // Number of this run of the campaign, from 1; part of session ids.

@@ -43,7 +43,11 @@ void Session::OnConnect() {
 }
 
 void Session::OnReceive(std::string_view bytes) {
-  client_.OnReceived(bytes, context_.clock.Now());
+  if (channel_ != nullptr) {
+    ReceiveTls(bytes);
+  } else {
+    client_.OnReceived(bytes, context_.clock.Now());
+  }
   Advance();
 }
 
@@ -52,12 +56,12 @@ void Session::OnSent() {}
 void Session::OnClose(io::CloseReason reason) {
   stream_ = io::StreamId::kNone;
   cannot_bind_ = reason.stage == io::Stage::kBind ? reason.error : 0;
-  client_.OnClosed(reason.error, reason.unsent, reason.stage == io::Stage::kStream);
+  client_.OnClosed(reason.error, UnsentByClient(reason.unsent), reason.stage == io::Stage::kStream);
   Advance();
 }
 
 void Session::OnTimer() {
-  const std::uint64_t unsent = stream_ == io::StreamId::kNone ? 0 : context_.io.Unsent(stream_);
+  const std::uint64_t unsent = stream_ == io::StreamId::kNone ? 0 : UnsentByClient(context_.io.Unsent(stream_));
   if (state_ == State::kIdle) {  // Idle for long enough.
     Quit();
     return;
@@ -71,7 +75,7 @@ void Session::Advance() {
   if (stream_ != io::StreamId::kNone && !client_.IsFinished()) {
     std::vector<std::string_view> pieces;
     client_.TakeOutput(pieces);
-    if (!pieces.empty()) context_.io.Send(stream_, pieces);
+    if (!pieces.empty()) Send(pieces);
     if (sealed_ != nullptr && state_ == State::kSending && client_.IsContentTaken())
       context_.sealer.Recycle(std::move(sealed_));
   }
@@ -82,10 +86,73 @@ void Session::Advance() {
   if (timeout != base::Duration()) context_.timers.Set(timer_, context_.clock.Now() + timeout);
 }
 
+void Session::Send(absl::Span<const std::string_view> pieces) {
+  if (channel_ == nullptr) {
+    context_.io.Send(stream_, pieces);
+    return;
+  }
+  const absl::Status status = channel_->Send(pieces, *this);
+  tls_client_end_ = tls_written_;
+  if (!status.ok()) client_.OnTlsFailed(std::string(status.message()), /*unsent=*/1);
+}
+
+// In order, with FIN. What is queued is dropped: it may complete a message of which nobody waits for the reply any
+// more.
+void Session::CloseStream() {
+  if (stream_ == io::StreamId::kNone) return;
+  io::CloseMode mode = io::CloseMode::kNow;
+  if (channel_ != nullptr && channel_->state() == tls::Channel::State::kOpen && context_.io.Unsent(stream_) == 0) {
+    channel_->Close(*this);
+    mode = io::CloseMode::kFlush;
+  }
+  context_.io.Close(std::exchange(stream_, io::StreamId::kNone), mode);
+}
+
+// ---- TLS ----
+
+void Session::OnStartTls() {
+  tls_began_at_ = context_.clock.Now();
+  channel_ = context_.tls.MakeClient(
+      {.host_name = options_.host_name, .address = options_.remote.address, .policy = options_.tls});
+  channel_->Start(*this);
+}
+
+void Session::Write(std::string_view bytes) {
+  if (stream_ == io::StreamId::kNone) return;
+  tls_written_ += bytes.size();
+  context_.io.Send(stream_, {&bytes, 1});
+}
+
+void Session::ReceiveTls(std::string_view bytes) {
+  const base::Instant now = context_.clock.Now();
+  std::string plain;
+  const absl::Status status = channel_->Receive(bytes, plain, *this);
+  if (!tls_up_ && !channel_->info().protocol.empty()) {
+    tls_up_ = true;
+    timings_.tls = Microseconds(now - tls_began_at_);
+    client_.OnTlsUp(now);
+  }
+  if (!plain.empty()) client_.OnReceived(plain, now);
+  const std::uint64_t unsent = stream_ == io::StreamId::kNone ? 0 : UnsentByClient(context_.io.Unsent(stream_));
+  if (!status.ok()) {
+    client_.OnTlsFailed(std::string(status.message()), unsent);
+  } else if (channel_->state() == tls::Channel::State::kClosed) {
+    client_.OnClosed(0, unsent, /*connected=*/true);
+  }
+}
+
+// Nobody can read a record before its last byte is there. So while bytes of the client's last records are left, the end
+// of what it said last has not been told.
+std::uint64_t Session::UnsentByClient(std::uint64_t unsent) const {
+  if (channel_ == nullptr) return unsent;
+  return tls_written_ - std::min(unsent, tls_written_) >= tls_client_end_ ? 0 : 1;
+}
+
 // ---- the client ----
 
 void Session::OnReady() {
-  if (state_ == State::kOpening) timings_.banner = Microseconds(context_.clock.Now() - connected_at_);
+  if (state_ == State::kOpening)
+    timings_.banner = Microseconds(context_.clock.Now() - connected_at_ - base::Duration::Microseconds(timings_.tls));
   state_ = State::kIdle;
   context_.timers.Set(timer_, context_.clock.Now() + options_.idle_timeout);
   context_.budget.AddIdle(*this);
@@ -105,8 +172,7 @@ void Session::OnSessionFailed(const smtp::ConnectionFact& fact) { owner_.OnSessi
 // The connection is to end. The session stays until its last outcome is durable: what it had in flight counts as open
 // until then.
 void Session::OnFinished() {
-  if (stream_ != io::StreamId::kNone)
-    context_.io.Close(std::exchange(stream_, io::StreamId::kNone), io::CloseMode::kNow);
+  CloseStream();
   context_.timers.Cancel(timer_);
   context_.budget.RemoveIdle(*this);
   if (state_ == State::kSealing) return;  // The attempt is written down already: StartTransaction ends it.

@@ -1,5 +1,5 @@
-// One SMTP connection: joins a stream, the SMTP client and a timer. It carries one message at a time, and lets no byte
-// of it leave before the attempt's record is durable.
+// One SMTP connection: joins a stream, the SMTP client, TLS between them, and a timer. It carries one message at a
+// time, and lets no byte of it leave before the attempt's record is durable.
 //
 //   kOpening --> kIdle <--> kSealing --> kSending --> kIdle
 //       \----------\-----------------------\--> kClosing --> (OnSessionEnded)
@@ -15,16 +15,18 @@
 #include "engine/delivery/destination.h"
 #include "engine/delivery/sealer.h"
 #include "engine/smtp/client.h"
+#include "tls/channel.h"
 
 namespace delivery {
 
 class Session final : private io::StreamHandler,
                       private DurableWaiter,
                       private SessionBudget::Idler,
+                      private tls::Channel::Output,
                       private smtp::Client::Handler {
  public:
   enum class State : std::uint8_t {
-    kOpening,  // Connecting, greeting, EHLO.
+    kOpening,  // Connecting, greeting, EHLO, TLS.
     kIdle,     // May begin a transaction.
     kSealing,  // The attempt's record is on its way to the disk.
     kSending,  // The transaction is under way.
@@ -51,6 +53,8 @@ class Session final : private io::StreamHandler,
     std::uint32_t deliveries_max = 0;  // Messages until QUIT; 0: no limit.
     base::Duration connect_timeout, idle_timeout;
     smtp::Client::Options client;
+    tls::Policy tls;          // Whom it may serve. What it does itself: client.tls.
+    bool tls_broken = false;  // In clear, because TLS was found broken there.
     const Source* source = nullptr;
   };
 
@@ -73,7 +77,8 @@ class Session final : private io::StreamHandler,
   std::uint32_t uses() const { return uses_; }                 // Transactions begun.
   const ledger::Timings& timings() const { return timings_; }  // Of the connection and the last transaction.
   base::Instant opened_at() const { return opened_at_; }
-  const std::string& local_address() const { return local_address_; }  // Empty: not connected.
+  const std::string& local_address() const { return local_address_; }                         // Empty: not connected.
+  const tls::ChannelInfo* tls_info() const { return tls_up_ ? &channel_->info() : nullptr; }  // Null: in clear.
   int cannot_bind() const { return cannot_bind_; }  // errno, where the source address could not be used; else 0.
   bool IsWornOut() const;
 
@@ -92,12 +97,20 @@ class Session final : private io::StreamHandler,
   void OnRecordsDurable() override;
   // SessionBudget::Idler
   void OnSlotWanted() override;
+  // tls::Channel::Output
+  void Write(std::string_view bytes) override;
   // smtp::Client::Handler
+  void OnStartTls() override;
   void OnReady() override;
   void OnTransactionDone(const smtp::TransactionResult& result) override;
   void OnSessionFailed(const smtp::ConnectionFact& fact) override;
   void OnFinished() override;
 
+  void Send(absl::Span<const std::string_view> pieces);
+  void ReceiveTls(std::string_view bytes);
+  // Of the client's bytes, when so many of the stream's were not taken by the kernel.
+  std::uint64_t UnsentByClient(std::uint64_t unsent) const;
+  void CloseStream();
   void Advance();  // Sends what the client wants sent, sets the timer to its deadline.
   void OnTimer();
   void StartTransaction();
@@ -109,6 +122,10 @@ class Session final : private io::StreamHandler,
   State state_ = State::kOpening;
   io::StreamId stream_ = io::StreamId::kNone;
   smtp::Client client_;
+  std::unique_ptr<tls::Channel> channel_;  // Null: in clear.
+  bool tls_up_ = false;
+  std::uint64_t tls_written_ = 0;     // Bytes of the channel, for the stream…
+  std::uint64_t tls_client_end_ = 0;  // …and where the client's last ones end among them.
   io::Timer timer_;
   Destination* destination_ = nullptr;
   ledger::RecipientId recipient_ = 0;
@@ -118,7 +135,7 @@ class Session final : private io::StreamHandler,
   std::string local_address_;
   int cannot_bind_ = 0;
   std::uint32_t timed_wait_ = 0;  // The client's wait that the timer was last set for.
-  base::Instant opened_at_, connected_at_, sealed_at_, written_at_;
+  base::Instant opened_at_, connected_at_, tls_began_at_, sealed_at_, written_at_;
   ledger::Timings timings_;
 };
 

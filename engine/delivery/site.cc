@@ -35,6 +35,8 @@ smtp::Client::Options ClientOptions(const config::Limits& limits, const Source& 
   options.timeouts = {.greeting = limits.banner_timeout,
                       .ehlo = limits.ehlo_timeout,
                       .auth = limits.auth_timeout,
+                      .starttls = limits.starttls_timeout,
+                      .tls = limits.tls_handshake_timeout,
                       .mail = limits.mail_from_timeout,
                       .rcpt = limits.rcpt_to_timeout,
                       .data = limits.data_timeout,
@@ -84,9 +86,10 @@ void Site::MoveTo(Destination& destination, Destination::Place place) {
   if (place == Destination::Place::kWaiting) waiting_.PushBack(destination);
 }
 
-void Site::Add(Destination& destination, base::Instant route_expires) {
+void Site::Add(Destination& destination, const tls::Policy& policy, base::Instant route_expires) {
   CHECK(destination.site == nullptr && !destination.hook.IsLinked());
   destination.site = this;
+  destination.tls = policy;
   destination.route_expires = route_expires;
   destination.place = Destination::Place::kNowhere;
   Reconsider(destination);
@@ -176,7 +179,8 @@ void Site::Pump() {
     if (!ready_.empty()) SetTimer(*until);
     return;
   }
-  while (!idle_.empty() && BeginNext(idle_.back())) {
+  for (Session* session = FittingSession(); session != nullptr; session = FittingSession()) {
+    if (!BeginNext(*session) && NextFor(session->options().tls) != nullptr) break;  // The rate gate is shut.
   }
   if (!ready_.empty()) OpenSessions();
 }
@@ -184,12 +188,12 @@ void Site::Pump() {
 // Begins a transaction on an idle session. False: nothing can be begun now.
 bool Site::BeginNext(Session& session) {
   const base::Instant now = context_.clock.Now();
-  while (!ready_.empty()) {
+  while (Destination* const next = NextFor(session.options().tls)) {
     if (messages_.has_value() && messages_->Available(now) <= unwritten_) {
       if (unwritten_ == 0) SetTimer(messages_->OpensAt());
       return false;
     }
-    Destination& destination = ready_.front();
+    Destination& destination = *next;
     MoveTo(destination, Destination::Place::kReady);  // To the back: the destinations take turns.
     if (destination.route_expires <= now) owner_.OnRouteExpired(destination);
     const auto recipient = destination.queue.Claim(context_.settler.now_s());
@@ -229,12 +233,12 @@ bool Site::BeginTransaction(Session& session, Destination& destination, ledger::
 }
 
 // How many sessions the recipients that wait could use, roughly; more than the window is not counted.
-std::uint64_t Site::Demand() const {
+std::uint64_t Site::Demand(const tls::Policy& policy) const {
   std::uint64_t demand = 0;
   int looked_at = 0;
   for (const Destination* d = ready_.empty() ? nullptr : &ready_.front();
        d != nullptr && demand < window_.size() && looked_at < 64; d = ready_.Next(*d), ++looked_at) {
-    demand += d->queue.pending() - d->queue.claimed();
+    if (d->tls == policy) demand += d->queue.pending() - d->queue.claimed();
   }
   return demand;
 }
@@ -245,17 +249,26 @@ void Site::OpenSessions() {
     SetTimer(rests_opening_until_);
     return;
   }
-  std::uint64_t demand = Demand();
+  for (const tls::Policy& policy : WantedPolicies()) OpenSessions(policy);
+}
+
+void Site::OpenSessions(const tls::Policy& policy) {
+  const base::Instant now = context_.clock.Now();
+  std::uint64_t demand = Demand(policy);
   if (messages_.has_value()) demand = std::min(demand, messages_->Available(now));
-  while (sessions_ < window_.size() && opening_.size() < demand && idle_.empty()) {
+  while (CountUnder(opening_, policy) < demand && CountUnder(idle_, policy) == 0) {
+    if (sessions_ >= window_.size()) {
+      MakeRoom();
+      return;
+    }
     if (connections_.has_value() && connections_->Available(now) == 0) {
       SetTimer(connections_->OpensAt());
       return;
     }
-    const HostPlan::Next next = hosts_.Choose(now);
+    const HostPlan::Next next = hosts_.Choose(now, AvoidedUnder(policy));
     switch (next.step) {
       case HostPlan::Step::kConnect:
-        if (!OpenSession(next)) return;
+        if (!OpenSession(next, policy)) return;
         break;
       case HostPlan::Step::kResolve:
         ResolveHost(next.host);
@@ -263,7 +276,7 @@ void Site::OpenSessions() {
       case HostPlan::Step::kWait:
         return;
       case HostPlan::Step::kExhausted:
-        if (opening_.empty()) OnRoundFailed();
+        if (CountUnder(opening_, policy) == 0) OnRoundFailed(policy);
         return;
       case HostPlan::Step::kNoAddress:
       case HostPlan::Step::kPrivate:
@@ -274,7 +287,12 @@ void Site::OpenSessions() {
   }
 }
 
-bool Site::OpenSession(const HostPlan::Next& next) {
+// A session that waits for mail of another policy gives way; when it has ended, the site is pumped again.
+void Site::MakeRoom() {
+  if (!idle_.empty()) idle_.front().Quit();
+}
+
+bool Site::OpenSession(const HostPlan::Next& next, const tls::Policy& policy) {
   if (!context_.budget.TryTake()) {
     context_.budget.Wait(*this);
     return false;
@@ -290,6 +308,9 @@ bool Site::OpenSession(const HostPlan::Next& next) {
   options.connect_timeout = limits_.connect_timeout;
   options.idle_timeout = limits_.idle_timeout;
   options.client = ClientOptions(limits_, source);
+  options.tls = policy;
+  options.tls_broken = policy.MayFallBackToClear() && context_.broken_tls.Contains(next.address, context_.clock.Now());
+  options.client.tls = TlsUseOf(policy, options.tls_broken);
   options.source = &source;
   Session::Owner& self = *this;
   auto session = std::make_unique<Session>(options, context_, self);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "dns/mx_lookup.h"
 #include "engine/base/intrusive_list.h"
@@ -20,8 +21,11 @@
 #include "engine/delivery/suspension.h"
 #include "engine/delivery/window.h"
 #include "engine/smtp/reply_policy.h"
+#include "tls/policy.h"
 
 namespace delivery {
+
+tls::Policy PolicyOf(config::TlsMode mode);
 
 // Names a site on its shard.
 struct SiteKey {
@@ -51,7 +55,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
        const Context& context, Owner& owner);
   ~Site() override;
 
-  void Add(Destination& destination, base::Instant route_expires);
+  // `policy`: only sessions that were opened under it serve the destination.
+  void Add(Destination& destination, const tls::Policy& policy, base::Instant route_expires);
   // A destination's timer fired while it waits here.
   void OnDue(Destination& destination);
   // A sweep of one of its destinations is complete.
@@ -74,6 +79,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   std::uint64_t id() const { return id_; }
   const SiteKey& key() const { return key_; }
   const std::string& provider() const { return provider_; }
+  const config::Limits& limits() const { return limits_; }
   // Why it does not send now, and until when; empty: nothing holds it.
   std::string DescribeWait() const;
 
@@ -92,17 +98,35 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   // SessionBudget::Waiter
   void OnSessionSlotFree() override;
 
+  // An address that does not do for a policy.
+  struct TlsFailure {
+    tls::Policy policy;
+    base::IpAddress address;
+    std::string text;  // What was wrong.
+  };
+
   std::optional<base::Instant> HeldUntil() const;  // By suspension, rest or a missing address.
   bool BeginNext(Session& session);
   bool BeginTransaction(Session& session, Destination& destination, ledger::RecipientId id);
   void OpenSessions();
-  bool OpenSession(const HostPlan::Next& next);
+  void OpenSessions(const tls::Policy& policy);
+  bool OpenSession(const HostPlan::Next& next, const tls::Policy& policy);
+  void MakeRoom();
   void ResolveHost(std::size_t host);
   void OnHostAddresses(std::size_t host, const dns::HostAddresses& answer);
   void SetHostAddresses(std::size_t host, const dns::HostAddresses& answer);
   void OnNoHostLeft(HostPlan::Step step);
-  void OnRoundFailed();
-  std::uint64_t Demand() const;
+  void OnRoundFailed(const tls::Policy& policy);
+  std::uint64_t Demand(const tls::Policy& policy) const;
+
+  static smtp::TlsUse TlsUseOf(const tls::Policy& policy, bool broken);
+  static std::size_t CountUnder(const SessionList& sessions, const tls::Policy& policy);
+  Destination* NextFor(const tls::Policy& policy);
+  Session* FittingSession();
+  std::vector<tls::Policy> WantedPolicies() const;
+  std::vector<base::IpAddress> AvoidedUnder(const tls::Policy& policy) const;
+  bool TakeTlsFailure(const Session& session, const smtp::ConnectionFact& fact);
+  bool OnTlsUnsatisfied(const tls::Policy& policy);
 
   SessionList& ListOf(Session::Listing listing);
   void MoveSession(Session& session, Session::Listing to);
@@ -114,6 +138,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   void Suspend(Suspension::Span span, std::string_view reason, std::string_view sample);
   void Reconsider(Destination& destination);
   void MoveTo(Destination& destination, Destination::Place place);
+  Sweep SweepOfSite(ledger::OutcomeKind kind, std::string command) const;
   void SweepAll(const Sweep& sweep);
   void SetTimer(base::Instant at);
 
@@ -139,6 +164,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   smtp::ConnectionFact last_fact_;               // The last failure to connect…
   std::string last_failure_;                     // …and for people.
   base::Instant rests_opening_until_;            // No new sessions: others work, and these failed.
+  std::vector<TlsFailure> tls_failures_;         // Of this round.
   bool missing_before_ = false;                  // Once already no host had an address.
   bool draining_ = false;
 

@@ -89,6 +89,7 @@ void Site::OnSessionReady(Session& session) {
     opening_backoff_ = base::Duration();
     refusal_.reset();
     hosts_.OnAddressWorks(session.options().host, session.options().remote.address);
+    if (session.options().tls_broken) context_.broken_tls.OnClearWorks(session.options().remote.address);
   }
   if (draining_ || session.IsWornOut()) {
     session.Quit();
@@ -125,6 +126,8 @@ void Site::OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fac
   }
   last_failure_ = absl::StrFormat("%s [%s]: %s", session.options().host_name,
                                   session.options().remote.address.ToString(), fact.ToString());
+  if (TakeTlsFailure(session, fact)) return;
+  if (session.options().tls_broken) context_.broken_tls.OnClearFailed(session.options().remote.address);
   if (fact.reply.has_value() || !refusal_.has_value()) last_fact_ = fact;
   if (fact.reply.has_value()) refusal_ = fact;
   hosts_.OnAddressFailed(session.options().host, session.options().remote.address, context_.clock.Now() + kAddressRest);
@@ -134,7 +137,8 @@ void Site::OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fac
 // ---- no host left ----
 
 // Every address of every host failed.
-void Site::OnRoundFailed() {
+void Site::OnRoundFailed(const tls::Policy& policy) {
+  if (OnTlsUnsatisfied(policy)) return;
   const base::Instant now = context_.clock.Now();
   hosts_.ForgetFailures();
   const smtp::Verdict verdict = smtp::JudgeConnection(refusal_.has_value() ? *refusal_ : last_fact_);
@@ -157,18 +161,23 @@ void Site::OnRoundFailed() {
     return;
   }
   // The site waits, and so does everybody who is due there.
-  Sweep sweep;
-  sweep.kind = ledger::OutcomeKind::kDeferred;
+  Sweep sweep = SweepOfSite(ledger::OutcomeKind::kDeferred, "connect");
   sweep.only_due = true;
   sweep.classification = std::string(smtp::ToString(verdict.classification));
   sweep.text = last_failure_;
-  sweep.command = "connect";
-  sweep.site = key_.name;
-  sweep.provider = provider_;
-  sweep.source = context_.job.sources[key_.source].name;
   SweepAll(sweep);
   failed_rounds_ = 0;
   rests_until_ = now + context_.job.retry_plan.first();
+}
+
+Sweep Site::SweepOfSite(ledger::OutcomeKind kind, std::string command) const {
+  Sweep sweep;
+  sweep.kind = kind;
+  sweep.command = std::move(command);
+  sweep.site = key_.name;
+  sweep.provider = provider_;
+  sweep.source = context_.job.sources[key_.source].name;
+  return sweep;
 }
 
 // One recipient had its turn, and found no host.
@@ -201,13 +210,8 @@ void Site::OnNoHostLeft(HostPlan::Step step) {
     SetTimer(dns_until_);
     return;
   }
-  Sweep sweep;
-  sweep.site = key_.name;
-  sweep.provider = provider_;
-  sweep.source = context_.job.sources[key_.source].name;
-  sweep.command = "dns";
+  Sweep sweep = SweepOfSite(ledger::OutcomeKind::kBounced, "dns");
   if (step == HostPlan::Step::kPrivate) {
-    sweep.kind = ledger::OutcomeKind::kBounced;
     sweep.classification = "RoutingErrors";
     sweep.text = "every address of its mail exchangers is private or prohibited";
     sweep.enhanced[0] = 5;
@@ -312,6 +316,11 @@ ledger::Outcome Site::Describe(const Session& session, const smtp::Verdict& verd
   outcome.session = session.options().id;
   outcome.connection_use = session.uses();
   outcome.size = session.message_size();
+  if (const tls::ChannelInfo* const tls = session.tls_info()) {
+    outcome.tls_protocol = tls->protocol;
+    outcome.tls_cipher = tls->cipher;
+    outcome.tls_resumed = tls->resumed;
+  }
   outcome.timings = session.timings();
   return outcome;
 }

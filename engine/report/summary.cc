@@ -93,7 +93,10 @@ void Summary::Take(const ledger::Outcome& outcome) {
   if (delivered) {
     bytes_ += outcome.size;
     CountRate(outcome.time);
-    if (outcome.connection_use == 1) connect_.Add(outcome.timings.connect);
+    if (outcome.connection_use == 1) {
+      connect_.Add(outcome.timings.connect);
+      if (!outcome.tls_protocol.empty()) tls_.Add(outcome.timings.tls);
+    }
     dot_.Add(outcome.timings.dot);
   }
   if (bounced) ++bounces_[std::string(outcome.classification)];
@@ -222,7 +225,7 @@ std::string Summary::ToJson(bool running, base::WallTime now) const {
                                  {"count", response.count},
                                  {"example", response.example}});
   }
-  json["latency_us"] = {{"connect", Latency(connect_)}, {"dot", Latency(dot_)}};
+  json["latency_us"] = {{"connect", Latency(connect_)}, {"tls", Latency(tls_)}, {"dot", Latency(dot_)}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -59,7 +59,7 @@ class Summary {
   std::map<std::string, Group, std::less<>> providers_, sites_, sources_;
   std::map<std::string, std::uint64_t, std::less<>> bounces_;
   std::map<std::string, Response, std::less<>> responses_;  // By normalised text.
-  Histogram connect_, dot_;
+  Histogram connect_, tls_, dot_;
 };
 
 // The reply text without what differs from message to message.

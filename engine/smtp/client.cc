@@ -1,5 +1,6 @@
 #include "engine/smtp/client.h"
 
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -9,6 +10,8 @@ namespace smtp {
 
 std::string ConnectionFact::ToString() const {
   const std::string where(smtp::ToString(at));
+  if (tls == TlsTrouble::kNotOffered) return "STARTTLS is not offered, and must be";
+  if (tls == TlsTrouble::kInjected) return where + ": more came with the reply, in clear";
   if (reply.has_value()) return reply->ToString();
   if (!why.empty()) return where + ": " + why;
   if (timed_out) return where + ": timed out";
@@ -58,6 +61,10 @@ base::Duration Client::Timeout() const {
       return options_.timeouts.ehlo;
     case Command::kAuth:
       return options_.timeouts.auth;
+    case Command::kStartTls:
+      return options_.timeouts.starttls;
+    case Command::kTls:
+      return options_.timeouts.tls;
     case Command::kRset:
       return options_.timeouts.rset;
     case Command::kMail:
@@ -78,12 +85,28 @@ base::Duration Client::Timeout() const {
 void Client::OnConnected(base::Instant now) {
   CHECK(state_ == State::kConnecting);
   now_ = now;
+  if (options_.tls == TlsUse::kFromTheStart) {
+    ExpectTls();
+    handler_.OnStartTls();
+  } else {
+    ExpectGreeting();
+  }
+}
+
+void Client::ExpectGreeting() {
   state_ = State::kGreeting;
   expected_.push_back(Command::kGreeting);
   ++wait_number_;
 }
 
+void Client::ExpectTls() {
+  state_ = State::kTls;
+  expected_.push_back(Command::kTls);
+  ++wait_number_;
+}
+
 void Client::OnReceived(std::string_view bytes, base::Instant now) {
+  CHECK(state_ != State::kTls);
   now_ = now;
   Reply reply;
   while (!bytes.empty() && state_ != State::kFinished) {
@@ -92,7 +115,13 @@ void Client::OnReceived(std::string_view bytes, base::Instant now) {
         break;
       case ReplyParser::Result::kReply:
         OnReply(reply);
-        break;
+        if (state_ != State::kTls) break;
+        if (bytes.empty()) {
+          handler_.OnStartTls();
+        } else {
+          FailConnection({.at = Command::kStartTls, .tls = TlsTrouble::kInjected});
+        }
+        return;
       case ReplyParser::Result::kGarbage:
         OnGarbage();
         return;
@@ -109,7 +138,7 @@ void Client::OnReply(const Reply& reply) {
     }
     return;
   }
-  const bool in_exchange = state_ == State::kBusy || expecting() == Command::kAuth;
+  const bool in_exchange = state_ == State::kBusy || expecting() == Command::kAuth || IsFirstHelloUnderTls();
   if (in_exchange && HasUntakenOutput() && reply.code != 421) {  // It answers what it cannot have read.
     OnGarbage();
     return;
@@ -128,6 +157,9 @@ void Client::OnReply(const Reply& reply) {
     case Command::kAuth:
       OnAuthReply(reply);
       return;
+    case Command::kStartTls:
+      OnStartTlsReply(reply);
+      return;
     case Command::kQuit:
       Finish();
       return;
@@ -140,6 +172,7 @@ void Client::OnReply(const Reply& reply) {
       OnTransactionReply(command, reply);
       return;
     case Command::kConnect:
+    case Command::kTls:
       CHECK(false);
   }
 }
@@ -156,7 +189,14 @@ void Client::OnGreeting(const Reply& reply) {
 void Client::OnHelloReply(const Reply& reply, Command command) {
   if (reply.IsPositive()) {
     capabilities_ = command == Command::kEhlo ? Capabilities::FromEhlo(reply) : Capabilities();
-    LogInOrMakeReady();
+    const bool wanted = !encrypted_ && options_.tls != TlsUse::kNever;
+    if (wanted && capabilities_.starttls) {
+      Emit(Command::kStartTls, "STARTTLS\r\n");
+    } else if (wanted && options_.tls != TlsUse::kWhereOffered) {
+      FailConnection({.at = Command::kStartTls, .tls = TlsTrouble::kNotOffered});
+    } else {
+      LogInOrMakeReady();
+    }
     return;
   }
   // RFC 5321 section 3.2: a server that does not know EHLO.
@@ -165,6 +205,46 @@ void Client::OnHelloReply(const Reply& reply, Command command) {
     return;
   }
   FailConnection({.at = command, .reply = reply});
+}
+
+// ---- TLS ----
+
+void Client::OnStartTlsReply(const Reply& reply) {
+  if (reply.first_digit() == 3) {
+    OnGarbage();
+  } else if (reply.IsPositive()) {
+    ExpectTls();
+  } else if (reply.code == 421) {  // The server closes.
+    FailConnection({.at = Command::kStartTls, .reply = reply});
+  } else if (options_.tls == TlsUse::kWhereOffered) {
+    LogInOrMakeReady();
+  } else {
+    FailConnection({.at = Command::kStartTls, .reply = reply, .tls = TlsTrouble::kRefused});
+  }
+}
+
+// Nothing that was said in clear counts any more (RFC 3207 section 4.2).
+void Client::OnTlsUp(base::Instant now) {
+  CHECK(state_ == State::kTls);
+  now_ = now;
+  expected_.clear();
+  parser_ = ReplyParser();
+  capabilities_ = Capabilities();
+  encrypted_ = true;
+  if (options_.tls == TlsUse::kFromTheStart) {
+    ExpectGreeting();
+    return;
+  }
+  state_ = State::kHello;
+  Emit(Command::kEhlo, "EHLO " + options_.ehlo_domain + "\r\n");
+}
+
+void Client::OnTlsFailed(std::string_view why, std::uint64_t unsent) {
+  if (state_ == State::kBusy || state_ == State::kFinished) {
+    OnClosed(EPROTO, unsent, /*connected=*/true);
+    return;
+  }
+  FailConnection({.at = expecting(), .why = std::string(why), .tls = TlsTrouble::kFailed});
 }
 
 // ---- the login ----
@@ -235,7 +315,10 @@ void Client::OnClosed(int error, std::uint64_t unsent, bool connected) {
     EndTransaction(TransactionResult::End::kClosed, /*usable=*/false);
     return;
   }
-  FailConnection({.at = connected ? expecting() : Command::kConnect, .error = error});
+  const bool tls_fails = state_ == State::kTls || IsFirstHelloUnderTls();
+  FailConnection({.at = connected ? expecting() : Command::kConnect,
+                  .error = error,
+                  .tls = tls_fails ? TlsTrouble::kFailed : TlsTrouble::kNone});
 }
 
 void Client::OnTimeout(std::uint64_t unsent) {
@@ -245,7 +328,8 @@ void Client::OnTimeout(std::uint64_t unsent) {
     EndTransaction(TransactionResult::End::kTimedOut, /*usable=*/false);
     return;
   }
-  FailConnection({.at = expecting(), .timed_out = true});
+  const bool tls_fails = state_ == State::kTls || IsFirstHelloUnderTls();
+  FailConnection({.at = expecting(), .timed_out = true, .tls = tls_fails ? TlsTrouble::kFailed : TlsTrouble::kNone});
 }
 
 void Client::Quit() {

@@ -1,9 +1,10 @@
 // The client's side of one SMTP connection, as bytes in and bytes out (sans-IO): RFC 5321, with PIPELINING (RFC 2920),
-// CHUNKING (RFC 3030), SIZE (RFC 1870) and SMTPUTF8 (RFC 6531) where the server offers them. It reports facts;
-// reply_policy.h says what they mean.
+// CHUNKING (RFC 3030), SIZE (RFC 1870), SMTPUTF8 (RFC 6531) and STARTTLS (RFC 3207) where the server offers them. It
+// reports facts; reply_policy.h says what they mean.
 //
 // The owner connects, feeds what arrives, sends what TakeOutput gives, and restarts its timer with Timeout() whenever
-// wait_number() changes.
+// wait_number() changes. TLS itself is the owner's: the client says when to start it, and is told when it is up; from
+// then on the bytes of both directions are those inside TLS.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,9 @@ namespace smtp {
 struct Timeouts {
   base::Duration greeting = base::Duration::Minutes(5);
   base::Duration ehlo = base::Duration::Minutes(5);
-  base::Duration auth = base::Duration::Minutes(1);  // Each of its replies; no RFC says how long.
+  base::Duration auth = base::Duration::Minutes(1);      // Each of its replies; no RFC says how long.
+  base::Duration starttls = base::Duration::Minutes(1);  // No RFC names one…
+  base::Duration tls = base::Duration::Minutes(1);       // …nor for the handshake.
   base::Duration mail = base::Duration::Minutes(5);
   base::Duration rcpt = base::Duration::Minutes(5);
   base::Duration data = base::Duration::Minutes(5);
@@ -36,14 +39,32 @@ struct Timeouts {
   base::Duration quit = base::Duration::Seconds(5);
 };
 
+// Whether the session is to be encrypted.
+enum class TlsUse : std::uint8_t {
+  kNever,
+  kWhereOffered,  // In clear where STARTTLS is not offered, or refused.
+  kAlways,
+  kFromTheStart,  // Implicit TLS, before the greeting (RFC 8314).
+};
+
+// What was wrong with TLS.
+enum class TlsTrouble : std::uint8_t {
+  kNone,
+  kNotOffered,  // And it must be.
+  kRefused,     // And it must be.
+  kInjected,    // More bytes than the reply to STARTTLS came in clear: somebody may have slipped them in.
+  kFailed,      // The handshake, or the first EHLO after it.
+};
+
 // How a connection failed before it could take a message.
 struct ConnectionFact {
   Command at = Command::kConnect;
   int error = 0;  // errno of a failed or reset connection; 0: none, or the server closed in order.
   bool timed_out = false;
   bool garbage = false;                       // It does not speak SMTP.
-  std::optional<Reply> reply = std::nullopt;  // The reply to greeting, EHLO or AUTH that said no.
-  std::string why = {};                       // AUTH failed for this reason, which no reply says.
+  std::optional<Reply> reply = std::nullopt;  // To greeting, EHLO, STARTTLS or AUTH: it said no.
+  std::string why = {};                       // TLS or AUTH failed for this reason, which no reply says.
+  TlsTrouble tls = TlsTrouble::kNone;
   std::string ToString() const;
 };
 
@@ -72,6 +93,7 @@ class Client {
     bool pipelining = true;   // May be used where offered.
     bool chunking = true;
     Authenticator* authenticator = nullptr;  // Logs in before the first message (RFC 4954); null: no login.
+    TlsUse tls = TlsUse::kNever;
     Timeouts timeouts;
     base::Duration idle_probe =
         base::Duration::Seconds(1);  // Idle for longer: MAIL goes alone, and its reply comes before content.
@@ -80,6 +102,8 @@ class Client {
   class Handler {
    public:
     virtual ~Handler() = default;
+    // Begin the handshake. Nothing is received from or sent by the client until OnTlsUp. Never called with kNever.
+    virtual void OnStartTls() = 0;
     virtual void OnReady() = 0;                                           // May Begin.
     virtual void OnTransactionDone(const TransactionResult& result) = 0;  // OnReady or OnFinished follows.
     virtual void OnSessionFailed(const ConnectionFact& fact) = 0;  // Before it was ever ready; OnFinished follows.
@@ -95,7 +119,10 @@ class Client {
 
   Client(const Options& options, Handler& handler) : options_(options), handler_(handler) {}
 
-  void OnConnected(base::Instant now);  // Waits for the greeting.
+  void OnConnected(base::Instant now);  // Waits for the greeting, or asks for TLS at once.
+  void OnTlsUp(base::Instant now);      // Requires: OnStartTls was called, and nothing was heard of it since.
+  // TLS came to nothing, or broke later; `unsent` as below. OnFinished follows.
+  void OnTlsFailed(std::string_view why, std::uint64_t unsent);
   void OnReceived(std::string_view bytes, base::Instant now);
   // The connection could not be made or ended; `unsent`: bytes of the output that the kernel never took.
   void OnClosed(int error, std::uint64_t unsent, bool connected);
@@ -116,16 +143,23 @@ class Client {
   base::Duration Timeout() const;
   std::uint32_t wait_number() const { return wait_number_; }
   const Capabilities& capabilities() const { return capabilities_; }
+  bool is_encrypted() const { return encrypted_; }
   // What the next reply answers; kConnect: none is expected.
   Command expecting() const { return expected_.empty() ? Command::kConnect : expected_.front(); }
 
  private:
-  enum class State : std::uint8_t { kConnecting, kGreeting, kHello, kReady, kBusy, kQuitting, kFinished };
+  enum class State : std::uint8_t { kConnecting, kTls, kGreeting, kHello, kReady, kBusy, kQuitting, kFinished };
 
   void OnReply(const Reply& reply);
   void OnGreeting(const Reply& reply);
   void OnHelloReply(const Reply& reply, Command command);
+  void OnStartTlsReply(const Reply& reply);
   void OnAuthReply(const Reply& reply);
+  void ExpectGreeting();
+  void ExpectTls();
+  bool IsFirstHelloUnderTls() const {
+    return encrypted_ && expecting() == Command::kEhlo && options_.tls != TlsUse::kFromTheStart;
+  }
   void OnTransactionReply(Command command, const Reply& reply);
   void OnGarbage();
   void EmitSteps();  // The commands that may be sent now.
@@ -149,6 +183,7 @@ class Client {
   State state_ = State::kConnecting;
   ReplyParser parser_;
   Capabilities capabilities_;
+  bool encrypted_ = false;
   AuthDialogue auth_;
   std::deque<Command> expected_;  // Replies are matched by count (RFC 2920 section 3.1).
   std::uint32_t wait_number_ = 0;

@@ -92,6 +92,8 @@ void Client::EmitSteps() {
       case Command::kEhlo:
       case Command::kHelo:
       case Command::kAuth:
+      case Command::kStartTls:
+      case Command::kTls:
       case Command::kQuit:
         CHECK(false);
     }

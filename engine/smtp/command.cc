@@ -14,6 +14,10 @@ std::string_view ToString(Command command) {
       return "HELO";
     case Command::kAuth:
       return "AUTH";
+    case Command::kStartTls:
+      return "STARTTLS";
+    case Command::kTls:
+      return "TLS";
     case Command::kRset:
       return "RSET";
     case Command::kMail:

@@ -12,13 +12,15 @@ enum class Command : std::uint8_t {
   kEhlo,
   kHelo,
   kAuth,
+  kStartTls,
+  kTls,  // The handshake.
   kRset,
   kMail,
   kRcpt,
   kData,
   kDot,
   kBdat,
-  kQuit
+  kQuit,
 };
 std::string_view ToString(Command command);  // As events name it: "connect", "EHLO", "MAIL", ".", …
 

@@ -269,6 +269,12 @@ Verdict JudgeConnection(const ConnectionFact& fact) {
   verdict.command = fact.at;
   verdict.reply = fact.reply;
   verdict.text = fact.ToString();
+  if (fact.tls != TlsTrouble::kNone) {
+    verdict.outcome = Outcome::kDeferred;
+    verdict.scope = Scope::kSession;
+    verdict.classification = fact.tls == TlsTrouble::kInjected ? C::kProtocolErrors : C::kTlsRequired;
+    return verdict;
+  }
   const bool temporary = fact.reply.has_value() && fact.reply->first_digit() == 4;
   if (fact.at == Command::kAuth && !temporary && (fact.reply.has_value() || !fact.why.empty())) {
     verdict.outcome = Outcome::kHeld;
@@ -277,7 +283,7 @@ Verdict JudgeConnection(const ConnectionFact& fact) {
     verdict.login_refused = true;
     return verdict;
   }
-  if (fact.reply.has_value()) {  // The greeting, EHLO or AUTH said no.
+  if (fact.reply.has_value()) {  // The greeting, EHLO, STARTTLS or AUTH said no.
     verdict.outcome = Outcome::kHeld;
     verdict.scope = Scope::kSourceSite;
     verdict.classification = Classify(*fact.reply, fact.at);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/base/check.h"
@@ -14,12 +15,16 @@ namespace {
 
 class Owner final : public smtp::Client::Handler {
  public:
+  void OnStartTls() override {
+    CHECK(!busy && !finished && !starting);
+    starting = true;
+  }
   void OnReady() override {
     CHECK(!busy && !finished);
     ready = true;
   }
   void OnTransactionDone(const smtp::TransactionResult& result) override {
-    CHECK(busy);
+    CHECK(busy && !starting);
     busy = false;
     const smtp::Verdict verdict = smtp::Judge(result);
     if (verdict.outcome == smtp::Outcome::kDelivered) {
@@ -36,13 +41,17 @@ class Owner final : public smtp::Client::Handler {
     CHECK(!finished && !busy);
     finished = true;
   }
-  bool ready = false, busy = false, finished = false;
+  bool starting = false, ready = false, busy = false, finished = false;
 };
 
-// Each byte of the input steers: 0xFF, the connection ends; 0xFE, the time passes; else so many bytes of the rest come.
+// The first byte says whether TLS is wanted. Each other one steers: 0xFF, the connection ends; 0xFE, the time passes;
+// else TLS comes up or fails, where it was begun, or so many bytes of the rest come.
 void Run(std::string_view bytes, smtp::Authenticator* authenticator) {
   Owner owner;
-  smtp::Client client({.ehlo_domain = "mta.example.com", .authenticator = authenticator, .timeouts = {}}, owner);
+  const auto tls = static_cast<smtp::TlsUse>(bytes.empty() ? 0 : static_cast<unsigned char>(bytes.front()) % 4);
+  bytes.remove_prefix(bytes.empty() ? 0 : 1);
+  smtp::Client client({.ehlo_domain = "mta.example.com", .authenticator = authenticator, .tls = tls, .timeouts = {}},
+                      owner);
   base::Instant now = base::Instant::FromNanoseconds(1);
   client.OnConnected(now);
   const std::vector<std::string_view> content = {"Subject: x\r\n\r\n", ".dot\r\n", "end\r\n"};
@@ -73,9 +82,17 @@ void Run(std::string_view bytes, smtp::Authenticator* authenticator) {
     bytes.remove_prefix(1);
     now = now + base::Duration::Milliseconds(700);
     if (step == 0xFF) {
+      owner.starting = false;
       client.OnClosed(0, step % 7, /*connected=*/true);
     } else if (step == 0xFE) {
+      owner.starting = false;
       client.OnTimeout(0);
+    } else if (std::exchange(owner.starting, false)) {
+      if (step % 4 != 0) {
+        client.OnTlsUp(now);
+      } else {
+        client.OnTlsFailed("broken", 0);
+      }
     } else {
       const std::string_view part = bytes.substr(0, step + 1u);
       bytes.remove_prefix(part.size());

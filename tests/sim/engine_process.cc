@@ -78,7 +78,8 @@ bool EngineProcess::Start(std::string& why) {
     options.sessions_max = 50;
     options.bugs = options_.bugs;
     core.shard = std::make_unique<engine::Shard>(
-        *run_job_, options, engine::Shard::Seams{*core.io, clock_, *core.timers, *core.resolver, *this, *this, log_});
+        *run_job_, options,
+        engine::Shard::Seams{*core.io, clock_, *core.timers, *core.resolver, tls_, *this, *this, log_});
   }
   for (std::uint32_t i = 0; i < options_.shards; ++i) {
     cores_[i].shard->Start();

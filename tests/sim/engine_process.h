@@ -15,6 +15,7 @@
 #include "tests/sim/crash_disk.h"
 #include "tests/sim/network.h"
 #include "tests/sim/resolver.h"
+#include "tests/sim/seams.h"
 #include "tests/sim/world.h"
 
 namespace sim {
@@ -80,6 +81,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   const Options options_;
   WorldClock clock_;
   QuietLog log_;
+  SimChannelFactory tls_;
   std::unique_ptr<io::Mapping> fold_memory_, run_memory_;
   std::unique_ptr<ledger::StateTable> states_;
   std::unique_ptr<delivery::Job> run_job_;

@@ -142,6 +142,7 @@ void Simulation::MakeCampaign() {
       .max_age = base::Duration::Hours(24 * 3),
       .finish_by = std::nullopt,
       .resend_in_doubt = false,
+      .tls_least = {tls::Policy::Use::kNever, tls::Policy::Verification::kNone},
       .port = port_,
       .allow_private_destinations = true,
       .run = 0});

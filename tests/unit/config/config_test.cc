@@ -139,9 +139,16 @@ TEST(Config, WrongValuesAreNamedWithTheirLine) {
   for (const auto& [text, problem] : cases) EXPECT_THAT(Problem(text), HasSubstr(problem)) << text;
 }
 
+TEST(Config, ReadsWhereTheTrustedAuthoritiesAre) {
+  EXPECT_FALSE(Config().tls.ca_file.has_value());
+  const auto config = ParseConfig("[tls]\nca_file = \"ca.pem\"", "/etc/sluice/sluice.toml");
+  ASSERT_TRUE(config.ok());
+  EXPECT_EQ(config->tls.ca_file, "/etc/sluice/ca.pem");
+}
+
 TEST(Config, WhatThisVersionLacksIsRefusedByName) {
-  for (const char* text : {"[tls]\nca_file = \"x\"", "[[dkim.\"example.com\"]]\nselector = \"s\"", "[smarthost]",
-                           "[metrics]", "[notify]", "[dns]\ntrust_ad = true", "[suppression]\nlearn = []"}) {
+  for (const char* text : {"[[dkim.\"example.com\"]]\nselector = \"s\"", "[smarthost]", "[metrics]", "[notify]",
+                           "[dns]\ntrust_ad = true", "[suppression]\nlearn = []"}) {
     EXPECT_THAT(Problem(text), HasSubstr("is not supported by this version")) << text;
   }
 }

@@ -185,10 +185,33 @@ provider_max_message_rate = "10/min"
 }
 
 TEST_F(ShapingTest, KeysOfKumoThatHaveNoEffectAreWarnedOfOnce) {
-  Read({"[\"default\"]\nenable_tls = \"Required\"\n[[\"default\".automation]]\nregex = \"x\"\naction = \"Suspend\"\n",
-        "[\"example.com\"]\nenable_tls = \"Required\"\nmax_ready = 10\n"});
-  EXPECT_THAT(warnings_, ElementsAre("a:2: enable_tls is known to KumoMTA, and without effect in this version",
+  Read({"[\"default\"]\nenable_dane = true\n[[\"default\".automation]]\nregex = \"x\"\naction = \"Suspend\"\n",
+        "[\"example.com\"]\nenable_dane = true\nmax_ready = 10\n"});
+  EXPECT_THAT(warnings_, ElementsAre("a:2: enable_dane is known to KumoMTA, and without effect in this version",
                                      HasSubstr("a:3: automation is known"), HasSubstr("b:3: max_ready is known")));
+}
+
+TEST_F(ShapingTest, ReadsWhatTlsAReceiverWants) {
+  EXPECT_EQ(Limits().enable_tls, TlsMode::kOpportunisticInsecure);
+  EXPECT_EQ(Limits().remember_broken_tls, Duration::Hours(72));
+  const std::pair<const char*, TlsMode> modes[] = {{"Disabled", TlsMode::kDisabled},
+                                                   {"OpportunisticInsecure", TlsMode::kOpportunisticInsecure},
+                                                   {"Opportunistic", TlsMode::kOpportunistic},
+                                                   {"RequiredInsecure", TlsMode::kRequiredInsecure},
+                                                   {"Required", TlsMode::kRequired}};
+  for (const auto& [text, mode] : modes) {
+    const Shaping shaping =
+        Read({"[\"example.com\"]\nenable_tls = \"" + std::string(text) + "\"\nstarttls_timeout = \"7s\"\n" +
+              "tls_handshake_timeout = \"8s\"\nremember_broken_tls = \"10 days\"\n"});
+    const Limits limits = shaping.For("example.com", Hosts{"mx.example"}, "s");
+    EXPECT_EQ(limits.enable_tls, mode);
+    EXPECT_EQ(limits.starttls_timeout, Duration::Seconds(7));
+    EXPECT_EQ(limits.tls_handshake_timeout, Duration::Seconds(8));
+    EXPECT_EQ(limits.remember_broken_tls, Duration::Hours(240));
+    EXPECT_THAT(warnings_, IsEmpty());
+  }
+  EXPECT_THAT(Problem("[\"default\"]\nenable_tls = \"required\"\n"), HasSubstr("it must be \"Opportunistic\""));
+  EXPECT_THAT(Problem("[\"default\"]\nremember_broken_tls = \"60 days\"\n"), HasSubstr("from 1 ms to 30 days"));
 }
 
 TEST_F(ShapingTest, AProviderWithoutMatchIsWarnedOf) {

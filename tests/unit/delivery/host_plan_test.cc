@@ -56,6 +56,18 @@ TEST(HostPlan, S5_1_TriesEveryAddressOfAHost) {
   EXPECT_EQ(plan.Choose(kNow).step, Step::kExhausted);
 }
 
+TEST(HostPlan, AvoidsAddressesForOneChoiceOnly) {
+  HostPlan plan({{"backup", 20}, {"primary", 10}}, {});
+  Resolve(plan, {kOne});
+  EXPECT_EQ(plan.Choose(kNow, {{kTwo}}).address, kOne);
+  HostPlan::Next next = plan.Choose(kNow, {{kOne}});
+  ASSERT_EQ(next.step, Step::kResolve);  // The next host.
+  plan.SetAddresses(next.host, {{kTwo}}, kLater);
+  EXPECT_EQ(plan.Choose(kNow, {{kOne}}).address, kTwo);
+  EXPECT_EQ(plan.Choose(kNow, {{kOne, kTwo}}).step, Step::kExhausted);
+  EXPECT_EQ(plan.Choose(kNow).address, kOne);
+}
+
 TEST(HostPlan, S5_1_HostsOfEqualPreferenceShareTheLoad) {
   HostPlan plan({{"a", 10}, {"b", 10}}, {});
   Resolve(plan, {kOne});

@@ -62,6 +62,7 @@ class Dialogue final : public Client::Handler {
   // The events since the last call.
   std::string Events() { return std::exchange(events_, ""); }
 
+  void OnStartTls() override { events_ += "starttls "; }
   void OnReady() override { events_ += "ready "; }
   void OnTransactionDone(const TransactionResult& done) override {
     events_ += "done ";

@@ -1,0 +1,49 @@
+// Which addresses offer TLS that does not work: mail to them goes in clear for a while, where its policy allows that
+// (RFC 3207 section 4; KumoMTA's remember_broken_tls). One per shard. Pure.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+
+#include "engine/base/ip_address.h"
+#include "engine/base/time.h"
+
+namespace delivery {
+
+class BrokenTls {
+ public:
+  static constexpr std::size_t kAddressesMax = 10'000;  // The one that would be forgotten first goes.
+
+  void Remember(const base::IpAddress& address, base::Instant until) {
+    if (entries_.size() >= kAddressesMax && entries_.find(address) == entries_.end()) {
+      entries_.erase(std::min_element(entries_.begin(), entries_.end(),
+                                      [](const auto& a, const auto& b) { return a.second.until < b.second.until; }));
+    }
+    Entry& entry = entries_[address];
+    entry.until = std::max(entry.until, until);
+  }
+  bool Contains(const base::IpAddress& address, base::Instant now) const {
+    const auto found = entries_.find(address);
+    return found != entries_.end() && found->second.until > now;
+  }
+  // A session in clear became ready: it was TLS.
+  void OnClearWorks(const base::IpAddress& address) {
+    if (const auto found = entries_.find(address); found != entries_.end()) found->second.confirmed = true;
+  }
+  // It failed in clear as well: it may not have been TLS.
+  void OnClearFailed(const base::IpAddress& address) {
+    if (const auto found = entries_.find(address); found != entries_.end() && !found->second.confirmed)
+      entries_.erase(found);
+  }
+  std::size_t size() const { return entries_.size(); }
+
+ private:
+  struct Entry {
+    base::Instant until;
+    bool confirmed = false;
+  };
+  std::map<base::IpAddress, Entry> entries_;
+};
+
+}  // namespace delivery

@@ -1,0 +1,131 @@
+// The part of a site that keeps TLS policies apart: which session may serve whom, and which addresses satisfy nobody's.
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+#include "engine/delivery/site.h"
+
+namespace delivery {
+namespace {
+
+constexpr int kLookAhead = 64;  // Destinations that are looked at, for one that a session may serve.
+
+}  // namespace
+
+tls::Policy PolicyOf(config::TlsMode mode) {
+  using Use = tls::Policy::Use;
+  using Verification = tls::Policy::Verification;
+  switch (mode) {
+    case config::TlsMode::kDisabled:
+      return {Use::kNever, Verification::kNone};
+    case config::TlsMode::kOpportunisticInsecure:
+      return {Use::kWhereOffered, Verification::kNone};
+    case config::TlsMode::kOpportunistic:
+      return {Use::kWhereOffered, Verification::kNameAndChain};
+    case config::TlsMode::kRequiredInsecure:
+      return {Use::kAlways, Verification::kNone};
+    case config::TlsMode::kRequired:
+      return {Use::kAlways, Verification::kNameAndChain};
+  }
+  return {Use::kAlways, Verification::kNameAndChain};
+}
+
+// What the session does: where TLS is known to be broken, it is not asked for.
+smtp::TlsUse Site::TlsUseOf(const tls::Policy& policy, bool broken) {
+  switch (policy.use) {
+    case tls::Policy::Use::kNever:
+      return smtp::TlsUse::kNever;
+    case tls::Policy::Use::kWhereOffered:
+      return broken ? smtp::TlsUse::kNever : smtp::TlsUse::kWhereOffered;
+    case tls::Policy::Use::kAlways:
+      return smtp::TlsUse::kAlways;
+  }
+  return smtp::TlsUse::kAlways;
+}
+
+// The next destination with this policy that has somebody due; null: there is none among the first.
+Destination* Site::NextFor(const tls::Policy& policy) {
+  Destination* destination = ready_.empty() ? nullptr : &ready_.front();
+  for (int looked_at = 0; destination != nullptr && looked_at < kLookAhead; ++looked_at) {
+    if (destination->tls == policy) return destination;
+    destination = ready_.Next(*destination);
+  }
+  return nullptr;
+}
+
+// The idle session that was used last, of those that may serve somebody who waits.
+Session* Site::FittingSession() {
+  if (idle_.empty() || ready_.empty()) return nullptr;
+  if (NextFor(idle_.back().options().tls) != nullptr) return &idle_.back();
+  Session* fitting = nullptr;
+  for (Session* session = &idle_.front(); session != nullptr; session = idle_.Next(*session)) {
+    if (NextFor(session->options().tls) != nullptr) fitting = session;
+  }
+  return fitting;
+}
+
+// The policies of those who wait.
+std::vector<tls::Policy> Site::WantedPolicies() const {
+  std::vector<tls::Policy> wanted;
+  const Destination* destination = ready_.empty() ? nullptr : &ready_.front();
+  for (int looked_at = 0; destination != nullptr && looked_at < kLookAhead; ++looked_at) {
+    if (std::find(wanted.begin(), wanted.end(), destination->tls) == wanted.end()) wanted.push_back(destination->tls);
+    destination = ready_.Next(*destination);
+  }
+  return wanted;
+}
+
+std::size_t Site::CountUnder(const SessionList& sessions, const tls::Policy& policy) {
+  std::size_t count = 0;
+  for (const Session* session = sessions.empty() ? nullptr : &sessions.front(); session != nullptr;
+       session = sessions.Next(*session)) {
+    count += session->options().tls == policy ? 1 : 0;
+  }
+  return count;
+}
+
+std::vector<base::IpAddress> Site::AvoidedUnder(const tls::Policy& policy) const {
+  std::vector<base::IpAddress> avoided;
+  for (const TlsFailure& failure : tls_failures_) {
+    if (failure.policy == policy) avoided.push_back(failure.address);
+  }
+  return avoided;
+}
+
+// TLS came to nothing there. True: that is all there is to say about the address.
+bool Site::TakeTlsFailure(const Session& session, const smtp::ConnectionFact& fact) {
+  const base::IpAddress& address = session.options().remote.address;
+  const tls::Policy& policy = session.options().tls;
+  if (fact.tls == smtp::TlsTrouble::kNone || fact.tls == smtp::TlsTrouble::kInjected) return false;
+  if (fact.tls == smtp::TlsTrouble::kFailed && policy.MayFallBackToClear()) {  // The next connection there is in clear.
+    context_.broken_tls.Remember(address, context_.clock.Now() + limits_.remember_broken_tls);
+  } else {
+    tls_failures_.push_back({policy, address, last_failure_});
+  }
+  owner_.WantsPump(*this);
+  return true;
+}
+
+// Every address failed, and some of them because of TLS. Those who are due wait for their next retry: others, with
+// another policy, may go on. False: it was not TLS, or others work.
+bool Site::OnTlsUnsatisfied(const tls::Policy& policy) {
+  const auto of_policy = [&policy](const TlsFailure& failure) { return failure.policy == policy; };
+  const auto found = std::find_if(tls_failures_.begin(), tls_failures_.end(), of_policy);
+  if (found == tls_failures_.end()) return false;
+  Sweep sweep = SweepOfSite(ledger::OutcomeKind::kDeferred, "STARTTLS");
+  sweep.only_due = true;
+  sweep.classification = smtp::ToString(smtp::Classification::kTlsRequired);
+  sweep.text = found->text;
+  tls_failures_.erase(std::remove_if(tls_failures_.begin(), tls_failures_.end(), of_policy), tls_failures_.end());
+  if (CountUnder(idle_, policy) + CountUnder(busy_, policy) > 0) return false;
+  hosts_.ForgetFailures();
+  for (std::size_t n = ready_.size(); n > 0; --n) {
+    Destination& destination = ready_.front();
+    const bool meant = destination.tls == policy;
+    if (meant) owner_.StartSweep(destination, sweep);
+    MoveTo(destination, meant ? Destination::Place::kWaiting : Destination::Place::kReady);
+  }
+  return true;
+}
+
+}  // namespace delivery
