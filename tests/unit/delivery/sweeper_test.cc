@@ -72,7 +72,8 @@ TEST_F(SweeperTest, DoesASliceAtATurnUntilAllAreDone) {
 TEST_F(SweeperTest, WaitsForTheJournalWhenItIsFarBehind) {
   SmallJob large(20'000);
   Destination many({}, "d.example", large.states, large.Everybody(), [] {});
-  Sweeper slow(large.settler, large.commits, [](Destination&) {});
+  int done = 0;
+  Sweeper slow(large.settler, large.commits, [&done](Destination&) { ++done; });
   slow.Start(many, Bouncing());
   for (int turn = 0; turn < 30; ++turn) {
     slow.Run();
@@ -83,6 +84,7 @@ TEST_F(SweeperTest, WaitsForTheJournalWhenItIsFarBehind) {
   large.commits.OnDurable(large.log.submitted.back().ticket);
   EXPECT_TRUE(slow.WantsTurn());
   slow.Cancel(many);
+  EXPECT_EQ(done, 0);
 }
 
 TEST_F(SweeperTest, OfThoseThatAreDueLeavesTheOthers) {
