@@ -15,6 +15,7 @@
 #include "engine/preparation.h"
 #include "engine/roster/roster.h"
 #include "engine/roster/row_value.h"
+#include "engine/signing_keys.h"
 
 namespace engine {
 namespace {
@@ -236,9 +237,13 @@ void Check::Report() {
 }
 
 absl::StatusOr<CheckResult> Check::Run() {
+  const absl::StatusOr<std::vector<dkim::SigningKey>> keys =
+      SigningKeysFor(*request_.config, campaign_, campaign_.delivery.dkim_required);
+  if (!keys.ok()) return keys.status();
   absl::Status status = PrepareCampaign(disk_, {.campaign = &campaign_,
                                                 .config = request_.config,
                                                 .directory = request_.scratch,
+                                                .dkim_keys = DescribeKeys(*keys),
                                                 .now = request_.now,
                                                 .progress = request_.progress});
   if (status.ok()) status = Open();

@@ -9,18 +9,18 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "engine/authorities.h"
 #include "engine/io/clock.h"
 #include "engine/io/file_lock.h"
 #include "engine/ledger/recovery.h"
 #include "engine/preparation.h"
-#include "tls/context.h"
+#include "engine/signing_keys.h"
 
 namespace engine {
 namespace {
 
 constexpr int kOk = 0, kFailure = 1, kInvalid = 3, kInterrupted = 4, kPaused = 6;
-constexpr std::uint64_t kAuthoritiesMax = 64u << 20;
-constexpr char kSystemAuthorities[] = "/etc/ssl/certs/ca-certificates.crt";
 
 // What the user gave was wrong, or the machine was.
 int CodeOf(const absl::Status& status) {
@@ -39,10 +39,12 @@ class Run {
   RunOutcome Go();
 
  private:
+  absl::Status LoadTrust();  // The authorities of certificates, and the keys that sign.
+  void CompareKeys() const;
+  absl::Status Prepare();
   absl::Status CheckUnchanged() const;
   absl::Status OpenLedger();
   absl::Status MakeJob();
-  absl::Status LoadAuthorities();
   absl::Status Append(ledger::CampaignStateKind kind, const ledger::RecordBatch* before = nullptr);
   RunOutcome Conclude(const RunResult& result);
   RunOutcome ConcludeFinished();
@@ -55,6 +57,7 @@ class Run {
   RunObserver& observer_;
   base::Log& log_;
   io::SystemClock clock_;
+  std::vector<dkim::SigningKey> keys_;
   std::unique_ptr<io::FileLock> lock_;
   StartedCampaign started_;
   std::unique_ptr<io::Mapping> fold_memory_, run_memory_;
@@ -64,18 +67,36 @@ class Run {
   std::string authorities_;  // Who may sign receivers' certificates, PEM.
 };
 
-absl::Status Run::LoadAuthorities() {
-  const std::optional<std::string>& chosen = request_.config->tls.ca_file;
-  const std::string file = chosen.value_or(kSystemAuthorities);
-  if (!chosen.has_value() && !disk_.Exists(file)) return absl::OkStatus();  // Whoever needs one is told then.
-  absl::StatusOr<std::string> text = io::ReadFile(disk_, file, kAuthoritiesMax);
-  if (!text.ok()) return absl::InvalidArgumentError(text.status().message());
-  if (absl::Status status = tls::Context::CheckAuthorities(*text); !status.ok()) {
-    return absl::InvalidArgumentError(absl::StrFormat("%s: %s; [tls] ca_file names a file of trusted certificates",
-                                                      file, std::string(status.message())));
-  }
-  authorities_ = *std::move(text);
+absl::Status Run::LoadTrust() {
+  absl::StatusOr<std::string> authorities = LoadAuthorities(disk_, *request_.config);
+  if (!authorities.ok()) return authorities.status();
+  authorities_ = *std::move(authorities);
+  if (absl::Status status = CheckSigningKeys(*request_.config, log_); !status.ok()) return status;
+  absl::StatusOr<std::vector<dkim::SigningKey>> keys =
+      SigningKeysFor(*request_.config, campaign_, campaign_.delivery.dkim_required);
+  if (!keys.ok()) return keys.status();
+  keys_ = *std::move(keys);
   return absl::OkStatus();
+}
+
+// Keys may change while a campaign runs, so that they can be replaced at any time; who does it is told what that needs.
+void Run::CompareKeys() const {
+  const std::vector<std::string>& before = started_.roster->manifest().dkim_keys;
+  const std::vector<std::string> now = DescribeKeys(keys_);
+  if (before == now) return;
+  log_.Warning(absl::StrFormat(
+      "campaign %s was started with the DKIM keys [%s] and goes on with [%s]; leave the former in the DNS for a week",
+      campaign_.id, absl::StrJoin(before, ", "), absl::StrJoin(now, ", ")));
+}
+
+absl::Status Run::Prepare() {
+  const auto progress = [this](std::uint64_t rows, std::uint64_t bytes) { return observer_.OnPreparing(rows, bytes); };
+  return PrepareCampaign(disk_, {.campaign = &campaign_,
+                                 .config = request_.config,
+                                 .directory = request_.paths.campaign,
+                                 .dkim_keys = DescribeKeys(keys_),
+                                 .now = clock_.WallNow(),
+                                 .progress = progress});
 }
 
 absl::Status Run::CheckUnchanged() const {
@@ -151,6 +172,7 @@ absl::Status Run::MakeJob() {
                     .pool = "",
                     .roster = started_.roster.get(),
                     .message = started_.message.get(),
+                    .keys = keys_,
                     .token = [this](std::uint64_t row) { return started_.Token(row); },
                     .shaping = request_.shaping,
                     .states = states_.get(),
@@ -207,21 +229,14 @@ RunOutcome Run::Conclude(const RunResult& result) {
 }
 
 RunOutcome Run::Go() {
-  if (absl::Status status = LoadAuthorities(); !status.ok()) return Problem(status);
   if (absl::Status status = disk_.MakeDirectories(request_.paths.campaign); !status.ok()) return Problem(status);
   absl::StatusOr<std::unique_ptr<io::FileLock>> lock = io::FileLock::Take(request_.paths.lock());
   if (!lock.ok()) return Problem(lock.status());
   lock_ = *std::move(lock);
-  if (!disk_.Exists(request_.paths.campaign + "/" + std::string(roster::kManifestName))) {
-    const auto progress = [this](std::uint64_t rows, std::uint64_t bytes) {
-      return observer_.OnPreparing(rows, bytes);
-    };
-    const absl::Status status = PrepareCampaign(disk_, {.campaign = &campaign_,
-                                                        .config = request_.config,
-                                                        .directory = request_.paths.campaign,
-                                                        .now = clock_.WallNow(),
-                                                        .progress = progress});
-    if (!status.ok()) return Problem(status);
+  const bool is_new = !disk_.Exists(request_.paths.campaign + "/" + std::string(roster::kManifestName));
+  if (is_new) {
+    if (absl::Status status = LoadTrust(); !status.ok()) return Problem(status);
+    if (absl::Status status = Prepare(); !status.ok()) return Problem(status);
   }
   absl::StatusOr<StartedCampaign> started = OpenStarted(disk_, request_.paths, request_.token_key_file);
   if (!started.ok()) return Problem(started.status());
@@ -236,6 +251,10 @@ RunOutcome Run::Go() {
     return {kPaused, absl::OkStatus(),
             absl::StrFormat("%s: paused: %s; when that is mended: sluice resume %s", campaign_.id,
                             journal_->facts().pause_reason, Named())};
+  }
+  if (!is_new) {  // Only now: what is finished needs none of it any more.
+    if (absl::Status status = LoadTrust(); !status.ok()) return Problem(status);
+    CompareKeys();
   }
   if (absl::Status status = journal_->Start(); !status.ok()) return Problem(status);
   if (in_doubt > 0)

@@ -80,6 +80,7 @@ absl::Status PrepareCampaign(io::Disk& disk, const Preparation& preparation) {
                                 .suppression = &suppression,
                                 .message = compiled->get(),
                                 .template_snapshot = snapshot,
+                                .dkim_keys = preparation.dkim_keys,
                                 .campaign_hash = campaign::CampaignHash(campaign.id),
                                 .now = preparation.now,
                                 .progress = preparation.progress});

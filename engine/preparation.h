@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -20,7 +21,8 @@ message::MessageSpec SpecOf(const campaign::Campaign& campaign);
 struct Preparation {
   const campaign::Campaign* campaign = nullptr;
   const config::Config* config = nullptr;
-  std::string directory;  // Exists; the prepared files go there.
+  std::string directory;               // Exists; the prepared files go there.
+  std::vector<std::string> dkim_keys;  // As in the manifest.
   base::WallTime now;
   // Rows and bytes of the recipients file so far; false stops.
   absl::FunctionRef<bool(std::uint64_t rows, std::uint64_t bytes)> progress;

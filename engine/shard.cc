@@ -34,7 +34,7 @@ Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
       seams_(seams),
       commits_(seams.commit_log, options_.index, options_.bugs),
       settler_(job, seams.clock, commits_, options_.bugs),
-      sealer_(job, seams.clock),
+      sealer_(job, seams.clock, seams.signer),
       budget_(options_.sessions_max),
       mx_(seams.resolver),
       context_{job,         options_.bugs, options_.seed, seams.io, seams.clock, seams.timers, mx_,      seams.tls,
@@ -246,6 +246,15 @@ void Shard::OnAuthenticationFailed(std::string_view sample) {
   }
 }
 
+void Shard::OnSigningFailed(std::string_view why) {
+  if (options_.index == 0) {
+    Coordinate(coordinator_.OnSigningFailed(why));
+  } else {
+    seams_.links.Post(0, delivery::SigningFailedFact{std::string(why)});
+    Drain();  // The next one would fail, too, before the campaign has paused.
+  }
+}
+
 void Shard::Coordinate(std::optional<delivery::PauseReason> pause) {
   if (!pause.has_value() || pause_ != nullptr) return;
   for (std::uint32_t shard = 1; shard < options_.count; ++shard)
@@ -304,6 +313,7 @@ void Shard::Handle(delivery::ShardMessage message) {
       shard.OnSenderRefused(m.site, m.normalized_text, m.invalid_sender, m.sample);
     }
     void operator()(delivery::AuthenticationFailedFact& m) { shard.OnAuthenticationFailed(m.sample); }
+    void operator()(delivery::SigningFailedFact& m) { shard.OnSigningFailed(m.why); }
     void operator()(delivery::PauseCampaign& m) { shard.Pause(m); }
     void operator()(delivery::RecordsDurable& m) { shard.commits_.OnDurable(m.ticket); }
     void operator()(delivery::LedgerFailed& m) {
@@ -334,13 +344,14 @@ void Shard::EndTurn() {
       sites_.erase(delivery::SiteKey(site.key()));
     }
   }
+  seams_.signer.Serve();
   commits_.Flush();
   retired_.clear();
   if (phase_ == Phase::kDraining && IsQuiet()) phase_ = Phase::kDrained;
 }
 
 base::Instant Shard::NextWake() const {
-  if (!to_pump_.empty() || sweeper_.WantsTurn()) return seams_.clock.Now();
+  if (!to_pump_.empty() || sweeper_.WantsTurn() || seams_.signer.WantsTurn()) return seams_.clock.Now();
   return seams_.timers.NextAt();
 }
 

@@ -2,7 +2,7 @@
 // the same order give the same behaviour, in production and in the simulator.
 //
 // The loop around it, one turn: read the clock, fire the timers, hand over messages, EndTurn, then wait for I/O until
-// NextWake.
+// NextWake. The signer makes its signatures within EndTurn, a bounded number at a time.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +47,7 @@ class Shard final : private delivery::Router::Owner, private delivery::Site::Own
     tls::ChannelFactory& tls;
     ledger::CommitLog& commit_log;
     delivery::ShardLinks& links;
+    dkim::Signer& signer;
     base::Log& log;
   };
   enum class Phase : std::uint8_t { kRunning, kDraining, kDrained, kFailed };
@@ -89,6 +90,7 @@ class Shard final : private delivery::Router::Owner, private delivery::Site::Own
   void OnSenderRefused(std::string_view site, std::string_view normalized_text, bool invalid_sender,
                        std::string_view sample) override;
   void OnAuthenticationFailed(std::string_view sample) override;
+  void OnSigningFailed(std::string_view why) override;
 
   void OnDestinationTimer(delivery::DestinationKey key);
   void OnSwept(delivery::Destination& destination);

@@ -5,6 +5,8 @@
 
 #include "dns/cached_resolver.h"
 #include "engine/base/check.h"
+#include "engine/dkim/openssl_signer.h"
+#include "engine/dkim/queue_signer.h"
 #include "engine/io/clock.h"
 #include "tls/context.h"
 
@@ -97,7 +99,10 @@ void ShardThread::Run() {
   CHECK(cares.ok());
   dns::CachedResolver resolver(**cares, clock, timers, {});
   tls::Context tls({.authorities = options_.tls_authorities});
-  Shard shard(job_, options_.shard, {*reactor_, clock, timers, resolver, tls, commit_log_, links_, log_});
+  absl::StatusOr<std::unique_ptr<dkim::OpensslSigner>> openssl = dkim::OpensslSigner::Make(job_.keys);
+  CHECK(openssl.ok());  // The keys were read and tried.
+  dkim::QueueSigner signer(*std::move(openssl));
+  Shard shard(job_, options_.shard, {*reactor_, clock, timers, resolver, tls, commit_log_, links_, signer, log_});
   std::vector<delivery::ShardMessage> messages;
   shard.Start();
   while (!aborted_) {

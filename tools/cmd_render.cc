@@ -8,9 +8,11 @@
 #include "engine/campaign/address.h"
 #include "engine/campaign/campaign.h"
 #include "engine/campaign/row_reader.h"
+#include "engine/dkim/openssl_signer.h"
 #include "engine/io/clock.h"
 #include "engine/preparation.h"
 #include "engine/roster/row_value.h"
+#include "engine/signing_keys.h"
 #include "tools/campaign_access.h"
 #include "tools/command.h"
 
@@ -58,6 +60,9 @@ absl::StatusOr<std::string> Render(const Arguments& arguments, Context& context)
   if (!config.ok()) return config.status();
   absl::StatusOr<campaign::Campaign> campaign = campaign::LoadCampaign(arguments.campaign);
   if (!campaign.ok()) return campaign.status();
+  const absl::StatusOr<std::vector<dkim::SigningKey>> keys =
+      engine::SigningKeysFor(*config, *campaign, campaign->delivery.dkim_required && !arguments.is_unsigned);
+  if (!keys.ok()) return keys.status();
   absl::StatusOr<std::unique_ptr<const message::MessageTemplate>> message =
       message::MessageTemplate::Compile(engine::SpecOf(*campaign));
   if (!message.ok()) return message.status();
@@ -86,7 +91,10 @@ absl::StatusOr<std::string> Render(const Arguments& arguments, Context& context)
     return absl::InvalidArgumentError(
         absl::StrFormat("%s:%d: %s", campaign->recipients.file, row.line, std::string(status.message())));
   }
-  return rendered.ToString();
+  if (arguments.is_unsigned) return rendered.ToString();
+  absl::StatusOr<std::string> signatures = dkim::SignNow(*keys, rendered.pieces(), input.date);
+  if (!signatures.ok()) return signatures.status();
+  return *signatures + rendered.ToString();
 }
 
 int Run(const Arguments& arguments, Context& context) {
@@ -109,9 +117,9 @@ void RegisterRender(CLI::App& app, Context& context) {
   command.add_option("CAMPAIGN", arguments->campaign, "Campaign file")->required();
   command.add_option("--row", arguments->row, "The n-th row of the recipients");
   command.add_option("--to", arguments->to, "The row of this address");
-  command.add_flag("--unsigned", arguments->is_unsigned, "Without DKIM signature (this version never signs)");
+  command.add_flag("--unsigned", arguments->is_unsigned, "Without DKIM signatures");
   AddEngineOptions(command, context);
-  SetExample(command, "sluice render weekly.toml --row 1");
+  SetExample(command, "sluice render weekly.toml --row 1\n  sluice render weekly.toml --to zoe@example.net --unsigned");
   command.callback([arguments, &context] { context.exit_code = Run(*arguments, context); });
 }
 

@@ -12,6 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "engine/campaign/byte_source.h"
 #include "engine/campaign_run.h"
+#include "engine/signing_keys.h"
 #include "nlohmann/json.hpp"
 #include "tools/campaign_access.h"
 #include "tools/command.h"
@@ -79,6 +80,26 @@ absl::Status UseSandbox(const std::string& ready_file, const std::string& id, io
   return absl::OkStatus();
 }
 
+// The keys that sign this campaign, for the DNS of a sandbox. None where they are not good: the engine says what is
+// wrong.
+std::vector<std::string> KeysToPublish(const config::Config& config, const campaign::Campaign& campaign) {
+  std::vector<std::string> options;
+  if (!engine::SigningKeysFor(config, campaign, /*required=*/false).ok()) return options;
+  for (const config::DkimKey* key : config::DkimKeysFor(config.dkim, engine::FromDomain(campaign)).keys)
+    options.push_back(absl::StrFormat("%s._domainkey.%s=%s", key->selector, key->domain, key->key_file));
+  return options;
+}
+
+// What the sandbox says about the messages that it accepted.
+void PrintRehearsal(const std::string& totals_json) {
+  const nlohmann::json totals = nlohmann::json::parse(totals_json, nullptr, /*allow_exceptions=*/false);
+  if (!totals.is_object()) return;
+  const nlohmann::json& signatures = totals.at("signatures");
+  std::printf("sandbox: %llu messages accepted; of their DKIM signatures %llu are valid and %llu are not\n",
+              totals.at("messages").get<unsigned long long>(), signatures.at("valid").get<unsigned long long>(),
+              signatures.at("invalid").get<unsigned long long>());
+}
+
 int Send(const Arguments& arguments, Context& context) {
   if (arguments.campaigns.size() != 1) {
     return Fail(context.log,
@@ -111,7 +132,8 @@ int Send(const Arguments& arguments, Context& context) {
   std::unique_ptr<SandboxProcess> own_sandbox;
   std::string ready_file = arguments.sandbox_at;
   if (arguments.sandbox) {
-    absl::StatusOr<std::unique_ptr<SandboxProcess>> started = SandboxProcess::Start(arguments.personality, **signals);
+    absl::StatusOr<std::unique_ptr<SandboxProcess>> started =
+        SandboxProcess::Start(arguments.personality, KeysToPublish(*config, *campaign), **signals);
     if (!started.ok()) return Fail(context.log, started.status(), kExitFailure);
     own_sandbox = *std::move(started);
     ready_file = own_sandbox->ready_file();
@@ -132,6 +154,7 @@ int Send(const Arguments& arguments, Context& context) {
   }
   if (!outcome.problem.ok()) return Fail(context.log, outcome.problem, outcome.exit_code);
   std::printf("%s\n", outcome.line.c_str());
+  if (own_sandbox != nullptr) PrintRehearsal(own_sandbox->End());
   return outcome.exit_code;
 }
 

@@ -40,6 +40,7 @@ int Fail(StderrLog& log, const absl::Status& status, int exit_code);
 
 void RegisterCheck(CLI::App& app, Context& context);
 void RegisterEvents(CLI::App& app, Context& context);
+void RegisterKeygen(CLI::App& app, Context& context);
 void RegisterLedger(CLI::App& app, Context& context);
 void RegisterRemainder(CLI::App& app, Context& context);
 void RegisterRender(CLI::App& app, Context& context);

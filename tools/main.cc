@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   tools::RegisterRemainder(app, context);
   tools::RegisterResume(app, context);
   tools::RegisterToken(app, context);
+  tools::RegisterKeygen(app, context);
   tools::RegisterLedger(app, context);
   tools::RegisterSink(app, context);
   tools::RegisterSandbox(app, context);

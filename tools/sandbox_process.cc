@@ -10,14 +10,17 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "engine/io/disk.h"
 
 namespace tools {
 namespace {
 
 constexpr int kWatchMilliseconds = 200;
+constexpr std::uint64_t kTotalsMax = 1u << 24;
 
 absl::Status Errno(const char* what) {
   return absl::InternalError(absl::StrFormat("%s: %s", what, std::strerror(errno)));
@@ -26,6 +29,7 @@ absl::Status Errno(const char* what) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SandboxProcess>> SandboxProcess::Start(const std::string& personality,
+                                                                      const std::vector<std::string>& dkim_keys,
                                                                       const Signals& signals) {
   char folder[] = "/tmp/sluice-sandbox-XXXXXX";
   if (mkdtemp(folder) == nullptr) return Errno("no folder for the sandbox");
@@ -35,6 +39,7 @@ absl::StatusOr<std::unique_ptr<SandboxProcess>> SandboxProcess::Start(const std:
   std::vector<const char*> command = {"/proc/self/exe", "sandbox",    "--ready-file", ready.c_str(),
                                       "--json",         json.c_str(), "--log-level",  "error"};
   if (!personality.empty()) command.insert(command.end(), {"--personality", personality.c_str()});
+  for (const std::string& key : dkim_keys) command.insert(command.end(), {"--dkim-key", key.c_str()});
   command.push_back(nullptr);
   const pid_t pid = fork();
   if (pid < 0) return Errno("fork");
@@ -59,12 +64,16 @@ absl::StatusOr<std::unique_ptr<SandboxProcess>> SandboxProcess::Start(const std:
   return process;
 }
 
-SandboxProcess::~SandboxProcess() {
+std::string SandboxProcess::End() {
+  if (pid_ == 0) return "";
   kill(pid_, SIGTERM);
   int status = 0;
-  waitpid(pid_, &status, 0);
+  waitpid(std::exchange(pid_, 0), &status, 0);
+  const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();
+  const absl::StatusOr<std::string> totals = io::ReadFile(*disk, folder_ + "/totals.json", kTotalsMax);
   for (const char* name : {"/ready.json", "/ready.json.ca.pem", "/totals.json"}) std::remove((folder_ + name).c_str());
   rmdir(folder_.c_str());
+  return totals.ok() ? *totals : "";
 }
 
 }  // namespace tools

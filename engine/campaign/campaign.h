@@ -82,6 +82,7 @@ struct Delivery {
   base::Duration max_age = base::Duration::Hours(72);
   InDoubt in_doubt = InDoubt::kHold;
   Tls tls = Tls::kOpportunistic;  // Can only tighten what shaping says.
+  bool dkim_required = true;      // A key must sign for the From domain.
 };
 
 struct Campaign {

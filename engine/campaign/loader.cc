@@ -212,12 +212,7 @@ void Loader::LoadDelivery(Section delivery) {
   campaign_.delivery.in_doubt = static_cast<InDoubt>(delivery.Choice("in_doubt", {"hold", "resend"}).value_or(0));
   delivery.RefuseUnsupported({"start", "max_message_rate", "pool", "budget"});
   campaign_.delivery.tls = static_cast<Tls>(delivery.Choice("tls", {"opportunistic", "required"}).value_or(0));
-  const Node* dkim = delivery.Text("dkim");
-  if (dkim == nullptr || dkim->text != "optional") {
-    delivery.Mistake(
-        dkim == nullptr ? std::max(1u, delivery.line()) : dkim->line, "dkim",
-        "signing (\"required\", the default) is not yet supported in this version; write dkim = \"optional\"");
-  }
+  campaign_.delivery.dkim_required = delivery.Choice("dkim", {"required", "optional"}).value_or(0) == 0;
   delivery.Finish();
 }
 

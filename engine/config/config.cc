@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/duration_text.h"
 #include "engine/base/text.h"
+#include "engine/config/dkim_key_reader.h"
 #include "engine/config/toml_section.h"
 
 namespace config {
@@ -72,6 +73,7 @@ class ConfigReader {
     if (const auto* table = top.Table("sources")) ReadSources(*table);
     if (const auto* table = top.Table("pools")) ReadPools(*table);
     if (const auto* table = top.Table("retry")) ReadRetry(*table);
+    if (const auto* table = top.Table("dkim")) config_.dkim = ReadDkimKeys(*table, folder_, problems_);
     if (const auto* table = top.Table("shaping")) config_.shaping_files = ReadFiles(*table, "shaping");
     if (const auto* table = top.Table("suppression")) config_.suppression_files = ReadFiles(*table, "suppression");
     if (const auto* table = top.Table("tokens")) {
@@ -84,7 +86,7 @@ class ConfigReader {
       config_.allow_private_destinations = section.Bool("allow_private_destinations").value_or(false);
       section.Finish();
     }
-    for (const char* later : {"dkim", "smarthost", "metrics", "notify"}) top.Refuse(later);
+    for (const char* later : {"smarthost", "metrics", "notify"}) top.Refuse(later);
     top.Finish();
     return std::move(config_);
   }

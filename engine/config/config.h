@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "engine/base/ip_address.h"
 #include "engine/base/time.h"
+#include "engine/config/dkim_keys.h"
 
 namespace config {
 
@@ -61,6 +62,7 @@ struct Config {
   std::vector<SourceConfig> sources;                         // By name.
   std::map<std::string, std::vector<WeightedSource>> pools;  // Each by source name; none is empty.
   std::vector<base::Duration> retry_intervals;  // Never empty; the last one repeats. 20 m, 40 m, 1 h, 2 h, 4 h.
+  std::vector<DkimKey> dkim;
   std::vector<std::string> shaping_files;
   std::vector<std::string> suppression_files;
   std::optional<std::string> token_key_file;  // None: "token.key" in the state folder.

@@ -30,6 +30,7 @@ class CampaignFacts {
   virtual void OnSenderRefused(std::string_view site, std::string_view normalized_text, bool invalid_sender,
                                std::string_view sample) = 0;
   virtual void OnAuthenticationFailed(std::string_view sample) = 0;
+  virtual void OnSigningFailed(std::string_view why) = 0;
 };
 
 struct Context {

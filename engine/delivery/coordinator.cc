@@ -38,4 +38,8 @@ std::optional<PauseReason> Coordinator::OnAuthenticationFailed(std::string_view 
                      std::string(sample)};
 }
 
+std::optional<PauseReason> Coordinator::OnSigningFailed(std::string_view why) {
+  return PauseReason{"dkim", absl::StrFormat("messages cannot be signed: %s", why), ""};
+}
+
 }  // namespace delivery

@@ -14,7 +14,7 @@ namespace delivery {
 
 // Why a campaign stops until `sluice resume`.
 struct PauseReason {
-  std::string by;      // "resolver-suspect", "sender", "auth"
+  std::string by;      // "resolver-suspect", "sender", "auth", "dkim"
   std::string reason;  // One line for people.
   std::string sample;  // The reply that tipped it; empty: none.
 };
@@ -29,6 +29,8 @@ class Coordinator {
                                              bool invalid_sender, std::string_view sample);
   // A reply said that authentication (SPF, DKIM, DMARC) failed. The fifth pauses.
   std::optional<PauseReason> OnAuthenticationFailed(std::string_view sample);
+  // A message could not be signed. No other can be, and none may go without.
+  std::optional<PauseReason> OnSigningFailed(std::string_view why);
 
  private:
   static constexpr std::uint32_t kFirstDomains = 1'000;

@@ -10,6 +10,7 @@
 #include "engine/base/time.h"
 #include "engine/delivery/retry_plan.h"
 #include "engine/delivery/source.h"
+#include "engine/dkim/signing_key.h"
 #include "tls/policy.h"
 
 namespace config {
@@ -32,6 +33,7 @@ struct Job {
   std::string pool;      // Name of the pool of sources.
   const roster::Roster* roster = nullptr;
   const message::MessageTemplate* message = nullptr;
+  std::vector<dkim::SigningKey> keys;                   // Each message is signed with all of them.
   std::function<std::string(std::uint64_t row)> token;  // The token of a row; any thread.
   const config::Shaping* shaping = nullptr;
   ledger::StateTable* states = nullptr;  // The run's own; each entry is touched by one shard at a time.

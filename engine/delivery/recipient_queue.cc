@@ -80,6 +80,11 @@ void RecipientQueue::ReleaseUntil(ledger::RecipientId id, std::uint32_t due_s) {
   due = std::min(due, due_s);
 }
 
+void RecipientQueue::Unclaim(ledger::RecipientId id) {
+  ReleaseUntil(id, table_[id].due_s);
+  scan_ = std::min(scan_, id - share_.first);
+}
+
 std::uint32_t RecipientQueue::NextDue() const {
   if (pending_ == claimed_) return kNever;
   return *std::min_element(block_due_.begin(), block_due_.end());

@@ -36,6 +36,8 @@ class RecipientQueue {
   std::optional<ledger::RecipientId> Claim(std::uint32_t now_s);
   // Any pending recipient that is not claimed, due or not: for what befalls them all. Claimed until Release.
   std::optional<ledger::RecipientId> ClaimAny();
+  // The claimed recipient is as it was before it was claimed, and first in line.
+  void Unclaim(ledger::RecipientId id);
   // The claimed recipient is final, or comes back at `due_s`. The caller has written its entry.
   void ReleaseFinal(ledger::RecipientId id);
   void ReleaseUntil(ledger::RecipientId id, std::uint32_t due_s);

@@ -1,24 +1,62 @@
 #include "engine/delivery/sealer.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "engine/base/check.h"
 #include "engine/roster/roster.h"
 
 namespace delivery {
+namespace {
 
-Sealer::Sealer(const Job& job, const io::Clock& clock)
-    : job_(job), clock_(clock), row_value_(job.roster->manifest().columns, job.roster->manifest().defaults) {}
+constexpr std::size_t kKeptMost = 64;
+constexpr base::Duration kKeptLongest = base::Duration::Minutes(5);  // Its date, and that of its signatures, get old.
 
-absl::StatusOr<std::unique_ptr<Sealed>> Sealer::Seal(ledger::RecipientId recipient) {
+}  // namespace
+
+void Sealed::OnSigned(Signature& signature, const absl::Status& status) {
+  CHECK(unsigned_ > 0);
+  --unsigned_;
+  if (!status.ok()) {
+    Cancel();
+    if (waiter_ != nullptr) waiter_->OnSealed(status);
+    return;
+  }
+  dkim::CompleteField(signature.signature, signature.field);
+  if (unsigned_ > 0) return;
+  Assemble();
+  if (waiter_ != nullptr) waiter_->OnSealed(absl::OkStatus());
+}
+
+void Sealed::Cancel() {
+  for (const auto& signature : signatures_) signer_.Cancel(*signature);
+  unsigned_ = 0;
+}
+
+void Sealed::Assemble() {
+  size_ = message_.size();
+  for (const auto& signature : signatures_) {
+    pieces_.push_back(signature->field);
+    size_ += signature->field.size();
+  }
+  pieces_.insert(pieces_.end(), message_.pieces().begin(), message_.pieces().end());
+}
+
+Sealer::Sealer(const Job& job, const io::Clock& clock, dkim::Signer& signer)
+    : job_(job),
+      clock_(clock),
+      signer_(signer),
+      composer_(crypto_),
+      row_value_(job.roster->manifest().columns, job.roster->manifest().defaults) {}
+
+absl::StatusOr<std::unique_ptr<Sealed>> Sealer::Seal(ledger::RecipientId recipient, Sealed::Waiter& waiter) {
+  if (std::unique_ptr<Sealed> kept = TakeKept(recipient)) {
+    kept->waiter_ = &waiter;
+    return kept;
+  }
   const roster::RecipientView view = job_.roster->Recipient(recipient);
   if (absl::Status status = row_value_.SetPayload(view.is_json, view.payload); !status.ok()) return status;
-  std::unique_ptr<Sealed> sealed;
-  if (pool_.empty()) {
-    sealed = std::make_unique<Sealed>();
-  } else {
-    sealed = std::move(pool_.back());
-    pool_.pop_back();
-  }
+  std::unique_ptr<Sealed> sealed = TakePooled();
   const std::string token = job_.token(view.row);
   message::RenderInput input;
   input.row = &row_value_.value();
@@ -27,14 +65,62 @@ absl::StatusOr<std::unique_ptr<Sealed>> Sealer::Seal(ledger::RecipientId recipie
   input.token = token;
   input.date = job_.date.value_or(clock_.WallNow());
   input.needs_smtputf8 = view.needs_smtputf8;
-  sealed->recipient = view.address;
-  if (absl::Status status = job_.message->Render(input, sealed->message); !status.ok()) {
+  sealed->recipient_ = view.address;
+  if (absl::Status status = job_.message->Render(input, sealed->message_); !status.ok()) {
     Recycle(std::move(sealed));
     return status;
+  }
+  if (job_.keys.empty()) {
+    sealed->Assemble();
+    return sealed;
+  }
+  sealed->waiter_ = &waiter;
+  sealed->unsigned_ = job_.keys.size();
+  composer_.Take(sealed->message_.pieces());
+  while (sealed->signatures_.size() < job_.keys.size()) {
+    sealed->signatures_.push_back(std::make_unique<Sealed::Signature>(*sealed));
+  }
+  for (std::size_t key = 0; key < job_.keys.size(); ++key) {
+    Sealed::Signature& signature = *sealed->signatures_[key];
+    signature.key = static_cast<std::uint32_t>(key);
+    signature.digest = composer_.Compose(job_.keys[key].spec, clock_.WallNow(), signature.field);
+    signer_.Sign(signature);
   }
   return sealed;
 }
 
-void Sealer::Recycle(std::unique_ptr<Sealed> sealed) { pool_.push_back(std::move(sealed)); }
+void Sealer::Recycle(std::unique_ptr<Sealed> sealed) {
+  sealed->Cancel();
+  sealed->pieces_.clear();
+  pool_.push_back(std::move(sealed));
+}
+
+std::unique_ptr<Sealed> Sealer::TakePooled() {
+  if (pool_.empty()) return std::make_unique<Sealed>(signer_);
+  std::unique_ptr<Sealed> sealed = std::move(pool_.back());
+  pool_.pop_back();
+  return sealed;
+}
+
+void Sealer::Keep(ledger::RecipientId recipient, std::unique_ptr<Sealed> sealed) {
+  sealed->waiter_ = nullptr;
+  kept_.push_back({recipient, clock_.Now() + kKeptLongest, std::move(sealed)});
+  if (kept_.size() <= kKeptMost) return;
+  Recycle(std::move(kept_.front().sealed));
+  kept_.pop_front();
+}
+
+// Null: there is none, it is too old, or a key failed meanwhile; then it is signed anew.
+std::unique_ptr<Sealed> Sealer::TakeKept(ledger::RecipientId recipient) {
+  const auto found =
+      std::find_if(kept_.begin(), kept_.end(), [recipient](const Kept& kept) { return kept.recipient == recipient; });
+  if (found == kept_.end()) return nullptr;
+  std::unique_ptr<Sealed> sealed = std::move(found->sealed);
+  const bool is_good = (sealed->IsReady() || sealed->IsUnderWay()) && clock_.Now() < found->until;
+  kept_.erase(found);
+  if (is_good) return sealed;
+  Recycle(std::move(sealed));
+  return nullptr;
+}
 
 }  // namespace delivery

@@ -1,14 +1,21 @@
-// Turns a recipient into the bytes to send: reads the roster row, renders the template, names it with its token.
-// Signing joins here.
+// Turns a recipient into the bytes to send: reads the roster row, renders the template, names it with its token, and
+// has it signed. Nothing that depends on a session goes into these bytes.
 #pragma once
 
+#include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "engine/base/time.h"
 #include "engine/delivery/job.h"
+#include "engine/dkim/signature.h"
+#include "engine/dkim/signer.h"
 #include "engine/io/clock.h"
 #include "engine/ledger/record.h"
 #include "engine/message/renderer.h"
@@ -16,26 +23,87 @@
 
 namespace delivery {
 
-// A message that is ready to go, with its envelope. Kept in a pool: the memory of the last message serves the next.
-struct Sealed {
-  message::Rendered message;
-  std::string recipient;  // RCPT TO, as typed.
+// One message with its envelope: being signed, or sealed and ready to go. Kept in a pool: the memory of the last
+// message serves the next.
+class Sealed {
+ public:
+  // Hears once that the message is sealed, or that it cannot be: a key does not sign.
+  class Waiter {
+   public:
+    virtual ~Waiter() = default;
+    virtual void OnSealed(const absl::Status& status) = 0;
+  };
+
+  explicit Sealed(dkim::Signer& signer) : signer_(signer) {}
+  Sealed(const Sealed&) = delete;
+  Sealed& operator=(const Sealed&) = delete;
+  ~Sealed() { Cancel(); }
+
+  // The signatures' header fields and the message, in order. Requires: IsReady.
+  absl::Span<const std::string_view> pieces() const { return pieces_; }
+  std::uint64_t size() const { return size_; }  // In octets, of all pieces.
+  bool IsReady() const { return !pieces_.empty(); }
+  bool IsUnderWay() const { return unsigned_ > 0; }
+  const std::string& recipient() const { return recipient_; }  // RCPT TO, as typed.
+  std::string_view sender() const { return message_.envelope_sender(); }
+  bool needs_smtputf8() const { return message_.needs_smtputf8(); }
+
+ private:
+  friend class Sealer;
+  class Signature final : public dkim::SignRequest {
+   public:
+    explicit Signature(Sealed& owner) : owner_(owner) {}
+    void OnSigned(const absl::Status& status) override { owner_.OnSigned(*this, status); }
+    std::string field;  // Up to "b=", and whole when it is signed.
+
+   private:
+    Sealed& owner_;
+  };
+
+  void OnSigned(Signature& signature, const absl::Status& status);
+  void Cancel();    // What is still to be signed is forgotten.
+  void Assemble();  // Everything is signed.
+
+  dkim::Signer& signer_;
+  Waiter* waiter_ = nullptr;  // Null: nobody waits; it is kept.
+  message::Rendered message_;
+  std::string recipient_;
+  std::vector<std::unique_ptr<Signature>> signatures_;  // By key; kept for the next message.
+  std::size_t unsigned_ = 0;
+  std::vector<std::string_view> pieces_;
+  std::uint64_t size_ = 0;
 };
 
 class Sealer {
  public:
-  Sealer(const Job& job, const io::Clock& clock);
+  Sealer(const Job& job, const io::Clock& clock, dkim::Signer& signer);
 
-  // Errors: this row cannot be rendered; the text says why.
-  absl::StatusOr<std::unique_ptr<Sealed>> Seal(ledger::RecipientId recipient);
-  // Takes one back for the next Seal.
+  // Renders a message and asks for its signatures, or hands out the one that was kept. Where there are none to make it
+  // is ready at once; else `waiter` hears later. Errors: this row cannot be rendered; the text says why.
+  absl::StatusOr<std::unique_ptr<Sealed>> Seal(ledger::RecipientId recipient, Sealed::Waiter& waiter);
+  // Takes one back for the next Seal, sealed or not; its waiter hears nothing any more.
   void Recycle(std::unique_ptr<Sealed> sealed);
+  // Keeps one, sealed or not, for the recipient's next Seal: its session was lost. Only the last few are kept, and not
+  // for long.
+  void Keep(ledger::RecipientId recipient, std::unique_ptr<Sealed> sealed);
 
  private:
+  struct Kept {
+    ledger::RecipientId recipient;
+    base::Instant until;
+    std::unique_ptr<Sealed> sealed;
+  };
+  std::unique_ptr<Sealed> TakeKept(ledger::RecipientId recipient);
+  std::unique_ptr<Sealed> TakePooled();
+
   const Job& job_;
   const io::Clock& clock_;
+  dkim::Signer& signer_;
+  const dkim::Crypto crypto_;
+  dkim::Composer composer_;
   roster::RowValue row_value_;
   std::vector<std::unique_ptr<Sealed>> pool_;
+  std::deque<Kept> kept_;  // The oldest first.
 };
 
 }  // namespace delivery

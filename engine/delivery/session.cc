@@ -79,7 +79,8 @@ void Session::Advance() {
     if (sealed_ != nullptr && state_ == State::kSending && client_.IsContentTaken())
       context_.sealer.Recycle(std::move(sealed_));
   }
-  if (state_ == State::kIdle || state_ == State::kSealing || state_ == State::kEnded) return;
+  if (state_ == State::kIdle || state_ == State::kSealing || state_ == State::kCommitting || state_ == State::kEnded)
+    return;
   if (client_.wait_number() == timed_wait_) return;
   timed_wait_ = client_.wait_number();
   const base::Duration timeout = client_.Timeout();
@@ -153,10 +154,14 @@ std::uint64_t Session::UnsentByClient(std::uint64_t unsent) const {
 void Session::OnReady() {
   if (state_ == State::kOpening)
     timings_.banner = Microseconds(context_.clock.Now() - connected_at_ - base::Duration::Microseconds(timings_.tls));
+  BeIdle();
+  owner_.OnSessionReady(*this);
+}
+
+void Session::BeIdle() {
   state_ = State::kIdle;
   context_.timers.Set(timer_, context_.clock.Now() + options_.idle_timeout);
   context_.budget.AddIdle(*this);
-  owner_.OnSessionReady(*this);
 }
 
 void Session::OnTransactionDone(const smtp::TransactionResult& result) {
@@ -175,8 +180,14 @@ void Session::OnFinished() {
   CloseStream();
   context_.timers.Cancel(timer_);
   context_.budget.RemoveIdle(*this);
-  if (state_ == State::kSealing) return;  // The attempt is written down already: StartTransaction ends it.
+  if (state_ == State::kCommitting) return;  // The attempt is written down already: StartTransaction ends it.
+  const bool sealing = state_ == State::kSealing;
   state_ = State::kClosing;
+  if (sealing) {
+    context_.sealer.Keep(recipient_, std::move(sealed_));
+    owner_.OnSessionLost(*this);
+    destination_ = nullptr;
+  }
   owner_.OnSessionClosing(*this);
   context_.commits.Cancel(*this);
   if (context_.commits.IsBusy() && uses_ > 0) {
@@ -199,15 +210,36 @@ bool Session::IsWornOut() const {
   return (options_.deliveries_max != 0 && uses_ >= options_.deliveries_max) || (mail_max != 0 && uses_ >= mail_max);
 }
 
-void Session::Begin(Destination& destination, ledger::RecipientId recipient, std::unique_ptr<Sealed> sealed) {
+absl::Status Session::Seal(Destination& destination, ledger::RecipientId recipient) {
   CHECK(state_ == State::kIdle && client_.IsReady());
+  absl::StatusOr<std::unique_ptr<Sealed>> sealed = context_.sealer.Seal(recipient, *this);
+  if (!sealed.ok()) return sealed.status();
   context_.timers.Cancel(timer_);
   context_.budget.RemoveIdle(*this);
   state_ = State::kSealing;
   destination_ = &destination;
   recipient_ = recipient;
-  sealed_ = std::move(sealed);
-  size_ = sealed_->message.size();
+  sealed_ = *std::move(sealed);
+  if (sealed_->IsReady()) OnSealed(absl::OkStatus());
+  return absl::OkStatus();
+}
+
+void Session::OnSealed(const absl::Status& status) {
+  CHECK(state_ == State::kSealing);
+  owner_.OnSessionSealed(*this, status);
+}
+
+void Session::Release() {
+  CHECK(state_ == State::kSealing);
+  context_.sealer.Recycle(std::move(sealed_));
+  destination_ = nullptr;
+  BeIdle();
+}
+
+void Session::Commit() {
+  CHECK(state_ == State::kSealing && sealed_->IsReady());
+  state_ = State::kCommitting;
+  size_ = sealed_->size();
   ++uses_;
   sealed_at_ = context_.clock.Now();
   if (context_.bugs.skip_attempt_barrier) {
@@ -223,7 +255,7 @@ void Session::OnRecordsDurable() {
     End();
     return;
   }
-  CHECK(state_ == State::kSealing);
+  CHECK(state_ == State::kCommitting);
   StartTransaction();
   Advance();
 }
@@ -242,11 +274,11 @@ void Session::StartTransaction() {
     return;
   }
   smtp::Client::Transaction transaction;
-  transaction.sender = sealed_->message.envelope_sender();
-  transaction.recipient = sealed_->recipient;
-  transaction.content = sealed_->message.pieces();
+  transaction.sender = sealed_->sender();
+  transaction.recipient = sealed_->recipient();
+  transaction.content = sealed_->pieces();
   transaction.size = size_;
-  transaction.needs_smtputf8 = sealed_->message.needs_smtputf8();
+  transaction.needs_smtputf8 = sealed_->needs_smtputf8();
   client_.Begin(transaction, written_at_);
 }
 

@@ -1,8 +1,8 @@
 // One SMTP connection: joins a stream, the SMTP client, TLS between them, and a timer. It carries one message at a
 // time, and lets no byte of it leave before the attempt's record is durable.
 //
-//   kOpening --> kIdle <--> kSealing --> kSending --> kIdle
-//       \----------\-----------------------\--> kClosing --> (OnSessionEnded)
+//   kOpening --> kIdle <--> kSealing --> kCommitting --> kSending --> kIdle
+//       \----------\----------\------------------------------\--> kClosing --> (OnSessionEnded)
 #pragma once
 
 #include <cstdint>
@@ -21,22 +21,29 @@ namespace delivery {
 
 class Session final : private io::StreamHandler,
                       private DurableWaiter,
+                      private Sealed::Waiter,
                       private SessionBudget::Idler,
                       private tls::Channel::Output,
                       private smtp::Client::Handler {
  public:
   enum class State : std::uint8_t {
-    kOpening,  // Connecting, greeting, EHLO, TLS.
-    kIdle,     // May begin a transaction.
-    kSealing,  // The attempt's record is on its way to the disk.
-    kSending,  // The transaction is under way.
-    kClosing,  // QUIT was said, or the connection is gone; it waits until its last outcome is durable.
-    kEnded,    // Nothing follows.
+    kOpening,     // Connecting, greeting, EHLO, TLS.
+    kIdle,        // May take a recipient.
+    kSealing,     // The recipient's message is being signed.
+    kCommitting,  // The attempt's record is on its way to the disk.
+    kSending,     // The transaction is under way.
+    kClosing,     // QUIT was said, or the connection is gone; it waits until its last outcome is durable.
+    kEnded,       // Nothing follows.
   };
   class Owner {
    public:
     virtual ~Owner() = default;
-    virtual void OnSessionReady(Session& session) = 0;   // It became kIdle.
+    virtual void OnSessionReady(Session& session) = 0;  // It became kIdle.
+    // The message is sealed: the owner commits or releases it. Where `status` says why it cannot be, it is released.
+    virtual void OnSessionSealed(Session& session, const absl::Status& status) = 0;
+    // The connection ended while the message was being signed: no attempt was made, and the sealer keeps the
+    // message. OnSessionEnded follows.
+    virtual void OnSessionLost(Session& session) = 0;
     virtual void OnSessionWrites(Session& session) = 0;  // The transaction's first bytes leave now.
     // The transaction is over; the session is kIdle, or on its way to kClosing (then OnSessionEnded follows).
     virtual void OnSessionResult(Session& session, const smtp::TransactionResult& result) = 0;
@@ -62,8 +69,14 @@ class Session final : private io::StreamHandler,
   ~Session() override;
 
   void Open();
-  // Begins a transaction for a claimed recipient, whose attempt was added to the batch of this turn. Requires: kIdle.
-  void Begin(Destination& destination, ledger::RecipientId recipient, std::unique_ptr<Sealed> sealed);
+  // Has a claimed recipient's message sealed: OnSessionSealed follows, within this call where there is nothing to sign.
+  // Errors: as Sealer::Seal; it stays kIdle. Requires: kIdle.
+  absl::Status Seal(Destination& destination, ledger::RecipientId recipient);
+  // Sends the message as soon as the attempt, which was added to the batch of this turn, is durable. Requires:
+  // kSealing, and OnSessionSealed was called.
+  void Commit();
+  // Gives the message up: no attempt was made. It is kIdle then. Requires: kSealing.
+  void Release();
   // Says QUIT and closes. Requires: kIdle.
   void Quit();
   // Ends it at once, whatever it does. No owner call follows.
@@ -95,6 +108,8 @@ class Session final : private io::StreamHandler,
   void OnClose(io::CloseReason reason) override;
   // DurableWaiter
   void OnRecordsDurable() override;
+  // Sealed::Waiter
+  void OnSealed(const absl::Status& status) override;
   // SessionBudget::Idler
   void OnSlotWanted() override;
   // tls::Channel::Output
@@ -113,6 +128,7 @@ class Session final : private io::StreamHandler,
   void CloseStream();
   void Advance();  // Sends what the client wants sent, sets the timer to its deadline.
   void OnTimer();
+  void BeIdle();
   void StartTransaction();
   void End();
 

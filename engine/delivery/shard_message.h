@@ -30,6 +30,9 @@ struct SenderRefusedFact {
 struct AuthenticationFailedFact {
   std::string sample;
 };
+struct SigningFailedFact {
+  std::string why;
+};
 
 // The campaign pauses: every shard stops beginning anything. `record`: the receiver writes it to the ledger.
 struct PauseCampaign {
@@ -49,7 +52,7 @@ struct LedgerFailed {
 struct DrainShard {};
 
 using ShardMessage = std::variant<PlaceDestination, DomainFact, SenderRefusedFact, AuthenticationFailedFact,
-                                  PauseCampaign, RecordsDurable, LedgerFailed, DrainShard>;
+                                  SigningFailedFact, PauseCampaign, RecordsDurable, LedgerFailed, DrainShard>;
 
 // How a shard reaches the others.
 class ShardLinks {

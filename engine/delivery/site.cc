@@ -211,27 +211,6 @@ bool Site::BeginNext(Session& session) {
   return false;
 }
 
-bool Site::BeginTransaction(Session& session, Destination& destination, ledger::RecipientId id) {
-  absl::StatusOr<std::unique_ptr<Sealed>> sealed = context_.sealer.Seal(id);
-  if (!sealed.ok()) {  // The rows were checked when the campaign was prepared; what a receiver never saw is final here.
-    ledger::Outcome outcome;
-    outcome.kind = ledger::OutcomeKind::kBounced;
-    const std::string text(sealed.status().message());
-    outcome.reply_text = text;
-    outcome.command = "render";
-    outcome.classification = "ProtocolErrors";
-    context_.settler.Settle(destination.queue, id, outcome, /*attempted=*/false);
-    Reconsider(destination);
-    return false;
-  }
-  context_.settler.BeginAttempt(id, session.options().id);
-  ++transactions_;
-  ++unwritten_;
-  MoveSession(session, Session::Listing::kBusy);
-  session.Begin(destination, id, *std::move(sealed));
-  return true;
-}
-
 // How many sessions the recipients that wait could use, roughly; more than the window is not counted.
 std::uint64_t Site::Demand(const tls::Policy& policy) const {
   std::uint64_t demand = 0;
@@ -326,6 +305,7 @@ void Site::Drain() {
   draining_ = true;
   context_.timers.Cancel(timer_);
   context_.budget.Cancel(*this);
+  StopAllSealing();
   while (!idle_.empty()) idle_.front().Quit();
   while (!opening_.empty()) {
     Session& session = opening_.front();

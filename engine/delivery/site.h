@@ -90,6 +90,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
 
   // Session::Owner
   void OnSessionReady(Session& session) override;
+  void OnSessionSealed(Session& session, const absl::Status& status) override;
+  void OnSessionLost(Session& session) override;
   void OnSessionWrites(Session& session) override;
   void OnSessionResult(Session& session, const smtp::TransactionResult& result) override;
   void OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fact) override;
@@ -108,6 +110,9 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   std::optional<base::Instant> HeldUntil() const;  // By suspension, rest or a missing address.
   bool BeginNext(Session& session);
   bool BeginTransaction(Session& session, Destination& destination, ledger::RecipientId id);
+  void PutBack(Destination& destination, ledger::RecipientId id);
+  void StopSealing(Session& session);
+  void StopAllSealing();
   void OpenSessions();
   void OpenSessions(const tls::Policy& policy);
   bool OpenSession(const HostPlan::Next& next, const tls::Policy& policy);
@@ -163,7 +168,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   std::optional<smtp::ConnectionFact> refusal_;  // Of this round: a greeting or EHLO that said no.
   smtp::ConnectionFact last_fact_;               // The last failure to connect…
   std::string last_failure_;                     // …and for people.
-  base::Instant rests_opening_until_;            // No new sessions: others work, and these failed.
+  base::Instant rests_opening_until_;            // No new sessions: others work, and these failed or were lost.
   std::vector<TlsFailure> tls_failures_;         // Of this round.
   bool missing_before_ = false;                  // Once already no host had an address.
   bool draining_ = false;
@@ -171,7 +176,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   base::IntrusiveList<Destination, &Destination::hook> ready_, waiting_;
   SessionList opening_, idle_, busy_, closing_;
   std::uint32_t sessions_ = 0;
-  std::uint32_t transactions_ = 0;  // Between BeginTransaction and its result.
+  std::uint32_t transactions_ = 0;  // Between BeginTransaction and its result, or until it is given up.
   std::uint32_t unwritten_ = 0;     // Of these, those that have not taken their rate token yet.
 };
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
 
 namespace dkim {
@@ -14,6 +15,7 @@ absl::StatusOr<std::unique_ptr<OpensslSigner>> OpensslSigner::Make(absl::Span<co
         PrivateKey::Parse(key.pem, /*allow_weak=*/true, signer->crypto_);
     if (!parsed.ok()) return parsed.status();
     signer->keys_.push_back(*std::move(parsed));
+    signer->names_.push_back(key.Name());
   }
   return signer;
 }
@@ -27,9 +29,26 @@ void OpensslSigner::SignDigests(absl::Span<SignRequest* const> requests, absl::S
     if (signature.ok()) {
       request.signature = *std::move(signature);
     } else {
-      statuses[i] = signature.status();
+      statuses[i] = absl::InternalError(absl::StrCat(names_[request.key], ": ", signature.status().message()));
     }
   }
+}
+
+absl::StatusOr<std::string> SignNow(absl::Span<const SigningKey> keys, absl::Span<const std::string_view> pieces,
+                                    base::WallTime now) {
+  const Crypto crypto;
+  Composer composer(crypto);
+  composer.Take(pieces);
+  std::string fields, field;
+  for (const SigningKey& key : keys) {
+    absl::StatusOr<std::unique_ptr<PrivateKey>> parsed = PrivateKey::Parse(key.pem, /*allow_weak=*/true, crypto);
+    if (!parsed.ok()) return parsed.status();
+    const absl::StatusOr<std::string> signature = (*parsed)->Sign(composer.Compose(key.spec, now, field));
+    if (!signature.ok()) return signature.status();
+    CompleteField(*signature, field);
+    fields += field;
+  }
+  return fields;
 }
 
 }  // namespace dkim

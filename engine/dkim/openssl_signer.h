@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -26,6 +28,12 @@ class OpensslSigner final : public DigestSigner {
   OpensslSigner() = default;
   Crypto crypto_;
   std::vector<std::unique_ptr<PrivateKey>> keys_;
+  std::vector<std::string> names_;
 };
+
+// The header fields of all signatures of one message, at once. `pieces` as for Composer::Take. Errors: as Make, and as
+// PrivateKey::Sign.
+absl::StatusOr<std::string> SignNow(absl::Span<const SigningKey> keys, absl::Span<const std::string_view> pieces,
+                                    base::WallTime now);
 
 }  // namespace dkim

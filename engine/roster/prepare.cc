@@ -287,6 +287,7 @@ absl::Status Preparation::Run() {
   manifest_.campaign_hash = options_.campaign_hash;
   manifest_.frozen_digest = campaign::FrozenDigest(campaign_);
   manifest_.message_files = campaign::FileDigests(campaign_);
+  manifest_.dkim_keys = options_.dkim_keys;
   manifest_.prepared_at = options_.now;
   manifest_.columns = reader_->columns();
   manifest_.meta = recipients_.meta;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -23,6 +24,7 @@ struct PrepareOptions {
   const campaign::Suppression* suppression = nullptr;
   const message::MessageTemplate* message = nullptr;
   std::string template_snapshot;
+  std::vector<std::string> dkim_keys;  // As in the manifest.
   std::uint64_t campaign_hash = 0;
   base::WallTime now;
   std::size_t arena_bytes = 16u << 20;

@@ -58,6 +58,7 @@ delivery::Job Campaign::MakeJob() const {
           .pool = "",
           .roster = roster_.get(),
           .message = message_.get(),
+          .keys = {},
           .token = [](std::uint64_t row) { return absl::StrFormat("t%d", row); },
           .shaping = nullptr,
           .states = nullptr,

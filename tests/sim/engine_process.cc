@@ -71,6 +71,8 @@ bool EngineProcess::Start(std::string& why) {
     core.timers = std::make_unique<io::TimerWheel>(world_.now());
     core.resolver =
         std::make_unique<SimResolver>(world_, zone_, options_.dns_fail_share, [this, i] { WantTurn(i, world_.now()); });
+    core.signer = std::make_unique<SimSigner>(world_, options_.sign_fail_share, options_.sign_longest,
+                                              [this, i] { WantTurn(i, world_.now()); });
     engine::Shard::Options options;
     options.index = i;
     options.count = options_.shards;
@@ -79,7 +81,7 @@ bool EngineProcess::Start(std::string& why) {
     options.bugs = options_.bugs;
     core.shard = std::make_unique<engine::Shard>(
         *run_job_, options,
-        engine::Shard::Seams{*core.io, clock_, *core.timers, *core.resolver, tls_, *this, *this, log_});
+        engine::Shard::Seams{*core.io, clock_, *core.timers, *core.resolver, tls_, *this, *this, *core.signer, log_});
   }
   for (std::uint32_t i = 0; i < options_.shards; ++i) {
     cores_[i].shard->Start();

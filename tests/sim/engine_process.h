@@ -31,6 +31,8 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
     std::uint32_t shards = 1;
     std::uint64_t seed = 0;
     double dns_fail_share = 0;
+    double sign_fail_share = 0;
+    base::Duration sign_longest = base::Duration::Milliseconds(2);
     base::Duration commit_longest = base::Duration::Milliseconds(5);
     delivery::PlantedBugs bugs;
   };
@@ -57,6 +59,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
     std::unique_ptr<SimIo> io;
     std::unique_ptr<io::TimerWheel> timers;
     std::unique_ptr<SimResolver> resolver;
+    std::unique_ptr<SimSigner> signer;
     std::unique_ptr<engine::Shard> shard;
     bool turn_set = false;
     base::Instant turn_at;

@@ -15,6 +15,7 @@
 #include "nlohmann/json.hpp"
 #include "tests/sim/engine_process.h"
 #include "tests/sim/random_personality.h"
+#include "tests/unit/dkim/naive_verifier.h"
 #include "tools/sandbox/exchanger.h"
 
 namespace sim {
@@ -44,6 +45,8 @@ class Simulation {
     return options;
   }
   void MakeCampaign();
+  void MakeKeys();
+  void CheckMessage(const std::string& recipient, const std::string& content);
   void StartServers();
   void ServeTurn();
   void WantServeTurn(base::Instant at);
@@ -131,6 +134,7 @@ void Simulation::MakeCampaign() {
       .pool = "",
       .roster = roster_.get(),
       .message = message_.get(),
+      .keys = {},
       .token = [](std::uint64_t row) { return absl::StrFormat("t%d", row); },
       .shaping = &shaping_,
       .states = nullptr,
@@ -150,6 +154,35 @@ void Simulation::MakeCampaign() {
     job_->finish_by = world_.wall_now() + base::Duration::Minutes(static_cast<std::int64_t>(1 + prng.Below(600)));
 }
 
+void Simulation::MakeKeys() {
+  base::Prng& prng = world_.prng();
+  constexpr dkim::Canonicalization kModes[] = {dkim::Canonicalization::kSimple, dkim::Canonicalization::kRelaxed};
+  for (std::uint64_t n = prng.Below(3); n > 0; --n) {
+    dkim::SigningKey key;
+    key.spec.domain = absl::StrFormat("s%d.example", n);
+    key.spec.selector = "s";
+    key.spec.header = kModes[prng.Below(2)];
+    key.spec.body = kModes[prng.Below(2)];
+    job_->keys.push_back(key);
+  }
+  if (prng.Chance(0.1)) process_options_.sign_fail_share = 0.01;
+  if (prng.Chance(0.3)) process_options_.sign_longest = base::Duration::Seconds(3);
+}
+
+// What a mail exchanger has accepted is that recipient's message, and each of its signatures is one of this message.
+void Simulation::CheckMessage(const std::string& recipient, const std::string& content) {
+  if (content.find("\r\nTo: " + recipient + "\r\n") == std::string::npos)
+    Violation(recipient + " got a message that is not addressed to it");
+  const std::vector<dkim::testing::CheckedSignature> signatures = dkim::testing::CheckSignatures(content);
+  if (signatures.size() != job_->keys.size())
+    return Violation(absl::StrFormat("%s got %d signatures", recipient, signatures.size()));
+  for (std::uint32_t key = 0; key < signatures.size(); ++key) {
+    const bool good = signatures[key].body_hash_fits && signatures[key].tags.at("d") == job_->keys[key].spec.domain &&
+                      signatures[key].signature == SimSigner::SignatureOf(key, signatures[key].digest);
+    if (!good) Violation(absl::StrFormat("signature %d of the message to %s is not of this message", key, recipient));
+  }
+}
+
 void Simulation::StartServers() {
   absl::StatusOr<sandbox::Personality> personality =
       sandbox::ParsePersonality(RandomPersonality(world_.prng()), "personality");
@@ -161,6 +194,8 @@ void Simulation::StartServers() {
   server_timers_ = std::make_unique<io::TimerWheel>(world_.now());
   exchanger_ = std::make_unique<sandbox::Exchanger>(sandbox::Loop{*server_io_, *server_timers_, server_clock_},
                                                     *personality_, *zone_, nullptr);
+  exchanger_->ShowMessages(
+      [this](const std::string& recipient, const std::string& content) { CheckMessage(recipient, content); });
   const absl::StatusOr<std::uint16_t> port = exchanger_->Listen();
   CHECK(port.ok());
   port_ = *port;
@@ -315,6 +350,7 @@ void Simulation::CheckOracle(const ledger::StateTable& table) {
 Findings Simulation::Run() {
   StartServers();
   MakeCampaign();
+  MakeKeys();
   base::Prng& prng = world_.prng();
   process_options_.shards = static_cast<std::uint32_t>(1 + prng.Below(3));
   process_options_.seed = prng.Next();

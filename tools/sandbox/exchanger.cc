@@ -174,6 +174,7 @@ class Exchanger::Session final : public ServerHandler {
     ++owner_.totals_.messages;
     owner_.totals_.encrypted_messages += transaction.encrypted ? 1 : 0;
     owner_.totals_.bytes += transaction.size;
+    if (owner_.see_message_) owner_.see_message_(transaction.recipients.front(), content_);
     return silent ? HangUp() : decision;
   }
 

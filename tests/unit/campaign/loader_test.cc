@@ -173,6 +173,13 @@ TEST_F(LoaderTest, TomlAndJsonGiveTheSameCampaign) {
   EXPECT_EQ(toml.meta, json.meta);
 }
 
+TEST_F(LoaderTest, SigningIsRequiredUnlessItIsOptional) {
+  EXPECT_FALSE(Good(kBasic).delivery.dkim_required);
+  EXPECT_TRUE(Good(With("dkim = \"optional\"", "")).delivery.dkim_required);
+  EXPECT_TRUE(Good(With("dkim = \"optional\"", "dkim = \"required\"")).delivery.dkim_required);
+  EXPECT_THAT(Problem(With("dkim = \"optional\"", "dkim = \"never\"")), HasSubstr("required"));
+}
+
 TEST_F(LoaderTest, AnUnknownKeyNamesTheNearest) {
   EXPECT_EQ(Problem(With("subject = ", "subjekt = \"x\"\nsubject = ")),
             "c.toml:7: message.subjekt: unknown key; did you mean \"subject\"?");

@@ -43,5 +43,13 @@ TEST(Coordinator, TheFifthAuthenticationFailurePauses) {
   EXPECT_TRUE(coordinator.OnAuthenticationFailed("550 5.7.26").has_value());
 }
 
+TEST(Coordinator, AKeyThatCannotSignPausesAtOnce) {
+  Coordinator coordinator;
+  const auto pause = coordinator.OnSigningFailed("s1._domainkey.example.com: the key cannot sign");
+  ASSERT_TRUE(pause.has_value());
+  EXPECT_EQ(pause->by, "dkim");
+  EXPECT_NE(pause->reason.find("s1._domainkey.example.com"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace delivery

@@ -49,6 +49,18 @@ TEST(RecipientQueue, LeavesOutWhoIsFinal) {
   EXPECT_EQ(claimed, (std::set<RecipientId>{0, 1, 5, 6, 8, 9}));
 }
 
+TEST(RecipientQueue, WhoIsPutBackIsFirstInLine) {
+  Entries entries(3000);
+  RecipientQueue queue(entries.table, {.first = 100, .count = 2500});
+  for (RecipientId id = 100; id < 2000; ++id) ASSERT_EQ(queue.Claim(10), id);
+  queue.Unclaim(1500);
+  queue.Unclaim(120);
+  queue.Unclaim(1600);
+  EXPECT_EQ(queue.claimed(), 1897u);
+  EXPECT_EQ(queue.pending(), 2500u);
+  for (const RecipientId id : {120, 1500, 1600, 2000, 2001}) EXPECT_EQ(queue.Claim(10), id);
+}
+
 TEST(RecipientQueue, BringsBackWhoIsDueAndNotBefore) {
   Entries entries(5);
   RecipientQueue queue(entries.table, {.first = 0, .count = 5});

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/strings/str_format.h"
+#include "engine/dkim/private_key.h"
 #include "engine/ledger/recovery.h"
 #include "engine/ledger/verify.h"
 #include "nlohmann/json.hpp"
@@ -30,8 +31,6 @@ subject = "Hello"
 text = "This is for {{email}}.\n"
 [recipients]
 file = "rows.csv"
-[delivery]
-dkim = "optional"
 )toml";
 
 constexpr char kRough[] = R"toml(format = 1
@@ -74,6 +73,9 @@ class CampaignRunTest : public testing::TestWithParam<io::Backend> {
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
     std::ofstream(folder_ + "/c.toml") << kCampaign;
+    const dkim::Crypto crypto;
+    std::ofstream(folder_ + "/key.pem")
+        << *(*dkim::PrivateKey::Generate(dkim::Algorithm::kEd25519Sha256, crypto))->ToPem();
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
@@ -94,6 +96,10 @@ class CampaignRunTest : public testing::TestWithParam<io::Backend> {
     config.smtp.ehlo_domain = "mta.example.com";
     config.allow_private_destinations = true;
     config.retry_intervals = {base::Duration::Seconds(1)};
+    config::DkimKey& key = config.dkim.emplace_back();
+    key.domain = "example.com";
+    key.selector = "s1";
+    key.key_file = folder_ + "/key.pem";
     const config::Shaping shaping;
     RunRequest request;
     request.campaign = &*campaign;

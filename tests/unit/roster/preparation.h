@@ -63,6 +63,7 @@ class Preparing {
                           .suppression = &suppression_,
                           .message = message_.get(),
                           .template_snapshot = "snapshot",
+                          .dkim_keys = {},
                           .campaign_hash = 48,
                           .now = base::WallTime::FromSeconds(1'795'507'200),
                           .arena_bytes = arena_bytes,
