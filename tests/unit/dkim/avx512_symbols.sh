@@ -4,5 +4,5 @@
 nm "$1" | awk '
   /^batch_rsa_avx512\./ { inside = 1; seen = 1; next }
   /:$/ { inside = 0 }
-  inside && $(NF - 1) ~ /^[WwVvuC]$/ { print "may be shared: " $NF; shared = 1 }
+  inside && NF >= 2 && $(NF - 1) ~ /^[WwVvuC]$/ { print "may be shared: " $NF; shared = 1 }
   END { exit shared || !seen }'
