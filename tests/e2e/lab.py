@@ -51,6 +51,7 @@ intervals = {intervals}
 allow_private_destinations = true
 [shaping]
 files = ["shaping.toml"]
+{tls}
 """
 
 SHAPING = """["default"]
@@ -95,9 +96,10 @@ class Lab(unittest.TestCase):
     def campaign(self, identity="test", recipients="", delivery="", name="campaign.toml"):
         return self.write(name, CAMPAIGN.format(id=identity, recipients=recipients, delivery=delivery))
 
-    def config(self, dns="127.0.0.1:5300", port=2525, intervals='["1s", "2s"]', engine="", shaping=SHAPING):
+    def config(self, dns="127.0.0.1:5300", port=2525, intervals='["1s", "2s"]', engine="", shaping=SHAPING, ca_file=None):
         self.write("shaping.toml", shaping)
-        self.write("sluice.toml", CONFIG.format(state=self.path("state"), dns=dns, port=port, intervals=intervals, engine=engine))
+        self.write("sluice.toml", CONFIG.format(state=self.path("state"), dns=dns, port=port, intervals=intervals, engine=engine,
+                                                tls=f'[tls]\nca_file = "{ca_file}"' if ca_file else ""))
 
     def sandbox(self, personality="faultfree") -> "Sandbox":
         return Sandbox(self, personality)
@@ -134,6 +136,10 @@ class Lab(unittest.TestCase):
     def events(self, identity="test", *arguments) -> list:
         return [json.loads(line) for line in self.sluice("events", identity, *arguments).stdout.splitlines()]
 
+    def tls_of_deliveries(self, identity="test") -> set:
+        """The TLS versions under which messages were delivered; None: in clear."""
+        return {event.get("tls_protocol_version") for event in self.events(identity, "--type", "Delivery")}
+
     def final_events(self, identity="test") -> dict:
         """For each recipient the types of its final events; exactly one each is what a test then asserts."""
         finals = {}
@@ -160,6 +166,7 @@ class Sandbox:
         ready = json.loads(self.ready.read_text())
         self.dns = ready["dns"]
         self.port = ready["smtp_port"]
+        self.ca_file = ready["ca_file"]
 
     def end(self) -> dict:
         """Stops it; returns what each recipient's mail exchanger saw, by address."""

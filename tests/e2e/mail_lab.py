@@ -18,7 +18,7 @@ class MailLab(Lab):
         """Starts one of mail_servers for the domain of its own: postfix.test, exim.test, opensmtpd.test or aiosmtpd.test."""
         domain = f"{kind.__name__.lower()}.test"
         name, address = f"mx.{domain}", ADDRESSES[kind]
-        certificate = self.authority.certificate(name, address)
+        certificate = options.pop("certificate", None) or self.authority.certificate(name, address)
         if kind is Aiosmtpd:
             server = self.started(Aiosmtpd(BUILD, self.path(name), name, address, PORT, certificate, *options.get("arguments", ())))
         else:

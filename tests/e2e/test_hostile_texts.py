@@ -62,6 +62,7 @@ class HostileTextsTest(MailLab):
         report = self.report()
         self.assertEqual(report["totals"]["delivered"], len(self.sent))
         self.assertEqual(report["attempts"]["total"], len(self.sent))
+        self.assertEqual(self.tls_of_deliveries(), {"TLSv1.3"})
 
     def check(self, server):
         """Everything of each message, as Python's email reads it, and its bytes."""
@@ -72,6 +73,7 @@ class HostileTextsTest(MailLab):
         for row in rows:
             with self.subTest(server=server.name, row=row["email"]):
                 message = arrived[row["email"]]
+                self.assertRegex(message.trace, r"TLSv?1\.3|TLS1\.3", "the server does not say that it came under TLS")
                 self.assertRegex(message.sender, r"^bounce\+v1[a-z2-7]+@bounces\.example\.com$")
                 self.check_message(row, message.content)
                 # `render` is asked later, and its date is that of asking.
