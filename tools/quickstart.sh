@@ -9,4 +9,4 @@ case "$rows" in '' | *[!0-9]*) echo "usage: tools/quickstart.sh [ROWS]" >&2; exi
 tools/install_packages.sh build
 cmake --preset release -DBUILD_TESTING=OFF -B build/quickstart >/dev/null
 cmake --build build/quickstart --target sluice
-exec python3 tools/examples/rehearse.py --sluice build/quickstart/sluice --rows "$rows"
+exec python3 tools/examples/rehearse.py --sluice build/quickstart/sluice --rows "$rows" --personality faultfree --openssl

@@ -1,29 +1,32 @@
 #!/bin/sh
-# Builds every fuzz target and runs each for a few seconds: tests/fuzz/smoke.sh [SECONDS]
-# A crash leaves its input in build/fuzz/findings; run the target with that file to see it again.
+# Builds every fuzz target and runs each for a few seconds: tests/fuzz/smoke.sh [SECONDS [PRESET]]
+# PRESET: fuzz, or asan, which has the fuzz targets beside the tests. A crash leaves its input in build/PRESET/findings; run the target with
+# that file to see it again.
 set -eu
 cd "$(dirname "$0")/../.."
 seconds=${1:-4}
+preset=${2:-fuzz}
+build=build/$preset
 
-cmake --preset fuzz >/dev/null
-cmake --build --preset fuzz --target fuzz_targets
-mkdir -p build/fuzz/findings
+cmake --preset "$preset" >/dev/null
+cmake --build --preset "$preset" --target fuzz_targets
+mkdir -p "$build/findings"
 seed() {  # seed TARGET FILE [PREFIX]: a file that is right, for the fuzzer to begin with
-  mkdir -p "build/fuzz/corpus/$1"
-  { printf %s "${3:-}"; cat "$2"; } > "build/fuzz/corpus/$1/seed"
+  mkdir -p "$build/corpus/$1"
+  { printf %s "${3:-}"; cat "$2"; } > "$build/corpus/$1/seed"
 }
 seed campaign_fuzz tools/examples/weekly.toml 0
 seed config_fuzz tools/examples/quickstart.toml
 seed shaping_fuzz tools/examples/quickstart-shaping.toml
-for target in build/fuzz/tests/fuzz/*_fuzz; do
+for target in "$build"/tests/fuzz/*_fuzz; do
   name=$(basename "$target")
-  mkdir -p "build/fuzz/corpus/$name"
+  mkdir -p "$build/corpus/$name"
   if ! "$target" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 -verbosity=0 \
-      -artifact_prefix="build/fuzz/findings/$name." "build/fuzz/corpus/$name" 2> "build/fuzz/$name.log"; then
-    cat "build/fuzz/$name.log"
+      -artifact_prefix="$build/findings/$name." "$build/corpus/$name" 2> "$build/$name.log"; then
+    cat "$build/$name.log"
     echo "fuzz: $name failed" >&2
     exit 1
   fi
-  echo "fuzz: $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "build/fuzz/$name.log") inputs"
+  echo "fuzz: $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$build/$name.log") inputs"
 done
 echo "fuzz: all targets passed"
