@@ -1,5 +1,7 @@
 """When nothing can move: the program says what it waits for, holds the recipients, and ends in order when it is told to."""
 
+import os
+import pathlib
 import signal
 import socket
 
@@ -42,6 +44,47 @@ class WaitingTest(Lab):
         self.config(dns=sandbox.dns, port=sandbox.port)
         self.sluice("send", "campaign.toml")
         self.assertEqual(self.report()["totals"]["delivered"] + self.report()["totals"]["bounced"], 50)
+
+    def end_at_once(self, process):
+        """Two signals, the second when the first was taken: two that wait are one to the kernel."""
+        process.popen.send_signal(signal.SIGINT)
+        status = pathlib.Path(f"/proc/{process.popen.pid}/status")
+        wait_until("the first signal to be taken", lambda: int(status.read_text().split("ShdPnd:", 1)[1].split()[0], 16) == 0)
+        self.assertIsNone(process.popen.poll(), "the first waits for what is in flight")
+        self.assertEqual(process.stop(signal.SIGINT, timeout=20), 4)
+
+    def test_a_second_signal_ends_it_at_once_and_consistently(self):
+        sandbox = self.sandbox('format = 1\nname = "slow"\n[provider.slow]\nweight = 1\nmx = ["mx.slow.example"]\n'
+                               '[[provider.slow.tarpit]]\nat = "content"\ndelay = "60s"\n')
+        self.config(dns=sandbox.dns, port=sandbox.port)
+        self.sluice("render", "campaign.toml", "--row", 1)  # Makes the token key, which send and report make both else.
+        process = self.start("send", "campaign.toml", "--progress", "off")
+        self.wait_for_report("attempts in flight", lambda report: report["attempts"]["total"] > 0)
+        self.end_at_once(process)
+        self.sluice("ledger", "verify", "test")
+        again = self.start("send", "campaign.toml", "--progress", "off")
+        wait_until("the line about what was in flight", lambda: "in doubt" in again.text())
+        self.end_at_once(again)
+        totals = self.report()["totals"]
+        self.assertGreater(totals["in_doubt"], 0)
+        self.assertLessEqual(totals["in_doubt"], 20)
+
+    def test_a_signal_while_preparing_leaves_nothing_behind_and_can_be_repeated(self):
+        fifo = self.path("rows.csv")
+        fifo.unlink()
+        os.mkfifo(fifo)
+        self.config(dns="127.0.0.1:1", port=1)
+        process = self.start("send", "campaign.toml", "--progress", "off")
+        with open(fifo, "w") as rows:  # Opens when the program reads.
+            rows.write("email,first_name\n")
+            process.popen.send_signal(signal.SIGINT)
+            try:
+                for number in range(2_000_000):
+                    rows.write(f"user{number}@d.example,x\n")
+            except BrokenPipeError:
+                pass
+        self.assertEqual(process.popen.wait(20), 4, process.text())
+        self.assertFalse((self.path("state") / "campaigns" / "test" / "manifest.json").exists())
 
     def test_sigterm_with_live_peers_leaves_nobody_in_doubt(self):
         sandbox = self.sandbox('format = 1\nname = "slow"\n[provider.slow]\nweight = 1\nmx = ["mx.slow.example"]\nreply_delay = "30ms"\n')

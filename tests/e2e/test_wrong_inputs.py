@@ -133,6 +133,20 @@ class WrongInputsTest(Lab):
         self.refused(3, "test", "changed")
 
 
+class TwoProgramsTest(Lab):
+    def test_of_two_that_start_at_once_one_sends(self):
+        self.rows([f"user{n}@d{n % 5}.example" for n in range(2000)])
+        self.campaign()
+        sandbox = self.sandbox()
+        self.config(dns=sandbox.dns, port=sandbox.port)
+        both = [self.start("send", "campaign.toml", "--progress", "off") for _ in range(2)]
+        codes = sorted(process.popen.wait(60) for process in both)
+        self.assertIn(codes, ([0, 0], [0, 1]), [process.text() for process in both])  # 0, 0: one began after the other's end.
+        seen = sandbox.end()
+        self.assertEqual({row["accepted"] for row in seen.values()}, {1})
+        self.assertEqual(len(seen), 2000)
+
+
 class LockTest(Lab):
     def test_a_second_program_is_told_who_holds_the_campaign(self):
         self.rows(["a@a.test"])
