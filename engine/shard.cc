@@ -156,15 +156,12 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
   site.Add(destination, TlsPolicyOf(destination, site, route), seams_.clock.Now() + std::max(route.ttl, kRouteFloor));
 }
 
-// A domain may have a policy of its own at a site that it shares with others.
+// The domain's own, not that of the domain for which the site was made: it may share the site with others.
 tls::Policy Shard::TlsPolicyOf(const Destination& destination, const Site& site, const dns::Route& route) const {
-  config::TlsMode mode = site.limits().enable_tls;
-  if (job_.shaping->HasOwnLimits(destination.name)) {
-    std::vector<std::string> hosts;
-    for (const auto& host : route.hosts) hosts.push_back(host.name);
-    mode = job_.shaping->For(destination.name, hosts, job_.sources[site.key().source].name).enable_tls;
-  }
-  return tls::Stricter(delivery::PolicyOf(mode), job_.tls_least);
+  std::vector<std::string> hosts;
+  for (const auto& host : route.hosts) hosts.push_back(host.name);
+  const config::Limits limits = job_.shaping->For(destination.name, hosts, job_.sources[site.key().source].name);
+  return tls::Stricter(delivery::PolicyOf(limits.enable_tls), job_.tls_least);
 }
 
 Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const std::string& name) {

@@ -16,6 +16,7 @@ namespace {
 constexpr std::uint64_t kCountMax = 1'000'000;
 constexpr base::Duration kTimeoutMin = base::Duration::Milliseconds(1);
 constexpr base::Duration kTimeoutMax = base::Duration::Hours(24);
+constexpr base::Duration kMemoryMin = base::Duration::Minutes(1);  // Less: every connection is a broken one first.
 constexpr base::Duration kMemoryMax = base::Duration::Hours(24 * 30);
 
 std::string_view TextOf(const toml::node& node) {
@@ -46,16 +47,18 @@ absl::StatusOr<Rate> ReadRate(const toml::node& node) {
   return rate;
 }
 
-absl::StatusOr<base::Duration> ReadTime(const toml::node& node, base::Duration most, std::string_view most_text) {
+absl::StatusOr<base::Duration> ReadTime(const toml::node& node, base::Duration least, base::Duration most,
+                                        std::string_view range) {
   if (!node.is_string()) return Wrong("is not a text; write a span of time in quotes, as \"5m\"");
   const absl::StatusOr<base::Duration> time = base::ParseDuration(TextOf(node));
   if (!time.ok()) return Wrong(absl::StrCat("is wrong: ", std::string(time.status().message())));
-  if (*time < kTimeoutMin || *time > most)
-    return Wrong(absl::StrCat("is out of range; it must be from 1 ms to ", base::AbslView(most_text)));
+  if (*time < least || *time > most) return Wrong(absl::StrCat("is out of range; it must be ", base::AbslView(range)));
   return *time;
 }
 
-absl::StatusOr<base::Duration> ReadTimeout(const toml::node& node) { return ReadTime(node, kTimeoutMax, "24 h"); }
+absl::StatusOr<base::Duration> ReadTimeout(const toml::node& node) {
+  return ReadTime(node, kTimeoutMin, kTimeoutMax, "from 1 ms to 24 h");
+}
 
 absl::StatusOr<bool> ReadBool(const toml::node& node) {
   if (const auto* value = node.as_boolean()) return value->get();
@@ -215,7 +218,7 @@ class ShapingReader {
       } else if (key == "provider_connection_limit" || key == "provider_max_message_rate") {
         ReadProviderLimit(*node, label, key, block);
       } else if (key == "remember_broken_tls") {
-        const auto time = Check(ReadTime(*node, kMemoryMax, "30 days"), *node, label, key);
+        const auto time = Check(ReadTime(*node, kMemoryMin, kMemoryMax, "from 1 minute to 30 days"), *node, label, key);
         if (time.has_value()) {
           block.changes.push_back(
               [time = *time](Shaping::Merged& merged) { merged.limits.remember_broken_tls = time; });

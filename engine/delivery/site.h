@@ -79,7 +79,6 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   std::uint64_t id() const { return id_; }
   const SiteKey& key() const { return key_; }
   const std::string& provider() const { return provider_; }
-  const config::Limits& limits() const { return limits_; }
   // Why it does not send now, and until when; empty: nothing holds it.
   std::string DescribeWait() const;
 
@@ -104,7 +103,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   struct TlsFailure {
     tls::Policy policy;
     base::IpAddress address;
-    std::string text;  // What was wrong.
+    std::string text;           // What was wrong.
+    base::Instant rests_until;  // It is not tried again before.
   };
 
   std::optional<base::Instant> HeldUntil() const;  // By suspension, rest or a missing address.
@@ -129,7 +129,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   Destination* NextFor(const tls::Policy& policy);
   Session* FittingSession();
   std::vector<tls::Policy> WantedPolicies() const;
-  std::vector<base::IpAddress> AvoidedUnder(const tls::Policy& policy) const;
+  std::vector<base::IpAddress> AvoidedUnder(const tls::Policy& policy);
   bool TakeTlsFailure(const Session& session, const smtp::ConnectionFact& fact);
   bool OnTlsUnsatisfied(const tls::Policy& policy);
 
@@ -169,7 +169,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   smtp::ConnectionFact last_fact_;               // The last failure to connect…
   std::string last_failure_;                     // …and for people.
   base::Instant rests_opening_until_;            // No new sessions: others work, and these failed or were lost.
-  std::vector<TlsFailure> tls_failures_;         // Of this round.
+  std::vector<TlsFailure> tls_failures_;         // Addresses that rest.
   bool missing_before_ = false;                  // Once already no host had an address.
   bool draining_ = false;
 

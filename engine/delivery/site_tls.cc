@@ -8,6 +8,7 @@
 namespace delivery {
 namespace {
 
+constexpr base::Duration kAddressRest = base::Duration::Minutes(30);  // After TLS failed there, while others work.
 constexpr int kLookAhead = 64;  // Destinations that are looked at, for one that a session may serve.
 
 }  // namespace
@@ -84,7 +85,10 @@ std::size_t Site::CountUnder(const SessionList& sessions, const tls::Policy& pol
   return count;
 }
 
-std::vector<base::IpAddress> Site::AvoidedUnder(const tls::Policy& policy) const {
+// Those that failed under it a while ago may be tried again.
+std::vector<base::IpAddress> Site::AvoidedUnder(const tls::Policy& policy) {
+  const base::Instant now = context_.clock.Now();
+  std::erase_if(tls_failures_, [now](const TlsFailure& failure) { return failure.rests_until <= now; });
   std::vector<base::IpAddress> avoided;
   for (const TlsFailure& failure : tls_failures_) {
     if (failure.policy == policy) avoided.push_back(failure.address);
@@ -100,7 +104,7 @@ bool Site::TakeTlsFailure(const Session& session, const smtp::ConnectionFact& fa
   if (fact.tls == smtp::TlsTrouble::kFailed && policy.MayFallBackToClear()) {  // The next connection there is in clear.
     context_.broken_tls.Remember(address, context_.clock.Now() + limits_.remember_broken_tls);
   } else {
-    tls_failures_.push_back({policy, address, last_failure_});
+    tls_failures_.push_back({policy, address, last_failure_, context_.clock.Now() + kAddressRest});
   }
   owner_.WantsPump(*this);
   return true;
