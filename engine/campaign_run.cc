@@ -41,6 +41,7 @@ class Run {
  private:
   absl::Status LoadTrust();  // The authorities of certificates, and the keys that sign.
   void CompareKeys() const;
+  absl::Status CheckNothingStarted();
   absl::Status Prepare();
   absl::Status CheckUnchanged() const;
   absl::Status OpenLedger();
@@ -66,6 +67,16 @@ class Run {
   std::unique_ptr<delivery::Job> job_;
   std::string authorities_;  // Who may sign receivers' certificates, PEM.
 };
+
+// A ledger whose manifest is gone must not meet another preparation: its records would be about other people.
+absl::Status Run::CheckNothingStarted() {
+  const absl::StatusOr<std::vector<std::string>> names = disk_.List(request_.paths.ledger());
+  if (!names.ok() || names->empty()) return absl::OkStatus();
+  return absl::DataLossError(absl::StrFormat(
+      "%s/%s is missing, and the campaign was started: restore it; without the folder %s the campaign starts from the "
+      "beginning, and who has the mail gets it again",
+      request_.paths.campaign, roster::kManifestName, request_.paths.campaign));
+}
 
 absl::Status Run::LoadTrust() {
   absl::StatusOr<std::string> authorities = LoadAuthorities(disk_, *request_.config);
@@ -235,12 +246,18 @@ RunOutcome Run::Go() {
   lock_ = *std::move(lock);
   const bool is_new = !disk_.Exists(request_.paths.campaign + "/" + std::string(roster::kManifestName));
   if (is_new) {
+    if (absl::Status status = CheckNothingStarted(); !status.ok()) return Problem(status);
     if (absl::Status status = LoadTrust(); !status.ok()) return Problem(status);
+    // Made before anything is prepared: a campaign that was started never gets another.
+    if (auto key = LoadTokenKey(disk_, request_.token_key_file); !key.ok()) return Problem(key.status());
     if (absl::Status status = Prepare(); !status.ok()) return Problem(status);
   }
   absl::StatusOr<StartedCampaign> started = OpenStarted(disk_, request_.paths, request_.token_key_file);
   if (!started.ok()) return Problem(started.status());
   started_ = *std::move(started);
+  if (!is_new) {
+    if (absl::Status status = started_.roster->Verify(); !status.ok()) return Problem(status);
+  }
   if (absl::Status status = CheckUnchanged(); !status.ok()) return Problem(status);
   if (absl::Status status = OpenLedger(); !status.ok()) return Problem(status);
   const bool resend = campaign_.delivery.in_doubt == campaign::InDoubt::kResend;

@@ -16,6 +16,15 @@ std::string FolderOf(const std::string& path) {
   return slash == std::string::npos ? "." : path.substr(0, slash);
 }
 
+absl::StatusOr<campaign::TokenKey> ReadTokenKey(io::Disk& disk, const std::string& key_file) {
+  absl::StatusOr<std::string> text = io::ReadFile(disk, key_file, kKeyFileMax);
+  if (!text.ok()) return text.status();
+  absl::StatusOr<campaign::TokenKey> key = campaign::TokenKey::Parse(*text);
+  if (!key.ok())
+    return absl::InvalidArgumentError(absl::StrFormat("%s: %s", key_file, std::string(key.status().message())));
+  return key;
+}
+
 }  // namespace
 
 StatePaths PathsOf(const std::string& root, const std::string& id, const std::string& state_override) {
@@ -30,12 +39,7 @@ absl::StatusOr<campaign::TokenKey> LoadTokenKey(io::Disk& disk, const std::strin
     if (absl::Status status = disk.MakeDirectories(FolderOf(key_file)); !status.ok()) return status;
     if (absl::Status status = io::WriteFileAtomically(disk, key_file, *made); !status.ok()) return status;
   }
-  absl::StatusOr<std::string> text = io::ReadFile(disk, key_file, kKeyFileMax);
-  if (!text.ok()) return text.status();
-  absl::StatusOr<campaign::TokenKey> key = campaign::TokenKey::Parse(*text);
-  if (!key.ok())
-    return absl::InvalidArgumentError(absl::StrFormat("%s: %s", key_file, std::string(key.status().message())));
-  return key;
+  return ReadTokenKey(disk, key_file);
 }
 
 absl::StatusOr<std::string> LoadNodeId(io::Disk& disk, const std::string& root) {
@@ -63,7 +67,11 @@ absl::StatusOr<StartedCampaign> OpenStarted(io::Disk& disk, const StatePaths& pa
       message::MessageTemplate::Compile(*std::move(spec));
   if (!message.ok()) return absl::DataLossError(message.status().message());
   started.message = *std::move(message);
-  absl::StatusOr<campaign::TokenKey> key = LoadTokenKey(disk, key_file);
+  if (!disk.Exists(key_file)) {  // Another one would give every message another Message-ID than it had.
+    return absl::DataLossError(absl::StrFormat("%s is missing: it made the tokens and Message-IDs of %s; restore it",
+                                               key_file, paths.campaign));
+  }
+  absl::StatusOr<campaign::TokenKey> key = ReadTokenKey(disk, key_file);
   if (!key.ok()) return key.status();
   started.token_key = std::make_shared<const campaign::TokenKey>(*std::move(key));
   return started;

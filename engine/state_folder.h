@@ -34,10 +34,10 @@ struct StartedCampaign {
   std::string Token(std::uint64_t row) const { return token_key->Make(roster->manifest().campaign, row); }
   std::uint64_t hash() const { return roster->manifest().campaign_hash; }
 };
-// Errors: NotFound, it was never started; DataLoss.
+// Errors: NotFound, it was never started; DataLoss; the token key is missing or is none.
 absl::StatusOr<StartedCampaign> OpenStarted(io::Disk& disk, const StatePaths& paths, const std::string& key_file);
 
-// Reads the key, or makes one where there is none.
+// Reads the key, or makes one where there is none: before a campaign starts, never after.
 absl::StatusOr<campaign::TokenKey> LoadTokenKey(io::Disk& disk, const std::string& key_file);
 // A name for this host that does not change: made on first use.
 absl::StatusOr<std::string> LoadNodeId(io::Disk& disk, const std::string& root);
