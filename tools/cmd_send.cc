@@ -75,6 +75,7 @@ absl::Status UseSandbox(const std::string& ready_file, const std::string& id, io
   config.dns.max_queries_per_second = 20'000;  // It is our own.
   config.smtp.port = ready["smtp_port"].get<std::uint16_t>();
   if (ready.contains("ca_file")) config.tls.ca_file = ready["ca_file"].get<std::string>();
+  config.smarthost.reset();
   config.allow_private_destinations = true;
   if (!config.smtp.ehlo_domain.has_value()) config.smtp.ehlo_domain = "sluice.sandbox.test";
   request.paths = engine::PathsOf(*config.engine.state_dir + "/rehearsals", id, request.paths.campaign);
