@@ -379,6 +379,7 @@ Findings Simulation::Run() {
     if (process_->open_sessions() > 0) Violation("sessions are open after the drain");
   }
   process_.reset();
+  disk_.FailAfter(std::nullopt);  // The checkers write, too.
   CheckLedger();
   findings_.trace = world_.trace();
   exchanger_.reset();
