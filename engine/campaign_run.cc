@@ -42,6 +42,7 @@ class Run {
  private:
   absl::Status LoadTrust();  // The authorities of certificates, and the keys that sign.
   void CompareKeys() const;
+  absl::Status Open();
   absl::Status CheckNothingStarted();
   absl::Status Prepare();
   absl::Status CheckUnchanged() const;
@@ -67,6 +68,7 @@ class Run {
   std::unique_ptr<ledger::Journal> journal_;
   std::unique_ptr<SmarthostLogin> login_;  // Null: there is no smarthost.
   std::unique_ptr<delivery::Job> job_;
+  bool is_new_ = false;      // It was not prepared before this run.
   std::string authorities_;  // Who may sign receivers' certificates, PEM.
 };
 
@@ -257,6 +259,30 @@ RunOutcome Run::Conclude(const RunResult& result) {
                           result.pause.sample.empty() ? "" : " (" + result.pause.sample + ")", Named())};
 }
 
+// Prepares a campaign that is new, and opens one that was started.
+absl::Status Run::Open() {
+  if (absl::Status status = disk_.MakeDirectories(request_.paths.campaign); !status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<io::FileLock>> lock = io::FileLock::Take(request_.paths.lock());
+  if (!lock.ok()) return lock.status();
+  lock_ = *std::move(lock);
+  is_new_ = !disk_.Exists(request_.paths.campaign + "/" + std::string(roster::kManifestName));
+  if (is_new_) {
+    if (absl::Status status = CheckNothingStarted(); !status.ok()) return status;
+    if (absl::Status status = LoadTrust(); !status.ok()) return status;
+    // Made before anything is prepared: a campaign that was started never gets another.
+    if (auto key = LoadTokenKey(disk_, request_.token_key_file); !key.ok()) return key.status();
+    if (absl::Status status = Prepare(); !status.ok()) return status;
+  }
+  absl::StatusOr<StartedCampaign> started = OpenStarted(disk_, request_.paths, request_.token_key_file);
+  if (!started.ok()) return started.status();
+  started_ = *std::move(started);
+  if (!is_new_) {
+    if (absl::Status status = started_.roster->Verify(); !status.ok()) return status;
+  }
+  if (absl::Status status = CheckUnchanged(); !status.ok()) return status;
+  return OpenLedger();
+}
+
 RunOutcome Run::Go() {
   if (request_.config->smarthost.has_value()) {  // First of all: without it nothing can be sent.
     absl::StatusOr<std::unique_ptr<SmarthostLogin>> login =
@@ -264,26 +290,7 @@ RunOutcome Run::Go() {
     if (!login.ok()) return Problem(login.status());
     login_ = *std::move(login);
   }
-  if (absl::Status status = disk_.MakeDirectories(request_.paths.campaign); !status.ok()) return Problem(status);
-  absl::StatusOr<std::unique_ptr<io::FileLock>> lock = io::FileLock::Take(request_.paths.lock());
-  if (!lock.ok()) return Problem(lock.status());
-  lock_ = *std::move(lock);
-  const bool is_new = !disk_.Exists(request_.paths.campaign + "/" + std::string(roster::kManifestName));
-  if (is_new) {
-    if (absl::Status status = CheckNothingStarted(); !status.ok()) return Problem(status);
-    if (absl::Status status = LoadTrust(); !status.ok()) return Problem(status);
-    // Made before anything is prepared: a campaign that was started never gets another.
-    if (auto key = LoadTokenKey(disk_, request_.token_key_file); !key.ok()) return Problem(key.status());
-    if (absl::Status status = Prepare(); !status.ok()) return Problem(status);
-  }
-  absl::StatusOr<StartedCampaign> started = OpenStarted(disk_, request_.paths, request_.token_key_file);
-  if (!started.ok()) return Problem(started.status());
-  started_ = *std::move(started);
-  if (!is_new) {
-    if (absl::Status status = started_.roster->Verify(); !status.ok()) return Problem(status);
-  }
-  if (absl::Status status = CheckUnchanged(); !status.ok()) return Problem(status);
-  if (absl::Status status = OpenLedger(); !status.ok()) return Problem(status);
+  if (absl::Status status = Open(); !status.ok()) return Problem(status);
   const bool resend = campaign_.delivery.in_doubt == campaign::InDoubt::kResend;
   ledger::RecordBatch concluded;
   const std::uint64_t in_doubt = ledger::ConcludeOpenAttempts(journal_->table(), clock_.WallNow(), resend, concluded);
@@ -293,7 +300,7 @@ RunOutcome Run::Go() {
             absl::StrFormat("%s: paused: %s; when that is mended: sluice resume %s", campaign_.id,
                             journal_->facts().pause_reason, Named())};
   }
-  if (!is_new) {  // Only now: what is finished needs none of it any more.
+  if (!is_new_) {  // Only now: what is finished needs none of it any more.
     if (absl::Status status = LoadTrust(); !status.ok()) return Problem(status);
     CompareKeys();
   }
