@@ -16,6 +16,7 @@
 #include "engine/ledger/recovery.h"
 #include "engine/preparation.h"
 #include "engine/signing_keys.h"
+#include "engine/smarthost_login.h"
 
 namespace engine {
 namespace {
@@ -63,8 +64,24 @@ class Run {
   std::unique_ptr<io::Mapping> fold_memory_, run_memory_;
   std::unique_ptr<ledger::StateTable> states_;
   std::unique_ptr<ledger::Journal> journal_;
+  std::unique_ptr<SmarthostLogin> login_;  // Null: there is no smarthost.
   std::unique_ptr<delivery::Job> job_;
   std::string authorities_;  // Who may sign receivers' certificates, PEM.
+};
+
+// Tells the observer, and keeps the token of the smarthost fresh.
+class Refreshing final : public Engine::Watcher {
+ public:
+  Refreshing(Engine::Watcher& watcher, SmarthostLogin* login) : watcher_(watcher), login_(login) {}
+  int Stops() override { return watcher_.Stops(); }
+  void OnProgress(const delivery::Counters& counters, std::uint32_t open_sessions) override {
+    if (login_ != nullptr) login_->Refresh();
+    watcher_.OnProgress(counters, open_sessions);
+  }
+
+ private:
+  Engine::Watcher& watcher_;
+  SmarthostLogin* const login_;
 };
 
 absl::Status Run::LoadTrust() {
@@ -185,7 +202,8 @@ absl::Status Run::MakeJob() {
                     .tls_least = {campaign_.delivery.tls == campaign::Tls::kRequired ? tls::Policy::Use::kAlways
                                                                                      : tls::Policy::Use::kNever,
                                   tls::Policy::Verification::kNone},
-                    .port = request_.config->smtp.port,
+                    .smarthost = login_ == nullptr ? std::nullopt : std::optional(login_->smarthost()),
+                    .port = login_ == nullptr ? request_.config->smtp.port : request_.config->smarthost->port,
                     .allow_private_destinations = request_.config->allow_private_destinations,
                     .run = journal_->facts().runs});
   return absl::OkStatus();
@@ -229,6 +247,12 @@ RunOutcome Run::Conclude(const RunResult& result) {
 }
 
 RunOutcome Run::Go() {
+  if (request_.config->smarthost.has_value()) {  // First of all: without it nothing can be sent.
+    absl::StatusOr<std::unique_ptr<SmarthostLogin>> login =
+        SmarthostLogin::Load(disk_, *request_.config->smarthost, log_);
+    if (!login.ok()) return Problem(login.status());
+    login_ = *std::move(login);
+  }
   if (absl::Status status = disk_.MakeDirectories(request_.paths.campaign); !status.ok()) return Problem(status);
   absl::StatusOr<std::unique_ptr<io::FileLock>> lock = io::FileLock::Take(request_.paths.lock());
   if (!lock.ok()) return Problem(lock.status());
@@ -288,7 +312,8 @@ RunOutcome Run::Go() {
   const std::uint64_t finals = CountFinals();
   observer_.OnStart(started_.roster->recipients(), finals);
   Engine engine(*job_, options, started_.roster->recipients() - finals, *journal_, log_);
-  return Conclude(engine.Run(observer_));
+  Refreshing watcher(observer_, login_.get());
+  return Conclude(engine.Run(watcher));
 }
 
 }  // namespace

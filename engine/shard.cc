@@ -10,6 +10,7 @@
 #include "engine/base/date.h"
 #include "engine/base/stable_hash.h"
 #include "engine/roster/roster.h"
+#include "engine/smtp/sasl.h"
 
 namespace engine {
 
@@ -37,8 +38,12 @@ Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
       sealer_(job, seams.clock, seams.signer),
       budget_(options_.sessions_max),
       mx_(seams.resolver),
-      context_{job,         options_.bugs, options_.seed, seams.io, seams.clock, seams.timers, mx_,      seams.tls,
-               broken_tls_, commits_,      settler_,      sealer_,  budget_,     *this,        seams.log},
+      authenticator_(job.smarthost.has_value() && job.smarthost->account.has_value()
+                         ? std::make_unique<smtp::Authenticator>(*job.smarthost->account)
+                         : nullptr),
+      context_{job,       options_.bugs,       options_.seed, seams.io, seams.clock, seams.timers, mx_,
+               seams.tls, broken_tls_,         commits_,      settler_, sealer_,     budget_,      *this,
+               seams.log, authenticator_.get()},
       router_(context_, *this),
       sweeper_(settler_, commits_, [this](Destination& destination) { OnSwept(destination); }),
       source_usable_(job.sources.size(), true),
@@ -158,6 +163,7 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
 
 // A domain may have a policy of its own at a site that it shares with others.
 tls::Policy Shard::TlsPolicyOf(const Destination& destination, const Site& site, const dns::Route& route) const {
+  if (job_.smarthost.has_value()) return job_.smarthost->tls_policy();
   config::TlsMode mode = site.limits().enable_tls;
   if (job_.shaping->HasOwnLimits(destination.name)) {
     std::vector<std::string> hosts;
@@ -176,8 +182,9 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const st
   if (const auto known = sites_.find(key); known != sites_.end()) return *known->second;
   std::vector<std::string> hosts;
   for (const auto& host : route.hosts) hosts.push_back(host.name);
-  const std::string provider = job_.shaping->ProviderFor(destination.name, hosts);
-  const config::Limits limits = job_.shaping->For(destination.name, hosts, job_.sources[source].name);
+  const std::string& domain = job_.smarthost.has_value() ? job_.smarthost->host : destination.name;
+  const std::string provider = job_.shaping->ProviderFor(domain, hosts);
+  const config::Limits limits = job_.shaping->For(domain, hosts, job_.sources[source].name);
   Site::Owner& self = *this;
   auto site = std::make_unique<Site>(++sites_made_, key, provider, limits, route, context_, self);
   Site& made = *site;
@@ -255,6 +262,11 @@ void Shard::OnSigningFailed(std::string_view why) {
   }
 }
 
+// By mailbox even on shard 0: a pause ends sessions that are opening, and one of these is telling it.
+void Shard::OnSmarthostUnusable(std::string_view reason, std::string_view sample) {
+  seams_.links.Post(0, delivery::SmarthostUnusableFact{std::string(reason), std::string(sample)});
+}
+
 void Shard::Coordinate(std::optional<delivery::PauseReason> pause) {
   if (!pause.has_value() || pause_ != nullptr) return;
   for (std::uint32_t shard = 1; shard < options_.count; ++shard)
@@ -314,6 +326,9 @@ void Shard::Handle(delivery::ShardMessage message) {
     }
     void operator()(delivery::AuthenticationFailedFact& m) { shard.OnAuthenticationFailed(m.sample); }
     void operator()(delivery::SigningFailedFact& m) { shard.OnSigningFailed(m.why); }
+    void operator()(delivery::SmarthostUnusableFact& m) {
+      shard.Coordinate(delivery::Coordinator::OnSmarthostUnusable(m.reason, m.sample));
+    }
     void operator()(delivery::PauseCampaign& m) { shard.Pause(m); }
     void operator()(delivery::RecordsDurable& m) { shard.commits_.OnDurable(m.ticket); }
     void operator()(delivery::LedgerFailed& m) {

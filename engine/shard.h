@@ -91,6 +91,7 @@ class Shard final : private delivery::Router::Owner, private delivery::Site::Own
                        std::string_view sample) override;
   void OnAuthenticationFailed(std::string_view sample) override;
   void OnSigningFailed(std::string_view why) override;
+  void OnSmarthostUnusable(std::string_view reason, std::string_view sample) override;
 
   void OnDestinationTimer(delivery::DestinationKey key);
   void OnSwept(delivery::Destination& destination);
@@ -113,6 +114,7 @@ class Shard final : private delivery::Router::Owner, private delivery::Site::Own
   delivery::SessionBudget budget_;
   dns::MxLookup mx_;
   delivery::BrokenTls broken_tls_;
+  const std::unique_ptr<smtp::Authenticator> authenticator_;  // Null: nobody logs in.
   const delivery::Context context_;
   delivery::Coordinator coordinator_;  // Used on shard 0 only.
   delivery::Router router_;

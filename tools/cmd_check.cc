@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "engine/campaign_check.h"
 #include "engine/io/clock.h"
+#include "engine/smarthost_login.h"
 #include "nlohmann/json.hpp"
 #include "tools/campaign_access.h"
 #include "tools/command.h"
@@ -80,6 +81,10 @@ int Check(const Arguments& arguments, Context& context) {
   if (!config.ok()) return Invalid(arguments, context, config.status());
   absl::StatusOr<campaign::Campaign> campaign = campaign::LoadCampaign(arguments.campaign);
   if (!campaign.ok()) return Invalid(arguments, context, campaign.status());
+  if (config->smarthost.has_value()) {
+    const auto login = engine::SmarthostLogin::Load(*disk, *config->smarthost, context.log);
+    if (!login.ok()) return Invalid(arguments, context, login.status());
+  }
   const std::string root = context.state.empty() ? *config->engine.state_dir : context.state;
   const std::string scratch = absl::StrFormat("%s/checks/%s.%d", root, campaign->id, getpid());
   const absl::Cleanup remove = [&scratch] {

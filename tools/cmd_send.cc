@@ -74,6 +74,7 @@ absl::Status UseSandbox(const std::string& ready_file, const std::string& id, io
   config.dns.servers = {ready["dns"].get<std::string>()};
   config.dns.max_queries_per_second = 20'000;  // It is our own.
   config.smtp.port = ready["smtp_port"].get<std::uint16_t>();
+  config.smarthost.reset();
   config.allow_private_destinations = true;
   if (!config.smtp.ehlo_domain.has_value()) config.smtp.ehlo_domain = "sluice.sandbox.test";
   request.paths = engine::PathsOf(*config.engine.state_dir + "/rehearsals", id, request.paths.campaign);

@@ -8,6 +8,8 @@
 #include "engine/base/duration_text.h"
 #include "engine/base/text.h"
 #include "engine/config/dkim_key_reader.h"
+#include "engine/config/fold_name.h"
+#include "engine/config/smarthost_reader.h"
 #include "engine/config/toml_section.h"
 
 namespace config {
@@ -23,18 +25,6 @@ constexpr base::Duration kDefaultRetry = base::Duration::Minutes(20);
 constexpr base::Duration kDefaultRetryMax = base::Duration::Hours(24 * 7);
 
 bool IsLetterOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
-
-// Labels of letters, digits and inner hyphens; the last one not a number (RFC 5321 section 2.3.5).
-bool IsDomainName(std::string_view name) {
-  if (name.empty() || name.size() > 253) return false;
-  std::string_view label;
-  for (std::size_t from = 0; from <= name.size(); from += label.size() + 1) {
-    label = name.substr(from, name.find('.', from) - from);
-    if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
-    if (!std::all_of(label.begin(), label.end(), [](char c) { return IsLetterOrDigit(c) || c == '-'; })) return false;
-  }
-  return label.find_first_not_of("0123456789") != std::string_view::npos;
-}
 
 bool IsName(std::string_view name) {
   return !name.empty() && name.size() <= kNameMax && std::all_of(name.begin(), name.end(), [](char c) {
@@ -72,6 +62,7 @@ class ConfigReader {
     }
     if (const auto* table = top.Table("sources")) ReadSources(*table);
     if (const auto* table = top.Table("pools")) ReadPools(*table);
+    if (const auto* table = top.Table("smarthost")) config_.smarthost = ReadSmarthost(*table, folder_, problems_);
     if (const auto* table = top.Table("retry")) ReadRetry(*table);
     if (const auto* table = top.Table("dkim")) config_.dkim = ReadDkimKeys(*table, folder_, problems_);
     if (const auto* table = top.Table("shaping")) config_.shaping_files = ReadFiles(*table, "shaping");
@@ -86,7 +77,7 @@ class ConfigReader {
       config_.allow_private_destinations = section.Bool("allow_private_destinations").value_or(false);
       section.Finish();
     }
-    for (const char* later : {"smarthost", "metrics", "notify"}) top.Refuse(later);
+    for (const char* later : {"metrics", "notify"}) top.Refuse(later);
     top.Finish();
     return std::move(config_);
   }

@@ -49,6 +49,19 @@ struct SourceConfig {
   std::optional<base::IpAddress> public_address;  // What receivers see, behind NAT.
 };
 
+// The one server that takes all mail (message submission, RFC 6409).
+struct SmarthostConfig {
+  enum class Tls : std::uint8_t { kStartTls, kImplicit };
+  std::string host;  // A domain name, lower case; its certificate must have it.
+  std::uint16_t port = 587;
+  Tls tls = Tls::kStartTls;
+  bool verify_certificate = true;
+  std::string username;     // Empty: it wants no login, and the rest says nothing.
+  std::string secret_file;  // Holds the password, or the access token.
+  bool secret_is_token = false;
+  std::string mechanism;  // "SCRAM-SHA-256", "PLAIN", "LOGIN". Empty: the strongest that is offered.
+};
+
 struct WeightedSource {
   std::string source;
   std::uint32_t weight = 1;  // 1 to 1,000,000.
@@ -61,6 +74,7 @@ struct Config {
   TlsConfig tls;
   std::vector<SourceConfig> sources;                         // By name.
   std::map<std::string, std::vector<WeightedSource>> pools;  // Each by source name; none is empty.
+  std::optional<SmarthostConfig> smarthost;                  // None: to each domain's own mail exchangers.
   std::vector<base::Duration> retry_intervals;  // Never empty; the last one repeats. 20 m, 40 m, 1 h, 2 h, 4 h.
   std::vector<DkimKey> dkim;
   std::vector<std::string> shaping_files;

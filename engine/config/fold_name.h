@@ -1,4 +1,4 @@
-// Names of domains and hosts as shaping files compare them.
+// Names of domains and hosts as configuration and shaping files have them.
 #pragma once
 
 #include <string>
@@ -13,5 +13,8 @@ inline std::string FoldName(std::string_view name) {
   while (!name.empty() && name.back() == '.') name.remove_suffix(1);
   return base::LowerAscii(name);
 }
+
+// Labels of letters, digits and inner hyphens; the last one not a number (RFC 5321 section 2.3.5).
+bool IsDomainName(std::string_view name);
 
 }  // namespace config

@@ -18,6 +18,10 @@
 #include "engine/io/timer_wheel.h"
 #include "tls/channel.h"
 
+namespace smtp {
+class Authenticator;
+}
+
 namespace delivery {
 
 class Sealer;
@@ -31,6 +35,8 @@ class CampaignFacts {
                                std::string_view sample) = 0;
   virtual void OnAuthenticationFailed(std::string_view sample) = 0;
   virtual void OnSigningFailed(std::string_view why) = 0;
+  // The smarthost refuses the login, or must not be connected to. `sample`: its words, where there are any.
+  virtual void OnSmarthostUnusable(std::string_view reason, std::string_view sample) = 0;
 };
 
 struct Context {
@@ -49,6 +55,7 @@ struct Context {
   SessionBudget& budget;
   CampaignFacts& facts;
   base::Log& log;
+  smtp::Authenticator* authenticator = nullptr;  // Logs in to the smarthost; null: nobody wants that.
 };
 
 }  // namespace delivery

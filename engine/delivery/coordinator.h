@@ -1,4 +1,5 @@
-// Decides what pauses a whole campaign (verdicts: resolver suspect, sender refused, authentication failed). One per
+// Decides what pauses a whole campaign (verdicts: resolver suspect, sender refused, authentication failed, smarthost
+// unusable). One per
 // campaign, on one shard; the others send it their facts. Pure.
 #pragma once
 
@@ -14,7 +15,7 @@ namespace delivery {
 
 // Why a campaign stops until `sluice resume`.
 struct PauseReason {
-  std::string by;      // "resolver-suspect", "sender", "auth", "dkim"
+  std::string by;      // "resolver-suspect", "sender", "auth", "dkim", "smarthost"
   std::string reason;  // One line for people.
   std::string sample;  // The reply that tipped it; empty: none.
 };
@@ -31,6 +32,10 @@ class Coordinator {
   std::optional<PauseReason> OnAuthenticationFailed(std::string_view sample);
   // A message could not be signed. No other can be, and none may go without.
   std::optional<PauseReason> OnSigningFailed(std::string_view why);
+  // The one server that takes the mail does not let us in: at once.
+  static PauseReason OnSmarthostUnusable(std::string_view reason, std::string_view sample) {
+    return {"smarthost", std::string(reason), std::string(sample)};
+  }
 
  private:
   static constexpr std::uint32_t kFirstDomains = 1'000;

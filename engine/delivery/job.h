@@ -9,6 +9,7 @@
 
 #include "engine/base/time.h"
 #include "engine/delivery/retry_plan.h"
+#include "engine/delivery/smarthost.h"
 #include "engine/delivery/source.h"
 #include "engine/dkim/signing_key.h"
 #include "tls/policy.h"
@@ -44,6 +45,7 @@ struct Job {
   std::optional<base::WallTime> finish_by;  // Whoever is pending then becomes expired.
   bool resend_in_doubt = false;
   tls::Policy tls_least{tls::Policy::Use::kNever, tls::Policy::Verification::kNone};  // Shaping may ask for more.
+  std::optional<Smarthost> smarthost = std::nullopt;  // None: to each domain's own exchangers.
   std::uint16_t port = 25;
   bool allow_private_destinations = false;
   std::uint64_t run = 0;  // Number of this run of the campaign, from 1; part of session ids.

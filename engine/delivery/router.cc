@@ -74,7 +74,28 @@ void Router::LookUp(Destination& destination) {
   ++looking_up_;
   destination.looking_up = true;
   const DestinationKey key = destination.key;
+  if (context_.job.smarthost.has_value()) {
+    LookUpSmarthost(key);
+    return;
+  }
   context_.mx.LookupMx(destination.name, [this, key](const dns::Route& route) { OnRoute(key, route); });
+}
+
+// One host takes the mail for every domain. Whatever the DNS says of it, it says nothing about the recipients.
+void Router::LookUpSmarthost(DestinationKey key) {
+  const std::string& host = context_.job.smarthost->host;
+  context_.mx.LookupHost(host, /*want_v6=*/true, [this, key, &host](const dns::HostAddresses& answer) {
+    dns::Route route;
+    route.ttl = answer.ttl;
+    if (answer.kind == dns::AnswerKind::kFound) {
+      route.kind = dns::RouteKind::kHosts;
+      route.hosts.push_back({host, 0});
+    } else {
+      route.kind = dns::RouteKind::kTemporary;
+      route.detail = "the smarthost has no address" + (answer.detail.empty() ? "" : ": " + answer.detail);
+    }
+    OnRoute(key, route);
+  });
 }
 
 void Router::OnRoute(DestinationKey key, const dns::Route& route) {
@@ -133,9 +154,9 @@ void Router::OnNoAnswer(Destination& destination, const dns::Route& route) {
   if (destination.site != nullptr) return;  // The old route is still the best there is.
   if (destination.dns_backoff == base::Duration()) {
     if (unanswered_++ == 0) {
-      context_.log.Warning(
-          absl::StrFormat("DNS gives no answer for %s (%s); its recipients are held, and it is asked again",
-                          destination.name, route.detail));
+      context_.log.Warning(absl::StrFormat(
+          "DNS gives no answer for %s (%s); its recipients are held, and it is asked again",
+          context_.job.smarthost.has_value() ? context_.job.smarthost->host : destination.name, route.detail));
     }
     destination.dns_backoff = kFirstBackoff;
   } else {

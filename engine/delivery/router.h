@@ -55,6 +55,7 @@ class Router {
   static constexpr std::size_t kLookupsAtOnce = 256;
 
   void LookUp(Destination& destination);
+  void LookUpSmarthost(DestinationKey key);
   void OnRoute(DestinationKey key, const dns::Route& route);
   void OnMissing(Destination& destination, const dns::Route& route);
   void OnNoAnswer(Destination& destination, const dns::Route& route);

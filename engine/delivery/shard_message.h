@@ -33,6 +33,9 @@ struct AuthenticationFailedFact {
 struct SigningFailedFact {
   std::string why;
 };
+struct SmarthostUnusableFact {
+  std::string reason, sample;
+};
 
 // The campaign pauses: every shard stops beginning anything. `record`: the receiver writes it to the ledger.
 struct PauseCampaign {
@@ -51,8 +54,9 @@ struct LedgerFailed {
 // From the engine: stop beginning anything, finish what is in flight.
 struct DrainShard {};
 
-using ShardMessage = std::variant<PlaceDestination, DomainFact, SenderRefusedFact, AuthenticationFailedFact,
-                                  SigningFailedFact, PauseCampaign, RecordsDurable, LedgerFailed, DrainShard>;
+using ShardMessage =
+    std::variant<PlaceDestination, DomainFact, SenderRefusedFact, AuthenticationFailedFact, SigningFailedFact,
+                 SmarthostUnusableFact, PauseCampaign, RecordsDurable, LedgerFailed, DrainShard>;
 
 // How a shard reaches the others.
 class ShardLinks {

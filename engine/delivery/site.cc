@@ -290,6 +290,9 @@ bool Site::OpenSession(const HostPlan::Next& next, const tls::Policy& policy) {
   options.tls = policy;
   options.tls_broken = policy.MayFallBackToClear() && context_.broken_tls.Contains(next.address, context_.clock.Now());
   options.client.tls = TlsUseOf(policy, options.tls_broken);
+  if (context_.job.smarthost.has_value() && context_.job.smarthost->implicit_tls)
+    options.client.tls = smtp::TlsUse::kFromTheStart;
+  options.client.authenticator = context_.authenticator;
   options.source = &source;
   Session::Owner& self = *this;
   auto session = std::make_unique<Session>(options, context_, self);

@@ -126,6 +126,11 @@ void Site::OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fac
   }
   last_failure_ = absl::StrFormat("%s [%s]: %s", session.options().host_name,
                                   session.options().remote.address.ToString(), fact.ToString());
+  if (smtp::JudgeConnection(fact).login_refused) {  // Another address or another try would be refused as well.
+    rests_until_ = context_.clock.Now() + kOpeningBackoffMost;
+    context_.facts.OnSmarthostUnusable("the smarthost refuses the login", fact.ToString());
+    return;
+  }
   if (TakeTlsFailure(session, fact)) return;
   if (session.options().tls_broken) context_.broken_tls.OnClearFailed(session.options().remote.address);
   if (fact.reply.has_value() || !refusal_.has_value()) last_fact_ = fact;
@@ -207,6 +212,15 @@ void Site::OnNoHostLeft(HostPlan::Step step) {
   const base::Instant now = context_.clock.Now();
   if (step == HostPlan::Step::kDnsFailure) {
     dns_until_ = std::max(now + base::Duration::Seconds(1), hosts_.NextResolveAt());
+    SetTimer(dns_until_);
+    return;
+  }
+  if (context_.job.smarthost.has_value()) {  // It says nothing about the recipients.
+    if (step == HostPlan::Step::kPrivate) {
+      context_.facts.OnSmarthostUnusable(
+          "every address of the smarthost is private or prohibited (allow_private_destinations)", "");
+    }
+    dns_until_ = now + kHostTtlLeast;
     SetTimer(dns_until_);
     return;
   }

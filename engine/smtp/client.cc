@@ -252,6 +252,8 @@ void Client::OnTlsFailed(std::string_view why, std::uint64_t unsent) {
 void Client::LogInOrMakeReady() {
   if (options_.authenticator == nullptr) {
     MakeReady();
+  } else if (!encrypted_) {  // No password in clear, and no proof that it is known.
+    FailConnection({.at = Command::kAuth, .why = "the connection is not encrypted"});
   } else {
     TakeAuthStep(auth_.Start(*options_.authenticator, capabilities_.auth), nullptr);
   }

@@ -92,7 +92,8 @@ class Client {
     std::string ehlo_domain;  // FQDN or address literal (RFC 5321 section 4.1.1.1).
     bool pipelining = true;   // May be used where offered.
     bool chunking = true;
-    Authenticator* authenticator = nullptr;  // Logs in before the first message (RFC 4954); null: no login.
+    Authenticator* authenticator =
+        nullptr;  // Logs in before the first message (RFC 4954), never in clear; null: no login.
     TlsUse tls = TlsUse::kNever;
     Timeouts timeouts;
     base::Duration idle_probe =

@@ -147,8 +147,7 @@ TEST(Config, ReadsWhereTheTrustedAuthoritiesAre) {
 }
 
 TEST(Config, WhatThisVersionLacksIsRefusedByName) {
-  for (const char* text :
-       {"[smarthost]", "[metrics]", "[notify]", "[dns]\ntrust_ad = true", "[suppression]\nlearn = []"}) {
+  for (const char* text : {"[metrics]", "[notify]", "[dns]\ntrust_ad = true", "[suppression]\nlearn = []"}) {
     EXPECT_THAT(Problem(text), HasSubstr("is not supported by this version")) << text;
   }
 }

@@ -51,5 +51,12 @@ TEST(Coordinator, AKeyThatCannotSignPausesAtOnce) {
   EXPECT_NE(pause->reason.find("s1._domainkey.example.com"), std::string::npos);
 }
 
+TEST(Coordinator, ASmarthostThatRefusesTheLoginPausesAtOnceWithItsWords) {
+  const PauseReason pause = Coordinator::OnSmarthostUnusable("the smarthost refuses the login", "535 5.7.8 no");
+  EXPECT_EQ(pause.by, "smarthost");
+  EXPECT_EQ(pause.reason, "the smarthost refuses the login");
+  EXPECT_EQ(pause.sample, "535 5.7.8 no");
+}
+
 }  // namespace
 }  // namespace delivery

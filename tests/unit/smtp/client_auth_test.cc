@@ -21,7 +21,11 @@ using testing::kGroup;
 class LoginDialogue {
  public:
   explicit LoginDialogue(std::size_t split = 1000)
-      : split_(split), dialogue({.ehlo_domain = "mta.example.com", .authenticator = &authenticator_, .timeouts = {}}) {}
+      : split_(split),
+        dialogue({.ehlo_domain = "mta.example.com",
+                  .authenticator = &authenticator_,
+                  .tls = TlsUse::kFromTheStart,
+                  .timeouts = {}}) {}
 
   std::string Say(std::string_view bytes) {
     std::string sent;
@@ -29,9 +33,14 @@ class LoginDialogue {
       sent += dialogue.Say(bytes.substr(0, split_));
     return sent;
   }
+  void Connect() {
+    dialogue.client.OnConnected(dialogue.now);
+    dialogue.client.OnTlsUp(dialogue.now);
+    dialogue.Events();
+  }
   // What the client sends after an EHLO reply that offers `mechanisms`.
   std::string Greet(std::string_view mechanisms) {
-    dialogue.client.OnConnected(dialogue.now);
+    Connect();
     Say("220 mx.example.com\r\n");
     return Say("250-mx.example.com\r\n250-PIPELINING\r\n250 AUTH " + std::string(mechanisms) + "\r\n");
   }
@@ -88,6 +97,35 @@ TEST(SmtpClientAuth, LogsInWithLogin) {
   }
 }
 
+TEST(SmtpClientAuth, LogsInAfterTheEhloUnderTlsAndNeverBefore) {
+  Authenticator authenticator({.username = "user",
+                               .secret = [] { return std::string("pencil"); },
+                               .nonce = [] { return std::string("nonce"); }});
+  Dialogue dialogue(
+      {.ehlo_domain = "mta.example.com", .authenticator = &authenticator, .tls = TlsUse::kAlways, .timeouts = {}});
+  dialogue.client.OnConnected(dialogue.now);
+  dialogue.Say("220 mx.example.com\r\n");
+  EXPECT_EQ(dialogue.Say("250-mx.example.com\r\n250-AUTH LOGIN\r\n250 STARTTLS\r\n"), "STARTTLS\r\n");
+  dialogue.Say("220 go\r\n");
+  dialogue.client.OnTlsUp(dialogue.now);
+  EXPECT_EQ(dialogue.Sent(), "EHLO mta.example.com\r\n");
+  // What was offered in clear does not count.
+  EXPECT_EQ(dialogue.Say("250-mx.example.com\r\n250 AUTH PLAIN\r\n"), "AUTH PLAIN AHVzZXIAcGVuY2ls\r\n");
+}
+
+TEST(SmtpClientAuth, LogsInNowhereInClear) {
+  for (const TlsUse tls : {TlsUse::kNever, TlsUse::kWhereOffered}) {
+    Authenticator authenticator({.username = "user",
+                                 .secret = [] { return std::string("pencil"); },
+                                 .nonce = [] { return std::string("nonce"); }});
+    Dialogue dialogue({.ehlo_domain = "mta.example.com", .authenticator = &authenticator, .tls = tls, .timeouts = {}});
+    dialogue.client.OnConnected(dialogue.now);
+    dialogue.Say("220 mx.example.com\r\n");
+    EXPECT_EQ(dialogue.Say("250-mx.example.com\r\n250 AUTH PLAIN SCRAM-SHA-256\r\n"), "");
+    EXPECT_EQ(dialogue.fact->ToString(), "AUTH: the connection is not encrypted");
+  }
+}
+
 TEST(SmtpClientAuth, FailsWithTheWordsOfTheRefusal) {
   for (const std::size_t split : {1u, 2u, 7u, 1000u}) {
     LoginDialogue login(split);
@@ -123,7 +161,7 @@ TEST(SmtpClientAuth, FailsWhenTheServerHangsUpOrFallsSilent) {
 
 TEST(SmtpClientAuth, BelievesNoReplyToWhatWasNotSent) {
   LoginDialogue login;
-  login.dialogue.client.OnConnected(login.dialogue.now);
+  login.Connect();
   login.Say("220 mx.example.com\r\n");
   login.dialogue.client.OnReceived("250-mx.example.com\r\n250 AUTH PLAIN\r\n235 welcome\r\n", login.dialogue.now);
   EXPECT_EQ(login.dialogue.Events(), "failed finished ");
