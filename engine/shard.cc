@@ -224,42 +224,24 @@ std::uint64_t Shard::NextSessionId() {  // Unique over runs and shards.
 
 // ---- the campaign ----
 
-void Shard::OnDomain(bool missing) {
-  if (options_.index == 0) {
-    Coordinate(coordinator_.OnDomain(missing));
-  } else {
-    seams_.links.Post(0, delivery::DomainFact{missing});
-  }
-}
+// Facts go by mailbox, on shard 0 too: a pause ends sessions, and it may be one of these that tells the fact.
+
+void Shard::OnDomain(bool missing) { seams_.links.Post(0, delivery::DomainFact{missing}); }
 
 void Shard::OnSenderRefused(std::string_view site, std::string_view normalized_text, bool invalid_sender,
                             std::string_view sample) {
-  if (options_.index == 0) {
-    Coordinate(coordinator_.OnSenderRefused(site, normalized_text, invalid_sender, sample));
-  } else {
-    seams_.links.Post(0, delivery::SenderRefusedFact{std::string(site), std::string(normalized_text),
-                                                     std::string(sample), invalid_sender});
-  }
+  seams_.links.Post(0, delivery::SenderRefusedFact{std::string(site), std::string(normalized_text), std::string(sample),
+                                                   invalid_sender});
 }
 
 void Shard::OnAuthenticationFailed(std::string_view sample) {
-  if (options_.index == 0) {
-    Coordinate(coordinator_.OnAuthenticationFailed(sample));
-  } else {
-    seams_.links.Post(0, delivery::AuthenticationFailedFact{std::string(sample)});
-  }
+  seams_.links.Post(0, delivery::AuthenticationFailedFact{std::string(sample)});
 }
 
 void Shard::OnSigningFailed(std::string_view why) {
-  if (options_.index == 0) {
-    Coordinate(coordinator_.OnSigningFailed(why));
-  } else {
-    seams_.links.Post(0, delivery::SigningFailedFact{std::string(why)});
-    Drain();  // The next one would fail, too, before the campaign has paused.
-  }
+  seams_.links.Post(0, delivery::SigningFailedFact{std::string(why)});
 }
 
-// By mailbox even on shard 0: a pause ends sessions that are opening, and one of these is telling it.
 void Shard::OnSmarthostUnusable(std::string_view reason, std::string_view sample) {
   seams_.links.Post(0, delivery::SmarthostUnusableFact{std::string(reason), std::string(sample)});
 }
@@ -317,12 +299,14 @@ void Shard::Handle(delivery::ShardMessage message) {
       if (shard.job_.finish_by.has_value() && shard.seams_.clock.WallNow() >= *shard.job_.finish_by)
         shard.ExpireEveryone();
     }
-    void operator()(delivery::DomainFact& m) { shard.OnDomain(m.missing); }
+    void operator()(delivery::DomainFact& m) { shard.Coordinate(shard.coordinator_.OnDomain(m.missing)); }
     void operator()(delivery::SenderRefusedFact& m) {
-      shard.OnSenderRefused(m.site, m.normalized_text, m.invalid_sender, m.sample);
+      shard.Coordinate(shard.coordinator_.OnSenderRefused(m.site, m.normalized_text, m.invalid_sender, m.sample));
     }
-    void operator()(delivery::AuthenticationFailedFact& m) { shard.OnAuthenticationFailed(m.sample); }
-    void operator()(delivery::SigningFailedFact& m) { shard.OnSigningFailed(m.why); }
+    void operator()(delivery::AuthenticationFailedFact& m) {
+      shard.Coordinate(shard.coordinator_.OnAuthenticationFailed(m.sample));
+    }
+    void operator()(delivery::SigningFailedFact& m) { shard.Coordinate(shard.coordinator_.OnSigningFailed(m.why)); }
     void operator()(delivery::SmarthostUnusableFact& m) {
       shard.Coordinate(delivery::Coordinator::OnSmarthostUnusable(m.reason, m.sample));
     }

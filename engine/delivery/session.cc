@@ -182,12 +182,11 @@ void Session::OnFinished() {
   context_.budget.RemoveIdle(*this);
   if (state_ == State::kCommitting) return;  // The attempt is written down already: StartTransaction ends it.
   const bool sealing = state_ == State::kSealing;
+  const bool lost = sealing || state_ == State::kIdle;
   state_ = State::kClosing;
-  if (sealing) {
-    context_.sealer.Keep(recipient_, std::move(sealed_));
-    owner_.OnSessionLost(*this);
-    destination_ = nullptr;
-  }
+  if (sealing) context_.sealer.Keep(recipient_, std::move(sealed_));
+  if (lost) owner_.OnSessionLost(*this);
+  destination_ = nullptr;
   owner_.OnSessionClosing(*this);
   context_.commits.Cancel(*this);
   if (context_.commits.IsBusy() && uses_ > 0) {
@@ -207,7 +206,8 @@ void Session::End() {
 // As many messages as the limits or the server allow.
 bool Session::IsWornOut() const {
   const std::uint32_t mail_max = client_.capabilities().mail_max;
-  return (options_.deliveries_max != 0 && uses_ >= options_.deliveries_max) || (mail_max != 0 && uses_ >= mail_max);
+  return worn_out_ || (options_.deliveries_max != 0 && uses_ >= options_.deliveries_max) ||
+         (mail_max != 0 && uses_ >= mail_max);
 }
 
 absl::Status Session::Seal(Destination& destination, ledger::RecipientId recipient) {
@@ -217,6 +217,7 @@ absl::Status Session::Seal(Destination& destination, ledger::RecipientId recipie
   context_.timers.Cancel(timer_);
   context_.budget.RemoveIdle(*this);
   state_ = State::kSealing;
+  busy_since_ = context_.clock.Now();
   destination_ = &destination;
   recipient_ = recipient;
   sealed_ = *std::move(sealed);

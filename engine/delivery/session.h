@@ -41,8 +41,8 @@ class Session final : private io::StreamHandler,
     virtual void OnSessionReady(Session& session) = 0;  // It became kIdle.
     // The message is sealed: the owner commits or releases it. Where `status` says why it cannot be, it is released.
     virtual void OnSessionSealed(Session& session, const absl::Status& status) = 0;
-    // The connection ended while the message was being signed: no attempt was made, and the sealer keeps the
-    // message. OnSessionEnded follows.
+    // The server ended the connection between messages, or while one was being signed: no attempt was made, and the
+    // sealer keeps the message. OnSessionEnded follows.
     virtual void OnSessionLost(Session& session) = 0;
     virtual void OnSessionWrites(Session& session) = 0;  // The transaction's first bytes leave now.
     // The transaction is over; the session is kIdle, or on its way to kClosing (then OnSessionEnded follows).
@@ -79,6 +79,8 @@ class Session final : private io::StreamHandler,
   void Release();
   // Says QUIT and closes. Requires: kIdle.
   void Quit();
+  // It is to carry no more messages.
+  void WearOut() { worn_out_ = true; }
   // Ends it at once, whatever it does. No owner call follows.
   void Abandon();
 
@@ -90,7 +92,8 @@ class Session final : private io::StreamHandler,
   std::uint32_t uses() const { return uses_; }                 // Transactions begun.
   const ledger::Timings& timings() const { return timings_; }  // Of the connection and the last transaction.
   base::Instant opened_at() const { return opened_at_; }
-  const std::string& local_address() const { return local_address_; }                         // Empty: not connected.
+  base::Instant busy_since() const { return busy_since_; }             // When it took the last message.
+  const std::string& local_address() const { return local_address_; }  // Empty: not connected.
   const tls::ChannelInfo* tls_info() const { return tls_up_ ? &channel_->info() : nullptr; }  // Null: in clear.
   int cannot_bind() const { return cannot_bind_; }  // errno, where the source address could not be used; else 0.
   bool IsWornOut() const;
@@ -148,10 +151,11 @@ class Session final : private io::StreamHandler,
   std::unique_ptr<Sealed> sealed_;
   std::uint64_t size_ = 0;
   std::uint32_t uses_ = 0;
+  bool worn_out_ = false;
   std::string local_address_;
   int cannot_bind_ = 0;
   std::uint32_t timed_wait_ = 0;  // The client's wait that the timer was last set for.
-  base::Instant opened_at_, connected_at_, tls_began_at_, sealed_at_, written_at_;
+  base::Instant opened_at_, connected_at_, tls_began_at_, busy_since_, sealed_at_, written_at_;
   ledger::Timings timings_;
 };
 

@@ -9,6 +9,9 @@
 namespace delivery {
 namespace {
 
+constexpr std::uint64_t kMessagesForASession = 8;             // That wait.
+constexpr base::Duration kSlow = base::Duration::Seconds(5);  // A session that takes longer for a message.
+
 std::vector<PlannedHost> PlanHosts(const dns::Route& route) {
   std::vector<PlannedHost> hosts;
   for (const auto& host : route.hosts) hosts.push_back({host.name, host.preference});
@@ -181,6 +184,7 @@ void Site::Pump() {
   }
   for (Session* session = FittingSession(); session != nullptr; session = FittingSession()) {
     if (!BeginNext(*session) && NextFor(session->options().tls) != nullptr) break;  // The rate gate is shut.
+    if (HeldUntil().has_value()) return;                                            // A message could not be signed.
   }
   if (!ready_.empty()) OpenSessions();
 }
@@ -211,15 +215,33 @@ bool Site::BeginNext(Session& session) {
   return false;
 }
 
-// How many sessions the recipients that wait could use, roughly; more than the window is not counted.
+// How many messages wait, roughly; more than the window can use are not counted.
 std::uint64_t Site::Demand(const tls::Policy& policy) const {
   std::uint64_t demand = 0;
   int looked_at = 0;
   for (const Destination* d = ready_.empty() ? nullptr : &ready_.front();
-       d != nullptr && demand < window_.size() && looked_at < 64; d = ready_.Next(*d), ++looked_at) {
+       d != nullptr && demand < window_.size() * kMessagesForASession && looked_at < 64;
+       d = ready_.Next(*d), ++looked_at) {
     if (d->tls == policy) demand += d->queue.pending() - d->queue.claimed();
   }
   return demand;
+}
+
+// A new connection costs as much as several messages on one that is open: it is made where enough of them wait, or
+// where the others are slow.
+bool Site::WantsSession(const tls::Policy& policy, std::uint64_t demand) {
+  if (CountUnder(idle_, policy) > 0) return false;
+  const base::Instant now = context_.clock.Now();
+  const std::uint64_t share = std::min<std::uint64_t>(kMessagesForASession, limits_.max_deliveries_per_connection);
+  const std::uint64_t wanted = (demand + share - 1) / share;
+  std::uint64_t working = CountUnder(opening_, policy);
+  if (working >= wanted) return false;
+  for (const Session* session = busy_.empty() ? nullptr : &busy_.front(); session != nullptr;
+       session = busy_.Next(*session)) {
+    if (session->options().tls == policy && session->busy_since() + kSlow > now) ++working;
+  }
+  if (working >= wanted) SetTimer(now + kSlow);
+  return working < wanted;
 }
 
 void Site::OpenSessions() {
@@ -235,7 +257,7 @@ void Site::OpenSessions(const tls::Policy& policy) {
   const base::Instant now = context_.clock.Now();
   std::uint64_t demand = Demand(policy);
   if (messages_.has_value()) demand = std::min(demand, messages_->Available(now));
-  while (CountUnder(opening_, policy) < demand && CountUnder(idle_, policy) == 0) {
+  while (WantsSession(policy, demand)) {
     if (sessions_ >= window_.size()) {
       MakeRoom();
       return;

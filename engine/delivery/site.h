@@ -123,6 +123,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   void OnNoHostLeft(HostPlan::Step step);
   void OnRoundFailed(const tls::Policy& policy);
   std::uint64_t Demand(const tls::Policy& policy) const;
+  bool WantsSession(const tls::Policy& policy, std::uint64_t demand);
 
   static smtp::TlsUse TlsUseOf(const tls::Policy& policy, bool broken);
   static std::size_t CountUnder(const SessionList& sessions, const tls::Policy& policy);
@@ -135,6 +136,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
 
   SessionList& ListOf(Session::Listing listing);
   void MoveSession(Session& session, Session::Listing to);
+  static std::optional<Suspension::Span> SpanOf(const smtp::Verdict& verdict);
+  static std::string SampleOf(const smtp::Verdict& verdict);
   ledger::Outcome Describe(const Session& session, const smtp::Verdict& verdict) const;
   smtp::Outcome ApplyBreaker(ledger::RecipientId id, smtp::Verdict& verdict);
   void ApplyEffects(const Session& session, const smtp::Verdict& verdict);

@@ -9,7 +9,7 @@
 namespace delivery {
 namespace {
 
-constexpr base::Duration kLostSessionRest = base::Duration::Seconds(1);
+constexpr base::Duration kSigningRest = base::Duration::Minutes(1);
 
 }  // namespace
 
@@ -45,7 +45,9 @@ void Site::OnSessionSealed(Session& session, const absl::Status& status) {
     return;
   }
   StopSealing(session);
-  if (!status.ok()) context_.facts.OnSigningFailed(std::string(status.message()));
+  if (status.ok()) return;
+  rests_until_ = context_.clock.Now() + kSigningRest;  // The next one would fail, too, before the campaign has paused.
+  context_.facts.OnSigningFailed(std::string(status.message()));
 }
 
 // A session whose message is given up before an attempt was made is idle again.
@@ -78,11 +80,14 @@ void Site::PutBack(Destination& destination, ledger::RecipientId id) {
   owner_.WantsPump(*this);
 }
 
-// Its message is kept, and goes as soon as a session is ready for it. A server that ends even new sessions so is not
-// connected to over and over while the message is being signed.
+// The message that was being signed is kept, and goes as soon as a session is ready for it. A server that ends even new
+// sessions, while somebody waits, is one that cannot be reached: else it would be connected to over and over.
 void Site::OnSessionLost(Session& session) {
-  if (session.uses() == 0) rests_opening_until_ = context_.clock.Now() + kLostSessionRest;
-  PutBack(*session.destination(), session.recipient());
+  const bool wanted = session.destination() != nullptr || !ready_.empty();
+  if (session.destination() != nullptr) PutBack(*session.destination(), session.recipient());
+  if (session.uses() > 0 || !wanted) return;
+  OnSessionOpenFailed(session,
+                      {.at = smtp::Command::kEhlo, .why = "the server closed the connection before the first message"});
 }
 
 }  // namespace delivery

@@ -14,10 +14,7 @@ namespace delivery {
 namespace {
 
 constexpr base::Duration kAddressRest = base::Duration::Minutes(5);  // After it failed, while others work.
-constexpr base::Duration kOpeningBackoffFirst = base::Duration::Seconds(1);
-constexpr base::Duration kOpeningBackoffMost = base::Duration::Minutes(1);
-constexpr base::Duration kHostRetry = base::Duration::Seconds(30);
-constexpr base::Duration kHostTtlLeast = base::Duration::Minutes(1);
+constexpr base::Duration kUnusableRest = base::Duration::Minutes(1);
 constexpr base::Duration kBreakerPause = base::Duration::Minutes(1);  // Until who may be held by it is asked for again.
 
 ledger::OutcomeKind KindOf(smtp::Outcome outcome) {
@@ -34,27 +31,6 @@ ledger::OutcomeKind KindOf(smtp::Outcome outcome) {
       return ledger::OutcomeKind::kInDoubt;
   }
   return ledger::OutcomeKind::kInDoubt;
-}
-
-std::optional<Suspension::Span> SpanOf(const smtp::Verdict& verdict) {
-  using base::Duration;
-  switch (verdict.hold) {
-    case smtp::Hold::kNone:
-      return std::nullopt;
-    case smtp::Hold::kFiveMinutes:
-      return Suspension::Span{Duration::Minutes(5), Duration::Hours(1)};
-    case smtp::Hold::kHour:
-      return Suspension::Span{Duration::Hours(1), Duration::Hours(1)};
-    case smtp::Hold::kHours:
-      return Suspension::Span{Duration::Hours(1), Duration::Hours(12)};
-    case smtp::Hold::kStated:
-      return Suspension::Span{verdict.stated, verdict.stated};
-  }
-  return std::nullopt;
-}
-
-std::string SampleOf(const smtp::Verdict& verdict) {
-  return verdict.reply.has_value() ? verdict.reply->ToString() : verdict.text;
 }
 
 }  // namespace
@@ -85,8 +61,6 @@ void Site::OnSessionReady(Session& session) {
   const bool is_new = session.listing == Session::Listing::kOpening;
   MoveSession(session, Session::Listing::kIdle);
   if (is_new) {
-    failed_rounds_ = 0;
-    opening_backoff_ = base::Duration();
     refusal_.reset();
     hosts_.OnAddressWorks(session.options().host, session.options().remote.address);
     if (session.options().tls_broken) context_.broken_tls.OnClearWorks(session.options().remote.address);
@@ -120,14 +94,14 @@ void Site::OnSessionWrites(Session&) {
 void Site::OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fact) {
   if (session.cannot_bind() != 0) {
     owner_.OnSourceCannotBind(key_.source, session.cannot_bind());
-    rests_until_ = context_.clock.Now() + kOpeningBackoffMost;
+    rests_until_ = context_.clock.Now() + kUnusableRest;
     last_failure_ = std::string("the source address cannot be used: ") + std::strerror(session.cannot_bind());
     return;
   }
   last_failure_ = absl::StrFormat("%s [%s]: %s", session.options().host_name,
                                   session.options().remote.address.ToString(), fact.ToString());
   if (smtp::JudgeConnection(fact).login_refused) {  // Another address or another try would be refused as well.
-    rests_until_ = context_.clock.Now() + kOpeningBackoffMost;
+    rests_until_ = context_.clock.Now() + kUnusableRest;
     context_.facts.OnSmarthostUnusable("the smarthost refuses the login", fact.ToString());
     return;
   }
@@ -139,150 +113,28 @@ void Site::OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fac
   owner_.WantsPump(*this);
 }
 
-// ---- no host left ----
-
-// Every address of every host failed.
-void Site::OnRoundFailed(const tls::Policy& policy) {
-  if (OnTlsUnsatisfied(policy)) return;
-  const base::Instant now = context_.clock.Now();
-  hosts_.ForgetFailures();
-  const smtp::Verdict verdict = smtp::JudgeConnection(refusal_.has_value() ? *refusal_ : last_fact_);
-  refusal_.reset();
-  if (verdict.outcome == smtp::Outcome::kHeld) {
-    if (const auto span = SpanOf(verdict)) Suspend(*span, smtp::ToString(verdict.classification), SampleOf(verdict));
-    return;
-  }
-  if (sessions_ > closing_.size()) {  // Others work: the receiver wants no more of them now.
-    opening_backoff_ = std::clamp(opening_backoff_ * 2, kOpeningBackoffFirst, kOpeningBackoffMost);
-    rests_opening_until_ = now + opening_backoff_;
-    SetTimer(rests_opening_until_);
-    return;
-  }
-  Trouble(now);
-  ++failed_rounds_;
-  DeferOne(verdict);
-  if (failed_rounds_ < limits_.consecutive_connection_failures_before_delay) {
-    owner_.WantsPump(*this);
-    return;
-  }
-  // The site waits, and so does everybody who is due there.
-  Sweep sweep = SweepOfSite(ledger::OutcomeKind::kDeferred, "connect");
-  sweep.only_due = true;
-  sweep.classification = std::string(smtp::ToString(verdict.classification));
-  sweep.text = last_failure_;
-  SweepAll(sweep);
-  failed_rounds_ = 0;
-  rests_until_ = now + context_.job.retry_plan.first();
-}
-
-Sweep Site::SweepOfSite(ledger::OutcomeKind kind, std::string command) const {
-  Sweep sweep;
-  sweep.kind = kind;
-  sweep.command = std::move(command);
-  sweep.site = key_.name;
-  sweep.provider = provider_;
-  sweep.source = context_.job.sources[key_.source].name;
-  return sweep;
-}
-
-// One recipient had its turn, and found no host.
-void Site::DeferOne(const smtp::Verdict& verdict) {
-  while (!ready_.empty()) {
-    Destination& destination = ready_.front();
-    MoveTo(destination, Destination::Place::kReady);
-    const auto recipient = destination.queue.Claim(context_.settler.now_s());
-    if (recipient.has_value()) {
-      ledger::Outcome outcome;
-      outcome.kind = ledger::OutcomeKind::kDeferred;
-      const std::string classification(smtp::ToString(verdict.classification));
-      outcome.classification = classification;
-      outcome.reply_text = last_failure_;
-      outcome.command = "connect";
-      outcome.site = key_.name;
-      outcome.provider = provider_;
-      outcome.source = context_.job.sources[key_.source].name;
-      context_.settler.Settle(destination.queue, *recipient, outcome, /*attempted=*/false);
-    }
-    Reconsider(destination);
-    if (recipient.has_value()) return;
-  }
-}
-
-void Site::OnNoHostLeft(HostPlan::Step step) {
-  const base::Instant now = context_.clock.Now();
-  if (step == HostPlan::Step::kDnsFailure) {
-    dns_until_ = std::max(now + base::Duration::Seconds(1), hosts_.NextResolveAt());
-    SetTimer(dns_until_);
-    return;
-  }
-  if (context_.job.smarthost.has_value()) {  // It says nothing about the recipients.
-    if (step == HostPlan::Step::kPrivate) {
-      context_.facts.OnSmarthostUnusable(
-          "every address of the smarthost is private or prohibited (allow_private_destinations)", "");
-    }
-    dns_until_ = now + kHostTtlLeast;
-    SetTimer(dns_until_);
-    return;
-  }
-  Sweep sweep = SweepOfSite(ledger::OutcomeKind::kBounced, "dns");
-  if (step == HostPlan::Step::kPrivate) {
-    sweep.classification = "RoutingErrors";
-    sweep.text = "every address of its mail exchangers is private or prohibited";
-    sweep.enhanced[0] = 5;
-    sweep.enhanced[1] = 4;
-    sweep.enhanced[2] = 4;
-  } else {
-    const bool again = missing_before_;
-    missing_before_ = true;
-    sweep.kind = again ? ledger::OutcomeKind::kBounced : ledger::OutcomeKind::kDeferred;
-    sweep.only_due = !again;
-    sweep.classification = "BadDomain";
-    sweep.text = "none of its mail exchangers has an address";
-    if (!again) rests_until_ = now + context_.job.retry_plan.first();
-  }
-  SweepAll(sweep);
-}
-
-void Site::ResolveHost(std::size_t host) {
-  const std::uint64_t id = id_;
-  const std::string name = hosts_.HostName(host);
-  const Source& source = context_.job.sources[key_.source];
-  const bool want_v6 = source.address.has_value() && source.address->IsV6();
-  Owner& owner = owner_;
-  context_.mx.LookupHost(name, want_v6, [&owner, id, host](const dns::HostAddresses& answer) {
-    if (Site* site = owner.FindSite(id)) site->OnHostAddresses(host, answer);
-  });
-}
-
-void Site::OnHostAddresses(std::size_t host, const dns::HostAddresses& answer) {
-  const base::Instant now = context_.clock.Now();
-  switch (answer.kind) {
-    case dns::AnswerKind::kFound:
-    case dns::AnswerKind::kNoData:
-    case dns::AnswerKind::kNoDomain:
-      SetHostAddresses(host, answer);
-      break;
-    case dns::AnswerKind::kServerFail:
-    case dns::AnswerKind::kTimeout:
-      hosts_.SetFailed(host, now + kHostRetry);
-      break;
-  }
-  owner_.WantsPump(*this);
-}
-
-// Only those of the source's family can be reached from it.
-void Site::SetHostAddresses(std::size_t host, const dns::HostAddresses& answer) {
-  const Source& source = context_.job.sources[key_.source];
-  const bool v6 = source.address.has_value() && source.address->IsV6();
-  std::vector<base::IpAddress> reachable;
-  for (const base::IpAddress& address : answer.addresses) {
-    if (address.IsV6() == v6) reachable.push_back(address);
-  }
-  hosts_.SetAddresses(host, reachable, context_.clock.Now() + std::max(answer.ttl, kHostTtlLeast));
-  if (!reachable.empty()) missing_before_ = false;
-}
-
 // ---- verdicts ----
+
+std::optional<Suspension::Span> Site::SpanOf(const smtp::Verdict& verdict) {
+  using base::Duration;
+  switch (verdict.hold) {
+    case smtp::Hold::kNone:
+      return std::nullopt;
+    case smtp::Hold::kFiveMinutes:
+      return Suspension::Span{Duration::Minutes(5), Duration::Hours(1)};
+    case smtp::Hold::kHour:
+      return Suspension::Span{Duration::Hours(1), Duration::Hours(1)};
+    case smtp::Hold::kHours:
+      return Suspension::Span{Duration::Hours(1), Duration::Hours(12)};
+    case smtp::Hold::kStated:
+      return Suspension::Span{verdict.stated, verdict.stated};
+  }
+  return std::nullopt;
+}
+
+std::string Site::SampleOf(const smtp::Verdict& verdict) {
+  return verdict.reply.has_value() ? verdict.reply->ToString() : verdict.text;
+}
 
 void Site::Suspend(Suspension::Span span, std::string_view reason, std::string_view sample) {
   const base::Instant now = context_.clock.Now();
@@ -364,12 +216,20 @@ void Site::OnSessionResult(Session& session, const smtp::TransactionResult& resu
   smtp::Verdict verdict = smtp::Judge(result);
   if (verdict.counts_for_breaker && verdict.reply.has_value())
     verdict.outcome = ApplyBreaker(session.recipient(), verdict);
+  const bool was_its_turn = verdict.session_limit && session.uses() > 1;  // The connection had carried others before.
+  if (was_its_turn) verdict.outcome = smtp::Outcome::kHeld;
   ledger::Outcome outcome = Describe(session, verdict);
+  if (was_its_turn) outcome.due = context_.clock.WallNow();
   const std::string source_address = session.local_address();
   const std::string peer_address = session.options().remote.address.ToString();
   outcome.source_address = source_address;
   outcome.peer_address = peer_address;
   context_.settler.Settle(destination.queue, session.recipient(), outcome, /*attempted=*/true);
+  if (verdict.session_limit) session.WearOut();
+  if (session.uses() == 1 && result.mail.has_value()) {  // It does take messages.
+    failed_rounds_ = 0;
+    opening_backoff_ = base::Duration();
+  }
   ApplyEffects(session, verdict);
   Reconsider(destination);
 }

@@ -79,6 +79,7 @@ struct TransactionResult {
     kNeedsSmtpUtf8,  // The address needs it and the server does not offer it; nothing was sent.
   };
   End end = End::kReplied;
+  std::optional<Reply> rset;                           // To the RSET before MAIL, where it was a refusal.
   std::optional<Reply> mail, rcpt, data, final_reply;  // data: the reply to DATA; none with BDAT.
   bool used_bdat = false;
   bool completing_handed_over =

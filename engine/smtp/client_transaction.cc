@@ -116,14 +116,9 @@ void Client::OnTransactionReply(Command command, const Reply& reply) {
   if (command == Command::kRcpt) result_.rcpt = reply;
   if (command == Command::kData) result_.data = reply;
   if (command == Command::kDot || command == Command::kBdat) result_.final_reply = reply;
+  if (command == Command::kRset && !reply.IsPositive()) result_.rset = reply;
   if (reply.code == 421) {  // The server closes: nothing more comes (RFC 5321 section 3.8).
-    if (command == Command::kRset) result_.mail = reply;
     EndTransaction(TransactionResult::End::kReplied, /*usable=*/false);
-    return;
-  }
-  if (command == Command::kRset && !reply.IsPositive()) {
-    result_.mail.reset();
-    EndTransaction(TransactionResult::End::kGarbage, /*usable=*/false);
     return;
   }
   if (!expected_.empty()) return;  // The rest of the group is answered first.

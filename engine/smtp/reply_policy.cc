@@ -121,8 +121,7 @@ Verdict JudgeReply(const Reply& reply, Command command) {
     verdict.scope = Scope::kSession;
   } else if (reply.code == 421) {
     JudgeTransient(verdict, rule);
-    const bool free = rule != nullptr && rule->session_limit;
-    verdict.shrink_window = !free;
+    verdict.shrink_window = rule == nullptr || !rule->session_limit;
     if (verdict.scope == Scope::kRecipient) verdict.scope = Scope::kSession;
   } else if (reply.first_digit() == 4) {
     JudgeTransient(verdict, rule);
@@ -134,6 +133,18 @@ Verdict JudgeReply(const Reply& reply, Command command) {
   } else {
     JudgePermanent(verdict);
   }
+  verdict.session_limit = reply.first_digit() == 4 && rule != nullptr && rule->session_limit;
+  return verdict;
+}
+
+// A server that ends the connection in place of taking back what was refused before (Exim counts RSETs).
+Verdict JudgeRefusedReset(const Reply& reply) {
+  Verdict verdict;
+  verdict.reply = reply;
+  verdict.command = Command::kRset;
+  verdict.classification = C::kTransientFailure;
+  verdict.scope = Scope::kSession;
+  verdict.session_limit = true;
   return verdict;
 }
 
@@ -254,6 +265,7 @@ Verdict Judge(const TransactionResult& result) {
     return Plain(Outcome::kBounced, C::kPolicyRelated, Command::kMail,
                  "the address needs SMTPUTF8, which is not offered (5.6.7)");
   }
+  if (result.rset.has_value() && !result.mail.has_value()) return JudgeRefusedReset(*result.rset);
   Command command = Command::kMail;
   if (const Reply* refusal = Refusal(result, command)) return JudgeReply(*refusal, command);
   const bool accepted = result.end == TransactionResult::End::kReplied && result.mail.has_value() &&

@@ -40,6 +40,7 @@ struct Verdict {
   Hold hold = Hold::kNone;
   base::Duration stated;                // kStated.
   bool shrink_window = false;           // The receiver has too much from us.
+  bool session_limit = false;           // A limit of this connection: its normal end, if it carried a message before.
   bool counts_for_breaker = false;      // The same words for many in a row are not about the recipients.
   bool sender_refused = false;          // The coordinator counts it.
   bool authentication_failed = false;   // The coordinator counts it.

@@ -17,6 +17,8 @@ constexpr TextRule kRules[] = {
     // Limits of a connection: the normal end of a session.
     {"message per connection", 0, C::kTransientFailure, true, true, kNoSuspend},
     {"messages per connection", 0, C::kTransientFailure, true, true, kNoSuspend},
+    {"too many messages in this connection", 4, C::kTransientFailure, true, true, kNoSuspend},  // Exim.
+    {"too many messages sent", 4, C::kTransientFailure, true, true, kNoSuspend},                // OpenSMTPD.
     // About one recipient only.
     {"receiving mail too quickly", 4, C::kTransientFailure, true, false, kNoSuspend},
     {"receiving mail at a rate", 4, C::kTransientFailure, true, false, kNoSuspend},

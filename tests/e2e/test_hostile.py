@@ -90,8 +90,15 @@ def speak(connection, how):
             connection.recv(1 << 20)
             connection.recv(1 << 20)
             return
+        if how == "every reply at once":
+            connection.sendall(b"220 hi\r\n250-x\r\n250-PIPELINING\r\n250 CHUNKING\r\n250 ok\r\n250 ok\r\n250 ok\r\n")
+            connection.recv(1 << 20)
+            return
         connection.sendall(b"220 hi\r\n")
         connection.recv(4096)
+        if how == "leaves after EHLO":
+            connection.sendall(b"250-x\r\n250-PIPELINING\r\n250 CHUNKING\r\n")
+            return
         if how == "nul bytes":
             connection.sendall(b"250-\x00\x00\r\n250 PIPELINING\x00\r\n")
             connection.recv(4096)
@@ -117,7 +124,7 @@ def speak(connection, how):
 
 class HostileServersTest(Lab):
     BEHAVIOURS = ("endless line", "endless reply", "garbage", "http", "silence", "nul bytes", "huge refusals",
-                  "byte by byte", "silent after mail")
+                  "byte by byte", "silent after mail", "every reply at once", "leaves after EHLO")
 
     def serve(self, address, how):
         listener = socket.create_server((address, 2525))
@@ -129,11 +136,13 @@ class HostileServersTest(Lab):
                     connection, _ = listener.accept()
                 except OSError:
                     return
+                self.connections[how] = self.connections.get(how, 0) + 1
                 threading.Thread(target=speak, args=(connection, how), daemon=True).start()
         threading.Thread(target=accept, daemon=True).start()
 
     def test_they_keep_nobody_from_the_mail_and_make_nobody_delivered(self):
         zones = {}
+        self.connections = {}
         for number, how in enumerate(self.BEHAVIOURS):
             self.serve(f"127.0.0.{number + 2}", how)
             zones[f"h{number}.test"] = f"@ MX 10 mx\nmx A 127.0.0.{number + 2}"
@@ -162,6 +171,7 @@ class HostileServersTest(Lab):
         self.assertLess(max(peaks), 300_000, "kB: what a server says gathers in memory")
         report = self.report()
         self.assertEqual(report["totals"]["delivered"], 0)
+        self.assertLess(max(self.connections.values()), 60, f"connected over and over: {self.connections}")
         by_domain = {}
         for event in self.events():
             if "recipient" in event:

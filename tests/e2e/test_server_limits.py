@@ -33,6 +33,16 @@ class LimitsTest(DialogueTest):
         self.send(server, addresses, shaping=ONE_SESSION)
         self.assertEqual(set(self.arrived(server, 40)), set(addresses))
         self.assertIn("too many messages in one connection", server.text())
+        self.assertEqual(self.report()["attempts"]["deferred"], 0, "the end of a session costs an attempt")
+
+    def test_exim_that_takes_three_connections_at_a_time(self):
+        """It greets the others with 421. That is a limit, and no reason to rest while three sessions work."""
+        server = self.server(Exim, main="smtp_accept_max_per_host = 3")
+        addresses = self.addresses(server, 300)
+        self.send(server, addresses)
+        self.assertEqual(set(self.arrived(server, 300)), set(addresses))
+        self.assertTrue("too many connections from that IP address" in server.text())
+        self.assertEqual([event for event in self.events("test") if event["type"] == "SiteState"], [])
 
     def test_exim_that_hangs_up_after_ten_resets(self):
         server = self.server(Exim, recipient_acl="  deny local_parts = ^refused-.*\n       message = 5.1.1 user unknown")
@@ -42,6 +52,8 @@ class LimitsTest(DialogueTest):
         self.assertEqual(set(self.arrived(server, 30)), good)
         self.assertEqual({address for address, finals in self.final_events().items() if finals == ["Bounce"]}, set(addresses) - good)
         self.assertIn("too many nonmail commands", server.text())
+        counted = [event["response"]["content"] for event in self.events("test", "--type", "TransientFailure") if not event.get("held")]
+        self.assertFalse([text for text in counted if "nonmail" in text], "the end of a session costs an attempt")
 
     def test_exim_that_greylists(self):
         """Each recipient is refused once, with 451; the second attempt is the same message from the same sender."""

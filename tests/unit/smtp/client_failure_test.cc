@@ -229,27 +229,47 @@ TEST(SmtpClientFailure, ReadsTheWholeGroupBeforeItReportsARefusal) {
   EXPECT_EQ(dialogue.result->final_reply->code, 503);
 }
 
-TEST(SmtpClientFailure, GivesUpASessionThatCannotBeReset) {
-  for (const std::string_view reply : {"500 what?\r\n", "451 no\r\n", "354 go\r\n"}) {
-    Dialogue dialogue;
-    dialogue.Open(kPipelining);
-    dialogue.Begin();
-    dialogue.Say("450 no\r\n503 no\r\n503 no\r\n");
-    dialogue.Begin();
-    dialogue.Events();
-    EXPECT_EQ(dialogue.Say(reply), "");
-    ExpectEnd(dialogue, End::kGarbage, /*completing=*/false);
-    EXPECT_FALSE(dialogue.result->mail.has_value());
-  }
+// A session whose first recipient was refused, and which waits for the reply to RSET.
+void AskForAReset(Dialogue& dialogue, std::string_view extensions) {
+  dialogue.Open(extensions);
+  dialogue.Begin();
+  dialogue.Say("450 no\r\n503 no\r\n503 no\r\n");
+  dialogue.Begin();
+  dialogue.Events();
+}
+
+TEST(SmtpClientFailure, TellsThatTheServerEndedTheSessionInPlaceOfAReset) {
   Dialogue closing;
-  closing.Open(kPipelining);
-  closing.Begin();
-  closing.Say("450 no\r\n503 no\r\n503 no\r\n");
-  closing.Begin();
-  closing.Events();
+  AskForAReset(closing, kPipelining);
   closing.Say("421 bye\r\n");
   ExpectEnd(closing, End::kReplied, /*completing=*/false);
-  EXPECT_EQ(closing.result->mail->code, 421);
+  EXPECT_EQ(closing.result->rset->code, 421);
+  EXPECT_FALSE(closing.result->mail.has_value());
+
+  Dialogue refusing;
+  AskForAReset(refusing, kPipelining);
+  EXPECT_EQ(refusing.Say("554 too many nonmail commands\r\n"), "");
+  EXPECT_EQ(refusing.Events(), "");  // It may go on: what was sent behind RSET is being read.
+  refusing.client.OnClosed(0, 0, /*connected=*/true);
+  ExpectEnd(refusing, End::kClosed, /*completing=*/false);
+  EXPECT_EQ(refusing.result->rset->code, 554);
+  EXPECT_FALSE(refusing.result->mail.has_value());
+}
+
+TEST(SmtpClientFailure, GoesOnWhereOnlyTheResetIsRefused) {
+  Dialogue dialogue;
+  AskForAReset(dialogue, kPipelining);
+  dialogue.Say("500 what?\r\n250 ok\r\n250 ok\r\n354 go\r\n");
+  dialogue.Say("250 accepted\r\n");
+  EXPECT_EQ(dialogue.Events(), "done ready ");
+  EXPECT_EQ(dialogue.result->final_reply->code, 250);
+}
+
+TEST(SmtpClientFailure, GivesUpASessionWhereAResetIsAnsweredWithAnIntermediateReply) {
+  Dialogue dialogue;
+  AskForAReset(dialogue, kPipelining);
+  EXPECT_EQ(dialogue.Say("354 go\r\n"), "");
+  ExpectEnd(dialogue, End::kGarbage, /*completing=*/false);
 }
 
 // ---- out of step ----

@@ -171,15 +171,39 @@ TEST(ReplyPolicy, ShrinksTheWindowAfterA421UnlessItIsAStatedLimit) {
     EXPECT_EQ(closing.outcome, Outcome::kDeferred);
     EXPECT_EQ(closing.scope, Scope::kSession);
     EXPECT_TRUE(closing.shrink_window);
-    for (const std::string_view limit : {"421 Max message per connection reached, closing",
-                                         "421 exceeded maximum number of messages per connection"}) {
+    for (const std::string_view limit :
+         {"421 Max message per connection reached, closing", "421 exceeded maximum number of messages per connection",
+          "421 too many messages in this connection"}) {
       const Verdict normal = Judge(Refused(command, limit));
       EXPECT_EQ(normal.outcome, Outcome::kDeferred) << limit;
       EXPECT_EQ(normal.scope, Scope::kSession) << limit;
       EXPECT_EQ(normal.hold, Hold::kNone) << limit;
       EXPECT_FALSE(normal.shrink_window) << limit;
+      EXPECT_TRUE(normal.session_limit) << limit;
     }
+    EXPECT_FALSE(closing.session_limit);
   }
+}
+
+TEST(ReplyPolicy, KnowsTheEndOfASessionThatCarriedEnough) {
+  EXPECT_TRUE(Judge(Refused(Command::kMail, "452 4.5.3 Too many messages sent")).session_limit);
+  EXPECT_FALSE(Judge(Refused(Command::kRcpt, "452 4.5.3 Too many recipients")).session_limit);
+  EXPECT_FALSE(Judge(Refused(Command::kMail, "550 too many messages per connection")).session_limit);
+}
+
+TEST(ReplyPolicy, DefersWhereTheServerEndsTheSessionInPlaceOfAReset) {
+  TransactionResult result;
+  result.end = TransactionResult::End::kClosed;
+  result.rset = Said("554 too many nonmail commands");
+  const Verdict verdict = Judge(result);
+  EXPECT_EQ(verdict.outcome, Outcome::kDeferred);
+  EXPECT_EQ(verdict.scope, Scope::kSession);
+  EXPECT_EQ(verdict.command, Command::kRset);
+  EXPECT_TRUE(verdict.session_limit);
+  EXPECT_FALSE(verdict.sender_refused || verdict.counts_for_breaker || verdict.shrink_window);
+  result = Refused(Command::kRcpt, "550 5.1.1 no such user");  // It went on, and judged the recipient.
+  result.rset = Said("500 what?");
+  EXPECT_EQ(Judge(result).outcome, Outcome::kBounced);
 }
 
 TEST(ReplyPolicy, HoldsTheSiteWhereItRefusesTheSender) {

@@ -1,0 +1,162 @@
+// The part of a site that finds hosts, and says what follows where none is left.
+
+#include <algorithm>
+
+#include "engine/delivery/site.h"
+#include "engine/ledger/state.h"
+
+namespace delivery {
+namespace {
+
+constexpr base::Duration kOpeningBackoffFirst = base::Duration::Seconds(1);
+constexpr base::Duration kOpeningBackoffMost = base::Duration::Minutes(1);
+constexpr base::Duration kHostRetry = base::Duration::Seconds(30);
+constexpr base::Duration kHostTtlLeast = base::Duration::Minutes(1);
+
+}  // namespace
+
+// Every address of every host failed.
+void Site::OnRoundFailed(const tls::Policy& policy) {
+  if (OnTlsUnsatisfied(policy)) return;
+  const base::Instant now = context_.clock.Now();
+  hosts_.ForgetFailures();
+  const smtp::Verdict verdict = smtp::JudgeConnection(refusal_.has_value() ? *refusal_ : last_fact_);
+  refusal_.reset();
+  const bool refused = verdict.outcome == smtp::Outcome::kHeld;
+  const bool others_work = sessions_ > closing_.size();
+  if (refused && !(others_work && verdict.reply.has_value() && verdict.reply->first_digit() == 4)) {
+    if (const auto span = SpanOf(verdict)) Suspend(*span, smtp::ToString(verdict.classification), SampleOf(verdict));
+    return;
+  }
+  if (others_work) {  // The receiver wants no more of them now.
+    Trouble(now);
+    opening_backoff_ = std::clamp(opening_backoff_ * 2, kOpeningBackoffFirst, kOpeningBackoffMost);
+    rests_opening_until_ = now + opening_backoff_;
+    SetTimer(rests_opening_until_);
+    return;
+  }
+  Trouble(now);
+  ++failed_rounds_;
+  DeferOne(verdict);
+  if (failed_rounds_ < limits_.consecutive_connection_failures_before_delay) {
+    owner_.WantsPump(*this);
+    return;
+  }
+  // The site waits, and so does everybody who is due there.
+  Sweep sweep = SweepOfSite(ledger::OutcomeKind::kDeferred, "connect");
+  sweep.only_due = true;
+  sweep.classification = std::string(smtp::ToString(verdict.classification));
+  sweep.text = last_failure_;
+  SweepAll(sweep);
+  failed_rounds_ = 0;
+  rests_until_ = now + context_.job.retry_plan.first();
+}
+
+Sweep Site::SweepOfSite(ledger::OutcomeKind kind, std::string command) const {
+  Sweep sweep;
+  sweep.kind = kind;
+  sweep.command = std::move(command);
+  sweep.site = key_.name;
+  sweep.provider = provider_;
+  sweep.source = context_.job.sources[key_.source].name;
+  return sweep;
+}
+
+// One recipient had its turn, and found no host.
+void Site::DeferOne(const smtp::Verdict& verdict) {
+  while (!ready_.empty()) {
+    Destination& destination = ready_.front();
+    MoveTo(destination, Destination::Place::kReady);
+    const auto recipient = destination.queue.Claim(context_.settler.now_s());
+    if (recipient.has_value()) {
+      ledger::Outcome outcome;
+      outcome.kind = ledger::OutcomeKind::kDeferred;
+      const std::string classification(smtp::ToString(verdict.classification));
+      outcome.classification = classification;
+      outcome.reply_text = last_failure_;
+      outcome.command = "connect";
+      outcome.site = key_.name;
+      outcome.provider = provider_;
+      outcome.source = context_.job.sources[key_.source].name;
+      context_.settler.Settle(destination.queue, *recipient, outcome, /*attempted=*/false);
+    }
+    Reconsider(destination);
+    if (recipient.has_value()) return;
+  }
+}
+
+void Site::OnNoHostLeft(HostPlan::Step step) {
+  const base::Instant now = context_.clock.Now();
+  if (step == HostPlan::Step::kDnsFailure) {
+    dns_until_ = std::max(now + base::Duration::Seconds(1), hosts_.NextResolveAt());
+    SetTimer(dns_until_);
+    return;
+  }
+  if (context_.job.smarthost.has_value()) {  // It says nothing about the recipients.
+    if (step == HostPlan::Step::kPrivate) {
+      context_.facts.OnSmarthostUnusable(
+          "every address of the smarthost is private or prohibited (allow_private_destinations)", "");
+    }
+    dns_until_ = now + kHostTtlLeast;
+    SetTimer(dns_until_);
+    return;
+  }
+  Sweep sweep = SweepOfSite(ledger::OutcomeKind::kBounced, "dns");
+  if (step == HostPlan::Step::kPrivate) {
+    sweep.classification = "RoutingErrors";
+    sweep.text = "every address of its mail exchangers is private or prohibited";
+    sweep.enhanced[0] = 5;
+    sweep.enhanced[1] = 4;
+    sweep.enhanced[2] = 4;
+  } else {
+    const bool again = missing_before_;
+    missing_before_ = true;
+    sweep.kind = again ? ledger::OutcomeKind::kBounced : ledger::OutcomeKind::kDeferred;
+    sweep.only_due = !again;
+    sweep.classification = "BadDomain";
+    sweep.text = "none of its mail exchangers has an address";
+    if (!again) rests_until_ = now + context_.job.retry_plan.first();
+  }
+  SweepAll(sweep);
+}
+
+void Site::ResolveHost(std::size_t host) {
+  const std::uint64_t id = id_;
+  const std::string name = hosts_.HostName(host);
+  const Source& source = context_.job.sources[key_.source];
+  const bool want_v6 = source.address.has_value() && source.address->IsV6();
+  Owner& owner = owner_;
+  context_.mx.LookupHost(name, want_v6, [&owner, id, host](const dns::HostAddresses& answer) {
+    if (Site* site = owner.FindSite(id)) site->OnHostAddresses(host, answer);
+  });
+}
+
+void Site::OnHostAddresses(std::size_t host, const dns::HostAddresses& answer) {
+  const base::Instant now = context_.clock.Now();
+  switch (answer.kind) {
+    case dns::AnswerKind::kFound:
+    case dns::AnswerKind::kNoData:
+    case dns::AnswerKind::kNoDomain:
+      SetHostAddresses(host, answer);
+      break;
+    case dns::AnswerKind::kServerFail:
+    case dns::AnswerKind::kTimeout:
+      hosts_.SetFailed(host, now + kHostRetry);
+      break;
+  }
+  owner_.WantsPump(*this);
+}
+
+// Only those of the source's family can be reached from it.
+void Site::SetHostAddresses(std::size_t host, const dns::HostAddresses& answer) {
+  const Source& source = context_.job.sources[key_.source];
+  const bool v6 = source.address.has_value() && source.address->IsV6();
+  std::vector<base::IpAddress> reachable;
+  for (const base::IpAddress& address : answer.addresses) {
+    if (address.IsV6() == v6) reachable.push_back(address);
+  }
+  hosts_.SetAddresses(host, reachable, context_.clock.Now() + std::max(answer.ttl, kHostTtlLeast));
+  if (!reachable.empty()) missing_before_ = false;
+}
+
+}  // namespace delivery
