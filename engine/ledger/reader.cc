@@ -110,14 +110,18 @@ absl::StatusOr<bool> Reader::LoadFrame() {
   return false;
 }
 
-// No whole frame follows: the end of what was written, or damage before it.
-absl::Status Reader::CheckEnd() {
+// No whole frame followed: the end of what was written, or damage before it. False: a frame was written since.
+absl::StatusOr<bool> Reader::IsAtEnd() {
   std::string rest;
-  absl::StatusOr<std::uint64_t> size = file_->Size();
-  if (!size.ok()) return size.status();
-  if (*size <= offset_) return absl::OkStatus();
-  if (absl::Status status = file_->ReadAt(offset_, *size - offset_, rest); !status.ok()) return status;
-  if (!HasFrameThatConfirms(rest, expected_)) return absl::OkStatus();
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    absl::StatusOr<std::uint64_t> size = file_->Size();
+    if (!size.ok()) return size.status();
+    if (*size <= offset_) return true;
+    if (absl::Status status = file_->ReadAt(offset_, *size - offset_, rest); !status.ok()) return status;
+    if (std::string_view bytes = rest; TakeFrame(bytes).has_value()) return false;
+    if (!HasFrameThatConfirms(rest, expected_)) return true;
+    // One that confirms is written after the one that it confirms: what is not there now will never be.
+  }
   return absl::DataLossError(
       absl::StrFormat("%s/%s:%d: the ledger is damaged: record %d was durable and cannot be read", options_.directory,
                       SegmentName(segment_), offset_, expected_));
@@ -189,7 +193,9 @@ absl::StatusOr<std::optional<ReadRecord>> Reader::Next() {
     if (*loaded) continue;
     absl::StatusOr<bool> next = IsBegun(segment_ + 1);
     if (!next.ok()) return next.status();
-    if (absl::Status status = CheckEnd(); !status.ok()) return status;
+    absl::StatusOr<bool> at_end = IsAtEnd();
+    if (!at_end.ok()) return at_end.status();
+    if (!*at_end) continue;
     if (!*next) return std::optional<ReadRecord>();
     ++segment_;
     file_.reset();

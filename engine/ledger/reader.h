@@ -48,7 +48,7 @@ class Reader {
   absl::StatusOr<bool> LoadFrame();    // False: no whole frame follows in this segment yet.
   absl::StatusOr<bool> IsFrameDurable();
   absl::StatusOr<std::optional<ReadRecord>> NextOfFrame();
-  absl::Status CheckEnd();
+  absl::StatusOr<bool> IsAtEnd();
   absl::StatusOr<bool> Refill(std::size_t wanted);
   absl::StatusOr<bool> IsBegun(std::uint64_t number);
   absl::Status CheckNoneAfter(std::uint64_t number);

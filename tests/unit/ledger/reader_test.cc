@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <utility>
+
 #include "tests/unit/ledger/small_ledger.h"
 
 namespace ledger {
@@ -54,6 +57,61 @@ TEST(Reader, FollowsOverSegments) {
   for (const std::uint64_t seq : Shown(live)) all.push_back(seq);
   EXPECT_EQ(all, (Numbers{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}));
   EXPECT_GT(live.segment(), 5u);
+}
+
+// The ledger's disk for a reader while somebody writes: something happens when it looks for the next segment.
+class BusyDisk final : public io::Disk {
+ public:
+  explicit BusyDisk(io::Disk& disk) : disk_(disk) {}
+  std::function<void()> once;
+
+  bool Exists(const std::string& path) override {
+    if (auto now = std::exchange(once, nullptr)) now();
+    return disk_.Exists(path);
+  }
+  absl::StatusOr<std::unique_ptr<io::File>> Open(const std::string& path, io::OpenMode mode) override {
+    return disk_.Open(path, mode);
+  }
+  absl::StatusOr<std::unique_ptr<io::Mapping>> Map(const std::string& path, bool writable) override {
+    return disk_.Map(path, writable);
+  }
+  absl::Status Rename(const std::string& from, const std::string& to) override { return disk_.Rename(from, to); }
+  absl::Status Remove(const std::string& path) override { return disk_.Remove(path); }
+  absl::Status MakeDirectories(const std::string& path) override { return disk_.MakeDirectories(path); }
+  absl::Status SyncDirectory(const std::string& path) override { return disk_.SyncDirectory(path); }
+  absl::StatusOr<std::vector<std::string>> List(const std::string& folder) override { return disk_.List(folder); }
+  absl::StatusOr<std::uint64_t> FreeBytes(const std::string& folder) override { return disk_.FreeBytes(folder); }
+
+ private:
+  io::Disk& disk_;
+};
+
+TEST(Reader, TakesNoFrameForDamageThatIsWrittenWhileItLooksForTheEnd) {
+  SmallLedger ledger;
+  ledger.segment_bytes = 4u << 20;
+  ASSERT_TRUE(ledger.Open().ok());
+  BusyDisk disk(ledger.disk);
+  Reader live(disk, {.directory = testing::kFolder, .campaign_hash = kHash, .first_segment = 1, .live = true});
+  EXPECT_EQ(Shown(live), Numbers{});
+  disk.once = [&ledger] {
+    ASSERT_TRUE(ledger.Commit(AttemptOf(1)).ok());
+    ASSERT_TRUE(ledger.Commit(AttemptOf(2)).ok());
+  };
+  EXPECT_EQ(Shown(live), Numbers{1});
+}
+
+TEST(Reader, LeavesNoFrameBehindThatIsWrittenJustBeforeTheNextSegment) {
+  SmallLedger ledger;  // Of so small segments each group has its own.
+  ASSERT_TRUE(ledger.Open().ok());
+  BusyDisk disk(ledger.disk);
+  Reader live(disk, {.directory = testing::kFolder, .campaign_hash = kHash, .first_segment = 1, .live = true});
+  EXPECT_EQ(Shown(live), Numbers{});
+  disk.once = [&ledger] {
+    ASSERT_TRUE(ledger.Commit(AttemptOf(1)).ok());
+    ASSERT_TRUE(ledger.Commit(AttemptOf(2)).ok());
+  };
+  EXPECT_EQ(Shown(live), Numbers{1});
+  EXPECT_EQ(live.segment(), 2u);
 }
 
 TEST(Reader, ShowsAllThatIsWholeWhereNobodyWrites) {
