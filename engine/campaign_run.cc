@@ -17,16 +17,15 @@
 #include "engine/preparation.h"
 #include "engine/signing_keys.h"
 #include "engine/smarthost_login.h"
+#include "engine/test_send.h"
 
 namespace engine {
 namespace {
 
-constexpr int kOk = 0, kFailure = 1, kInvalid = 3, kInterrupted = 4, kPaused = 6;
-
 // What the user gave was wrong, or the machine was.
 int CodeOf(const absl::Status& status) {
-  if (absl::IsCancelled(status)) return kInterrupted;
-  return absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status) ? kInvalid : kFailure;
+  if (absl::IsCancelled(status)) return kExitInterrupted;
+  return absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status) ? kExitInvalid : kExitFailure;
 }
 
 RunOutcome Problem(const absl::Status& status) { return {CodeOf(status), status, ""}; }
@@ -126,6 +125,7 @@ absl::Status Run::Prepare() {
                                  .directory = request_.paths.campaign,
                                  .dkim_keys = DescribeKeys(keys_),
                                  .now = clock_.WallNow(),
+                                 .test = request_.test,
                                  .progress = progress});
 }
 
@@ -210,7 +210,8 @@ absl::Status Run::MakeJob() {
                     .retry_plan = delivery::RetryPlan(request_.config->retry_intervals),
                     .date = campaign_.message.date == campaign::DateMode::kStart ? std::optional(start) : std::nullopt,
                     .max_age = campaign_.delivery.max_age,
-                    .finish_by = campaign_.delivery.finish_by,
+                    // A test may be sent after the campaign's end, too.
+                    .finish_by = request_.test.has_value() ? std::nullopt : campaign_.delivery.finish_by,
                     .resend_in_doubt = campaign_.delivery.in_doubt == campaign::InDoubt::kResend,
                     .tls_least = {campaign_.delivery.tls == campaign::Tls::kRequired ? tls::Policy::Use::kAlways
                                                                                      : tls::Policy::Use::kNever,
@@ -230,13 +231,13 @@ std::uint64_t Run::CountFinals() const {
 }
 
 RunOutcome Run::ConcludeFinished() {
-  return {kOk, absl::OkStatus(), absl::StrFormat("%s: finished; sluice report %s says how", campaign_.id, Named())};
+  return {kExitOk, absl::OkStatus(), absl::StrFormat("%s: finished; sluice report %s says how", campaign_.id, Named())};
 }
 
 RunOutcome Run::Conclude(const RunResult& result) {
   if (result.end == RunEnd::kFailed) {
     return {
-        kFailure,
+        kExitFailure,
         result.failure.ok() ? absl::InternalError("the engine stopped before the campaign was done") : result.failure,
         ""};
   }
@@ -245,16 +246,18 @@ RunOutcome Run::Conclude(const RunResult& result) {
   if (result.end == RunEnd::kInterrupted) status = Append(ledger::CampaignStateKind::kInterrupted);
   if (status.ok()) status = journal_->Close();
   if (!status.ok()) return Problem(status);
+  if (request_.test.has_value()) return ConcludeTest(disk_, started_, result);
   switch (result.end) {
     case RunEnd::kFinished:
       return ConcludeFinished();
     case RunEnd::kInterrupted:
-      return {kInterrupted, absl::OkStatus(), absl::StrFormat("%s: interrupted; run it again to go on", campaign_.id)};
+      return {kExitInterrupted, absl::OkStatus(),
+              absl::StrFormat("%s: interrupted; run it again to go on", campaign_.id)};
     case RunEnd::kPaused:
     case RunEnd::kFailed:
       break;
   }
-  return {kPaused, absl::OkStatus(),
+  return {kExitPaused, absl::OkStatus(),
           absl::StrFormat("%s: paused: %s%s; when that is mended: sluice resume %s", campaign_.id, result.pause.reason,
                           result.pause.sample.empty() ? "" : " (" + result.pause.sample + ")", Named())};
 }
@@ -296,7 +299,7 @@ RunOutcome Run::Go() {
   const std::uint64_t in_doubt = ledger::ConcludeOpenAttempts(journal_->table(), clock_.WallNow(), resend, concluded);
   if (CountFinals() == started_.roster->recipients() && concluded.empty()) return ConcludeFinished();
   if (journal_->facts().kind == ledger::CampaignStateKind::kPaused) {
-    return {kPaused, absl::OkStatus(),
+    return {kExitPaused, absl::OkStatus(),
             absl::StrFormat("%s: paused: %s; when that is mended: sluice resume %s", campaign_.id,
                             journal_->facts().pause_reason, Named())};
   }
@@ -357,7 +360,8 @@ RunOutcome ResumeCampaign(io::Disk& disk, const StartedCampaign& started, base::
   absl::StatusOr<ledger::Recovered> recovered = ledger::Recover(disk, started.paths.ledger(), started.hash(), table);
   if (!recovered.ok()) return Problem(recovered.status());
   const std::string& id = started.roster->manifest().campaign;
-  if (recovered->facts.kind != ledger::CampaignStateKind::kPaused) return {kOk, absl::OkStatus(), id + ": not paused"};
+  if (recovered->facts.kind != ledger::CampaignStateKind::kPaused)
+    return {kExitOk, absl::OkStatus(), id + ": not paused"};
   ledger::Journal journal(disk,
                           {.directory = started.paths.ledger(),
                            .campaign_hash = started.hash(),
@@ -385,7 +389,7 @@ RunOutcome ResumeCampaign(io::Disk& disk, const StartedCampaign& started, base::
   if (status.ok()) status = journal.Commit(batches);
   if (status.ok()) status = journal.Close();
   if (!status.ok()) return Problem(status);
-  return {kOk, absl::OkStatus(), absl::StrFormat("%s: no longer paused; run: sluice send %s", id, id)};
+  return {kExitOk, absl::OkStatus(), absl::StrFormat("%s: no longer paused; run: sluice send %s", id, id)};
 }
 
 }  // namespace engine

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/functional/function_ref.h"
@@ -28,6 +29,8 @@ struct RunRequest {
   std::uint32_t sessions_max = 1000;
   std::uint64_t seed = 0;
   bool durable = true;  // As EngineOptions says.
+  // A test send, in `paths` of its own. None: the campaign.
+  std::optional<roster::TestSend> test = std::nullopt;
 };
 
 class RunObserver : public Engine::Watcher {
@@ -38,7 +41,10 @@ class RunObserver : public Engine::Watcher {
   virtual void OnStart(std::uint64_t recipients, std::uint64_t finals) = 0;
 };
 
-// How a command ends, with the exit code of the table in tools/README.md.
+// The exit codes of the table in tools/README.md that a run may have.
+inline constexpr int kExitOk = 0, kExitFailure = 1, kExitInvalid = 3, kExitInterrupted = 4, kExitPaused = 6;
+
+// How a command ends.
 struct RunOutcome {
   int exit_code = 1;
   absl::Status problem;  // To be told, where it is not OK.

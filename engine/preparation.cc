@@ -82,6 +82,7 @@ absl::Status PrepareCampaign(io::Disk& disk, const Preparation& preparation) {
                                 .template_snapshot = snapshot,
                                 .dkim_keys = preparation.dkim_keys,
                                 .campaign_hash = campaign::CampaignHash(campaign.id),
+                                .test = preparation.test,
                                 .now = preparation.now,
                                 .progress = preparation.progress});
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "engine/config/config.h"
 #include "engine/io/disk.h"
 #include "engine/message/spec.h"
+#include "engine/roster/manifest.h"
 
 namespace engine {
 
@@ -24,6 +26,7 @@ struct Preparation {
   std::string directory;               // Exists; the prepared files go there.
   std::vector<std::string> dkim_keys;  // As in the manifest.
   base::WallTime now;
+  std::optional<roster::TestSend> test = std::nullopt;  // As roster::PrepareOptions says.
   // Rows and bytes of the recipients file so far; false stops.
   absl::FunctionRef<bool(std::uint64_t rows, std::uint64_t bytes)> progress;
 };

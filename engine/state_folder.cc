@@ -32,6 +32,15 @@ StatePaths PathsOf(const std::string& root, const std::string& id, const std::st
   return {root, root + "/campaigns/" + id};
 }
 
+StatePaths TestPathsOf(const std::string& root, const std::string& id, const std::string& token) {
+  return {root, absl::StrFormat("%s/tests/%s/%s", root, id, token)};
+}
+
+std::string StartedCampaign::Token(std::uint64_t row) const {
+  const roster::Manifest& manifest = roster->manifest();
+  return manifest.test.has_value() ? manifest.test->token : token_key->Make(manifest.campaign, row);
+}
+
 absl::StatusOr<campaign::TokenKey> LoadTokenKey(io::Disk& disk, const std::string& key_file) {
   if (!disk.Exists(key_file)) {
     absl::StatusOr<std::string> made = campaign::TokenKey::Generate();

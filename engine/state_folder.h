@@ -23,6 +23,8 @@ struct StatePaths {
   std::string lock() const { return campaign + "/lock"; }
 };
 StatePaths PathsOf(const std::string& root, const std::string& id, const std::string& state_override);
+// Of a test send, which has a folder for itself: <root>/tests/<id>/<token>.
+StatePaths TestPathsOf(const std::string& root, const std::string& id, const std::string& token);
 
 // A campaign that was prepared, as it was started.
 struct StartedCampaign {
@@ -31,7 +33,7 @@ struct StartedCampaign {
   std::unique_ptr<const message::MessageTemplate> message;
   std::shared_ptr<const campaign::TokenKey> token_key;
 
-  std::string Token(std::uint64_t row) const { return token_key->Make(roster->manifest().campaign, row); }
+  std::string Token(std::uint64_t row) const;
   std::uint64_t hash() const { return roster->manifest().campaign_hash; }
 };
 // Errors: NotFound, it was never started; DataLoss; the token key is missing or is none.

@@ -13,6 +13,7 @@
 #include "engine/campaign/byte_source.h"
 #include "engine/campaign_run.h"
 #include "engine/signing_keys.h"
+#include "engine/test_send.h"
 #include "nlohmann/json.hpp"
 #include "tools/campaign_access.h"
 #include "tools/command.h"
@@ -30,6 +31,8 @@ struct Arguments {
   bool sandbox = false;
   std::string sandbox_at;
   std::string personality;
+  std::string only_to;  // A test send of `row`; empty: none.
+  std::uint64_t row = 0;
 };
 
 class Observer final : public engine::RunObserver {
@@ -148,6 +151,10 @@ int Send(const Arguments& arguments, Context& context) {
   }
   if (!ready_file.empty() || !context.state.empty()) request.state_option = " --state " + request.paths.campaign;
   request.token_key_file = TokenKeyFile(*config);
+  if (!arguments.only_to.empty()) {
+    const absl::Status status = engine::MakeTestSend(*disk, arguments.row, arguments.only_to, request);
+    if (!status.ok()) return Fail(context.log, status, absl::IsOutOfRange(status) ? kExitUsage : ExitCodeOf(status));
+  }
   engine::RunOutcome outcome;
   {
     Progress progress(Progress::StyleOf(arguments.progress));
@@ -178,8 +185,16 @@ void RegisterSend(CLI::App& app, Context& context) {
       ->excludes(own);
   command.add_option("--personality", arguments->personality, "With --sandbox: what the fake internet is like")
       ->needs(own);
+  CLI::Option* only_to = command.add_option("--only-to", arguments->only_to,
+                                            "Send one message only, that of --row, to this address, as a test");
+  CLI::Option* row = command.add_option("--row", arguments->row, "With --only-to: the n-th row of the recipients")
+                         ->check(CLI::PositiveNumber);
+  only_to->needs(row);
+  row->needs(only_to);
   AddEngineOptions(command, context);
-  SetExample(command, "sluice send weekly.toml\n  sluice send weekly.toml --sandbox");
+  SetExample(command,
+             "sluice send weekly.toml\n  sluice send weekly.toml --sandbox\n"
+             "  sluice send weekly.toml --only-to me@example.net --row 1");
   command.callback([arguments, &context] { context.exit_code = Send(*arguments, context); });
 }
 

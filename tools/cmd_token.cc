@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "engine/base/text.h"
 #include "nlohmann/json.hpp"
 #include "tools/campaign_access.h"
 #include "tools/command.h"
@@ -33,6 +34,19 @@ std::unique_ptr<const roster::Roster> FindRoster(io::Disk& disk, const std::stri
   return nullptr;
 }
 
+// The roster of a test send; null: it is not on this host.
+std::unique_ptr<const roster::Roster> FindTest(io::Disk& disk, const std::string& root, std::string token) {
+  for (char& c : token) c = base::ToLowerAscii(c);
+  const absl::StatusOr<std::vector<std::string>> campaigns = disk.List(root + "/tests");
+  if (!campaigns.ok()) return nullptr;
+  for (const std::string& id : *campaigns) {
+    const std::string folder = engine::TestPathsOf(root, id, token).campaign;
+    absl::StatusOr<std::unique_ptr<const roster::Roster>> roster = roster::Roster::Open(disk, folder);
+    if (roster.ok() && (*roster)->manifest().test.has_value()) return *std::move(roster);
+  }
+  return nullptr;
+}
+
 int Decode(const Arguments& arguments, Context& context) {
   const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();
   absl::StatusOr<config::Config> config = LoadConfiguration(context);
@@ -47,24 +61,29 @@ int Decode(const Arguments& arguments, Context& context) {
   if (!token.ok()) return Fail(context.log, token.status(), kExitInvalid);
   nlohmann::ordered_json json;
   json["row"] = token->row;
+  const std::string& root = *config->engine.state_dir;
   const std::unique_ptr<const roster::Roster> roster =
-      FindRoster(*disk, *config->engine.state_dir, context.state, token->campaign_hash);
+      token->is_test ? FindTest(*disk, context.state.empty() ? root : context.state, text)
+                     : FindRoster(*disk, root, context.state, token->campaign_hash);
   if (roster != nullptr) {
     json["campaign"] = roster->manifest().campaign;
     if (const auto recipient = roster->FindRow(token->row)) {
       json["key"] = std::string(roster->Recipient(*recipient).key);
-      json["address"] = std::string(roster->Recipient(*recipient).address);
+      json["address"] = std::string(roster->Recipient(*recipient).shown);
     }
+    if (token->is_test) json["sent_to"] = roster->manifest().test->recipient;
   }
+  if (token->is_test) json["test"] = true;
   if (arguments.json) {
     std::printf("%s\n", json.dump().c_str());
     return kExitOk;
   }
-  for (const char* name : {"campaign", "row", "key", "address"}) {
+  for (const char* name : {"campaign", "row", "key", "address", "sent_to"}) {
     if (!json.contains(name)) continue;
     std::printf("%-9s %s\n", name,
                 json[name].is_string() ? json[name].get<std::string>().c_str() : json[name].dump().c_str());
   }
+  if (token->is_test) std::printf("test      of that row; it never counts for it\n");
   if (roster == nullptr) std::printf("campaign  not one of this host\n");
   return kExitOk;
 }

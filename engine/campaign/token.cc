@@ -15,9 +15,9 @@
 namespace campaign {
 namespace {
 
-constexpr std::string_view kPrefix = "v1";
+constexpr std::string_view kPrefix = "v1", kTestPrefix = "t1";
 constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";  // RFC 4648 section 6, lower case
-constexpr std::size_t kHeadSize = 1 + 4 + 5, kMacSize = 10, kSecretSize = 32;
+constexpr std::size_t kHeadSize = 1 + 4 + 5, kNonceSize = 3, kMacSize = 10, kSecretSize = 32;
 constexpr std::string_view kFileMagic = "sluice-token-key";
 
 std::string Base32(std::string_view bytes) {
@@ -103,26 +103,40 @@ std::string TokenKey::Mac(std::string_view head) const {
   return std::string(reinterpret_cast<const char*>(mac), kMacSize);
 }
 
-std::string TokenKey::Make(std::string_view campaign_id, std::uint64_t row) const {
+std::string TokenKey::Head(std::string_view campaign_id, std::uint64_t row) const {
   std::string bytes(1, static_cast<char>(id_));
   PutBig(CampaignHash(campaign_id) & 0xFFFFFFFF, 4, bytes);
   PutBig(row, 5, bytes);
-  bytes += Mac(bytes);
-  return std::string(kPrefix) + Base32(bytes);
+  return bytes;
+}
+
+std::string TokenKey::Make(std::string_view campaign_id, std::uint64_t row) const {
+  const std::string head = Head(campaign_id, row);
+  return std::string(kPrefix) + Base32(head + Mac(head));
+}
+
+// The head has another length than in a token of the row itself, so that neither's MAC is good for the other.
+absl::StatusOr<std::string> TokenKey::MakeForTest(std::string_view campaign_id, std::uint64_t row) const {
+  unsigned char nonce[kNonceSize];
+  if (RAND_bytes(nonce, kNonceSize) != 1) return absl::InternalError("no randomness for a token");
+  const std::string head = Head(campaign_id, row) + std::string(reinterpret_cast<const char*>(nonce), kNonceSize);
+  return std::string(kTestPrefix) + Base32(head + Mac(head));
 }
 
 absl::StatusOr<Token> TokenKey::Decode(std::string_view text) const {
   std::string bytes;
-  const bool well_formed = base::StartsWithIgnoreCase(text, kPrefix) &&
-                           FromBase32(text.substr(kPrefix.size()), bytes) && bytes.size() == kHeadSize + kMacSize;
+  const bool is_test = base::StartsWithIgnoreCase(text, kTestPrefix);
+  const std::size_t head_size = kHeadSize + (is_test ? kNonceSize : 0);
+  const bool well_formed = (is_test || base::StartsWithIgnoreCase(text, kPrefix)) &&
+                           FromBase32(text.substr(kPrefix.size()), bytes) && bytes.size() == head_size + kMacSize;
   if (!well_formed) return absl::InvalidArgumentError(absl::StrFormat("\"%s\" is not a token", text));
-  const std::string_view head = std::string_view(bytes).substr(0, kHeadSize);
+  const std::string_view head = std::string_view(bytes).substr(0, head_size);
   const std::string mac = Mac(head);
   if (static_cast<unsigned char>(bytes[0]) != id_ ||
-      CRYPTO_memcmp(mac.data(), bytes.data() + kHeadSize, kMacSize) != 0) {
+      CRYPTO_memcmp(mac.data(), bytes.data() + head_size, kMacSize) != 0) {
     return absl::PermissionDeniedError(absl::StrFormat("\"%s\" was not made with this key", text));
   }
-  return Token{id_, static_cast<std::uint32_t>(GetBig(head.substr(1, 4))), GetBig(head.substr(5, 5))};
+  return Token{id_, static_cast<std::uint32_t>(GetBig(head.substr(1, 4))), GetBig(head.substr(5, 5)), is_test};
 }
 
 }  // namespace campaign

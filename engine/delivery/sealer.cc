@@ -61,7 +61,7 @@ absl::StatusOr<std::unique_ptr<Sealed>> Sealer::Seal(ledger::RecipientId recipie
   message::RenderInput input;
   input.row = &row_value_.value();
   input.row_number = view.row;
-  input.address = view.address;
+  input.address = view.shown;
   input.token = token;
   input.date = job_.date.value_or(clock_.WallNow());
   input.needs_smtputf8 = view.needs_smtputf8;

@@ -184,7 +184,7 @@ std::string EventRenderer::RenderOutcome(const ledger::Outcome& outcome, std::ui
   message::RenderInput input;
   input.row = &row_.value();
   input.row_number = recipient.row;
-  input.address = recipient.address;
+  input.address = recipient.shown;
   input.token = token;
   input.needs_smtputf8 = recipient.needs_smtputf8;
   if (has_row && context_.message != nullptr && context_.message->RenderEnvelope(input, envelope_).ok())

@@ -37,6 +37,9 @@ std::string Manifest::ToJson() const {
   json["key"] = key;
   json["files"] = Json::object();
   for (const auto& [name, entry] : files) json["files"][name] = {{"size", entry.size}, {"crc32c", entry.crc32c}};
+  if (test.has_value()) {
+    json["test"] = {{"row", test->row}, {"token", test->token}, {"recipient", test->recipient}, {"shown", test->shown}};
+  }
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -68,6 +71,13 @@ absl::StatusOr<Manifest> Manifest::FromJson(std::string_view text, std::string_v
     m.key = json.at("key").get<std::string>();
     for (const auto& [name, entry] : json.at("files").items()) {
       m.files[name] = {entry.at("size").get<std::uint64_t>(), entry.at("crc32c").get<std::uint32_t>()};
+    }
+    if (json.contains("test")) {
+      const Json& test = json.at("test");
+      m.test = {.row = test.at("row").get<std::uint64_t>(),
+                .token = test.at("token").get<std::string>(),
+                .recipient = test.at("recipient").get<std::string>(),
+                .shown = test.at("shown").get<std::string>()};
     }
     return m;
   } catch (const Json::exception& error) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,14 @@ struct FileEntry {
   friend bool operator==(const FileEntry&, const FileEntry&) = default;
 };
 
+// What a test send is: one row's message, to somebody else.
+struct TestSend {
+  std::uint64_t row = 0;
+  std::string token;      // In place of the row's.
+  std::string recipient;  // Who gets it, on the wire.
+  std::string shown;      // The row's address, on the wire: what the message says.
+};
+
 struct Manifest {
   std::string campaign;  // Its id.
   std::uint64_t campaign_hash = 0;
@@ -34,6 +43,7 @@ struct Manifest {
   std::string key;                                            // Column or JSON key; empty: the folded address.
   std::map<std::string, FileEntry> files;
   std::map<std::string, std::string> message_files;  // The SHA-256 of each file of the message, by its key.
+  std::optional<TestSend> test;                      // None: it is the campaign itself.
 
   std::string ToJson() const;
   // Errors: DataLoss, not a manifest of this format.

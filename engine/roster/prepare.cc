@@ -56,6 +56,7 @@ class Preparation {
   absl::Status Run();
 
  private:
+  absl::Status ReadRows();
   absl::Status FindColumns();
   absl::Status CheckFields() const;
   absl::Status CheckSpace() const;
@@ -128,6 +129,7 @@ absl::Status Preparation::CheckFields() const {
 
 // The roster, its sort and the state tables take about three times the file.
 absl::Status Preparation::CheckSpace() const {
+  if (options_.test.has_value()) return absl::OkStatus();
   const std::uint64_t wanted = campaign::FileSize(recipients_.file) * 3 + (4u << 20);
   absl::StatusOr<std::uint64_t> free = disk_.FreeBytes(options_.directory);
   if (!free.ok()) return free.status();
@@ -175,13 +177,20 @@ absl::Status Preparation::AddRow(const campaign::Row& row, const campaign::Addre
   if (key.empty())
     return Reject(row, Reject::Type::kInvalid, address.wire,
                   absl::StrFormat("the key \"%s\" is empty", recipients_.key));
+  campaign::Address receiver = address;
+  if (manifest_.test.has_value()) {
+    std::string_view reason;
+    if (!campaign::ParseAddress(manifest_.test->recipient, receiver, reason))
+      return absl::InvalidArgumentError(absl::StrFormat("%s: %s", manifest_.test->recipient, reason));
+    manifest_.test->shown = address.wire;
+  }
   NewRecipient recipient;
   recipient.row = row.number;
   recipient.line = row.line;
-  recipient.address = address.wire;
-  recipient.domain = address.domain;
+  recipient.address = receiver.wire;
+  recipient.domain = receiver.domain;
   recipient.key = key;
-  recipient.needs_smtputf8 = address.needs_smtputf8;
+  recipient.needs_smtputf8 = address.needs_smtputf8 || receiver.needs_smtputf8;
   recipient.is_json = !row.json.empty();
   recipient.payload = payload_;
   switch (recipients_.duplicates) {
@@ -213,7 +222,7 @@ absl::Status Preparation::TakeRow(campaign::Row& row) {
   std::string_view reason;
   if (!campaign::ParseAddress(typed, address_, reason))
     return Reject(row, Reject::Type::kInvalid, typed, std::string(reason));
-  if (options_.suppression->Contains(address_.folded, address_.domain))
+  if (!options_.test.has_value() && options_.suppression->Contains(address_.folded, address_.domain))
     return Reject(row, Reject::Type::kSuppressed, typed, "");
   if (const std::optional<std::string> missing = options_.message->MissingField(value_->value())) {
     return Reject(row, Reject::Type::kInvalid, typed, *missing);
@@ -233,6 +242,11 @@ absl::Status Preparation::CountRepeatedKeys() {
 // The last look at the numbers, before anything counts as prepared.
 absl::Status Preparation::Accept(const Manifest& manifest) const {
   const std::string& file = recipients_.file;
+  if (manifest.test.has_value()) {
+    if (manifest.recipients > 0) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        invalid_.empty() ? absl::StrFormat("%s: there is no row %d", file, manifest.test->row) : invalid_.Text(file));
+  }
   if (recipients_.on_invalid == campaign::OnInvalid::kStop && manifest.invalid > 0) {
     return absl::InvalidArgumentError(invalid_.Text(file));
   }
@@ -260,7 +274,25 @@ absl::Status Preparation::Accept(const Manifest& manifest) const {
                       invalid_.empty() ? "" : invalid_.Text(file) + "\n", file, manifest.rows));
 }
 
+absl::Status Preparation::ReadRows() {
+  campaign::Row row;
+  while (true) {
+    absl::StatusOr<bool> any = reader_->Next(row);
+    if (!any.ok()) return any.status();
+    if (!*any) return absl::OkStatus();
+    const bool is_wanted = !options_.test.has_value() || row.number == options_.test->row;
+    if (is_wanted) {
+      if (absl::Status status = TakeRow(row); !status.ok()) return status;
+      if (options_.test.has_value()) return absl::OkStatus();
+    }
+    if (row.number % kProgressEvery != 0) continue;
+    if (!options_.progress(row.number, reader_->bytes_consumed()))
+      return absl::CancelledError("interrupted while preparing; nothing was sent");
+  }
+}
+
 absl::Status Preparation::Run() {
+  manifest_.test = options_.test;
   absl::StatusOr<std::unique_ptr<campaign::RowReader>> reader = campaign::OpenRows(recipients_.file);
   if (!reader.ok()) {
     return absl::InvalidArgumentError(reader.status().message());
@@ -270,16 +302,7 @@ absl::Status Preparation::Run() {
   for (const auto& check : {FindColumns(), CheckFields(), CheckSpace()}) {
     if (!check.ok()) return check;
   }
-  campaign::Row row;
-  while (true) {
-    absl::StatusOr<bool> any = reader_->Next(row);
-    if (!any.ok()) return any.status();
-    if (!*any) break;
-    if (absl::Status status = TakeRow(row); !status.ok()) return status;
-    if (manifest_.rows % kProgressEvery != 0) continue;
-    if (!options_.progress(manifest_.rows, reader_->bytes_consumed()))
-      return absl::CancelledError("interrupted while preparing; nothing was sent");
-  }
+  if (absl::Status status = ReadRows(); !status.ok()) return status;
   if (keys_ != nullptr) {
     if (absl::Status status = CountRepeatedKeys(); !status.ok()) return status;
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,8 @@ struct PrepareOptions {
   std::string template_snapshot;
   std::vector<std::string> dkim_keys;  // As in the manifest.
   std::uint64_t campaign_hash = 0;
+  // A test send: only this row, whether or not it is suppressed; `shown` is filled in here. None: the campaign.
+  std::optional<TestSend> test = std::nullopt;
   base::WallTime now;
   std::size_t arena_bytes = 16u << 20;
   // Called every few thousand rows with rows and bytes so far; false stops the preparation.

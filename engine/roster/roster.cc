@@ -89,6 +89,7 @@ RecipientView Roster::Recipient(std::uint64_t id) const {
   view.needs_smtputf8 = (flags & kNeedsSmtpUtf8) != 0;
   view.is_json = (flags & kJsonPayload) != 0;
   view.address = in.Text();
+  view.shown = manifest_.test.has_value() ? std::string_view(manifest_.test->shown) : view.address;
   view.key = in.Text();
   view.payload = in.Text();
   return view;

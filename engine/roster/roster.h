@@ -27,6 +27,7 @@ struct RecipientView {
   std::uint64_t row = 0;
   std::uint64_t line = 0;
   std::string_view address;  // As on the wire: local part as typed, domain as A-labels.
+  std::string_view shown;    // What the message says; another one in a test send only.
   std::string_view key;
   bool needs_smtputf8 = false;
   bool is_json = false;

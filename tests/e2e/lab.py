@@ -1,6 +1,7 @@
 """What the end-to-end tests share: a folder of its own for each test, campaigns in it, and the program to run on them."""
 
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -62,6 +63,18 @@ idle_timeout = "5s"
 """
 
 
+@dataclasses.dataclass(frozen=True)
+class DkimKey:
+    domain: str
+    selector: str
+    file: pathlib.Path
+    record: str  # What its TXT record says.
+
+    @property
+    def name(self) -> str:
+        return f"{self.selector}._domainkey.{self.domain}"
+
+
 class Lab(unittest.TestCase):
     """A test with a folder. Everything that it starts ends with it."""
 
@@ -101,8 +114,26 @@ class Lab(unittest.TestCase):
         self.write("sluice.toml", CONFIG.format(state=self.path("state"), dns=dns, port=port, intervals=intervals, engine=engine,
                                                 tls=f'[tls]\nca_file = "{ca_file}"' if ca_file else ""))
 
-    def sandbox(self, personality="faultfree") -> "Sandbox":
-        return Sandbox(self, personality)
+    def dkim_keys(self, *kinds, domain="example.com") -> list:
+        """Makes a key of each kind ("rsa2048", "ed25519"): selectors s1, s2 and so on."""
+        keys = []
+        for number, kind in enumerate(kinds, 1):
+            file = self.path(f"{domain}.s{number}.pem")
+            done = subprocess.run([SLUICE, "keygen", domain, f"s{number}", "--type", kind, "--out", file, "--json"], capture_output=True,
+                                  text=True, check=True)
+            keys.append(DkimKey(domain, f"s{number}", file, json.loads(done.stdout)["dns_txt"]))
+        return keys
+
+    def sign_with(self, keys) -> dict:
+        """Adds them to sluice.toml; returns their records, by name."""
+        with self.path("sluice.toml").open("a") as config:
+            for key in keys:
+                config.write(f'[[dkim."{key.domain}"]]\nselector = "{key.selector}"\nkey_file = "{key.file}"\n')
+        return {key.name: key.record for key in keys}
+
+    def sandbox(self, personality="faultfree", keys=()) -> "Sandbox":
+        """`keys`: those that its DNS publishes, to verify what it accepts."""
+        return Sandbox(self, personality, keys)
 
     def command(self, *arguments):
         """The command line of the program with this test's configuration."""
@@ -138,6 +169,28 @@ class Lab(unittest.TestCase):
     def events(self, identity="test", *arguments) -> list:
         return [json.loads(line) for line in self.sluice("events", identity, *arguments).stdout.splitlines()]
 
+    def check_nobody_is_lost(self, addresses, sandbox, in_doubt_most):
+        """Of a campaign that has ended: the ledger and the mail exchangers agree on everybody. Delivered is who has one copy, nobody has two,
+        and no more are in doubt than may be."""
+        totals = self.report()["totals"]
+        self.assertEqual(totals["recipients"], len(addresses))
+        self.assertEqual(totals["delivered"] + totals["in_doubt"], len(addresses))
+        finals = self.final_events()
+        self.assertEqual(len(finals), len(addresses))
+        seen = sandbox.end()
+        copies = {address: row["accepted"] + row["accepted_silent"] for address, row in seen.items()}
+        in_doubt = 0
+        for address in addresses:
+            self.assertEqual(len(finals[address]), 1, address)
+            self.assertLessEqual(copies.get(address, 0), 1, f"{address} was sent twice")
+            if finals[address] == ["Delivery"]:
+                self.assertEqual(copies.get(address, 0), 1, f"{address} is said to be delivered")
+            else:
+                in_doubt += 1
+        self.assertLessEqual(in_doubt, in_doubt_most)
+        self.assertEqual(in_doubt, totals["in_doubt"])
+        self.sluice("ledger", "verify", "test")
+
     def tls_of_deliveries(self, identity="test") -> set:
         """The TLS versions under which messages were delivered; None: in clear."""
         return {event.get("tls_protocol_version") for event in self.events(identity, "--type", "Delivery")}
@@ -154,7 +207,7 @@ class Lab(unittest.TestCase):
 class Sandbox:
     """The built-in fake internet, as a process of its own."""
 
-    def __init__(self, lab: Lab, personality: str):
+    def __init__(self, lab: Lab, personality: str, keys=()):
         self.lab = lab
         self.ready = lab.path("sandbox.ready")
         self.ready.unlink(missing_ok=True)  # An earlier one's.
@@ -163,6 +216,8 @@ class Sandbox:
         if "=" in personality:  # Not the name of one that is built in.
             personality = lab.write("personality.toml", personality)
         arguments = ["--ready-file", self.ready, "--json", self.totals, "--oracle", self.rows, "--personality", personality]
+        for key in keys:
+            arguments += ["--dkim-key", f"{key.name}={key.file}"]
         lab.counter += 1
         self.process = lab.started(Process([SLUICE, "sandbox", *map(str, arguments)], lab.path(f"log.{lab.counter}"), cwd=lab.folder))
         wait_until("the sandbox's ready file", self.ready.exists)

@@ -91,6 +91,40 @@ TEST(Token, WhatIsNoTokenIsRefusedAsSuch) {
   }
 }
 
+TEST(TestToken, SaysItsRowAndThatItIsATest) {
+  const TokenKey key = Key();
+  const absl::StatusOr<std::string> token = key.MakeForTest("weekly-48", (std::uint64_t{1} << 40) - 1);
+  ASSERT_TRUE(token.ok()) << token.status();
+  EXPECT_THAT(*token, MatchesRegex("t1[a-z2-7]+"));
+  EXPECT_LE(token->size(), 40U);
+  const absl::StatusOr<Token> read = key.Decode(*token);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_TRUE(read->is_test);
+  EXPECT_EQ(read->row, (std::uint64_t{1} << 40) - 1);
+  EXPECT_EQ(read->campaign_hash, CampaignHash("weekly-48") & 0xFFFFFFFF);
+  EXPECT_FALSE(key.Decode(key.Make("weekly-48", 1))->is_test);
+}
+
+TEST(TestToken, IsAnotherEachTime) {
+  const TokenKey key = Key();
+  std::set<std::string> tokens;
+  for (int i = 0; i < 20; ++i) tokens.insert(*key.MakeForTest("weekly-48", 1));
+  EXPECT_EQ(tokens.size(), 20U);
+}
+
+TEST(TestToken, CannotBeMadeIntoTheRowsOwn) {
+  const TokenKey key = Key();
+  const std::string test = *key.MakeForTest("weekly-48", 1), own = key.Make("weekly-48", 1);
+  EXPECT_FALSE(key.Decode("v1" + test.substr(2)).ok());
+  EXPECT_FALSE(key.Decode("t1" + own.substr(2)).ok());
+  for (std::size_t i = 0; i < test.size(); ++i) {
+    std::string forged = test;
+    forged[i] = forged[i] == 'b' ? 'c' : 'b';
+    EXPECT_FALSE(key.Decode(forged).ok()) << i;
+  }
+  EXPECT_EQ(Key(8).Decode(test).status().code(), absl::StatusCode::kPermissionDenied);
+}
+
 TEST(TokenKey, IsReadFromOneLine) {
   EXPECT_EQ(Key(0).id(), 0);
   EXPECT_EQ(Key(255).id(), 255);

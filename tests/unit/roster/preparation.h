@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -65,6 +66,7 @@ class Preparing {
                           .template_snapshot = "snapshot",
                           .dkim_keys = {},
                           .campaign_hash = 48,
+                          .test = test,
                           .now = base::WallTime::FromSeconds(1'795'507'200),
                           .arena_bytes = arena_bytes,
                           .progress = progress});
@@ -96,6 +98,7 @@ class Preparing {
   campaign::testing::ScratchFolder folder;
   SpyDisk disk;
   campaign::Campaign campaign;
+  std::optional<TestSend> test;
   std::size_t arena_bytes = 1u << 20;
   std::uint64_t stop_at_rows = UINT64_MAX;
   std::vector<std::uint64_t> progress_rows;

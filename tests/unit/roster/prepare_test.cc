@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/roster/row_value.h"
@@ -298,6 +299,54 @@ TEST(Prepare, AskForSpaceBeforeItBegins) {
   const absl::Status status = preparing.Run();
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(preparing.disk.changes, 1U);  // The removal of what is not there.
+}
+
+TEST(PrepareForATest, TakesOneRowAndGivesItToSomebodyElse) {
+  Preparing preparing;
+  preparing.Rows("email,name\nnobody,N\nZoe@Two.example,Zoe\nann@three.example,Ann\n");
+  preparing.Suppress("zoe@two.example\n");
+  preparing.test = TestSend{.row = 2, .token = "t1abc", .recipient = "me@Tester.example", .shown = ""};
+  const auto roster = preparing.Good();
+  ASSERT_NE(roster, nullptr);
+  ASSERT_EQ(roster->recipients(), 1U);
+  EXPECT_EQ(roster->manifest().rows, 1U);
+  EXPECT_EQ(roster->DomainOf(0), "tester.example");
+  const RecipientView view = roster->Recipient(0);
+  EXPECT_EQ(view.row, 2U);
+  EXPECT_EQ(view.address, "me@tester.example");
+  EXPECT_EQ(view.shown, "Zoe@two.example");
+  EXPECT_EQ(view.key, "zoe@two.example");
+  EXPECT_EQ(roster->manifest().test->token, "t1abc");
+}
+
+TEST(PrepareForATest, NeedsSmtpUtf8WhereEitherAddressDoes) {
+  for (const auto& [row, recipient] : {std::pair(1, "me@x.example"), std::pair(2, "m\u00fc@x.example")}) {
+    Preparing preparing;
+    preparing.Rows("email,name\nz\u00f6@two.example,N\nann@two.example,N\n");
+    preparing.test =
+        TestSend{.row = static_cast<std::uint64_t>(row), .token = "t1abc", .recipient = recipient, .shown = ""};
+    const auto roster = preparing.Good();
+    ASSERT_NE(roster, nullptr);
+    EXPECT_TRUE(roster->Recipient(0).needs_smtputf8) << row;
+  }
+}
+
+TEST(PrepareForATest, SaysWhatIsWrongWithTheRow) {
+  Preparing preparing;
+  preparing.Rows("email,name\nnobody,N\nann@two.example,N\n");
+  preparing.test = TestSend{.row = 1, .token = "t1abc", .recipient = "me@x.example", .shown = ""};
+  EXPECT_THAT(preparing.Problem(), ::testing::StartsWith("rows.csv:2: \"nobody\" is no recipient: "));
+  preparing.test->row = 3;
+  EXPECT_EQ(preparing.Problem(), "rows.csv: there is no row 3");
+}
+
+TEST(PrepareForATest, DoesNotCareAboutTheRestOfTheList) {
+  Preparing preparing;
+  preparing.Rows("email,name\nnobody,N\nann@two.example,N\n");
+  preparing.campaign.recipients.expect = 5;
+  preparing.campaign.recipients.on_invalid = campaign::OnInvalid::kStop;
+  preparing.test = TestSend{.row = 2, .token = "t1abc", .recipient = "me@x.example", .shown = ""};
+  EXPECT_TRUE(preparing.Run().ok());
 }
 
 // As a process that was killed: nothing more reaches the disk from some moment on. The next run finds what is left.
