@@ -57,7 +57,6 @@ class WaitingTest(Lab):
         sandbox = self.sandbox('format = 1\nname = "slow"\n[provider.slow]\nweight = 1\nmx = ["mx.slow.example"]\n'
                                '[[provider.slow.tarpit]]\nat = "content"\ndelay = "60s"\n')
         self.config(dns=sandbox.dns, port=sandbox.port)
-        self.sluice("render", "campaign.toml", "--row", 1)  # Makes the token key, which send and report make both else.
         process = self.start("send", "campaign.toml", "--progress", "off")
         self.wait_for_report("attempts in flight", lambda report: report["attempts"]["total"] > 0)
         self.end_at_once(process)
