@@ -104,6 +104,7 @@ RunResult Engine::Run(Watcher& watcher) {
     result.failure = status;
     return result;
   }
+  if (journal_thread_ != nullptr) journal_thread_->Start();
   for (const auto& shard : shards_) shard->Start();
 
   bool finished = false, stopped = false;

@@ -6,9 +6,13 @@
 namespace ledger {
 
 JournalThread::JournalThread(Journal& journal, std::uint32_t shards, Listener listener)
-    : journal_(journal), listener_(std::move(listener)), highest_(shards, 0), thread_([this] { Run(); }) {}
+    : journal_(journal), listener_(std::move(listener)), highest_(shards, 0) {}
 
 JournalThread::~JournalThread() { static_cast<void>(Stop()); }
+
+void JournalThread::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
 
 void JournalThread::Submit(std::uint32_t shard, std::unique_ptr<RecordBatch> batch, std::uint64_t ticket) {
   const std::lock_guard lock(mutex_);

@@ -27,6 +27,9 @@ class JournalThread final : public CommitLog {
   JournalThread(Journal& journal, std::uint32_t shards, Listener listener);
   ~JournalThread() override;  // Stops as Stop does.
 
+  // Begins. It may fail at once: whoever the listener tells must be there before.
+  void Start();
+
   void Submit(std::uint32_t shard, std::unique_ptr<RecordBatch> batch, std::uint64_t ticket) override;
   // Commits what was submitted and ends the thread. Returns how the journal fared.
   absl::Status Stop();

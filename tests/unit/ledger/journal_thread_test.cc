@@ -173,6 +173,7 @@ TEST_F(JournalThreadTest, MakesDurableWhatSeveralShardsSubmitAtOnce) {
   constexpr std::uint32_t kShards = 4;
   constexpr std::uint64_t kBatches = 500;
   JournalThread thread(*journal_, kShards, told_.Listener());
+  thread.Start();
   std::vector<std::thread> shards;
   for (std::uint32_t shard = 0; shard < kShards; ++shard) {
     shards.emplace_back([&thread, shard] {
@@ -190,6 +191,7 @@ TEST_F(JournalThreadTest, MakesDurableWhatSeveralShardsSubmitAtOnce) {
 
 TEST_F(JournalThreadTest, TellsOnlyWhatIsSyncedAndGathersAGroupMeanwhile) {
   JournalThread thread(*journal_, 1, told_.Listener());
+  thread.Start();
   disk_.Shut();
   thread.Submit(0, BatchOf(1, 1), 1);
   disk_.WaitUntilBlocked();
@@ -205,6 +207,7 @@ TEST_F(JournalThreadTest, TellsOnlyWhatIsSyncedAndGathersAGroupMeanwhile) {
 TEST_F(JournalThreadTest, StopCommitsWhatWasSubmitted) {
   {
     JournalThread thread(*journal_, 1, told_.Listener());
+    thread.Start();
     for (std::uint64_t ticket = 1; ticket <= 50; ++ticket)
       thread.Submit(0, BatchOf(1, static_cast<std::uint16_t>(ticket)), ticket);
     EXPECT_TRUE(thread.Stop().ok());
@@ -217,6 +220,7 @@ TEST_F(JournalThreadTest, StopCommitsWhatWasSubmitted) {
 
 TEST_F(JournalThreadTest, AFailedSyncIsToldOnceAndNothingIsDurableAfterIt) {
   JournalThread thread(*journal_, 1, told_.Listener());
+  thread.Start();
   thread.Submit(0, BatchOf(1, 1), 1);
   told_.WaitForTicket(0, 1);
   disk_.FailSyncs();
@@ -229,6 +233,7 @@ TEST_F(JournalThreadTest, AFailedSyncIsToldOnceAndNothingIsDurableAfterIt) {
 
 TEST_F(JournalThreadTest, LetsReadersOfOtherProcessesSeeTheLastGroup) {
   JournalThread thread(*journal_, 1, told_.Listener());
+  thread.Start();
   thread.Submit(0, BatchOf(1, 1), 1);
   told_.WaitForTicket(0, 1);
   Reader reader(disk_, {.directory = folder_, .campaign_hash = testing::kHash, .first_segment = 1, .live = true});
