@@ -11,6 +11,14 @@
 #include "tls/context.h"
 
 namespace engine {
+namespace {
+
+class NoLog final : public base::Log {
+ public:
+  void Write(base::Severity, std::string_view) override {}
+};
+
+}  // namespace
 
 ShardThread::ShardThread(const delivery::Job& job, Options options, ledger::CommitLog& commit_log,
                          delivery::ShardLinks& links, base::Log& log, std::function<void()> on_change)
@@ -52,9 +60,10 @@ absl::Status ShardThread::Prepare() {
 void ShardThread::Start() {
   std::atomic<bool> made = false;
   thread_ = std::thread([this, &made] {
-    // A ring belongs to the thread that makes it.
-    absl::StatusOr<std::unique_ptr<io::Reactor>> own = io::MakeReactor({.backend = options_.backend}, log_);
-    CHECK(own.ok());  // Prepare has tried it.
+    // A ring belongs to the thread that makes it. Prepare has tried one, and said what there is to say.
+    NoLog no_log;
+    absl::StatusOr<std::unique_ptr<io::Reactor>> own = io::MakeReactor({.backend = options_.backend}, no_log);
+    CHECK(own.ok());
     {
       const std::lock_guard lock(reactor_mutex_);
       reactor_ = *std::move(own);
