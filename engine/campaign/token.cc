@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "v1", kTestPrefix = "t1";
 constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";  // RFC 4648 section 6, lower case
-constexpr std::size_t kHeadSize = 1 + 4 + 5, kNonceSize = 3, kMacSize = 10, kSecretSize = 32;
+constexpr std::size_t kHeadSize = 1 + 4 + 5, kMacSize = 10, kNonceSize = 3, kTestMacSize = 7, kSecretSize = 32;
 constexpr std::string_view kFileMagic = "sluice-token-key";
 
 std::string Base32(std::string_view bytes) {
@@ -95,12 +95,12 @@ absl::StatusOr<std::string> TokenKey::Generate() {
   return absl::StrFormat("%s 1 %d %s\n", kFileMagic, id, absl::BytesToHexString(base::AbslView(secret)));
 }
 
-std::string TokenKey::Mac(std::string_view head) const {
+std::string TokenKey::Mac(std::string_view head, std::size_t mac_size) const {
   unsigned char mac[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   HMAC(EVP_sha256(), secret_.data(), static_cast<int>(secret_.size()),
        reinterpret_cast<const unsigned char*>(head.data()), head.size(), mac, &size);
-  return std::string(reinterpret_cast<const char*>(mac), kMacSize);
+  return std::string(reinterpret_cast<const char*>(mac), mac_size);
 }
 
 std::string TokenKey::Head(std::string_view campaign_id, std::uint64_t row) const {
@@ -112,7 +112,7 @@ std::string TokenKey::Head(std::string_view campaign_id, std::uint64_t row) cons
 
 std::string TokenKey::Make(std::string_view campaign_id, std::uint64_t row) const {
   const std::string head = Head(campaign_id, row);
-  return std::string(kPrefix) + Base32(head + Mac(head));
+  return std::string(kPrefix) + Base32(head + Mac(head, kMacSize));
 }
 
 // The head has another length than in a token of the row itself, so that neither's MAC is good for the other.
@@ -120,20 +120,21 @@ absl::StatusOr<std::string> TokenKey::MakeForTest(std::string_view campaign_id, 
   unsigned char nonce[kNonceSize];
   if (RAND_bytes(nonce, kNonceSize) != 1) return absl::InternalError("no randomness for a token");
   const std::string head = Head(campaign_id, row) + std::string(reinterpret_cast<const char*>(nonce), kNonceSize);
-  return std::string(kTestPrefix) + Base32(head + Mac(head));
+  return std::string(kTestPrefix) + Base32(head + Mac(head, kTestMacSize));
 }
 
 absl::StatusOr<Token> TokenKey::Decode(std::string_view text) const {
   std::string bytes;
   const bool is_test = base::StartsWithIgnoreCase(text, kTestPrefix);
-  const std::size_t head_size = kHeadSize + (is_test ? kNonceSize : 0);
+  const std::size_t head_size = is_test ? kHeadSize + kNonceSize : kHeadSize;
+  const std::size_t mac_size = is_test ? kTestMacSize : kMacSize;
   const bool well_formed = (is_test || base::StartsWithIgnoreCase(text, kPrefix)) &&
-                           FromBase32(text.substr(kPrefix.size()), bytes) && bytes.size() == head_size + kMacSize;
+                           FromBase32(text.substr(kPrefix.size()), bytes) && bytes.size() == head_size + mac_size;
   if (!well_formed) return absl::InvalidArgumentError(absl::StrFormat("\"%s\" is not a token", text));
   const std::string_view head = std::string_view(bytes).substr(0, head_size);
-  const std::string mac = Mac(head);
+  const std::string mac = Mac(head, mac_size);
   if (static_cast<unsigned char>(bytes[0]) != id_ ||
-      CRYPTO_memcmp(mac.data(), bytes.data() + head_size, kMacSize) != 0) {
+      CRYPTO_memcmp(mac.data(), bytes.data() + head_size, mac_size) != 0) {
     return absl::PermissionDeniedError(absl::StrFormat("\"%s\" was not made with this key", text));
   }
   return Token{id_, static_cast<std::uint32_t>(GetBig(head.substr(1, 4))), GetBig(head.substr(5, 5)), is_test};

@@ -30,8 +30,9 @@ class TokenKey {
 
   // "v1" and base32 of key id, campaign, row and a MAC of 80 bits (HMAC-SHA256, truncated): 34 characters.
   std::string Make(std::string_view campaign_id, std::uint64_t row) const;
-  // For a test send of the row: "t1" and base32 of the same with three random bytes, another token each time; 39
-  // characters. Errors: the system has no randomness to give.
+  // For a test send of the row: "t1" and base32 of key id, campaign, row, three random bytes and a MAC of 56 bits; as
+  // long as the row's own, so that the message is, too. Another token each time. Errors: the system has no randomness
+  // to give.
   absl::StatusOr<std::string> MakeForTest(std::string_view campaign_id, std::uint64_t row) const;
   // Errors: InvalidArgument, not a token; PermissionDenied, not one of this key.
   absl::StatusOr<Token> Decode(std::string_view text) const;
@@ -40,7 +41,7 @@ class TokenKey {
 
  private:
   std::string Head(std::string_view campaign_id, std::uint64_t row) const;
-  std::string Mac(std::string_view head) const;
+  std::string Mac(std::string_view head, std::size_t size) const;
   std::uint8_t id_ = 0;
   std::string secret_;
 };

@@ -231,6 +231,18 @@ TEST_F(JournalThreadTest, AFailedSyncIsToldOnceAndNothingIsDurableAfterIt) {
   EXPECT_EQ(told_.calls(), 1u);
 }
 
+TEST_F(JournalThreadTest, TellsNothingBeforeItIsStarted) {
+  disk_.FailSyncs();
+  {
+    JournalThread thread(*journal_, 1, told_.Listener());
+    thread.Submit(0, BatchOf(1, 1), 1);
+  }
+  EXPECT_EQ(told_.calls(), 0u);
+  JournalThread thread(*journal_, 1, told_.Listener());
+  thread.Start();
+  EXPECT_EQ(told_.WaitForFailure().message(), "input/output error");
+}
+
 TEST_F(JournalThreadTest, LetsReadersOfOtherProcessesSeeTheLastGroup) {
   JournalThread thread(*journal_, 1, told_.Listener());
   thread.Start();
