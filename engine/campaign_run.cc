@@ -205,6 +205,7 @@ absl::Status Run::MakeJob() {
                     .keys = keys_,
                     .token = [this](std::uint64_t row) { return started_.Token(row); },
                     .shaping = request_.shaping,
+                    .reply_rules = request_.reply_rules,
                     .states = states_.get(),
                     .sources = std::move(sources),
                     .retry_plan = delivery::RetryPlan(request_.config->retry_intervals),

@@ -13,6 +13,7 @@
 #include "engine/config/shaping.h"
 #include "engine/engine.h"
 #include "engine/io/disk.h"
+#include "engine/smtp/rule_set.h"
 #include "engine/state_folder.h"
 
 namespace engine {
@@ -21,6 +22,7 @@ struct RunRequest {
   const campaign::Campaign* campaign = nullptr;
   const config::Config* config = nullptr;
   const config::Shaping* shaping = nullptr;
+  const smtp::RuleSet* reply_rules = &smtp::RuleSet::None();
   StatePaths paths;
   std::string state_option;  // " --state DIR" where the id alone does not lead to the state; for what people are told.
   std::string token_key_file;

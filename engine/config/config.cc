@@ -66,6 +66,8 @@ class ConfigReader {
     if (const auto* table = top.Table("retry")) ReadRetry(*table);
     if (const auto* table = top.Table("dkim")) config_.dkim = ReadDkimKeys(*table, folder_, problems_);
     if (const auto* table = top.Table("shaping")) config_.shaping_files = ReadFiles(*table, "shaping");
+    if (const auto* table = top.Table("bounce_classifier"))
+      config_.bounce_rule_files = ReadFiles(*table, "bounce_classifier");
     if (const auto* table = top.Table("suppression")) config_.suppression_files = ReadFiles(*table, "suppression");
     if (const auto* table = top.Table("tokens")) {
       Section section(*table, "tokens", problems_);

@@ -78,6 +78,7 @@ struct Config {
   std::vector<base::Duration> retry_intervals;  // Never empty; the last one repeats. 20 m, 40 m, 1 h, 2 h, 4 h.
   std::vector<DkimKey> dkim;
   std::vector<std::string> shaping_files;
+  std::vector<std::string> bounce_rule_files;  // See bounce_rules.h.
   std::vector<std::string> suppression_files;
   std::optional<std::string> token_key_file;  // None: "token.key" in the state folder.
   bool allow_private_destinations = false;

@@ -12,6 +12,7 @@
 #include "engine/delivery/smarthost.h"
 #include "engine/delivery/source.h"
 #include "engine/dkim/signing_key.h"
+#include "engine/smtp/rule_set.h"
 #include "tls/policy.h"
 
 namespace config {
@@ -37,6 +38,7 @@ struct Job {
   std::vector<dkim::SigningKey> keys;                   // Each message is signed with all of them.
   std::function<std::string(std::uint64_t row)> token;  // The token of a row; any thread.
   const config::Shaping* shaping = nullptr;
+  const smtp::RuleSet* reply_rules = &smtp::RuleSet::None();  // The operator's.
   ledger::StateTable* states = nullptr;  // The run's own; each entry is touched by one shard at a time.
   std::vector<Source> sources;           // At least one.
   RetryPlan retry_plan;

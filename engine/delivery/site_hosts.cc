@@ -20,7 +20,8 @@ void Site::OnRoundFailed(const tls::Policy& policy) {
   if (OnTlsUnsatisfied(policy)) return;
   const base::Instant now = context_.clock.Now();
   hosts_.ForgetFailures();
-  const smtp::Verdict verdict = smtp::JudgeConnection(refusal_.has_value() ? *refusal_ : last_fact_);
+  const smtp::Verdict verdict =
+      smtp::JudgeConnection(refusal_.has_value() ? *refusal_ : last_fact_, *context_.job.reply_rules);
   refusal_.reset();
   const bool refused = verdict.outcome == smtp::Outcome::kHeld;
   const bool others_work = sessions_ > closing_.size();

@@ -100,7 +100,8 @@ void Site::OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fac
   }
   last_failure_ = absl::StrFormat("%s [%s]: %s", session.options().host_name,
                                   session.options().remote.address.ToString(), fact.ToString());
-  if (smtp::JudgeConnection(fact).login_refused) {  // Another address or another try would be refused as well.
+  if (smtp::JudgeConnection(fact, *context_.job.reply_rules)
+          .login_refused) {  // Another address or another try would be refused as well.
     rests_until_ = context_.clock.Now() + kUnusableRest;
     context_.facts.OnSmarthostUnusable("the smarthost refuses the login", fact.ToString());
     return;
@@ -213,7 +214,7 @@ void Site::OnSessionResult(Session& session, const smtp::TransactionResult& resu
   CHECK(transactions_ > 0 && session.destination() != nullptr);
   --transactions_;
   Destination& destination = *session.destination();
-  smtp::Verdict verdict = smtp::Judge(result);
+  smtp::Verdict verdict = smtp::Judge(result, *context_.job.reply_rules);
   if (verdict.counts_for_breaker && verdict.reply.has_value())
     verdict.outcome = ApplyBreaker(session.recipient(), verdict);
   const bool was_its_turn = verdict.session_limit && session.uses() > 1;  // The connection had carried others before.

@@ -52,4 +52,12 @@ std::string_view ToString(Classification classification) {
   return "Unclassified";
 }
 
+std::optional<Classification> ParseClassification(std::string_view text) {
+  for (int i = 1; i <= static_cast<int>(Classification::kUnclassified); ++i) {
+    const auto classification = static_cast<Classification>(i);
+    if (ToString(classification) == text) return classification;
+  }
+  return std::nullopt;
+}
+
 }  // namespace smtp

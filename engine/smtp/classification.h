@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace smtp {
@@ -31,6 +32,7 @@ enum class Classification : std::uint8_t {
   kUnclassified,
 };
 
-std::string_view ToString(Classification classification);  // "InvalidRecipient"; empty for kNone.
+std::string_view ToString(Classification classification);                  // "InvalidRecipient"; empty for kNone.
+std::optional<Classification> ParseClassification(std::string_view text);  // Never kNone.
 
 }  // namespace smtp

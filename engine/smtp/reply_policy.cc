@@ -110,11 +110,11 @@ void JudgeTransient(Verdict& verdict, const TextRule* rule) {
   }
 }
 
-Verdict JudgeReply(const Reply& reply, Command command) {
+Verdict JudgeReply(const Reply& reply, Command command, const RuleSet& rules) {
   Verdict verdict;
   verdict.reply = reply;
   verdict.command = command;
-  verdict.classification = Classify(reply, command);
+  verdict.classification = Classify(reply, command, rules);
   const TextRule* rule = FindTextRule(reply);
   if (reply.first_digit() < 4) {  // Out of place; nothing was refused.
     verdict.classification = C::kProtocolErrors;
@@ -246,16 +246,17 @@ std::optional<base::Duration> StatedDuration(const Reply& reply) {
   return std::nullopt;
 }
 
-Classification Classify(const Reply& reply, Command command) {
+Classification Classify(const Reply& reply, Command command, const RuleSet& rules) {
   if (reply.IsPositive()) return C::kNone;
   if (const TextRule* rule = FindTextRule(reply)) return rule->classification;
+  if (const std::optional<Classification> found = rules.Find(reply)) return *found;
   if (reply.enhanced.IsPresent()) return ClassifyEnhanced(reply, command);
   if (reply.first_digit() == 4) return C::kTransientFailure;
   if (reply.code == 552) return C::kTooLarge;
   return C::kUnclassified;
 }
 
-Verdict Judge(const TransactionResult& result) {
+Verdict Judge(const TransactionResult& result, const RuleSet& rules) {
   if (result.end == TransactionResult::End::kTooLarge) {
     Verdict verdict =
         Plain(Outcome::kBounced, C::kTooLarge, Command::kMail, "the message is larger than the server takes (5.3.4)");
@@ -267,7 +268,7 @@ Verdict Judge(const TransactionResult& result) {
   }
   if (result.rset.has_value() && !result.mail.has_value()) return JudgeRefusedReset(*result.rset);
   Command command = Command::kMail;
-  if (const Reply* refusal = Refusal(result, command)) return JudgeReply(*refusal, command);
+  if (const Reply* refusal = Refusal(result, command)) return JudgeReply(*refusal, command, rules);
   const bool accepted = result.end == TransactionResult::End::kReplied && result.mail.has_value() &&
                         result.rcpt.has_value() && result.final_reply.has_value();
   if (!accepted) return JudgeSilence(result);
@@ -276,7 +277,7 @@ Verdict Judge(const TransactionResult& result) {
   return verdict;
 }
 
-Verdict JudgeConnection(const ConnectionFact& fact) {
+Verdict JudgeConnection(const ConnectionFact& fact, const RuleSet& rules) {
   Verdict verdict;
   verdict.command = fact.at;
   verdict.reply = fact.reply;
@@ -298,7 +299,7 @@ Verdict JudgeConnection(const ConnectionFact& fact) {
   if (fact.reply.has_value()) {  // The greeting, EHLO, STARTTLS or AUTH said no.
     verdict.outcome = Outcome::kHeld;
     verdict.scope = Scope::kSourceSite;
-    verdict.classification = Classify(*fact.reply, fact.at);
+    verdict.classification = Classify(*fact.reply, fact.at, rules);
     verdict.hold = temporary ? Hold::kFiveMinutes : Hold::kHour;
     if (const TextRule* rule = FindTextRule(*fact.reply); rule != nullptr && rule->suspend != base::Duration()) {
       verdict.hold = Hold::kStated;

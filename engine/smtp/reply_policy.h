@@ -10,6 +10,7 @@
 #include "engine/base/time.h"
 #include "engine/smtp/classification.h"
 #include "engine/smtp/client.h"
+#include "engine/smtp/rule_set.h"
 
 namespace smtp {
 
@@ -50,14 +51,15 @@ struct Verdict {
   std::string text;  // Where there is no reply: what happened.
 };
 
-// Classifies a negative reply by its text, then its enhanced code, then its first digit.
-Classification Classify(const Reply& reply, Command command);
+// Classifies a negative reply by its text (the built-in rules, then those of `rules`), then its enhanced code, then its
+// first digit.
+Classification Classify(const Reply& reply, Command command, const RuleSet& rules = RuleSet::None());
 // The suspension that a reply's words ask for: "try again in 300 seconds", or codes such as TSS04.
 std::optional<base::Duration> StatedDuration(const Reply& reply);
 
 // A message's transaction.
-Verdict Judge(const TransactionResult& result);
+Verdict Judge(const TransactionResult& result, const RuleSet& rules = RuleSet::None());
 // A connection on which no message could be begun, after every host was tried.
-Verdict JudgeConnection(const ConnectionFact& fact);
+Verdict JudgeConnection(const ConnectionFact& fact, const RuleSet& rules = RuleSet::None());
 
 }  // namespace smtp
