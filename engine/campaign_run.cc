@@ -214,6 +214,7 @@ absl::Status Run::MakeJob() {
                     // A test may be sent after the campaign's end, too.
                     .finish_by = request_.test.has_value() ? std::nullopt : campaign_.delivery.finish_by,
                     .resend_in_doubt = campaign_.delivery.in_doubt == campaign::InDoubt::kResend,
+                    .resolver_trusted = journal_->facts().resolver_trusted,
                     .tls_least = {campaign_.delivery.tls == campaign::Tls::kRequired ? tls::Policy::Use::kAlways
                                                                                      : tls::Policy::Use::kNever,
                                   tls::Policy::Verification::kNone},

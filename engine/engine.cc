@@ -8,7 +8,8 @@ namespace engine {
 namespace {
 
 constexpr std::chrono::milliseconds kWatchEvery{100};
-constexpr int kDrainTurnsMax = 600;  // So many watches may a drain take: one minute.
+constexpr std::uint32_t kSessionsMax = 16'000;  // Of a shard: fewer than the reactor's streams, of which DNS has some.
+constexpr int kDrainTurnsMax = 600;             // So many watches may a drain take: one minute.
 
 }  // namespace
 
@@ -91,7 +92,7 @@ RunResult Engine::Run(Watcher& watcher) {
   options.dns.queries_per_second_max = std::max(1u, options_.dns_queries_per_second / options_.shards);
   options.tls_authorities = options_.tls_authorities;
   options.shard.count = options_.shards;
-  options.shard.sessions_max = std::max(1u, options_.sessions_max / options_.shards);
+  options.shard.sessions_max = std::clamp(options_.sessions_max / options_.shards, 1u, kSessionsMax);
   options.shard.suspensions = options_.suspensions;
   ledger::CommitLog& commit_log = MakeCommitLog();
   delivery::ShardLinks& links = *this;

@@ -141,7 +141,7 @@ void Shard::OnSwept(Destination& destination) {
 // ---- sites ----
 
 void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
-  const std::string name = dns::SiteName(route.hosts);
+  const std::string name = SiteNameOf(destination, route);
   if (destination.site != nullptr) {  // A refreshed route.
     if (destination.site->key().name == name) {
       destination.route_expires = seams_.clock.Now() + std::max(route.ttl, kRouteFloor);
@@ -158,20 +158,32 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
     return;
   }
   Site& site = SiteFor(destination, route, name);
+  if (!job_.smarthost.has_value() && job_.shaping->NamesDomain(destination.name))
+    site.SetLimits(LimitsOf(destination, site, route));
   site.Add(destination, TlsPolicyOf(destination, site, route), seams_.clock.Now() + std::max(route.ttl, kRouteFloor));
+}
+
+// A domain with mx_rollup = false is a site of its own.
+std::string Shard::SiteNameOf(const Destination& destination, const dns::Route& route) const {
+  const bool alone = !job_.smarthost.has_value() && job_.shaping->HasOwnLimits(destination.name);
+  return alone ? destination.name : dns::SiteName(route.hosts);
+}
+
+config::Limits Shard::LimitsOf(const Destination& destination, const Site& site, const dns::Route& route) const {
+  std::vector<std::string> hosts;
+  for (const auto& host : route.hosts) hosts.push_back(host.name);
+  return job_.shaping->For(destination.name, hosts, job_.sources[site.key().source].name);
 }
 
 // The domain's own, not that of the domain for which the site was made: it may share the site with others.
 tls::Policy Shard::TlsPolicyOf(const Destination& destination, const Site& site, const dns::Route& route) const {
   if (job_.smarthost.has_value()) return job_.smarthost->tls_policy();
-  std::vector<std::string> hosts;
-  for (const auto& host : route.hosts) hosts.push_back(host.name);
-  const config::Limits limits = job_.shaping->For(destination.name, hosts, job_.sources[site.key().source].name);
-  return tls::Stricter(delivery::PolicyOf(limits.enable_tls), job_.tls_least);
+  return tls::Stricter(delivery::PolicyOf(LimitsOf(destination, site, route).enable_tls), job_.tls_least);
 }
 
 Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const std::string& name) {
-  std::uint32_t source = destination.key.share;
+  std::uint32_t source =
+      static_cast<std::uint32_t>((destination.key.share + destination.source_shift) % job_.sources.size());
   for (std::uint32_t i = 0; i < job_.sources.size() && !source_usable_[source]; ++i) {
     source = static_cast<std::uint32_t>((source + 1) % job_.sources.size());
   }
@@ -214,6 +226,12 @@ void Shard::OnSourceCannotBind(std::uint32_t source, int error) {
   for (const auto& [key, site] : sites_) {
     if (key.source == source) site->SendEveryoneAway();
   }
+}
+
+bool Shard::TakeNextSource(Destination& destination) {
+  if (destination.source_shift + 1 >= job_.sources.size()) return false;
+  ++destination.source_shift;
+  return true;
 }
 
 void Shard::Retire(std::unique_ptr<delivery::Session> session) { retired_.push_back(std::move(session)); }

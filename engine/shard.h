@@ -81,6 +81,7 @@ class Shard final : private delivery::Router::Owner, private delivery::Site::Own
   void OnDestinationLeft(delivery::Destination& destination) override;
   void OnRouteExpired(delivery::Destination& destination) override;
   void OnSourceCannotBind(std::uint32_t source, int error) override;
+  bool TakeNextSource(delivery::Destination& destination) override;
   void Retire(std::unique_ptr<delivery::Session> session) override;
   void WantsPump(delivery::Site& site) override;
   delivery::Site* FindSite(std::uint64_t id) override;
@@ -96,6 +97,9 @@ class Shard final : private delivery::Router::Owner, private delivery::Site::Own
   void OnDestinationTimer(delivery::DestinationKey key);
   void OnSwept(delivery::Destination& destination);
   delivery::Site& SiteFor(delivery::Destination& destination, const dns::Route& route, const std::string& name);
+  std::string SiteNameOf(const delivery::Destination& destination, const dns::Route& route) const;
+  config::Limits LimitsOf(const delivery::Destination& destination, const delivery::Site& site,
+                          const dns::Route& route) const;
   tls::Policy TlsPolicyOf(const delivery::Destination& destination, const delivery::Site& site,
                           const dns::Route& route) const;
   void Coordinate(std::optional<delivery::PauseReason> pause);

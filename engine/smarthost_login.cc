@@ -68,7 +68,11 @@ delivery::Smarthost SmarthostLogin::smarthost() const {
 void SmarthostLogin::Refresh() {
   if (config_.username.empty()) return;
   absl::StatusOr<std::string> secret = ReadSecret();
-  if (!secret.ok() || secret->empty()) return;  // It is being written.
+  // It is being written, until it is the same twice.
+  if (!secret.ok() || secret->empty() || std::exchange(read_last_, *secret) != *secret) return;
+  smtp::Account account = *smarthost().account;
+  account.secret = [&secret] { return *secret; };
+  if (!smtp::CheckAccount(account).ok()) return;
   const std::lock_guard<std::mutex> lock(mutex_);
   secret_ = *std::move(secret);
 }

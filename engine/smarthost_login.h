@@ -34,6 +34,7 @@ class SmarthostLogin {
   io::Disk& disk_;
   const config::SmarthostConfig config_;
   mutable std::mutex mutex_;  // Guards secret_.
+  std::string read_last_;     // By Refresh.
   std::string secret_;
 };
 

@@ -118,6 +118,11 @@ void Shaping::SetRollupHosts(std::string_view domain, absl::Span<const std::stri
   }
 }
 
+bool Shaping::NamesDomain(std::string_view domain) const {
+  const std::string name = FoldName(domain);
+  return std::any_of(domains_.begin(), domains_.end(), [&name](const Domain& block) { return block.name == name; });
+}
+
 bool Shaping::HasOwnLimits(std::string_view domain) const {
   const std::string name = FoldName(domain);
   return std::any_of(domains_.begin(), domains_.end(),

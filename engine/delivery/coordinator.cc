@@ -1,6 +1,7 @@
 #include "engine/delivery/coordinator.h"
 
 #include "absl/strings/str_format.h"
+#include "engine/ledger/record.h"
 
 namespace delivery {
 
@@ -10,7 +11,7 @@ std::optional<PauseReason> Coordinator::OnDomain(bool missing) {
   missing_ += missing ? 1 : 0;
   if (!missing || missing_ != kMissingAtMost + 1) return std::nullopt;
   return PauseReason{
-      "resolver-suspect",
+      std::string(ledger::kResolverSuspect),
       absl::StrFormat("resolver suspect: %d of the first %d domains do not exist or have no mail exchanger", missing_,
                       domains_),
       ""};

@@ -55,10 +55,11 @@ struct Destination {
   base::Instant route_expires;  // At a site: when to look up again.
   tls::Policy tls;              // At a site: what its sessions must be.
   bool looking_up = false;
-  bool leaving = false;         // Its route changed: it moves once nothing is in flight.
-  bool missing_before = false;  // The DNS said once that it does not exist.
-  bool counted = false;         // The coordinator has heard of it.
-  base::Duration dns_backoff;   // Last wait after a DNS failure; zero: none lately.
+  bool leaving = false;            // Its route changed: it moves once nothing is in flight.
+  bool missing_before = false;     // The DNS said once that it does not exist.
+  bool counted = false;            // The coordinator has heard of it.
+  std::uint32_t source_shift = 0;  // So many sources after its own: those before cannot reach its hosts.
+  base::Duration dns_backoff;      // Last wait after a DNS failure; zero: none lately.
   bool sweeping = false;
   Sweep sweep;  // While `sweeping`.
   base::ListHook sweep_hook;

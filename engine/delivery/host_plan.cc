@@ -11,7 +11,7 @@ namespace delivery {
 HostPlan::HostPlan(std::vector<PlannedHost> hosts, const Options& options) : options_(options) {
   for (PlannedHost& host : hosts) {
     const std::uint64_t order = base::StableHash(host.name, options.seed);
-    hosts_.push_back({std::move(host.name), host.preference, order, Resolution::kUnknown, {}, {}, false});
+    hosts_.push_back({std::move(host.name), host.preference, order, Resolution::kUnknown, {}, {}, false, false});
   }
   std::sort(hosts_.begin(), hosts_.end(), [](const Host& a, const Host& b) {
     return std::tie(a.preference, a.order, a.name) < std::tie(b.preference, b.order, b.name);
@@ -64,17 +64,20 @@ HostPlan::Next HostPlan::Choose(base::Instant now, absl::Span<const base::IpAddr
 }
 
 HostPlan::Step HostPlan::Verdict() const {
-  bool failed = false, refused = false;
+  bool failed = false, refused = false, other_family = false;
   for (const Host& host : hosts_) {
     if (!host.addresses.empty()) return Step::kExhausted;
     failed = failed || host.resolution == Resolution::kFailed;
     refused = refused || host.only_refused;
+    other_family = other_family || host.other_family;
   }
   if (failed) return Step::kDnsFailure;
+  if (other_family) return Step::kOtherFamily;
   return refused ? Step::kPrivate : Step::kNoAddress;
 }
 
-void HostPlan::SetAddresses(std::size_t host_index, absl::Span<const base::IpAddress> addresses, base::Instant until) {
+void HostPlan::SetAddresses(std::size_t host_index, absl::Span<const base::IpAddress> addresses, base::Instant until,
+                            bool other_family) {
   CHECK(host_index < hosts_.size());
   Host& host = hosts_[host_index];
   std::vector<Address> known;
@@ -88,6 +91,7 @@ void HostPlan::SetAddresses(std::size_t host_index, absl::Span<const base::IpAdd
         {address, old == host.addresses.end() ? base::Instant::FromNanoseconds(INT64_MIN) : old->rests_until});
   }
   host.only_refused = known.empty() && !addresses.empty();
+  host.other_family = other_family;
   host.addresses = std::move(known);
   host.resolution = Resolution::kKnown;
   host.until = until;

@@ -28,13 +28,14 @@ class HostPlan {
     std::uint64_t seed = 0;         // Spreads equal preferences.
   };
   enum class Step : std::uint8_t {
-    kConnect,     // To `address` of `host`.
-    kResolve,     // First find the addresses of `host`.
-    kWait,        // Somebody is finding them already.
-    kExhausted,   // Every address of every host failed lately.
-    kNoAddress,   // No host has an address.
-    kPrivate,     // Addresses there are, but none that policy allows.
-    kDnsFailure,  // No host has a usable address, and for some the DNS gave no answer.
+    kConnect,      // To `address` of `host`.
+    kResolve,      // First find the addresses of `host`.
+    kWait,         // Somebody is finding them already.
+    kExhausted,    // Every address of every host failed lately.
+    kNoAddress,    // No host has an address.
+    kPrivate,      // Addresses there are, but none that policy allows.
+    kOtherFamily,  // Addresses there are, but none that can be reached from this source.
+    kDnsFailure,   // No host has a usable address, and for some the DNS gave no answer.
   };
   struct Next {
     Step step = Step::kExhausted;
@@ -50,7 +51,9 @@ class HostPlan {
   const std::string& HostName(std::size_t host) const { return hosts_[host].name; }
 
   // The DNS found these; empty: the name has none. They count until `until`, then they are asked for again.
-  void SetAddresses(std::size_t host, absl::Span<const base::IpAddress> addresses, base::Instant until);
+  // `other_family`: there are more, which cannot be reached from this source.
+  void SetAddresses(std::size_t host, absl::Span<const base::IpAddress> addresses, base::Instant until,
+                    bool other_family = false);
   // The DNS gave no answer for this host; it is asked again after `retry_at`.
   void SetFailed(std::size_t host, base::Instant retry_at);
   // The connection, the greeting or EHLO failed: the address rests until `until`.
@@ -75,6 +78,7 @@ class HostPlan {
     base::Instant until;             // kKnown: when to ask again. kFailed: not before.
     std::vector<Address> addresses;  // Only those that policy allows.
     bool only_refused = false;       // There were addresses, and policy allows none of them.
+    bool other_family = false;
   };
   bool IsProhibited(const base::IpAddress& address) const;
   bool IsAllowed(const base::IpAddress& address) const;

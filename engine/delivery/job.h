@@ -46,6 +46,7 @@ struct Job {
   base::Duration max_age;                   // From a recipient's first attempt.
   std::optional<base::WallTime> finish_by;  // Whoever is pending then becomes expired.
   bool resend_in_doubt = false;
+  bool resolver_trusted = false;  // However many domains do not exist.
   tls::Policy tls_least{tls::Policy::Use::kNever, tls::Policy::Verification::kNone};  // Shaping may ask for more.
   std::optional<Smarthost> smarthost = std::nullopt;  // None: to each domain's own exchangers.
   std::uint16_t port = 25;

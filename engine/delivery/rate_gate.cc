@@ -22,6 +22,13 @@ base::Instant RateGate::OpensAt() const {
   return base::Instant::FromNanoseconds(static_cast<std::int64_t>(at <= 0 ? at / count : (at + count - 1) / count));
 }
 
+base::Instant RateGate::RestedAt() const {
+  if (options_.count == 0) return base::Instant::Never();
+  const Wide count = static_cast<Wide>(options_.count);
+  return base::Instant::FromNanoseconds(
+      static_cast<std::int64_t>(due_ <= 0 ? due_ / count : (due_ + count - 1) / count));
+}
+
 std::uint64_t RateGate::Available(base::Instant now) const {
   if (options_.count == 0) return 0;
   const Wide room = Scaled(now) + Tolerance() - due_;

@@ -25,6 +25,7 @@ class RateGate {
   std::uint64_t Available(base::Instant now) const;
   // Whether nothing of the past holds it back: it could be made anew without a difference.
   bool IsRested(base::Instant now) const { return Available(now) >= options_.burst_max; }
+  base::Instant RestedAt() const;  // When IsRested becomes true, if none passes before.
   // Passes one, or says no and changes nothing.
   [[nodiscard]] bool TryPass(base::Instant now);
   // Replaces the rate and keeps the debt.

@@ -29,6 +29,17 @@ bool RecipientQueue::IsOpen(ledger::RecipientId id) const {
   return !ledger::IsFinal(entry.state) && (entry.flags & ledger::kClaimed) == 0 && share_.Contains(id);
 }
 
+bool RecipientQueue::AllPendingHave(std::uint8_t flag) const {
+  bool any = false;
+  for (std::uint64_t offset = 0; offset < share_.count; ++offset) {
+    const ledger::RecipientId id = share_.first + offset;
+    if (!IsOpen(id)) continue;
+    if ((table_[id].flags & flag) == 0) return false;
+    any = true;
+  }
+  return any;
+}
+
 void RecipientQueue::MeasureBlock(std::uint64_t block) {
   std::uint32_t due = kNever;
   const std::uint64_t end = std::min(share_.count, (block + 1) * kBlock);

@@ -42,6 +42,9 @@ class RecipientQueue {
   void ReleaseFinal(ledger::RecipientId id);
   void ReleaseUntil(ledger::RecipientId id, std::uint32_t due_s);
 
+  // Whether each that is pending and not claimed has this flag of its entry; false: there is none.
+  bool AllPendingHave(std::uint8_t flag) const;
+
   std::uint64_t pending() const { return pending_; }  // Claimed ones included.
   std::uint64_t claimed() const { return claimed_; }
   bool IsFinished() const { return pending_ == 0; }

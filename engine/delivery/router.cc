@@ -108,10 +108,9 @@ void Router::OnRoute(DestinationKey key, const dns::Route& route) {
     if (destination->place == Destination::Place::kRouting) --unanswered_;
   }
   const bool missing = route.kind == dns::RouteKind::kNoDomain || route.kind == dns::RouteKind::kNoAddress;
-  if (!destination->counted && route.kind != dns::RouteKind::kTemporary) {
-    destination->counted = true;
-    context_.facts.OnDomain(missing);
-  }
+  if (missing && !destination->missing_before)  // An earlier run may have heard so.
+    destination->missing_before = destination->queue.AllPendingHave(ledger::kNoDomain);
+  Count(*destination, route, missing);
   switch (route.kind) {
     case dns::RouteKind::kHosts:
       destination->missing_before = false;
@@ -129,6 +128,14 @@ void Router::OnRoute(DestinationKey key, const dns::Route& route) {
       OnNoAnswer(*destination, route);
       return;
   }
+}
+
+// Each domain once, whatever the number of sources; what an earlier run has counted says nothing new.
+void Router::Count(Destination& destination, const dns::Route& route, bool missing) {
+  if (destination.counted || route.kind == dns::RouteKind::kTemporary) return;
+  destination.counted = true;
+  if (context_.job.resolver_trusted || destination.key.share != 0 || (missing && destination.missing_before)) return;
+  context_.facts.OnDomain(missing);
 }
 
 // Deferred once; the same answer one retry interval later bounces. A domain that is at a site keeps its route until its

@@ -57,6 +57,7 @@ class Router {
   void LookUp(Destination& destination);
   void LookUpSmarthost(DestinationKey key);
   void OnRoute(DestinationKey key, const dns::Route& route);
+  void Count(Destination& destination, const dns::Route& route, bool missing);
   void OnMissing(Destination& destination, const dns::Route& route);
   void OnNoAnswer(Destination& destination, const dns::Route& route);
   void WaitUntil(Destination& destination, base::Instant at);

@@ -72,7 +72,7 @@ void Settler::Settle(RecipientQueue& queue, ledger::RecipientId id, ledger::Outc
     queue.ReleaseFinal(id);
     return;
   }
-  if (outcome.kind == ledger::OutcomeKind::kDeferred && IsExpired(id)) {
+  if (IsExpired(id)) {
     Expire(queue, id);
     return;
   }

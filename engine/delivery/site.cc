@@ -9,9 +9,6 @@
 namespace delivery {
 namespace {
 
-constexpr std::uint64_t kMessagesForASession = 8;             // That wait.
-constexpr base::Duration kSlow = base::Duration::Seconds(5);  // A session that takes longer for a message.
-
 std::vector<PlannedHost> PlanHosts(const dns::Route& route) {
   std::vector<PlannedHost> hosts;
   for (const auto& host : route.hosts) hosts.push_back({host.name, host.preference});
@@ -29,23 +26,6 @@ HostPlan::Options PlanOptions(const Context& context, const config::Limits& limi
 
 RateGate::Options GateOptions(const config::Rate& rate) {
   return {.count = rate.count, .period = rate.period, .burst_max = rate.burst_max.value_or(1)};
-}
-
-smtp::Client::Options ClientOptions(const config::Limits& limits, const Source& source) {
-  smtp::Client::Options options;
-  options.ehlo_domain = source.ehlo_domain;
-  options.pipelining = limits.enable_pipelining;
-  options.timeouts = {.greeting = limits.banner_timeout,
-                      .ehlo = limits.ehlo_timeout,
-                      .auth = limits.auth_timeout,
-                      .starttls = limits.starttls_timeout,
-                      .tls = limits.tls_handshake_timeout,
-                      .mail = limits.mail_from_timeout,
-                      .rcpt = limits.rcpt_to_timeout,
-                      .data = limits.data_timeout,
-                      .final_reply = limits.data_dot_timeout,
-                      .rset = limits.rset_timeout};
-  return options;
 }
 
 }  // namespace
@@ -178,6 +158,10 @@ void Site::SetTimer(base::Instant at) {
 void Site::Pump() {
   context_.timers.Cancel(timer_);
   if (draining_) return;
+  if (ready_.empty() && waiting_.empty() && sessions_ == 0) {  // It goes when nothing of the past holds it.
+    SetTimer(RestedAt());
+    return;
+  }
   if (const auto until = HeldUntil()) {
     if (!ready_.empty()) SetTimer(*until);
     return;
@@ -215,115 +199,6 @@ bool Site::BeginNext(Session& session) {
   return false;
 }
 
-// How many messages wait, roughly; more than the window can use are not counted.
-std::uint64_t Site::Demand(const tls::Policy& policy) const {
-  std::uint64_t demand = 0;
-  int looked_at = 0;
-  for (const Destination* d = ready_.empty() ? nullptr : &ready_.front();
-       d != nullptr && demand < window_.size() * kMessagesForASession && looked_at < 64;
-       d = ready_.Next(*d), ++looked_at) {
-    if (d->tls == policy) demand += d->queue.pending() - d->queue.claimed();
-  }
-  return demand;
-}
-
-// A new connection costs as much as several messages on one that is open: it is made where enough of them wait, or
-// where the others are slow.
-bool Site::WantsSession(const tls::Policy& policy, std::uint64_t demand) {
-  if (CountUnder(idle_, policy) > 0) return false;
-  const base::Instant now = context_.clock.Now();
-  const std::uint64_t share = std::min<std::uint64_t>(kMessagesForASession, limits_.max_deliveries_per_connection);
-  const std::uint64_t wanted = (demand + share - 1) / share;
-  std::uint64_t working = CountUnder(opening_, policy);
-  if (working >= wanted) return false;
-  for (const Session* session = busy_.empty() ? nullptr : &busy_.front(); session != nullptr;
-       session = busy_.Next(*session)) {
-    if (session->options().tls == policy && session->busy_since() + kSlow > now) ++working;
-  }
-  if (working >= wanted) SetTimer(now + kSlow);
-  return working < wanted;
-}
-
-void Site::OpenSessions() {
-  const base::Instant now = context_.clock.Now();
-  if (rests_opening_until_ > now) {
-    SetTimer(rests_opening_until_);
-    return;
-  }
-  for (const tls::Policy& policy : WantedPolicies()) OpenSessions(policy);
-}
-
-void Site::OpenSessions(const tls::Policy& policy) {
-  const base::Instant now = context_.clock.Now();
-  std::uint64_t demand = Demand(policy);
-  if (messages_.has_value()) demand = std::min(demand, messages_->Available(now));
-  while (WantsSession(policy, demand)) {
-    if (sessions_ >= window_.size()) {
-      MakeRoom();
-      return;
-    }
-    if (connections_.has_value() && connections_->Available(now) == 0) {
-      SetTimer(connections_->OpensAt());
-      return;
-    }
-    const HostPlan::Next next = hosts_.Choose(now, AvoidedUnder(policy));
-    switch (next.step) {
-      case HostPlan::Step::kConnect:
-        if (!OpenSession(next, policy)) return;
-        break;
-      case HostPlan::Step::kResolve:
-        ResolveHost(next.host);
-        break;
-      case HostPlan::Step::kWait:
-        return;
-      case HostPlan::Step::kExhausted:
-        if (CountUnder(opening_, policy) == 0) OnRoundFailed(policy);
-        return;
-      case HostPlan::Step::kNoAddress:
-      case HostPlan::Step::kPrivate:
-      case HostPlan::Step::kDnsFailure:
-        OnNoHostLeft(next.step);
-        return;
-    }
-  }
-}
-
-// A session that waits for mail of another policy gives way; when it has ended, the site is pumped again.
-void Site::MakeRoom() {
-  if (!idle_.empty()) idle_.front().Quit();
-}
-
-bool Site::OpenSession(const HostPlan::Next& next, const tls::Policy& policy) {
-  if (!context_.budget.TryTake()) {
-    context_.budget.Wait(*this);
-    return false;
-  }
-  if (connections_.has_value()) CHECK(connections_->TryPass(context_.clock.Now()));
-  const Source& source = context_.job.sources[key_.source];
-  Session::Options options;
-  options.id = owner_.NextSessionId();
-  options.host = next.host;
-  options.host_name = hosts_.HostName(next.host);
-  options.remote = {next.address, context_.job.port};
-  options.deliveries_max = limits_.max_deliveries_per_connection;
-  options.connect_timeout = limits_.connect_timeout;
-  options.idle_timeout = limits_.idle_timeout;
-  options.client = ClientOptions(limits_, source);
-  options.tls = policy;
-  options.tls_broken = policy.MayFallBackToClear() && context_.broken_tls.Contains(next.address, context_.clock.Now());
-  options.client.tls = TlsUseOf(policy, options.tls_broken);
-  if (context_.job.smarthost.has_value() && context_.job.smarthost->implicit_tls)
-    options.client.tls = smtp::TlsUse::kFromTheStart;
-  options.client.authenticator = context_.authenticator;
-  options.source = &source;
-  Session::Owner& self = *this;
-  auto session = std::make_unique<Session>(options, context_, self);
-  ++sessions_;
-  opening_.PushBack(*session);
-  session.release()->Open();
-  return true;
-}
-
 void Site::OnSessionSlotFree() { owner_.WantsPump(*this); }
 
 void Site::Drain() {
@@ -350,10 +225,32 @@ void Site::RestoreSuspension(base::Instant until, std::string_view reason, std::
 }
 
 bool Site::IsUnused() const {
-  const base::Instant now = context_.clock.Now();
-  const bool gates_rested = (!messages_.has_value() || messages_->IsRested(now)) &&
-                            (!connections_.has_value() || connections_->IsRested(now));
-  return ready_.empty() && waiting_.empty() && sessions_ == 0 && gates_rested && !HeldUntil().has_value();
+  return ready_.empty() && waiting_.empty() && sessions_ == 0 && RestedAt() <= context_.clock.Now();
+}
+
+// When its limits are in their initial state, if nothing comes between.
+base::Instant Site::RestedAt() const {
+  base::Instant at = std::max({rests_until_, dns_until_, suspension_.until()});
+  if (messages_.has_value()) at = std::max(at, messages_->RestedAt());
+  if (connections_.has_value()) at = std::max(at, connections_->RestedAt());
+  return at;
+}
+
+void Site::SetLimits(const config::Limits& limits) {
+  const auto set = [now = context_.clock.Now()](std::optional<RateGate>& gate,
+                                                const std::optional<config::Rate>& rate) {
+    if (!rate.has_value()) {
+      gate.reset();
+    } else if (gate.has_value()) {
+      gate->SetOptions(GateOptions(*rate));
+    } else {
+      gate.emplace(GateOptions(*rate), now);
+    }
+  };
+  limits_ = limits;
+  window_.SetLimit(limits.connection_limit);
+  set(messages_, limits.max_message_rate);
+  set(connections_, limits.max_connection_rate);
 }
 
 std::string Site::DescribeWait() const {

@@ -45,6 +45,9 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
     virtual void OnRouteExpired(Destination& destination) = 0;         // Ask again; it stays meanwhile.
     virtual void StartSweep(Destination& destination, Sweep sweep) = 0;
     virtual void OnSourceCannotBind(std::uint32_t source, int error) = 0;
+    // The destination's hosts cannot be reached from its source. True: it is to get the next source with its next
+    // route.
+    virtual bool TakeNextSource(Destination& destination) = 0;
     virtual void WantsPump(Site& site) = 0;                     // At the end of the turn.
     virtual Site* FindSite(std::uint64_t id) = 0;               // Null: it is gone.
     virtual void Retire(std::unique_ptr<Session> session) = 0;  // Destroy it at the end of the turn.
@@ -57,6 +60,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
 
   // `policy`: only sessions that were opened under it serve the destination.
   void Add(Destination& destination, const tls::Policy& policy, base::Instant route_expires);
+  // What holds from now on, because a domain with a block of its own has joined.
+  void SetLimits(const config::Limits& limits);
   // A destination's timer fired while it waits here.
   void OnDue(Destination& destination);
   // A sweep of one of its destinations is complete.
@@ -107,6 +112,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
     base::Instant rests_until;  // It is not tried again before.
   };
 
+  base::Instant RestedAt() const;
   std::optional<base::Instant> HeldUntil() const;  // By suspension, rest or a missing address.
   bool BeginNext(Session& session);
   bool BeginTransaction(Session& session, Destination& destination, ledger::RecipientId id);
@@ -121,7 +127,9 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   void OnHostAddresses(std::size_t host, const dns::HostAddresses& answer);
   void SetHostAddresses(std::size_t host, const dns::HostAddresses& answer);
   void OnNoHostLeft(HostPlan::Step step);
+  void OnHangUp(Session& session, const smtp::ConnectionFact& fact);
   void OnRoundFailed(const tls::Policy& policy);
+  void OnOtherFamily();
   std::uint64_t Demand(const tls::Policy& policy) const;
   bool WantsSession(const tls::Policy& policy, std::uint64_t demand);
 
@@ -153,7 +161,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   const std::uint64_t id_;
   const SiteKey key_;
   const std::string provider_;
-  const config::Limits limits_;
+  config::Limits limits_;
   const Context& context_;
   Owner& owner_;
   io::Timer timer_;
@@ -168,10 +176,12 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   base::Duration opening_backoff_;
   base::Instant last_trouble_;
   std::uint32_t failed_rounds_ = 0;              // In a row.
+  int hang_ups_ = 0;                             // New sessions in a row that the server ended before it answered MAIL.
   std::optional<smtp::ConnectionFact> refusal_;  // Of this round: a greeting or EHLO that said no.
   smtp::ConnectionFact last_fact_;               // The last failure to connect…
   std::string last_failure_;                     // …and for people.
-  base::Instant rests_opening_until_;            // No new sessions: others work, and these failed or were lost.
+  base::Instant rests_opening_until_;            // Until then, no more than so many sessions: new ones failed…
+  std::uint32_t enough_sessions_ = 0;            // …beside these, which work.
   std::vector<TlsFailure> tls_failures_;         // Addresses that rest.
   bool missing_before_ = false;                  // Once already no host had an address.
   bool draining_ = false;

@@ -24,15 +24,17 @@ void Site::OnRoundFailed(const tls::Policy& policy) {
       smtp::JudgeConnection(refusal_.has_value() ? *refusal_ : last_fact_, *context_.job.reply_rules);
   refusal_.reset();
   const bool refused = verdict.outcome == smtp::Outcome::kHeld;
-  const bool others_work = sessions_ > closing_.size();
-  if (refused && !(others_work && verdict.reply.has_value() && verdict.reply->first_digit() == 4)) {
+  const bool others_work = !idle_.empty() || !busy_.empty();
+  const bool too_many =
+      refused && others_work && verdict.reply->code == 421 && verdict.hold == smtp::Hold::kFiveMinutes;
+  if (refused && !too_many) {
     if (const auto span = SpanOf(verdict)) Suspend(*span, smtp::ToString(verdict.classification), SampleOf(verdict));
     return;
   }
-  if (others_work) {  // The receiver wants no more of them now.
-    Trouble(now);
+  if (others_work) {  // The receiver wants no more of them now; what ends may be replaced.
     opening_backoff_ = std::clamp(opening_backoff_ * 2, kOpeningBackoffFirst, kOpeningBackoffMost);
     rests_opening_until_ = now + opening_backoff_;
+    enough_sessions_ = sessions_ - static_cast<std::uint32_t>(closing_.size());
     SetTimer(rests_opening_until_);
     return;
   }
@@ -102,6 +104,10 @@ void Site::OnNoHostLeft(HostPlan::Step step) {
     SetTimer(dns_until_);
     return;
   }
+  if (step == HostPlan::Step::kOtherFamily) {
+    OnOtherFamily();
+    return;
+  }
   Sweep sweep = SweepOfSite(ledger::OutcomeKind::kBounced, "dns");
   if (step == HostPlan::Step::kPrivate) {
     sweep.classification = "RoutingErrors";
@@ -119,6 +125,23 @@ void Site::OnNoHostLeft(HostPlan::Step step) {
     if (!again) rests_until_ = now + context_.job.retry_plan.first();
   }
   SweepAll(sweep);
+}
+
+// Another source may reach them; where none can, they wait for their next retry.
+void Site::OnOtherFamily() {
+  Sweep sweep = SweepOfSite(ledger::OutcomeKind::kDeferred, "dns");
+  sweep.only_due = true;
+  sweep.classification = smtp::ToString(smtp::Classification::kRoutingErrors);
+  sweep.text = "its mail exchangers have no address of the family (IPv4 or IPv6) of any source";
+  for (std::size_t n = ready_.size(); n > 0; --n) {
+    Destination& destination = ready_.front();
+    MoveTo(destination, Destination::Place::kWaiting);
+    if (owner_.TakeNextSource(destination)) {
+      SendAway(destination);
+    } else {
+      owner_.StartSweep(destination, sweep);
+    }
+  }
 }
 
 void Site::ResolveHost(std::size_t host) {
@@ -152,11 +175,14 @@ void Site::OnHostAddresses(std::size_t host, const dns::HostAddresses& answer) {
 void Site::SetHostAddresses(std::size_t host, const dns::HostAddresses& answer) {
   const Source& source = context_.job.sources[key_.source];
   const bool v6 = source.address.has_value() && source.address->IsV6();
+  const config::IpLookupStrategy unwanted =
+      v6 ? config::IpLookupStrategy::kIpv4Only : config::IpLookupStrategy::kIpv6Only;
   std::vector<base::IpAddress> reachable;
   for (const base::IpAddress& address : answer.addresses) {
-    if (address.IsV6() == v6) reachable.push_back(address);
+    if (address.IsV6() == v6 && limits_.ip_lookup_strategy != unwanted) reachable.push_back(address);
   }
-  hosts_.SetAddresses(host, reachable, context_.clock.Now() + std::max(answer.ttl, kHostTtlLeast));
+  hosts_.SetAddresses(host, reachable, context_.clock.Now() + std::max(answer.ttl, kHostTtlLeast),
+                      /*other_family=*/reachable.size() < answer.addresses.size());
   if (!reachable.empty()) missing_before_ = false;
 }
 

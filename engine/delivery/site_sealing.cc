@@ -80,14 +80,12 @@ void Site::PutBack(Destination& destination, ledger::RecipientId id) {
   owner_.WantsPump(*this);
 }
 
-// The message that was being signed is kept, and goes as soon as a session is ready for it. A server that ends even new
-// sessions, while somebody waits, is one that cannot be reached: else it would be connected to over and over.
+// The message that was being signed is kept, and goes as soon as a session is ready for it.
 void Site::OnSessionLost(Session& session) {
   const bool wanted = session.destination() != nullptr || !ready_.empty();
   if (session.destination() != nullptr) PutBack(*session.destination(), session.recipient());
   if (session.uses() > 0 || !wanted) return;
-  OnSessionOpenFailed(session,
-                      {.at = smtp::Command::kEhlo, .why = "the server closed the connection before the first message"});
+  OnHangUp(session, {.at = smtp::Command::kEhlo, .why = "the server closed the connection before the first message"});
 }
 
 }  // namespace delivery

@@ -1,6 +1,7 @@
 // The part of a site that acts on what its sessions report: verdicts become outcomes, suspensions and a smaller window.
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -15,6 +16,8 @@ namespace {
 
 constexpr base::Duration kAddressRest = base::Duration::Minutes(5);  // After it failed, while others work.
 constexpr base::Duration kUnusableRest = base::Duration::Minutes(1);
+constexpr int kHangUpsInARow = 3;
+constexpr base::Duration kShortageRest = base::Duration::Seconds(1);
 constexpr base::Duration kBreakerPause = base::Duration::Minutes(1);  // Until who may be held by it is asked for again.
 
 ledger::OutcomeKind KindOf(smtp::Outcome outcome) {
@@ -31,6 +34,11 @@ ledger::OutcomeKind KindOf(smtp::Outcome outcome) {
       return ledger::OutcomeKind::kInDoubt;
   }
   return ledger::OutcomeKind::kInDoubt;
+}
+
+bool IsShortage(const smtp::ConnectionFact& fact) {
+  return fact.at == smtp::Command::kConnect &&
+         (fact.error == EMFILE || fact.error == ENFILE || fact.error == ENOBUFS || fact.error == ENOMEM);
 }
 
 }  // namespace
@@ -60,11 +68,7 @@ void Site::MoveSession(Session& session, Session::Listing to) {
 void Site::OnSessionReady(Session& session) {
   const bool is_new = session.listing == Session::Listing::kOpening;
   MoveSession(session, Session::Listing::kIdle);
-  if (is_new) {
-    refusal_.reset();
-    hosts_.OnAddressWorks(session.options().host, session.options().remote.address);
-    if (session.options().tls_broken) context_.broken_tls.OnClearWorks(session.options().remote.address);
-  }
+  if (is_new && session.options().tls_broken) context_.broken_tls.OnClearWorks(session.options().remote.address);
   if (draining_ || session.IsWornOut()) {
     session.Quit();
   } else {
@@ -87,8 +91,9 @@ void Site::OnSessionEnded(Session& session) {
 void Site::OnSessionWrites(Session&) {
   CHECK(unwritten_ > 0);
   --unwritten_;
-  // There is room: BeginNext counts what has not taken its token yet.
-  if (messages_.has_value()) CHECK(messages_->TryPass(context_.clock.Now()));
+  // There is room: BeginNext counts what has not taken its token yet. Only what was begun before a domain brought the
+  // limit (SetLimits) may find none.
+  if (messages_.has_value()) (void)messages_->TryPass(context_.clock.Now());
 }
 
 void Site::OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fact) {
@@ -96,6 +101,12 @@ void Site::OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fac
     owner_.OnSourceCannotBind(key_.source, session.cannot_bind());
     rests_until_ = context_.clock.Now() + kUnusableRest;
     last_failure_ = std::string("the source address cannot be used: ") + std::strerror(session.cannot_bind());
+    return;
+  }
+  if (IsShortage(fact)) {  // Of this machine, and no fault of the receiver's.
+    rests_opening_until_ = context_.clock.Now() + kShortageRest;
+    enough_sessions_ = 0;
+    SetTimer(rests_opening_until_);
     return;
   }
   last_failure_ = absl::StrFormat("%s [%s]: %s", session.options().host_name,
@@ -112,6 +123,13 @@ void Site::OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fac
   if (fact.reply.has_value()) refusal_ = fact;
   hosts_.OnAddressFailed(session.options().host, session.options().remote.address, context_.clock.Now() + kAddressRest);
   owner_.WantsPump(*this);
+}
+
+// The server ended a new session before it answered a message. One may be bad luck; several in a row are a server that
+// cannot be reached, or it would be connected to for each recipient.
+void Site::OnHangUp(Session& session, const smtp::ConnectionFact& fact) {
+  if (++hang_ups_ < kHangUpsInARow) return;
+  OnSessionOpenFailed(session, fact);
 }
 
 // ---- verdicts ----
@@ -227,9 +245,14 @@ void Site::OnSessionResult(Session& session, const smtp::TransactionResult& resu
   outcome.peer_address = peer_address;
   context_.settler.Settle(destination.queue, session.recipient(), outcome, /*attempted=*/true);
   if (verdict.session_limit) session.WearOut();
+  if (result.mail.has_value()) hang_ups_ = 0;
   if (session.uses() == 1 && result.mail.has_value()) {  // It does take messages.
+    refusal_.reset();
     failed_rounds_ = 0;
     opening_backoff_ = base::Duration();
+    hosts_.OnAddressWorks(session.options().host, session.options().remote.address);
+  } else if (session.uses() == 1 && result.end == smtp::TransactionResult::End::kClosed) {
+    OnHangUp(session, {.at = smtp::Command::kMail, .error = result.error});
   }
   ApplyEffects(session, verdict);
   Reconsider(destination);

@@ -1,7 +1,6 @@
 #include "engine/io/file_lock.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,13 +10,26 @@
 #include "engine/base/text.h"
 
 namespace io {
+namespace {
+
+// Of the open file and not of the process (fcntl(2), "open file description locks"): looking at one does not take it.
+struct flock WholeFile(short type) {
+  struct flock lock = {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Take(const std::string& path) {
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return absl::PermissionDeniedError(absl::StrFormat("%s: %s", path, std::strerror(errno)));
   std::unique_ptr<FileLock> lock(new FileLock(fd));
-  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return absl::InternalError(absl::StrFormat("%s: %s", path, std::strerror(errno)));
+  struct flock wanted = WholeFile(F_WRLCK);
+  if (fcntl(fd, F_OFD_SETLK, &wanted) != 0) {
+    if (errno != EAGAIN && errno != EACCES)
+      return absl::InternalError(absl::StrFormat("%s: %s", path, std::strerror(errno)));
     char holder[32] = {};
     const ssize_t size = pread(fd, holder, sizeof holder - 1, 0);
     const std::string_view pid =
@@ -36,7 +48,8 @@ absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Take(const std::string& path
 bool FileLock::IsHeld(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
-  const bool held = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  struct flock seen = WholeFile(F_RDLCK);
+  const bool held = fcntl(fd, F_OFD_GETLK, &seen) == 0 && seen.l_type != F_UNLCK;
   close(fd);
   return held;
 }

@@ -36,6 +36,17 @@ std::uint64_t Get(std::string_view bytes, std::size_t at) {
 std::string EncodeFacts(const CampaignFacts& facts) {
   RecordEncoder encoder;
   std::string out;
+  if (facts.resolver_trusted) {
+    for (const CampaignStateKind kind : {CampaignStateKind::kPaused, CampaignStateKind::kResumed}) {
+      encoder.Append(CampaignState{.kind = kind,
+                                   .time = facts.since,
+                                   .scope = "campaign",
+                                   .by = kResolverSuspect,
+                                   .reason = "",
+                                   .sample = ""},
+                     out);
+    }
+  }
   CampaignState paused{.kind = CampaignStateKind::kPaused,
                        .time = facts.since,
                        .scope = facts.pause_scope,

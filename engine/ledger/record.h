@@ -95,6 +95,8 @@ enum class CampaignStateKind : std::uint8_t {
   kResumed = 8,
 };
 
+inline constexpr std::string_view kResolverSuspect = "resolver-suspect";  // As CampaignState::by.
+
 struct CampaignState {
   CampaignStateKind kind = CampaignStateKind::kPrepared;
   base::WallTime time;

@@ -20,7 +20,7 @@ void StateTable::Apply(const Attempt& record) {
 
 void StateTable::Apply(const Outcome& record) {
   RecipientEntry& entry = (*this)[record.recipient];
-  entry.flags = static_cast<std::uint8_t>(entry.flags & ~(kAttemptOpen | kHeld));
+  entry.flags = static_cast<std::uint8_t>(entry.flags & ~(kAttemptOpen | kHeld | kNoDomain));
   switch (record.kind) {
     case OutcomeKind::kDelivered:
       entry.state = State::kDelivered;
@@ -44,6 +44,7 @@ void StateTable::Apply(const Outcome& record) {
       entry.state = State::kDeferred;
       entry.attempts = record.number;
       entry.due_s = Seconds(record.due);
+      if (record.command == "dns" && record.classification == "BadDomain") entry.flags |= kNoDomain;
       if (entry.first_attempt_s == 0) entry.first_attempt_s = std::max(1u, Seconds(record.time));
       break;
     case OutcomeKind::kHeld:  // As before the attempt.
@@ -61,6 +62,7 @@ void StateTable::Apply(const Outcome& record) {
 }
 
 void CampaignFacts::Apply(const CampaignState& record) {
+  if (record.kind == CampaignStateKind::kResumed && pause_by == kResolverSuspect) resolver_trusted = true;
   kind = record.kind;
   since = record.time;
   if (record.kind == CampaignStateKind::kPaused) {

@@ -19,6 +19,7 @@ inline constexpr std::uint8_t kEverInDoubt = 2;    // It was in doubt once, and 
 inline constexpr std::uint8_t kClaimed = 4;        // A run is at work on it.
 inline constexpr std::uint8_t kHeldByBreaker = 8;  // A run has held it once because of the breaker.
 inline constexpr std::uint8_t kHeld = 16;          // Its last attempt ended held.
+inline constexpr std::uint8_t kNoDomain = 32;      // The DNS said last that its domain does not exist.
 
 // One recipient, 16 bytes, little-endian as in the checkpoint.
 struct RecipientEntry {
@@ -65,9 +66,10 @@ struct SuspensionState {
 struct CampaignFacts {
   CampaignStateKind kind = CampaignStateKind::kPrepared;
   base::WallTime since;
-  std::string pause_scope, pause_by, pause_reason, pause_sample;               // While kPaused.
-  base::WallTime started_at;                                                   // The first kRunning; the epoch: never.
-  std::uint64_t runs = 0;                                                      // Times that kRunning was written.
+  std::string pause_scope, pause_by, pause_reason, pause_sample;  // While kPaused.
+  base::WallTime started_at;                                      // The first kRunning; the epoch: never.
+  std::uint64_t runs = 0;                                         // Times that kRunning was written.
+  bool resolver_trusted = false;                                  // It was resumed though most domains did not exist.
   std::map<std::pair<std::string, std::string>, SuspensionState> suspensions;  // By site and source.
 
   void Apply(const CampaignState& record);

@@ -140,7 +140,7 @@ Json SiteStateEvent(const ledger::SiteState& record) {
 EventRenderer::EventRenderer(const roster::Roster& roster, EventContext context)
     : roster_(roster), context_(std::move(context)), row_(roster.manifest().columns, roster.manifest().defaults) {}
 
-std::string EventRenderer::EventId(std::string_view campaign, std::uint64_t row, std::uint32_t attempt,
+std::string EventRenderer::EventId(std::string_view campaign, std::uint64_t row, std::uint64_t attempt,
                                    std::string_view type) {
   const std::uint64_t low = base::StableHash(
       type, base::StableHashCombine(base::StableHash(campaign), base::StableHashCombine(row, attempt)));
@@ -171,7 +171,9 @@ std::string EventRenderer::RenderOutcome(const ledger::Outcome& outcome, std::ui
   const roster::RecipientView recipient = roster_.Recipient(outcome.recipient);
   const std::string_view type = TypeOfOutcome(outcome.kind);
   Json json;
-  json["event_id"] = EventId(manifest.campaign, recipient.row, outcome.number, type);
+  // What is held is tried again as the same attempt.
+  const bool held = outcome.kind == ledger::OutcomeKind::kHeld;
+  json["event_id"] = EventId(manifest.campaign, recipient.row, held ? seq : outcome.number, held ? "Held" : type);
   json["seq"] = seq;
   json["type"] = std::string(type);
   const std::string token = context_.token ? context_.token(recipient.row) : "";
@@ -230,7 +232,7 @@ std::string EventRenderer::Render(const ledger::Record& record, std::uint64_t se
   const Json fields =
       campaign != nullptr ? CampaignStateEvent(*campaign) : SiteStateEvent(std::get<ledger::SiteState>(record));
   Json json;
-  json["event_id"] = EventId(roster_.manifest().campaign, 0, static_cast<std::uint32_t>(seq), TypeOf(record));
+  json["event_id"] = EventId(roster_.manifest().campaign, 0, seq, TypeOf(record));
   json["seq"] = seq;
   json["campaign"] = roster_.manifest().campaign;
   json["nodeid"] = context_.node_id;

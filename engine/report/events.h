@@ -36,7 +36,7 @@ class EventRenderer {
   std::string Render(const roster::Reject& reject);
 
   // The campaign's id, the row, the attempt and the type make the event's id: the same event has the same id each time.
-  static std::string EventId(std::string_view campaign, std::uint64_t row, std::uint32_t attempt,
+  static std::string EventId(std::string_view campaign, std::uint64_t row, std::uint64_t attempt,
                              std::string_view type);
   static std::string_view TypeOf(const roster::Reject& reject);  // "Invalid", "Duplicate", "Suppressed"
 

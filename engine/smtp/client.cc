@@ -1,5 +1,6 @@
 #include "engine/smtp/client.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -39,6 +40,14 @@ void Client::Emit(Command command, std::string text) {
   if (expected_.size() == 1) ++wait_number_;
 }
 
+std::uint64_t Client::UntakenBytes() const {
+  std::uint64_t bytes = 0;
+  if (HasUntakenOutput()) {
+    for (const std::string_view piece : output_) bytes += piece.size();
+  }
+  return bytes;
+}
+
 void Client::TakeOutput(std::vector<std::string_view>& pieces) {
   if (output_taken_) return;
   pieces.insert(pieces.end(), output_.begin(), output_.end());
@@ -65,8 +74,8 @@ base::Duration Client::Timeout() const {
       return options_.timeouts.starttls;
     case Command::kTls:
       return options_.timeouts.tls;
-    case Command::kRset:
-      return options_.timeouts.rset;
+    case Command::kRset:  // What was sent behind it may keep the server busy, too.
+      return expected_.size() > 1 ? std::max(options_.timeouts.rset, options_.timeouts.mail) : options_.timeouts.rset;
     case Command::kMail:
       return options_.timeouts.mail;
     case Command::kRcpt:
@@ -138,8 +147,7 @@ void Client::OnReply(const Reply& reply) {
     }
     return;
   }
-  const bool in_exchange = state_ == State::kBusy || expecting() == Command::kAuth || IsFirstHelloUnderTls();
-  if (in_exchange && HasUntakenOutput() && reply.code != 421) {  // It answers what it cannot have read.
+  if (HasUntakenOutput() && reply.code != 421) {  // It answers what it cannot have read.
     OnGarbage();
     return;
   }
@@ -311,6 +319,7 @@ void Client::OnGarbage() {
 
 void Client::OnClosed(int error, std::uint64_t unsent, bool connected) {
   if (state_ == State::kFinished) return;
+  unsent += UntakenBytes();
   if (state_ == State::kBusy) {
     result_.completing_handed_over = completing_end_ != 0 && emitted_ - unsent >= completing_end_;
     result_.error = error;
@@ -325,6 +334,7 @@ void Client::OnClosed(int error, std::uint64_t unsent, bool connected) {
 
 void Client::OnTimeout(std::uint64_t unsent) {
   if (state_ == State::kFinished) return;
+  unsent += UntakenBytes();
   if (state_ == State::kBusy) {
     result_.completing_handed_over = completing_end_ != 0 && emitted_ - unsent >= completing_end_;
     EndTransaction(TransactionResult::End::kTimedOut, /*usable=*/false);

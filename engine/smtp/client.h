@@ -177,6 +177,7 @@ class Client {
   void Emit(Command command, std::string text);
   void EmitText(std::string text);
   bool HasUntakenOutput() const { return !output_taken_ && !output_.empty(); }
+  std::uint64_t UntakenBytes() const;
   bool MayPipeline() const { return options_.pipelining && capabilities_.pipelining; }
   bool MayChunk() const { return options_.chunking && capabilities_.chunking; }
 

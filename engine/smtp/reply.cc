@@ -33,6 +33,14 @@ std::optional<EnhancedCode> TakeEnhanced(std::string_view& text, int first_digit
   return code;
 }
 
+// To kTextMax bytes, between characters.
+void CutText(std::string& text) {
+  if (text.size() <= Reply::kTextMax) return;
+  std::size_t end = Reply::kTextMax;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  text.resize(end);
+}
+
 }  // namespace
 
 std::string Printable(std::string_view bytes) {
@@ -100,10 +108,11 @@ ReplyParser::Result ReplyParser::TakeLine(Reply& reply) {
         enhanced.has_value() && !reply.enhanced.IsPresent()) {
       reply.enhanced = *enhanced;
     }
-    if (text.empty()) continue;
+    if (text.empty() || reply.text.size() >= Reply::kTextMax) continue;
     if (!reply.text.empty()) reply.text.push_back(' ');
     reply.text += Printable(text);
   }
+  CutText(reply.text);
   reply.lines = std::exchange(lines_, {});
   return Result::kReply;
 }

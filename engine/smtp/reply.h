@@ -18,9 +18,11 @@ struct EnhancedCode {
 };
 
 struct Reply {
-  std::uint16_t code = 0;          // 200 to 599
-  EnhancedCode enhanced;           // Its class agrees with the code's (RFC 2034 section 4), or there is none.
-  std::string text;                // Without codes; lines joined by one space; printable UTF-8.
+  // What is judged, shown and written down for each attempt; whoever says more says nothing that matters.
+  static constexpr std::size_t kTextMax = 1024;
+  std::uint16_t code = 0;  // 200 to 599
+  EnhancedCode enhanced;   // Its class agrees with the code's (RFC 2034 section 4), or there is none.
+  std::string text;        // Without codes; lines joined by one space; printable UTF-8. The first kTextMax bytes.
   std::vector<std::string> lines;  // Without reply codes, as they came; what EHLO's keywords are read from.
 
   int first_digit() const { return code / 100; }

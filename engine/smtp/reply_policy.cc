@@ -266,7 +266,8 @@ Verdict Judge(const TransactionResult& result, const RuleSet& rules) {
     return Plain(Outcome::kBounced, C::kPolicyRelated, Command::kMail,
                  "the address needs SMTPUTF8, which is not offered (5.6.7)");
   }
-  if (result.rset.has_value() && !result.mail.has_value()) return JudgeRefusedReset(*result.rset);
+  const bool ended = result.end == TransactionResult::End::kReplied || result.end == TransactionResult::End::kClosed;
+  if (ended && result.rset.has_value() && !result.mail.has_value()) return JudgeRefusedReset(*result.rset);
   Command command = Command::kMail;
   if (const Reply* refusal = Refusal(result, command)) return JudgeReply(*refusal, command, rules);
   const bool accepted = result.end == TransactionResult::End::kReplied && result.mail.has_value() &&

@@ -18,7 +18,7 @@ constexpr TextRule kRules[] = {
     {"message per connection", 0, C::kTransientFailure, true, true, kNoSuspend},
     {"messages per connection", 0, C::kTransientFailure, true, true, kNoSuspend},
     {"too many messages in this connection", 4, C::kTransientFailure, true, true, kNoSuspend},  // Exim.
-    {"too many messages sent", 4, C::kTransientFailure, true, true, kNoSuspend},                // OpenSMTPD.
+    {"too many messages sent", 4, C::kTransientFailure, true, true, kNoSuspend, {{4, 5, 3}}},   // OpenSMTPD.
     // About one recipient only.
     {"receiving mail too quickly", 4, C::kTransientFailure, true, false, kNoSuspend},
     {"receiving mail at a rate", 4, C::kTransientFailure, true, false, kNoSuspend},
@@ -92,6 +92,7 @@ const TextRule* FindTextRule(const Reply& reply) {
   const std::string text = base::LowerAscii(reply.text);
   for (const TextRule& rule : kRules) {
     if (rule.first_digit != 0 && rule.first_digit != reply.first_digit()) continue;
+    if (rule.enhanced.IsPresent() && rule.enhanced != reply.enhanced) continue;
     if (text.find(rule.words) != std::string::npos) return &rule;
   }
   return nullptr;

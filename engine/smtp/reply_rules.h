@@ -16,6 +16,7 @@ struct TextRule {
   bool only_recipient = false;  // Says nothing about the site, whatever its class.
   bool session_limit = false;   // A stated limit of this connection: costs nothing.
   base::Duration suspend;       // Zero: none is stated.
+  EnhancedCode enhanced = {};   // None: whatever the code is.
 };
 
 // The first rule that fits; null: none.

@@ -96,6 +96,10 @@ def speak(connection, how):
             return
         connection.sendall(b"220 hi\r\n")
         connection.recv(4096)
+        if how == "STARTTLS answered before it is asked":
+            connection.sendall(b"250-x\r\n250 STARTTLS\r\n220 go\r\n")
+            connection.recv(4096)
+            return
         if how == "leaves after EHLO":
             connection.sendall(b"250-x\r\n250-PIPELINING\r\n250 CHUNKING\r\n")
             return
@@ -124,7 +128,8 @@ def speak(connection, how):
 
 class HostileServersTest(Lab):
     BEHAVIOURS = ("endless line", "endless reply", "garbage", "http", "silence", "nul bytes", "huge refusals",
-                  "byte by byte", "silent after mail", "every reply at once", "leaves after EHLO")
+                  "byte by byte", "silent after mail", "every reply at once", "leaves after EHLO",
+                  "STARTTLS answered before it is asked")
 
     def serve(self, address, how):
         listener = socket.create_server((address, 2525))

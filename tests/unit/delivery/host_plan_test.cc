@@ -134,5 +134,15 @@ TEST(HostPlan, KnownAddressesStayInUseWhileTheDnsIsSilent) {
   EXPECT_EQ(plan.Choose(kLater).step, Step::kConnect);
 }
 
+TEST(HostPlan, TellsAddressesOfAnotherFamilyFromNone) {
+  HostPlan plan({{"mx", 10}}, {});
+  EXPECT_EQ(plan.Choose(kNow).step, Step::kResolve);
+  plan.SetAddresses(0, {}, kLater, /*other_family=*/true);
+  EXPECT_EQ(plan.Choose(kNow).step, Step::kOtherFamily);
+  EXPECT_EQ(plan.Choose(kLater).step, Step::kResolve);
+  plan.SetAddresses(0, {}, kLater + Duration::Hours(1));
+  EXPECT_EQ(plan.Choose(kLater).step, Step::kNoAddress);
+}
+
 }  // namespace
 }  // namespace delivery

@@ -68,5 +68,14 @@ TEST(RateGate, ANewRateKeepsTheDebt) {
   EXPECT_EQ(gate.OpensAt(), kStart + Duration::Seconds(10));
 }
 
+TEST(RateGate, SaysWhenItIsAsIfMadeAnew) {
+  RateGate gate({.count = 10, .period = Duration::Seconds(1), .burst_max = 3}, kStart);
+  EXPECT_LE(gate.RestedAt(), kStart);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(gate.TryPass(kStart));
+  EXPECT_EQ(gate.RestedAt(), kStart + Duration::Milliseconds(300));
+  EXPECT_FALSE(gate.IsRested(gate.RestedAt() - Duration::Milliseconds(1)));
+  EXPECT_TRUE(gate.IsRested(gate.RestedAt()));
+}
+
 }  // namespace
 }  // namespace delivery

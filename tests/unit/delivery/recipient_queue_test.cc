@@ -154,5 +154,17 @@ TEST(RecipientQueue, AgreesWithAModelOverManySteps) {
   }
 }
 
+TEST(RecipientQueue, AsksAFlagOfEverybodyWhoIsPending) {
+  Entries entries(4);
+  RecipientQueue queue(entries.table, {.first = 0, .count = 4});
+  entries.table[0].state = State::kBounced;
+  entries.table[1].flags = entries.table[2].flags = ledger::kNoDomain;
+  EXPECT_FALSE(queue.AllPendingHave(ledger::kNoDomain));
+  entries.table[3].flags = ledger::kNoDomain | ledger::kHeld;
+  EXPECT_TRUE(queue.AllPendingHave(ledger::kNoDomain));
+  for (RecipientId id = 0; id < 4; ++id) entries.table[id].state = State::kBounced;
+  EXPECT_FALSE(queue.AllPendingHave(ledger::kNoDomain)) << "there is none";
+}
+
 }  // namespace
 }  // namespace delivery

@@ -111,6 +111,16 @@ TEST_F(SettlerTest, ADeferralAfterItsAgeExpires) {
   EXPECT_TRUE(queue.IsFinished());
 }
 
+TEST_F(SettlerTest, WhoIsHeldAfterTheEndExpires) {
+  small.job.finish_by = small.clock.WallNow() + Duration::Minutes(1);
+  Attempt(OutcomeKind::kHeld);
+  EXPECT_EQ(entry().state, State::kUnattempted);
+  small.clock.passed = Duration::Minutes(2);
+  Attempt(OutcomeKind::kHeld);
+  EXPECT_EQ(entry().state, State::kExpired);
+  EXPECT_TRUE(queue.IsFinished());
+}
+
 TEST_F(SettlerTest, WhoWasNeverTriedExpiresByTheEndOfTheCampaignOnly) {
   small.job.max_age = Duration::Minutes(10);
   small.clock.passed = Duration::Hours(24 * 30);

@@ -99,7 +99,12 @@ TEST_F(SmarthostLoginTest, TakesUpATokenThatIsRenewed) {
   const auto login = Load();
   const delivery::Smarthost smarthost = login->smarthost();
   EXPECT_TRUE(smarthost.account->secret_is_token);
+  WriteSecret("sec");  // Half of it.
+  login->Refresh();
+  EXPECT_EQ(smarthost.account->secret(), "first");
   WriteSecret("second\n");
+  login->Refresh();
+  EXPECT_EQ(smarthost.account->secret(), "first");
   login->Refresh();
   EXPECT_EQ(smarthost.account->secret(), "second");
   WriteSecret("");  // Whoever renews it has just emptied the file.

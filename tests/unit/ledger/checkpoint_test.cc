@@ -37,6 +37,22 @@ absl::Status Write(SmallLedger& ledger, std::uint64_t seq, const Table& table) {
 
 std::string PathOf(std::uint64_t seq) { return std::string(kFolder) + "/checkpoint-" + std::to_string(seq); }
 
+TEST(Checkpoint, GivesBackThatTheResolverIsTrusted) {
+  SmallLedger ledger;
+  Table table;
+  for (const bool trusted : {false, true}) {
+    CampaignFacts written = SomeFacts(), read;
+    written.resolver_trusted = trusted;
+    ASSERT_TRUE(WriteCheckpoint(ledger.disk, kFolder, {.campaign_hash = kHash, .seq = 12, .next_segment = 13}, written,
+                                table.table)
+                    .ok());
+    ASSERT_TRUE(ReadCheckpoint(ledger.disk, kFolder, kHash, read, table.table).ok());
+    EXPECT_EQ(read.resolver_trusted, trusted);
+    EXPECT_EQ(read.kind, written.kind);
+    EXPECT_EQ(read.pause_by, written.pause_by);
+  }
+}
+
 TEST(Checkpoint, GivesBackTableAndFacts) {
   SmallLedger ledger;
   Table out;

@@ -112,6 +112,24 @@ TEST(CampaignFacts, KeepWhyItIsPaused) {
   EXPECT_EQ(facts.runs, 0u);
 }
 
+TEST(CampaignFacts, KeepThatTheResolverIsTrustedOnceItWasResumed) {
+  CampaignFacts facts;
+  CampaignState state{
+      .kind = CampaignStateKind::kPaused, .time = At(1), .scope = "campaign", .by = "auth", .reason = "", .sample = ""};
+  const auto apply = [&](CampaignStateKind kind, std::string_view by) {
+    state.kind = kind;
+    state.by = by;
+    facts.Apply(state);
+  };
+  apply(CampaignStateKind::kPaused, "auth");
+  apply(CampaignStateKind::kResumed, "operator");
+  EXPECT_FALSE(facts.resolver_trusted);
+  apply(CampaignStateKind::kPaused, kResolverSuspect);
+  EXPECT_FALSE(facts.resolver_trusted);
+  apply(CampaignStateKind::kResumed, "operator");
+  EXPECT_TRUE(facts.resolver_trusted);
+}
+
 TEST(CampaignFacts, KeepTheSuspensionsThatLast) {
   CampaignFacts facts;
   SiteState state{.time = At(0), .site = "a", .source = "s1", .until = At(60), .reason = "r", .sample = "550"};

@@ -329,5 +329,31 @@ TEST(SmtpClientFailure, SendsNothingOfTheContentAfterTheResult) {
   EXPECT_TRUE(dialogue.client.IsContentTaken());
 }
 
+TEST(SmtpClientFailure, WaitsAsLongForResetAsForWhatWasSentBehindIt) {
+  Client::Options options{.ehlo_domain = "mta.example.com", .timeouts = {}};
+  options.timeouts.rset = base::Duration::Seconds(5);
+  options.timeouts.mail = base::Duration::Seconds(300);
+  for (const std::string_view extensions : {kPipelining, kPlain}) {
+    Dialogue dialogue(options);
+    dialogue.Open(extensions);
+    dialogue.Begin();
+    dialogue.Say(extensions == kPlain ? "450 no\r\n" : "450 no\r\n503 no\r\n503 no\r\n");
+    dialogue.Begin();
+    EXPECT_EQ(dialogue.client.Timeout(), extensions == kPlain ? options.timeouts.rset : options.timeouts.mail);
+  }
+}
+
+TEST(SmtpClientFailure, CountsWhatNobodyTookAsNotSent) {
+  Dialogue dialogue;
+  dialogue.Open(kPlain);
+  dialogue.Begin();
+  dialogue.Say("250 ok\r\n");
+  dialogue.Say("250 ok\r\n");
+  dialogue.client.OnReceived("354 go\r\n", dialogue.now);  // The content is queued, and the connection ends.
+  dialogue.client.OnClosed(0, 0, /*connected=*/true);
+  EXPECT_EQ(dialogue.result->end, End::kClosed);
+  EXPECT_FALSE(dialogue.result->completing_handed_over);
+}
+
 }  // namespace
 }  // namespace smtp

@@ -205,5 +205,17 @@ TEST(SmtpClientTls, ImplicitTlsComesBeforeTheGreeting) {
   ExpectFailure(fails, Command::kTls, TlsTrouble::kFailed, Classification::kTlsRequired);
 }
 
+// The reply to STARTTLS comes with that to EHLO, before STARTTLS was sent: nothing that follows could be believed.
+TEST(SmtpClientTls, AnsweringStartTlsBeforeItIsSentEndsTheSession) {
+  for (const TlsUse use : {TlsUse::kWhereOffered, TlsUse::kAlways}) {
+    Dialogue dialogue(With(use));
+    dialogue.client.OnConnected(dialogue.now);
+    EXPECT_EQ(dialogue.Say("220 mx.example.com\r\n"), kHello);
+    dialogue.client.OnReceived(std::string(kOffer) + "220 go\r\n", dialogue.now);
+    EXPECT_EQ(dialogue.Events(), "failed finished ");
+    EXPECT_TRUE(dialogue.fact->garbage);
+  }
+}
+
 }  // namespace
 }  // namespace smtp

@@ -306,5 +306,19 @@ TEST(StatedDuration, IsADayAtMost) {
   EXPECT_EQ(StatedDuration(Said("451 wait 1439 minutes")), Duration::Minutes(1439));
 }
 
+TEST(ReplyPolicy, IsInDoubtWhereNothingFollowsARefusedReset) {
+  TransactionResult result;
+  result.end = TransactionResult::End::kTimedOut;
+  result.rset = Said("502 what?");
+  result.completing_handed_over = true;
+  const Verdict verdict = Judge(result);
+  EXPECT_EQ(verdict.outcome, Outcome::kInDoubt);
+  EXPECT_FALSE(verdict.session_limit);
+}
+
+TEST(ReplyPolicy, TakesADailyQuotaForNoLimitOfTheSession) {
+  EXPECT_FALSE(Judge(Refused(Command::kMail, "451 4.7.1 Too many messages sent today")).session_limit);
+}
+
 }  // namespace
 }  // namespace smtp

@@ -156,7 +156,7 @@ TEST(ReplyParser, GivesTheRepliesBeforeTheGarbage) {
 
 TEST(ReplyParser, RefusesALineThatIsTooLongBeforeItEnds) {
   const std::string fits = "250 " + std::string(ReplyParser::kLineMax - 5, 'a') + "\r\n";
-  EXPECT_EQ(ReadOne(fits).text.size(), ReplyParser::kLineMax - 5);
+  EXPECT_EQ(ReadOne(fits).lines.front().size(), ReplyParser::kLineMax - 5);
   const std::string over = "250 " + std::string(ReplyParser::kLineMax - 4, 'a') + "\r\n";
   EXPECT_TRUE(IsGarbage(over));
   EXPECT_TRUE(IsGarbage(std::string(ReplyParser::kLineMax + 1, '2')));
@@ -190,6 +190,19 @@ TEST(Reply, ShowsNoControlsBeyondAscii) {
 TEST(Reply, KeepsLinesAsTheyCame) {
   EXPECT_THAT(ReadOne("250-a\x01 \r\n250  b\r\n").lines, ElementsAre("a\x01 ", " b"));
   EXPECT_THAT(ReadAll("").replies, IsEmpty());
+}
+
+TEST(ReplyParser, KeepsTheBeginningOfALongText) {
+  std::string bytes;
+  for (int i = 0; i < 200; ++i) bytes += "450-" + std::string(1000, 'x') + "\xC3\xA4\r\n";
+  bytes += "450 end\r\n";
+  std::string_view rest = bytes;
+  ReplyParser parser;
+  Reply reply;
+  ASSERT_EQ(parser.Feed(rest, reply), ReplyParser::Result::kReply);
+  EXPECT_LE(reply.text.size(), Reply::kTextMax);
+  EXPECT_GE(reply.text.size(), Reply::kTextMax - 3);
+  EXPECT_EQ(reply.text, Printable(reply.text)) << "cut within a character";
 }
 
 }  // namespace

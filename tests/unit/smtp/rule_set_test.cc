@@ -44,7 +44,7 @@ TEST(RuleSet, NamesEachRuleThatIsNone) {
 
 TEST(RuleSet, GivesUpARuleThatAReplyMakesSlow) {
   const RuleSet rules = Compiled({{"SpamBlock", "^550 (a+)+b", "f:1"}, {"PolicyRelated", "aaa!$", "f:2"}});
-  EXPECT_EQ(rules.Find(Said("550 " + std::string(2000, 'a') + "!")), C::kPolicyRelated);
+  EXPECT_EQ(rules.Find(Said("550 " + std::string(1000, 'a') + "!")), C::kPolicyRelated);
 }
 
 TEST(RuleSet, AddsToTheBuiltInRulesAndGoesBeforeTheCodes) {

@@ -1,0 +1,127 @@
+"""What holds at a receiving site: limits, the blocks of single domains, sources of another family, domains that do not exist."""
+
+import json
+import pathlib
+import socket
+import threading
+import time
+
+from lab import BUILD, SHAPING, SLUICE, Lab
+from servers import Nsd, Process, wait_until
+
+
+class SitesTest(Lab):
+    def zones(self, zones):
+        folder = pathlib.Path(self.path("nsd"))
+        folder.mkdir()
+        self.started(Nsd(BUILD, folder, "127.0.0.1", 5300, zones))
+
+    def sink(self, *options):
+        saved = self.path("saved")
+        saved.mkdir()
+        sink = self.started(Process([SLUICE, "sink", "--listen", "127.0.0.1:2525", "--port-file", str(self.path("port")), "--save", str(saved),
+                                     *options], self.path("sink.log"), cwd=self.folder))
+        wait_until("the sink's port", self.path("port").exists)
+        return sink
+
+    def arrivals(self):
+        """When each recipient's message was written, in order."""
+        found = []
+        for envelope in self.path("saved").glob("*.json"):
+            recipient = json.loads(envelope.read_text())["recipients"][0]
+            found.append((envelope.stat().st_mtime, recipient))
+        return sorted(found)
+
+    def test_a_rate_goes_on_where_the_session_ends_while_the_gate_is_shut(self):
+        self.zones({"d.test": "@ MX 10 mx\nmx A 127.0.0.1"})
+        self.sink()
+        self.rows([f"user{n}@d.test" for n in range(7)])
+        self.campaign()
+        self.config(shaping='["default"]\nmax_message_rate = "5/s"\nmax_deliveries_per_connection = 2\n')
+        begin = time.monotonic()
+        self.sluice("send", "campaign.toml", timeout=30)
+        self.assertEqual(self.report()["totals"]["delivered"], 7)
+        self.assertGreater(time.monotonic() - begin, 1.1, "six intervals of 200 ms")
+
+    def test_a_domains_block_holds_for_its_site_whichever_domain_came_first(self):
+        self.zones({"big.test": "@ MX 10 mx.one.test.\n", "slow.test": "@ MX 10 mx.one.test.\n", "one.test": "mx A 127.0.0.1",
+                    "alone.test": "@ MX 10 mx.one.test.\n"})
+        self.sink()
+        self.rows([f"user{n}@big.test" for n in range(20)] + [f"user{n}@slow.test" for n in range(3)] +
+                  [f"user{n}@alone.test" for n in range(3)])
+        self.campaign()
+        self.config(shaping='["default"]\nconnection_limit = 5\n["slow.test"]\nmax_message_rate = "4/s"\n'
+                            '["alone.test"]\nmx_rollup = false\nmax_message_rate = "2/s"\n')
+        self.sluice("send", "campaign.toml", timeout=60)
+        self.assertEqual(self.report()["totals"]["delivered"], 26)
+        by_domain = {}
+        for when, recipient in self.arrivals():
+            by_domain.setdefault(recipient.split("@")[1], []).append(when)
+        self.assertGreater(by_domain["slow.test"][-1] - by_domain["slow.test"][0], 0.4, "two intervals of 250 ms")
+        self.assertGreater(by_domain["alone.test"][-1] - by_domain["alone.test"][0], 0.9, "two intervals of 500 ms")
+        self.assertIn("alone.test", [site["site"] for site in self.report()["sites"]])
+
+    def test_a_source_of_another_family_leaves_the_mail_to_the_next_source(self):
+        self.zones({"d.test": "@ MX 10 mx\nmx A 127.0.0.1"})
+        self.sink()
+        self.rows([f"user{n}@d.test" for n in range(40)])
+        self.campaign()
+        self.config()
+        with self.path("sluice.toml").open("a") as config:
+            config.write('[sources.six]\nsource_address = "::1"\n[sources.four]\nsource_address = "127.0.0.1"\n')
+        self.sluice("send", "campaign.toml", timeout=60)
+        self.assertEqual(self.report()["totals"]["delivered"], 40)
+
+    def test_without_a_source_of_the_hosts_family_nobody_bounces(self):
+        self.zones({"d.test": "@ MX 10 mx\nmx A 127.0.0.1"})
+        self.rows(["user@d.test"])
+        self.campaign()
+        self.config()
+        with self.path("sluice.toml").open("a") as config:
+            config.write('[sources.six]\nsource_address = "::1"\n')
+        process = self.start("send", "campaign.toml", "--progress", "off")
+        self.wait_for_report("two deferrals", lambda report: report["attempts"]["deferred"] >= 2)
+        self.assertEqual(process.stop(), 4)
+        self.assertEqual(self.report()["totals"]["pending"], 1)
+        self.assertEqual({event["bounce_classification"] for event in self.events("test", "--type", "TransientFailure")}, {"RoutingErrors"})
+
+    def test_a_resumed_campaign_trusts_the_resolver_and_bounces_the_domains_that_do_not_exist(self):
+        self.zones({"good.test": "@ MX 10 mx\nmx A 127.0.0.1"})
+        self.sink()
+        self.rows([f"user@missing{n}.good.test" for n in range(130)] + ["user@good.test"])
+        self.campaign()
+        self.config()
+        done = self.sluice("send", "campaign.toml", code=6)
+        self.assertIn("resolver suspect", done.stdout + done.stderr)
+        self.sluice("resume", "test")
+        self.sluice("send", "campaign.toml", code=0)
+        totals = self.report()["totals"]
+        self.assertEqual((totals["delivered"], totals["bounced"]), (1, 130))
+
+    def test_a_server_that_hangs_up_at_mail_is_not_connected_to_for_each_recipient(self):
+        self.zones({"d.test": "@ MX 10 mx\nmx A 127.0.0.1"})
+        listener = socket.create_server(("127.0.0.1", 2525))
+        self.addCleanup(listener.close)
+        self.addCleanup(listener.shutdown, socket.SHUT_RDWR)  # It goes first, and ends the accept that waits.
+        connections = []
+
+        def serve():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                connections.append(connection)
+                connection.sendall(b"220 hi\r\n")
+                connection.recv(4096)
+                connection.sendall(b"250-x\r\n250 PIPELINING\r\n")
+                connection.recv(4096)
+                connection.close()
+        threading.Thread(target=serve, daemon=True).start()
+        self.rows([f"user{n}@d.test" for n in range(200)])
+        self.campaign()
+        self.config(intervals='["30s"]', shaping=SHAPING + "consecutive_connection_failures_before_delay = 5\n")
+        process = self.start("send", "campaign.toml", "--progress", "off")
+        self.wait_for_report("everybody to wait", lambda report: report["pending"]["deferred"] == 200)
+        self.assertEqual(process.stop(), 4)
+        self.assertLess(len(connections), 30)
