@@ -77,6 +77,7 @@ class HostileTextsTest(MailLab):
         self.sluice("send", "campaign.toml")
         report = self.report()
         self.assertEqual(report["totals"]["delivered"], len(self.sent))
+        self.assertEqual([event["response"] for event in self.events("test", "--type", "TransientFailure")], [])
         self.assertEqual(report["attempts"]["total"], len(self.sent))
         self.assertEqual(self.tls_of_deliveries(), {"TLSv1.3"})
 
