@@ -215,6 +215,7 @@ absl::Status Run::MakeJob() {
                     .finish_by = request_.test.has_value() ? std::nullopt : campaign_.delivery.finish_by,
                     .resend_in_doubt = campaign_.delivery.in_doubt == campaign::InDoubt::kResend,
                     .resolver_trusted = journal_->facts().resolver_trusted,
+                    .budget = campaign_.delivery.budget,
                     .tls_least = {campaign_.delivery.tls == campaign::Tls::kRequired ? tls::Policy::Use::kAlways
                                                                                      : tls::Policy::Use::kNever,
                                   tls::Policy::Verification::kNone},
@@ -303,7 +304,7 @@ RunOutcome Run::Go() {
   if (journal_->facts().kind == ledger::CampaignStateKind::kPaused) {
     return {kExitPaused, absl::OkStatus(),
             absl::StrFormat("%s: paused: %s; when that is mended: sluice resume %s", campaign_.id,
-                            journal_->facts().pause_reason, Named())};
+                            journal_->facts().pauses.at(std::string(ledger::kWholeCampaign)).reason, Named())};
   }
   if (!is_new_) {  // Only now: what is finished needs none of it any more.
     if (absl::Status status = LoadTrust(); !status.ok()) return Problem(status);
@@ -338,6 +339,8 @@ RunOutcome Run::Go() {
   for (const auto& [key, suspension] : journal_->facts().suspensions) {
     options.suspensions.push_back({key.first, key.second, suspension.reason, suspension.sample, suspension.until});
   }
+  for (const auto& [scope, pause] : journal_->facts().pauses)
+    options.pauses.push_back({pause.by, pause.reason, pause.sample, delivery::PauseScope::Parse(scope)});
   const std::uint64_t finals = CountFinals();
   observer_.OnStart(started_.roster->recipients(), finals);
   Engine engine(*job_, options, started_.roster->recipients() - finals, *journal_, log_);
@@ -362,8 +365,7 @@ RunOutcome ResumeCampaign(io::Disk& disk, const StartedCampaign& started, base::
   absl::StatusOr<ledger::Recovered> recovered = ledger::Recover(disk, started.paths.ledger(), started.hash(), table);
   if (!recovered.ok()) return Problem(recovered.status());
   const std::string& id = started.roster->manifest().campaign;
-  if (recovered->facts.kind != ledger::CampaignStateKind::kPaused)
-    return {kExitOk, absl::OkStatus(), id + ": not paused"};
+  if (recovered->facts.pauses.empty()) return {kExitOk, absl::OkStatus(), id + ": not paused"};
   ledger::Journal journal(disk,
                           {.directory = started.paths.ledger(),
                            .campaign_hash = started.hash(),
@@ -374,7 +376,7 @@ RunOutcome ResumeCampaign(io::Disk& disk, const StartedCampaign& started, base::
   ledger::RecordBatch batch;
   batch.Add(ledger::CampaignState{.kind = ledger::CampaignStateKind::kResumed,
                                   .time = now,
-                                  .scope = "campaign",
+                                  .scope = ledger::kWholeCampaign,
                                   .by = "operator",
                                   .reason = "",
                                   .sample = ""});

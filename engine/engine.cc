@@ -94,6 +94,7 @@ RunResult Engine::Run(Watcher& watcher) {
   options.shard.count = options_.shards;
   options.shard.sessions_max = std::clamp(options_.sessions_max / options_.shards, 1u, kSessionsMax);
   options.shard.suspensions = options_.suspensions;
+  options.shard.pauses = options_.pauses;
   ledger::CommitLog& commit_log = MakeCommitLog();
   delivery::ShardLinks& links = *this;
   for (std::uint32_t index = 0; index < options_.shards; ++index) {

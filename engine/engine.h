@@ -26,8 +26,9 @@ struct EngineOptions {
   std::uint64_t seed = 0;
   std::uint32_t sessions_max = 1000;  // Of the whole program.
   std::vector<RestoredSuspension> suspensions;
-  std::string tls_authorities;  // PEM, checked; empty: no certificate can be verified.
-  bool durable = true;          // False: nothing is written down. For benchmarks of what that costs.
+  std::vector<delivery::PauseReason> pauses;  // As Shard::Options says.
+  std::string tls_authorities;                // PEM, checked; empty: no certificate can be verified.
+  bool durable = true;                        // False: nothing is written down. For benchmarks of what that costs.
 };
 
 enum class RunEnd : std::uint8_t {

@@ -21,7 +21,6 @@ using delivery::Site;
 namespace {
 
 constexpr base::Duration kRouteFloor = base::Duration::Minutes(1);  // A destination moves at most this often.
-constexpr base::Duration kWatchEvery = base::Duration::Minutes(1);
 
 std::uint32_t HomeOf(std::string_view name, std::uint32_t shards) {
   return static_cast<std::uint32_t>(base::StableHash(name) % shards);
@@ -44,6 +43,8 @@ Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
       context_{job,       options_.bugs,       options_.seed, seams.io, seams.clock, seams.timers, mx_,
                seams.tls, broken_tls_,         commits_,      settler_, sealer_,     budget_,      *this,
                seams.log, authenticator_.get()},
+      coordinator_(job.budget),
+      budgets_(options_.index, seams.links, seams.clock, seams.timers, [this] { return IsBlocked(); }),
       router_(context_, *this),
       sweeper_(settler_, commits_, [this](Destination& destination) { OnSwept(destination); }),
       source_usable_(job.sources.size(), true),
@@ -75,10 +76,14 @@ void Shard::Start() {
   keys.reserve(entries.size());
   for (const Entry& entry : entries) keys.push_back(entry.key);
   router_.Feed(std::move(keys));
+  for (const delivery::PauseReason& pause : options_.pauses) {
+    coordinator_.OnRestored(pause);
+    Hold(pause);
+  }
   if (job_.finish_by.has_value()) {
     seams_.timers.Set(finish_timer_, seams_.clock.Now() + (*job_.finish_by - seams_.clock.WallNow()));
   }
-  seams_.timers.Set(watch_timer_, seams_.clock.Now() + kWatchEvery);
+  SetWatch();
 }
 
 // ---- destinations ----
@@ -197,6 +202,7 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const st
   Site::Owner& self = *this;
   auto site = std::make_unique<Site>(++sites_made_, key, provider, limits, route, context_, self);
   Site& made = *site;
+  HoldSite(made);
   sites_by_id_.emplace(made.id(), &made);
   sites_.emplace(key, std::move(site));
   for (const RestoredSuspension& old : options_.suspensions) {
@@ -240,71 +246,7 @@ std::uint64_t Shard::NextSessionId() {  // Unique over runs and shards.
   return (job_.run << 44) | (static_cast<std::uint64_t>(options_.index) << 34) | ++sessions_made_;
 }
 
-// ---- the campaign ----
-
-// Facts go by mailbox, on shard 0 too: a pause ends sessions, and it may be one of these that tells the fact.
-
-void Shard::OnDomain(bool missing) { seams_.links.Post(0, delivery::DomainFact{missing}); }
-
-void Shard::OnSenderRefused(std::string_view site, std::string_view normalized_text, bool invalid_sender,
-                            std::string_view sample) {
-  seams_.links.Post(0, delivery::SenderRefusedFact{std::string(site), std::string(normalized_text), std::string(sample),
-                                                   invalid_sender});
-}
-
-void Shard::OnAuthenticationFailed(std::string_view sample) {
-  seams_.links.Post(0, delivery::AuthenticationFailedFact{std::string(sample)});
-}
-
-void Shard::OnSigningFailed(std::string_view why) {
-  seams_.links.Post(0, delivery::SigningFailedFact{std::string(why)});
-}
-
-void Shard::OnSmarthostUnusable(std::string_view reason, std::string_view sample) {
-  seams_.links.Post(0, delivery::SmarthostUnusableFact{std::string(reason), std::string(sample)});
-}
-
-void Shard::Coordinate(std::optional<delivery::PauseReason> pause) {
-  if (!pause.has_value() || pause_ != nullptr) return;
-  for (std::uint32_t shard = 1; shard < options_.count; ++shard)
-    seams_.links.Post(shard, delivery::PauseCampaign{*pause, false});
-  Pause({*pause, true});
-}
-
-void Shard::Pause(const delivery::PauseCampaign& message) {
-  if (pause_ != nullptr) return;
-  pause_ = std::make_unique<delivery::PauseReason>(message.reason);
-  if (message.record) {
-    ledger::CampaignState record;
-    record.kind = ledger::CampaignStateKind::kPaused;
-    record.time = seams_.clock.WallNow();
-    record.scope = "campaign";
-    record.by = pause_->by;
-    record.reason = pause_->reason;
-    record.sample = pause_->sample;
-    commits_.batch().Add(record);
-  }
-  Drain();
-}
-
-void Shard::Drain() {
-  if (phase_ != Phase::kRunning) return;
-  phase_ = Phase::kDraining;
-  router_.Stop();
-  for (const auto& [key, site] : sites_) site->Drain();
-}
-
-void Shard::ExpireEveryone() {
-  if (phase_ != Phase::kRunning) return;
-  if (seams_.clock.WallNow() < *job_.finish_by) {  // The wall clock stepped back.
-    seams_.timers.Set(finish_timer_, seams_.clock.Now() + (*job_.finish_by - seams_.clock.WallNow()));
-    return;
-  }
-  delivery::Sweep sweep;
-  sweep.kind = ledger::OutcomeKind::kExpired;
-  for (const DestinationKey& key : router_.TakeUnfed()) MakeDestination(key).place = Destination::Place::kRouting;
-  for (const auto& [key, destination] : destinations_) sweeper_.Start(*destination, sweep);
-}
+// ---- turns ----
 
 void Shard::Handle(delivery::ShardMessage message) {
   struct Visitor {
@@ -321,8 +263,11 @@ void Shard::Handle(delivery::ShardMessage message) {
     void operator()(delivery::SenderRefusedFact& m) {
       shard.Coordinate(shard.coordinator_.OnSenderRefused(m.site, m.normalized_text, m.invalid_sender, m.sample));
     }
-    void operator()(delivery::AuthenticationFailedFact& m) {
-      shard.Coordinate(shard.coordinator_.OnAuthenticationFailed(m.sample));
+    void operator()(delivery::BudgetFact& m) {
+      shard.Coordinate(shard.coordinator_.OnBudget(m, shard.seams_.clock.Now()));
+    }
+    void operator()(delivery::ShardBlockedFact& m) {
+      shard.Coordinate(shard.coordinator_.OnShardBlocked(m.shard, m.blocked, shard.options_.count));
     }
     void operator()(delivery::SigningFailedFact& m) { shard.Coordinate(shard.coordinator_.OnSigningFailed(m.why)); }
     void operator()(delivery::SmarthostUnusableFact& m) {
@@ -367,30 +312,6 @@ void Shard::EndTurn() {
 base::Instant Shard::NextWake() const {
   if (!to_pump_.empty() || sweeper_.WantsTurn() || seams_.signer.WantsTurn()) return seams_.clock.Now();
   return seams_.timers.NextAt();
-}
-
-void Shard::Watch() {
-  seams_.timers.Set(watch_timer_, seams_.clock.Now() + kWatchEvery);
-  const std::uint64_t attempts = durable().finals() + durable().deferred + durable().held;
-  if (std::exchange(attempts_seen_, attempts) != attempts || phase_ != Phase::kRunning || destinations_.empty()) return;
-  std::string example;
-  std::size_t held = 0;
-  for (const auto& [key, site] : sites_) {
-    const std::string wait = site->DescribeWait();
-    if (wait.empty()) continue;
-    ++held;
-    if (example.empty()) example = wait;
-  }
-  if (router_.unanswered() > 0) {
-    seams_.log.Info(
-        absl::StrFormat("waiting: the DNS gives no answer for %d domains; they are asked again", router_.unanswered()));
-  }
-  if (held > 0) {
-    seams_.log.Info(
-        absl::StrFormat("waiting: %s%s", example, held > 1 ? absl::StrFormat(" (and %d more sites)", held - 1) : ""));
-  } else if (router_.unanswered() == 0) {
-    seams_.log.Info("waiting for the next retries of deferred recipients");
-  }
 }
 
 }  // namespace engine

@@ -20,6 +20,7 @@
 #include "engine/delivery/shard_message.h"
 #include "engine/delivery/site.h"
 #include "engine/delivery/sweeper.h"
+#include "engine/shard_budgets.h"
 
 namespace engine {
 
@@ -37,6 +38,7 @@ class Shard final : private delivery::Router::Owner, private delivery::Site::Own
     std::uint64_t seed = 0;
     std::uint32_t sessions_max = 1000;
     std::vector<RestoredSuspension> suspensions;
+    std::vector<delivery::PauseReason> pauses;  // Of parts of the campaign, that nobody has resumed.
     delivery::PlantedBugs bugs;
   };
   struct Seams {
@@ -90,7 +92,9 @@ class Shard final : private delivery::Router::Owner, private delivery::Site::Own
   void OnDomain(bool missing) override;
   void OnSenderRefused(std::string_view site, std::string_view normalized_text, bool invalid_sender,
                        std::string_view sample) override;
-  void OnAuthenticationFailed(std::string_view sample) override;
+  void OnFirstAttempt(std::string_view provider) override;
+  void OnBudgetEvent(delivery::BudgetEvent event, std::string_view provider, std::string_view source,
+                     std::string_view sample) override;
   void OnSigningFailed(std::string_view why) override;
   void OnSmarthostUnusable(std::string_view reason, std::string_view sample) override;
 
@@ -104,8 +108,12 @@ class Shard final : private delivery::Router::Owner, private delivery::Site::Own
                           const dns::Route& route) const;
   void Coordinate(std::optional<delivery::PauseReason> pause);
   void Pause(const delivery::PauseCampaign& message);
+  void Hold(const delivery::PauseReason& pause);
+  void HoldSite(delivery::Site& site);
+  bool IsBlocked() const;
   void Drain();
   void ExpireEveryone();
+  void SetWatch();
   void Watch();  // Once a minute: says what it waits for, where nothing else happens.
   bool IsQuiet() const;
 
@@ -121,6 +129,7 @@ class Shard final : private delivery::Router::Owner, private delivery::Site::Own
   const std::unique_ptr<smtp::Authenticator> authenticator_;  // Null: nobody logs in.
   const delivery::Context context_;
   delivery::Coordinator coordinator_;  // Used on shard 0 only.
+  ShardBudgets budgets_;
   delivery::Router router_;
   delivery::Sweeper sweeper_;
   std::map<delivery::DestinationKey, std::unique_ptr<delivery::Destination>> destinations_;

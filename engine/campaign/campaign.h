@@ -77,12 +77,27 @@ struct Recipients {
 
 enum class Tls : std::uint8_t { kOpportunistic, kRequired };
 
+// So many, or such a share; neither: off.
+struct BudgetLimit {
+  std::optional<std::uint64_t> count;
+  std::optional<double> share;
+};
+
+// How much bad news pauses a part of the campaign (see delivery/budgets.h).
+struct Budget {
+  BudgetLimit auth{.count = 5, .share = std::nullopt};       // AuthenticationFailed replies: the campaign.
+  BudgetLimit blocked{.count = 20, .share = std::nullopt};   // SpamBlock replies within 1 h: (source, provider).
+  BudgetLimit content{.count = 5, .share = std::nullopt};    // SpamContent replies: the provider.
+  BudgetLimit bounce{.count = std::nullopt, .share = 0.08};  // Bounced recipients: the provider.
+};
+
 struct Delivery {
   std::optional<base::WallTime> finish_by;
   base::Duration max_age = base::Duration::Hours(72);
   InDoubt in_doubt = InDoubt::kHold;
   Tls tls = Tls::kOpportunistic;  // Can only tighten what shaping says.
   bool dkim_required = true;      // A key must sign for the From domain.
+  Budget budget;
 };
 
 struct Campaign {

@@ -128,6 +128,29 @@ void Loader::LoadList(Section list) {
   list.Finish();
 }
 
+// "8%" as 0.08.
+std::optional<double> ParseShare(const Node& node) {
+  if (node.kind != Node::Kind::kText || !node.text.ends_with("%")) return std::nullopt;
+  double percent = 0;
+  const char* end = node.text.data() + node.text.size() - 1;
+  const auto [stop, error] = std::from_chars(node.text.data(), end, percent);
+  if (error != std::errc{} || stop != end || !(percent >= 0 && percent <= 100)) return std::nullopt;  // Nor nan.
+  return percent / 100;
+}
+
+void LoadBudget(Section& section, std::string_view key, BudgetLimit& limit) {
+  const Node* node = section.Any(key);
+  if (node == nullptr) return;
+  limit = {};
+  if (node->kind == Node::Kind::kInteger && node->integer > 0) {
+    limit.count = static_cast<std::uint64_t>(node->integer);
+  } else if (const std::optional<double> share = ParseShare(*node)) {
+    limit.share = share;
+  } else if (node->kind != Node::Kind::kText || node->text != "off") {
+    section.Mistake(node->line, key, "a number from 1, a percentage such as \"8%\" or \"off\" belongs here");
+  }
+}
+
 RowLimit Loader::Limit(Section& section, std::string_view key) {
   RowLimit limit;
   const Node* node = section.Any(key);
@@ -137,15 +160,10 @@ RowLimit Loader::Limit(Section& section, std::string_view key) {
     limit.text = absl::StrFormat("%d", node->integer);
     return limit;
   }
-  if (node->kind == Node::Kind::kText && node->text.ends_with("%")) {
-    double percent = 0;
-    const char* end = node->text.data() + node->text.size() - 1;
-    const auto [stop, error] = std::from_chars(node->text.data(), end, percent);
-    if (error == std::errc{} && stop == end && percent >= 0 && percent <= 100) {
-      limit.share = percent / 100;
-      limit.text = node->text;
-      return limit;
-    }
+  if (const std::optional<double> share = ParseShare(*node)) {
+    limit.share = *share;
+    limit.text = node->text;
+    return limit;
   }
   section.Mistake(node->line, key, "a number of rows or a percentage such as \"5%\" belongs here");
   return limit;
@@ -210,9 +228,15 @@ void Loader::LoadDelivery(Section delivery) {
     }
   }
   campaign_.delivery.in_doubt = static_cast<InDoubt>(delivery.Choice("in_doubt", {"hold", "resend"}).value_or(0));
-  delivery.RefuseUnsupported({"start", "max_message_rate", "pool", "budget"});
+  delivery.RefuseUnsupported({"start", "max_message_rate", "pool"});
   campaign_.delivery.tls = static_cast<Tls>(delivery.Choice("tls", {"opportunistic", "required"}).value_or(0));
   campaign_.delivery.dkim_required = delivery.Choice("dkim", {"required", "optional"}).value_or(0) == 0;
+  Section budget = delivery.Table("budget");
+  LoadBudget(budget, "auth", campaign_.delivery.budget.auth);
+  LoadBudget(budget, "blocked", campaign_.delivery.budget.blocked);
+  LoadBudget(budget, "content", campaign_.delivery.budget.content);
+  LoadBudget(budget, "bounce", campaign_.delivery.budget.bounce);
+  budget.Finish();
   delivery.Finish();
 }
 

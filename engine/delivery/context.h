@@ -9,6 +9,7 @@
 #include "dns/mx_lookup.h"
 #include "engine/base/log.h"
 #include "engine/delivery/broken_tls.h"
+#include "engine/delivery/budgets.h"
 #include "engine/delivery/commit_queue.h"
 #include "engine/delivery/job.h"
 #include "engine/delivery/session_budget.h"
@@ -26,14 +27,16 @@ namespace delivery {
 
 class Sealer;
 
-// Facts that may pause the whole campaign; they travel to the shard that has the coordinator.
+// Facts that may pause the campaign or a part of it; they travel to the shard that has the coordinator.
 class CampaignFacts {
  public:
   virtual ~CampaignFacts() = default;
   virtual void OnDomain(bool missing) = 0;
   virtual void OnSenderRefused(std::string_view site, std::string_view normalized_text, bool invalid_sender,
                                std::string_view sample) = 0;
-  virtual void OnAuthenticationFailed(std::string_view sample) = 0;
+  virtual void OnFirstAttempt(std::string_view provider) = 0;
+  virtual void OnBudgetEvent(BudgetEvent event, std::string_view provider, std::string_view source,
+                             std::string_view sample) = 0;
   virtual void OnSigningFailed(std::string_view why) = 0;
   // The smarthost refuses the login, or must not be connected to. `sample`: its words, where there are any.
   virtual void OnSmarthostUnusable(std::string_view reason, std::string_view sample) = 0;

@@ -33,10 +33,24 @@ std::optional<PauseReason> Coordinator::OnSenderRefused(std::string_view site, s
                      std::string(sample)};
 }
 
-std::optional<PauseReason> Coordinator::OnAuthenticationFailed(std::string_view sample) {
-  if (++authentication_failures_ != kAuthenticationFailures) return std::nullopt;
-  return PauseReason{"auth", absl::StrFormat("%d replies say that authentication failed", kAuthenticationFailures),
-                     std::string(sample)};
+std::optional<PauseReason> Coordinator::OnBudget(const BudgetFact& fact, base::Instant now) {
+  std::optional<PauseReason> pause = budgets_.OnFact(fact, now);
+  if (pause.has_value() && !pause->scope.IsCampaign()) OnRestored(*pause);
+  return pause;
+}
+
+void Coordinator::OnRestored(const PauseReason& pause) {
+  if (!first_part_.has_value()) first_part_ = pause;
+}
+
+std::optional<PauseReason> Coordinator::OnShardBlocked(std::uint32_t shard, bool blocked, std::uint32_t shards) {
+  if (blocked) {
+    blocked_shards_.insert(shard);
+  } else {
+    blocked_shards_.erase(shard);
+  }
+  if (blocked_shards_.size() < shards || !first_part_.has_value()) return std::nullopt;
+  return PauseReason{first_part_->by, "what is left is paused: " + first_part_->reason, first_part_->sample};
 }
 
 std::optional<PauseReason> Coordinator::OnSigningFailed(std::string_view why) {

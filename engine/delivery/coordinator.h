@@ -1,6 +1,5 @@
-// Decides what pauses a whole campaign (verdicts: resolver suspect, sender refused, authentication failed, smarthost
-// unusable). One per
-// campaign, on one shard; the others send it their facts. Pure.
+// Decides what pauses a campaign or a part of it (verdicts: resolver suspect, sender refused, budgets, smarthost
+// unusable). One per campaign, on one shard; the others send it their facts. Pure.
 #pragma once
 
 #include <cstdint>
@@ -10,26 +9,27 @@
 #include <string_view>
 
 #include "engine/base/string_map.h"
+#include "engine/delivery/budgets.h"
+#include "engine/delivery/pause.h"
 
 namespace delivery {
 
-// Why a campaign stops until `sluice resume`.
-struct PauseReason {
-  std::string by;      // "resolver-suspect", "sender", "auth", "dkim", "smarthost"
-  std::string reason;  // One line for people.
-  std::string sample;  // The reply that tipped it; empty: none.
-};
-
 class Coordinator {
  public:
+  explicit Coordinator(const campaign::Budget& limits) : budgets_(limits) {}
+
   // A domain was looked up for the first time: it does not exist or has no way to receive mail (`missing`), or it can.
   // More than 5 % of the first 1,000 missing: the resolver is suspect.
   std::optional<PauseReason> OnDomain(bool missing);
   // MAIL was refused for good at a site. At once for an invalid sender; else the same text at three sites.
   std::optional<PauseReason> OnSenderRefused(std::string_view site, std::string_view normalized_text,
                                              bool invalid_sender, std::string_view sample);
-  // A reply said that authentication (SPF, DKIM, DMARC) failed. The fifth pauses.
-  std::optional<PauseReason> OnAuthenticationFailed(std::string_view sample);
+  // Attempts and bad news. What it returns may pause a part of the campaign only.
+  std::optional<PauseReason> OnBudget(const BudgetFact& fact, base::Instant now);
+  // A part of the campaign is paused from an earlier run.
+  void OnRestored(const PauseReason& pause);
+  // One of `shards` has nothing left to do that is not paused, or has again. When none has, the campaign pauses.
+  std::optional<PauseReason> OnShardBlocked(std::uint32_t shard, bool blocked, std::uint32_t shards);
   // A message could not be signed. No other can be, and none may go without.
   std::optional<PauseReason> OnSigningFailed(std::string_view why);
   // The one server that takes the mail does not let us in: at once.
@@ -42,9 +42,11 @@ class Coordinator {
   static constexpr std::uint32_t kMissingAtMost = kFirstDomains * 5 / 100;
   static constexpr std::size_t kSitesToPause = 3;
   static constexpr std::size_t kTextsMax = 256;  // Remembered texts; beyond, the campaign meets suspensions only.
-  static constexpr std::uint32_t kAuthenticationFailures = 5;
 
-  std::uint32_t domains_ = 0, missing_ = 0, authentication_failures_ = 0;
+  std::uint32_t domains_ = 0, missing_ = 0;
+  Budgets budgets_;
+  std::optional<PauseReason> first_part_;  // Of the parts that are paused.
+  std::set<std::uint32_t> blocked_shards_;
   base::StringMap<std::set<std::string>> sites_by_text_;
 };
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/base/time.h"
+#include "engine/campaign/campaign.h"
 #include "engine/delivery/retry_plan.h"
 #include "engine/delivery/smarthost.h"
 #include "engine/delivery/source.h"
@@ -47,6 +48,7 @@ struct Job {
   std::optional<base::WallTime> finish_by;  // Whoever is pending then becomes expired.
   bool resend_in_doubt = false;
   bool resolver_trusted = false;  // However many domains do not exist.
+  campaign::Budget budget = {};
   tls::Policy tls_least{tls::Policy::Use::kNever, tls::Policy::Verification::kNone};  // Shaping may ask for more.
   std::optional<Smarthost> smarthost = std::nullopt;  // None: to each domain's own exchangers.
   std::uint16_t port = 25;

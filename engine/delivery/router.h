@@ -49,6 +49,8 @@ class Router {
   std::deque<DestinationKey> TakeUnfed() { return std::exchange(unfed_, {}); }
   // No look-up is started any more (the campaign pauses or the program ends).
   void Stop() { stopped_ = true; }
+  // Somebody is still to be looked up, or is being.
+  bool HasWork() const { return !unfed_.empty() || looking_up_ > 0; }
   std::size_t unanswered() const { return unanswered_; }  // Destinations that wait because the DNS gives no answer.
 
  private:

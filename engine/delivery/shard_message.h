@@ -27,8 +27,9 @@ struct SenderRefusedFact {
   std::string site, normalized_text, sample;
   bool invalid_sender = false;
 };
-struct AuthenticationFailedFact {
-  std::string sample;
+struct ShardBlockedFact {  // Everything that is left to do there is paused, or not any more.
+  std::uint32_t shard = 0;
+  bool blocked = false;
 };
 struct SigningFailedFact {
   std::string why;
@@ -37,7 +38,8 @@ struct SmarthostUnusableFact {
   std::string reason, sample;
 };
 
-// The campaign pauses: every shard stops beginning anything. `record`: the receiver writes it to the ledger.
+// The campaign, or a part of it, pauses: the shards begin nothing there any more. `record`: the receiver writes it to
+// the ledger.
 struct PauseCampaign {
   PauseReason reason;
   bool record = false;
@@ -55,7 +57,7 @@ struct LedgerFailed {
 struct DrainShard {};
 
 using ShardMessage =
-    std::variant<PlaceDestination, DomainFact, SenderRefusedFact, AuthenticationFailedFact, SigningFailedFact,
+    std::variant<PlaceDestination, DomainFact, SenderRefusedFact, BudgetFact, ShardBlockedFact, SigningFailedFact,
                  SmarthostUnusableFact, PauseCampaign, RecordsDurable, LedgerFailed, DrainShard>;
 
 // How a shard reaches the others.

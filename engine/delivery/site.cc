@@ -157,7 +157,7 @@ void Site::SetTimer(base::Instant at) {
 
 void Site::Pump() {
   context_.timers.Cancel(timer_);
-  if (draining_) return;
+  if (draining_ || paused_) return;
   if (ready_.empty() && waiting_.empty() && sessions_ == 0) {  // It goes when nothing of the past holds it.
     SetTimer(RestedAt());
     return;
@@ -203,6 +203,22 @@ void Site::OnSessionSlotFree() { owner_.WantsPump(*this); }
 
 void Site::Drain() {
   draining_ = true;
+  StopBeginning();
+  for (auto* list : {&ready_, &waiting_}) {
+    for (Destination* d = list->empty() ? nullptr : &list->front(); d != nullptr; d = list->Next(*d))
+      context_.timers.Cancel(d->timer);
+  }
+}
+
+void Site::Pause(std::string_view reason) {
+  if (paused_) return;
+  paused_ = true;
+  pause_reason_ = std::string(reason);
+  StopBeginning();
+}
+
+// What is in flight goes on.
+void Site::StopBeginning() {
   context_.timers.Cancel(timer_);
   context_.budget.Cancel(*this);
   StopAllSealing();
@@ -212,10 +228,6 @@ void Site::Drain() {
     session.Abandon();
     MoveSession(session, Session::Listing::kClosing);
     OnSessionEnded(session);
-  }
-  for (auto* list : {&ready_, &waiting_}) {
-    for (Destination* d = list->empty() ? nullptr : &list->front(); d != nullptr; d = list->Next(*d))
-      context_.timers.Cancel(d->timer);
   }
 }
 
@@ -255,6 +267,7 @@ void Site::SetLimits(const config::Limits& limits) {
 
 std::string Site::DescribeWait() const {
   const base::Instant now = context_.clock.Now();
+  if (paused_) return absl::StrFormat("%s is paused until `sluice resume`: %s", key_.name, pause_reason_);
   if (suspension_.IsActive(now)) {
     return absl::StrFormat("%s is suspended for %d s: %s (%s)", key_.name, (suspension_.until() - now).seconds(),
                            suspension_.reason(), suspension_.sample());

@@ -75,6 +75,9 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   void Drain();
   // Takes all destinations to another route, as SendAway.
   void SendEveryoneAway();
+  // Begins nothing any more, until the program runs again: `sluice resume` was not said yet.
+  void Pause(std::string_view reason);
+  bool IsPaused() const { return paused_; }
   // Holds everything until `until` (restored after a restart).
   void RestoreSuspension(base::Instant until, std::string_view reason, std::string_view sample);
 
@@ -142,6 +145,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   bool TakeTlsFailure(const Session& session, const smtp::ConnectionFact& fact);
   bool OnTlsUnsatisfied(const tls::Policy& policy);
 
+  void StopBeginning();
+  void TellBudgets(const smtp::Verdict& verdict, const std::string& sample);
   SessionList& ListOf(Session::Listing listing);
   void MoveSession(Session& session, Session::Listing to);
   static std::optional<Suspension::Span> SpanOf(const smtp::Verdict& verdict);
@@ -185,6 +190,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   std::vector<TlsFailure> tls_failures_;         // Addresses that rest.
   bool missing_before_ = false;                  // Once already no host had an address.
   bool draining_ = false;
+  bool paused_ = false;
+  std::string pause_reason_;
 
   base::IntrusiveList<Destination, &Destination::hook> ready_, waiting_;
   SessionList opening_, idle_, busy_, closing_;

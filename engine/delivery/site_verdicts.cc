@@ -36,6 +36,13 @@ ledger::OutcomeKind KindOf(smtp::Outcome outcome) {
   return ledger::OutcomeKind::kInDoubt;
 }
 
+// Held, and nothing suspends the site: a budget decides when it is enough, and until then nobody is asked for too
+// often.
+bool IsForABudget(const smtp::Verdict& verdict) {
+  return verdict.outcome == smtp::Outcome::kHeld &&
+         (verdict.authentication_failed || verdict.classification == smtp::Classification::kSpamContent);
+}
+
 bool IsShortage(const smtp::ConnectionFact& fact) {
   return fact.at == smtp::Command::kConnect &&
          (fact.error == EMFILE || fact.error == ENFILE || fact.error == ENOBUFS || fact.error == ENOMEM);
@@ -69,7 +76,7 @@ void Site::OnSessionReady(Session& session) {
   const bool is_new = session.listing == Session::Listing::kOpening;
   MoveSession(session, Session::Listing::kIdle);
   if (is_new && session.options().tls_broken) context_.broken_tls.OnClearWorks(session.options().remote.address);
-  if (draining_ || session.IsWornOut()) {
+  if (draining_ || paused_ || session.IsWornOut()) {
     session.Quit();
   } else {
     owner_.WantsPump(*this);
@@ -239,12 +246,15 @@ void Site::OnSessionResult(Session& session, const smtp::TransactionResult& resu
   if (was_its_turn) verdict.outcome = smtp::Outcome::kHeld;
   ledger::Outcome outcome = Describe(session, verdict);
   if (was_its_turn) outcome.due = context_.clock.WallNow();
+  if (IsForABudget(verdict)) outcome.due = context_.clock.WallNow() + context_.job.retry_plan.first();
+  const bool first_attempt = (*context_.job.states)[session.recipient()].attempts == 1;
   const std::string source_address = session.local_address();
   const std::string peer_address = session.options().remote.address.ToString();
   outcome.source_address = source_address;
   outcome.peer_address = peer_address;
   context_.settler.Settle(destination.queue, session.recipient(), outcome, /*attempted=*/true);
   if (verdict.session_limit) session.WearOut();
+  if (first_attempt) context_.facts.OnFirstAttempt(provider_);
   if (result.mail.has_value()) hang_ups_ = 0;
   if (session.uses() == 1 && result.mail.has_value()) {  // It does take messages.
     refusal_.reset();
@@ -267,12 +277,27 @@ void Site::ApplyEffects(const Session& session, const smtp::Verdict& verdict) {
   }
   if (verdict.shrink_window) Trouble(session.opened_at());
   const std::string sample = SampleOf(verdict);
+  TellBudgets(verdict, sample);
   if (const auto span = SpanOf(verdict)) Suspend(*span, smtp::ToString(verdict.classification), sample);
   if (verdict.sender_refused) {
     const bool invalid = verdict.classification == smtp::Classification::kInvalidSender;
     context_.facts.OnSenderRefused(key_.name, smtp::NormalizeReplyText(verdict.reply->text), invalid, sample);
   }
-  if (verdict.authentication_failed) context_.facts.OnAuthenticationFailed(sample);
+}
+
+void Site::TellBudgets(const smtp::Verdict& verdict, const std::string& sample) {
+  BudgetEvent event = BudgetEvent::kNone;
+  if (verdict.authentication_failed) {
+    event = BudgetEvent::kAuthenticationFailed;
+  } else if (verdict.classification == smtp::Classification::kSpamBlock) {
+    event = BudgetEvent::kBlocked;
+  } else if (verdict.classification == smtp::Classification::kSpamContent) {
+    event = BudgetEvent::kContent;
+  } else if (verdict.outcome == smtp::Outcome::kBounced) {
+    event = BudgetEvent::kBounced;
+  }
+  if (event == BudgetEvent::kNone) return;
+  context_.facts.OnBudgetEvent(event, provider_, context_.job.sources[key_.source].name, sample);
 }
 
 }  // namespace delivery

@@ -36,27 +36,18 @@ std::uint64_t Get(std::string_view bytes, std::size_t at) {
 std::string EncodeFacts(const CampaignFacts& facts) {
   RecordEncoder encoder;
   std::string out;
+  const auto append = [&](CampaignStateKind kind, base::WallTime time, std::string_view scope, std::string_view by,
+                          std::string_view reason, std::string_view sample) {
+    encoder.Append(
+        CampaignState{.kind = kind, .time = time, .scope = scope, .by = by, .reason = reason, .sample = sample}, out);
+  };
   if (facts.resolver_trusted) {
-    for (const CampaignStateKind kind : {CampaignStateKind::kPaused, CampaignStateKind::kResumed}) {
-      encoder.Append(CampaignState{.kind = kind,
-                                   .time = facts.since,
-                                   .scope = "campaign",
-                                   .by = kResolverSuspect,
-                                   .reason = "",
-                                   .sample = ""},
-                     out);
-    }
+    append(CampaignStateKind::kPaused, facts.since, kWholeCampaign, kResolverSuspect, "", "");
+    append(CampaignStateKind::kResumed, facts.since, kWholeCampaign, "", "", "");
   }
-  CampaignState paused{.kind = CampaignStateKind::kPaused,
-                       .time = facts.since,
-                       .scope = facts.pause_scope,
-                       .by = facts.pause_by,
-                       .reason = facts.pause_reason,
-                       .sample = facts.pause_sample};
-  encoder.Append(paused, out);
-  CampaignState current = paused;
-  current.kind = facts.kind;
-  encoder.Append(current, out);
+  if (facts.kind != CampaignStateKind::kPaused) append(facts.kind, facts.since, kWholeCampaign, "", "", "");
+  for (const auto& [scope, pause] : facts.pauses)
+    append(CampaignStateKind::kPaused, pause.since, scope, pause.by, pause.reason, pause.sample);
   for (const auto& [key, suspension] : facts.suspensions) {
     encoder.Append(SiteState{.time = base::WallTime(),
                              .site = key.first,

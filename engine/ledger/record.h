@@ -96,11 +96,12 @@ enum class CampaignStateKind : std::uint8_t {
 };
 
 inline constexpr std::string_view kResolverSuspect = "resolver-suspect";  // As CampaignState::by.
+inline constexpr std::string_view kWholeCampaign = "campaign";
 
 struct CampaignState {
   CampaignStateKind kind = CampaignStateKind::kPrepared;
   base::WallTime time;
-  std::string_view scope;   // "campaign", or what part is paused
+  std::string_view scope;   // kWholeCampaign, or what part is paused: "provider:google"
   std::string_view by;      // Who or what: "operator", "resolver-suspect", "auth", …
   std::string_view reason;  // One line for people.
   std::string_view sample;  // A reply that shows it.

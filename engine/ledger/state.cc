@@ -62,15 +62,18 @@ void StateTable::Apply(const Outcome& record) {
 }
 
 void CampaignFacts::Apply(const CampaignState& record) {
-  if (record.kind == CampaignStateKind::kResumed && pause_by == kResolverSuspect) resolver_trusted = true;
+  if (record.kind == CampaignStateKind::kPaused) {
+    pauses[std::string(record.scope)] = {std::string(record.by), std::string(record.reason), std::string(record.sample),
+                                         record.time};
+    if (record.scope != kWholeCampaign) return;
+  }
+  if (record.kind == CampaignStateKind::kResumed) {
+    const auto whole = pauses.find(std::string(kWholeCampaign));
+    if (whole != pauses.end() && whole->second.by == kResolverSuspect) resolver_trusted = true;
+    pauses.clear();
+  }
   kind = record.kind;
   since = record.time;
-  if (record.kind == CampaignStateKind::kPaused) {
-    pause_scope = std::string(record.scope);
-    pause_by = std::string(record.by);
-    pause_reason = std::string(record.reason);
-    pause_sample = std::string(record.sample);
-  }
   if (record.kind != CampaignStateKind::kRunning) return;
   ++runs;
   if (started_at == base::WallTime()) started_at = record.time;

@@ -62,14 +62,19 @@ struct SuspensionState {
   std::string reason, sample;
 };
 
+struct PauseState {
+  std::string by, reason, sample;
+  base::WallTime since;
+};
+
 // Everything else that a checkpoint keeps.
 struct CampaignFacts {
-  CampaignStateKind kind = CampaignStateKind::kPrepared;
+  CampaignStateKind kind = CampaignStateKind::kPrepared;  // kPaused: the whole of it.
   base::WallTime since;
-  std::string pause_scope, pause_by, pause_reason, pause_sample;  // While kPaused.
-  base::WallTime started_at;                                      // The first kRunning; the epoch: never.
-  std::uint64_t runs = 0;                                         // Times that kRunning was written.
-  bool resolver_trusted = false;                                  // It was resumed though most domains did not exist.
+  std::map<std::string, PauseState> pauses;  // By scope, "campaign" or a part of it; until kResumed.
+  base::WallTime started_at;                 // The first kRunning; the epoch: never.
+  std::uint64_t runs = 0;                    // Times that kRunning was written.
+  bool resolver_trusted = false;             // It was resumed though most domains did not exist.
   std::map<std::pair<std::string, std::string>, SuspensionState> suspensions;  // By site and source.
 
   void Apply(const CampaignState& record);

@@ -24,13 +24,13 @@ Json Latency(const Histogram& histogram) {
 // What holds the campaign, or a site of it.
 void PutHolds(const ledger::CampaignFacts& facts, bool pending, base::WallTime now, Json& json) {
   json["paused"] = Json::array();
-  if (facts.kind == ledger::CampaignStateKind::kPaused) {
+  for (const auto& [scope, pause] : facts.pauses) {
     Json samples = Json::array();
-    if (!facts.pause_sample.empty()) samples.push_back(facts.pause_sample);
-    json["paused"].push_back({{"scope", facts.pause_scope},
-                              {"by", facts.pause_by},
-                              {"reason", facts.pause_reason},
-                              {"since", base::FormatRfc3339(facts.since)},
+    if (!pause.sample.empty()) samples.push_back(pause.sample);
+    json["paused"].push_back({{"scope", scope},
+                              {"by", pause.by},
+                              {"reason", pause.reason},
+                              {"since", base::FormatRfc3339(pause.since)},
                               {"sample_replies", samples}});
   }
   json["suspended"] = Json::array();

@@ -62,14 +62,16 @@ void JudgePermanent(Verdict& verdict) {
   const C c = verdict.classification;
   if (IsOwnFault(c)) {
     verdict.outcome = Outcome::kBounced;
-  } else if (c == C::kSpamBlock || c == C::kRateLimited || c == C::kSpamContent) {
+  } else if (c == C::kSpamContent) {  // A budget counts them.
+    verdict.outcome = Outcome::kHeld;
+    verdict.scope = Scope::kProvider;
+  } else if (c == C::kSpamBlock || c == C::kRateLimited) {
     verdict.outcome = Outcome::kHeld;
     verdict.scope = Scope::kSourceSite;
     verdict.hold = Hold::kHours;
   } else if (c == C::kAuthenticationFailed) {
     verdict.outcome = Outcome::kHeld;
     verdict.scope = Scope::kCampaign;
-    verdict.hold = Hold::kHour;
     verdict.authentication_failed = true;
   } else if (c == C::kInvalidSender) {
     verdict.outcome = Outcome::kHeld;
@@ -90,7 +92,6 @@ void JudgeTransient(Verdict& verdict, const TextRule* rule) {
   if (verdict.classification == C::kAuthenticationFailed && verdict.command != Command::kMail) {
     verdict.outcome = Outcome::kHeld;
     verdict.scope = Scope::kCampaign;
-    verdict.hold = Hold::kHour;
     verdict.authentication_failed = true;
     return;
   }

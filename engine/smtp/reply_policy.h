@@ -23,7 +23,7 @@ enum class Outcome : std::uint8_t {
 };
 
 // Whom the failure speaks about.
-enum class Scope : std::uint8_t { kRecipient, kSession, kSourceSite, kCampaign };
+enum class Scope : std::uint8_t { kRecipient, kSession, kSourceSite, kProvider, kCampaign };
 
 // How long the (source, site) is suspended.
 enum class Hold : std::uint8_t {

@@ -196,11 +196,31 @@ TEST_F(LoaderTest, AnUnknownKeyNamesTheNearest) {
 }
 
 TEST_F(LoaderTest, KeysOfLaterVersionsAreRefusedByName) {
-  for (const char* key : {"start", "max_message_rate", "pool", "budget"}) {
+  for (const char* key : {"start", "max_message_rate", "pool"}) {
     EXPECT_EQ(Problem(With("[delivery]", std::string("[delivery]\n") + key + " = \"x\"")),
               std::string("c.toml:12: delivery.") + key + ": not yet supported in this version; leave it out");
   }
   EXPECT_THAT(Problem(With("[delivery]", "[delivery]\ntls = \"never\"")), StartsWith("c.toml:12: delivery.tls: "));
+}
+
+TEST_F(LoaderTest, ABudgetIsANumberAShareOrOff) {
+  const Budget defaults = Good(kBasic).delivery.budget;
+  EXPECT_EQ(defaults.auth.count, 5u);
+  EXPECT_EQ(defaults.blocked.count, 20u);
+  EXPECT_EQ(defaults.content.count, 5u);
+  EXPECT_EQ(defaults.bounce.share, 0.08);
+  const Budget budget =
+      Good(std::string(kBasic) + "[delivery.budget]\nauth = 1\nblocked = \"off\"\nbounce = \"12.5%\"\n")
+          .delivery.budget;
+  EXPECT_EQ(budget.auth.count, 1u);
+  EXPECT_FALSE(budget.blocked.count.has_value() || budget.blocked.share.has_value());
+  EXPECT_EQ(budget.content.count, 5u);
+  EXPECT_EQ(budget.bounce.share, 0.125);
+  for (const char* wrong : {"auth = 0", "auth = \"many\"", "bounce = \"101%\"", "bounce = 1.5", "other = 1"}) {
+    EXPECT_THAT(Problem(std::string(kBasic) + "[delivery.budget]\n" + wrong + "\n"),
+                HasSubstr("c.toml:14: delivery.budget."))
+        << wrong;
+  }
 }
 
 TEST_F(LoaderTest, AWrongTypeIsNamedWithItsLine) {

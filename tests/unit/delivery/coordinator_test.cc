@@ -6,7 +6,7 @@ namespace delivery {
 namespace {
 
 TEST(Coordinator, PausesWhenMoreThanFivePercentOfTheFirstThousandDomainsAreMissing) {
-  Coordinator coordinator;
+  Coordinator coordinator({});
   for (int i = 0; i < 900; ++i) EXPECT_FALSE(coordinator.OnDomain(false).has_value());
   for (int i = 0; i < 50; ++i) EXPECT_FALSE(coordinator.OnDomain(true).has_value());
   const auto pause = coordinator.OnDomain(true);
@@ -16,13 +16,13 @@ TEST(Coordinator, PausesWhenMoreThanFivePercentOfTheFirstThousandDomainsAreMissi
 }
 
 TEST(Coordinator, DomainsAfterTheFirstThousandDoNotCount) {
-  Coordinator coordinator;
+  Coordinator coordinator({});
   for (int i = 0; i < 1000; ++i) (void)coordinator.OnDomain(false);
   for (int i = 0; i < 1000; ++i) EXPECT_FALSE(coordinator.OnDomain(true).has_value());
 }
 
 TEST(Coordinator, TheSameRefusalOfTheSenderAtThreeSitesPauses) {
-  Coordinator coordinator;
+  Coordinator coordinator({});
   EXPECT_FALSE(coordinator.OnSenderRefused("a", "no", false, "550 no").has_value());
   EXPECT_FALSE(coordinator.OnSenderRefused("a", "no", false, "550 no").has_value());
   EXPECT_FALSE(coordinator.OnSenderRefused("b", "no", false, "550 no").has_value());
@@ -33,18 +33,26 @@ TEST(Coordinator, TheSameRefusalOfTheSenderAtThreeSitesPauses) {
 }
 
 TEST(Coordinator, AnInvalidSenderPausesAtOnce) {
-  Coordinator coordinator;
+  Coordinator coordinator({});
   EXPECT_TRUE(coordinator.OnSenderRefused("a", "no", true, "550 5.1.8 no").has_value());
 }
 
-TEST(Coordinator, TheFifthAuthenticationFailurePauses) {
-  Coordinator coordinator;
-  for (int i = 0; i < 4; ++i) EXPECT_FALSE(coordinator.OnAuthenticationFailed("550 5.7.26").has_value());
-  EXPECT_TRUE(coordinator.OnAuthenticationFailed("550 5.7.26").has_value());
+TEST(Coordinator, PausesTheCampaignWhenEveryShardHasOnlyPausedPartsLeft) {
+  Coordinator coordinator({});
+  EXPECT_FALSE(coordinator.OnShardBlocked(0, true, 1).has_value()) << "no part is paused";
+  coordinator.OnRestored({"content", "google: 5 replies say that the content is spam", "554", {"google", ""}});
+  EXPECT_FALSE(coordinator.OnShardBlocked(0, true, 2).has_value());
+  EXPECT_FALSE(coordinator.OnShardBlocked(0, false, 2).has_value());
+  EXPECT_FALSE(coordinator.OnShardBlocked(1, true, 2).has_value());
+  const auto pause = coordinator.OnShardBlocked(0, true, 2);
+  ASSERT_TRUE(pause.has_value());
+  EXPECT_TRUE(pause->scope.IsCampaign());
+  EXPECT_EQ(pause->by, "content");
+  EXPECT_EQ(pause->sample, "554");
 }
 
 TEST(Coordinator, AKeyThatCannotSignPausesAtOnce) {
-  Coordinator coordinator;
+  Coordinator coordinator({});
   const auto pause = coordinator.OnSigningFailed("s1._domainkey.example.com: the key cannot sign");
   ASSERT_TRUE(pause.has_value());
   EXPECT_EQ(pause->by, "dkim");

@@ -31,6 +31,8 @@ subject = "Hello"
 text = "This is for {{email}}.\n"
 [recipients]
 file = "rows.csv"
+[delivery.budget]
+bounce = "off"
 )toml";
 
 constexpr char kRough[] = R"toml(format = 1

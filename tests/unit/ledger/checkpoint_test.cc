@@ -49,7 +49,7 @@ TEST(Checkpoint, GivesBackThatTheResolverIsTrusted) {
     ASSERT_TRUE(ReadCheckpoint(ledger.disk, kFolder, kHash, read, table.table).ok());
     EXPECT_EQ(read.resolver_trusted, trusted);
     EXPECT_EQ(read.kind, written.kind);
-    EXPECT_EQ(read.pause_by, written.pause_by);
+    EXPECT_EQ(read.pauses.at("campaign").by, "auth");
   }
 }
 
@@ -68,8 +68,8 @@ TEST(Checkpoint, GivesBackTableAndFacts) {
   EXPECT_EQ(in.bytes(), out.bytes());
   EXPECT_EQ(facts.kind, CampaignStateKind::kPaused);
   EXPECT_EQ(facts.since, At(9));
-  EXPECT_EQ(facts.pause_by, "auth");
-  EXPECT_EQ(facts.pause_sample, "550 5.7.26");
+  EXPECT_EQ(facts.pauses.at("campaign").by, "auth");
+  EXPECT_EQ(facts.pauses.at("campaign").sample, "550 5.7.26");
   EXPECT_EQ(facts.started_at, At(1));
   EXPECT_EQ(facts.runs, 1u);
   ASSERT_EQ(facts.suspensions.size(), 1u);

@@ -106,9 +106,9 @@ TEST(CampaignFacts, KeepWhyItIsPaused) {
                             .sample = "550 5.7.26"});
   EXPECT_EQ(facts.kind, CampaignStateKind::kPaused);
   EXPECT_EQ(facts.since, At(5));
-  EXPECT_EQ(facts.pause_by, "auth");
-  EXPECT_EQ(facts.pause_reason, "SPF fails");
-  EXPECT_EQ(facts.pause_sample, "550 5.7.26");
+  EXPECT_EQ(facts.pauses.at("campaign").by, "auth");
+  EXPECT_EQ(facts.pauses.at("campaign").reason, "SPF fails");
+  EXPECT_EQ(facts.pauses.at("campaign").sample, "550 5.7.26");
   EXPECT_EQ(facts.runs, 0u);
 }
 
@@ -128,6 +128,28 @@ TEST(CampaignFacts, KeepThatTheResolverIsTrustedOnceItWasResumed) {
   EXPECT_FALSE(facts.resolver_trusted);
   apply(CampaignStateKind::kResumed, "operator");
   EXPECT_TRUE(facts.resolver_trusted);
+}
+
+TEST(CampaignFacts, APauseOfAPartLeavesTheCampaignAsItIs) {
+  CampaignFacts facts;
+  CampaignState state{
+      .kind = CampaignStateKind::kRunning, .time = At(1), .scope = "campaign", .by = "", .reason = "", .sample = ""};
+  facts.Apply(state);
+  state = {.kind = CampaignStateKind::kPaused,
+           .time = At(5),
+           .scope = "provider:google",
+           .by = "content",
+           .reason = "spam",
+           .sample = "554"};
+  facts.Apply(state);
+  EXPECT_EQ(facts.kind, CampaignStateKind::kRunning);
+  ASSERT_EQ(facts.pauses.size(), 1u);
+  EXPECT_EQ(facts.pauses.at("provider:google").by, "content");
+  EXPECT_EQ(facts.pauses.at("provider:google").since, At(5));
+  state.kind = CampaignStateKind::kResumed;
+  state.scope = "campaign";
+  facts.Apply(state);
+  EXPECT_TRUE(facts.pauses.empty());
 }
 
 TEST(CampaignFacts, KeepTheSuspensionsThatLast) {

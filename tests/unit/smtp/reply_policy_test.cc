@@ -48,21 +48,31 @@ TEST(ReplyPolicy, BouncesWhatIsTheRecipientsOwnFault) {
 }
 
 TEST(ReplyPolicy, HoldsWhatBlocksTheSender) {
-  for (const Row& row :
-       {Row{"550 5.7.1 part of their network is on our block list (S3140)", C::kSpamBlock},
-        Row{"550 5.7.606 Access denied, banned sending IP", C::kSpamBlock},
-        Row{"553 5.7.1 [BL21] Connections will not be accepted", C::kSpamBlock},
-        Row{"554 IMTA01 BL000000 refused", C::kSpamBlock}, Row{"550 listed at Spamhaus", C::kSpamBlock},
-        Row{"550 Ip frequency limited", C::kRateLimited}, Row{"550 Domain frequency limited", C::kRateLimited},
-        Row{"550 RP:ORQ", C::kRateLimited}, Row{"554 DT:SPM", C::kSpamContent},
-        Row{"550 5.7.1 [CS01] Message rejected due to local policy", C::kSpamContent},
-        Row{"550 blocked by Spamhaus DBL", C::kSpamContent}}) {
+  for (const Row& row : {Row{"550 5.7.1 part of their network is on our block list (S3140)", C::kSpamBlock},
+                         Row{"550 5.7.606 Access denied, banned sending IP", C::kSpamBlock},
+                         Row{"553 5.7.1 [BL21] Connections will not be accepted", C::kSpamBlock},
+                         Row{"554 IMTA01 BL000000 refused", C::kSpamBlock},
+                         Row{"550 listed at Spamhaus", C::kSpamBlock}, Row{"550 Ip frequency limited", C::kRateLimited},
+                         Row{"550 Domain frequency limited", C::kRateLimited}, Row{"550 RP:ORQ", C::kRateLimited}}) {
     for (const Command command : kContentReplies) {
       const Verdict verdict = Judge(Refused(command, row.reply));
       EXPECT_EQ(verdict.outcome, Outcome::kHeld) << row.reply;
       EXPECT_EQ(verdict.scope, Scope::kSourceSite) << row.reply;
       EXPECT_EQ(verdict.hold, Hold::kHours) << row.reply;
       EXPECT_EQ(ToString(verdict.classification), ToString(row.classification)) << row.reply;
+    }
+  }
+}
+
+TEST(ReplyPolicy, HoldsWhatIsSaidOfTheContentAndLeavesTheRestToTheBudget) {
+  for (const std::string_view reply :
+       {"554 DT:SPM", "550 5.7.1 [CS01] Message rejected due to local policy", "550 blocked by Spamhaus DBL"}) {
+    for (const Command command : kContentReplies) {
+      const Verdict verdict = Judge(Refused(command, reply));
+      EXPECT_EQ(verdict.outcome, Outcome::kHeld) << reply;
+      EXPECT_EQ(verdict.scope, Scope::kProvider) << reply;
+      EXPECT_EQ(verdict.hold, Hold::kNone) << reply;
+      EXPECT_EQ(verdict.classification, C::kSpamContent) << reply;
     }
   }
 }
@@ -76,6 +86,7 @@ TEST(ReplyPolicy, HoldsTheCampaignWhereItsAuthenticationFails) {
       EXPECT_EQ(verdict.outcome, Outcome::kHeld) << reply;
       EXPECT_EQ(verdict.scope, Scope::kCampaign) << reply;
       EXPECT_TRUE(verdict.authentication_failed) << reply;
+      EXPECT_EQ(verdict.hold, Hold::kNone) << reply;
       EXPECT_EQ(verdict.classification, C::kAuthenticationFailed) << reply;
     }
   }

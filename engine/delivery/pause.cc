@@ -1,0 +1,29 @@
+#include "engine/delivery/pause.h"
+
+namespace delivery {
+namespace {
+
+constexpr std::string_view kProvider = "provider:";
+constexpr std::string_view kSource = "source:";
+
+}  // namespace
+
+std::string PauseScope::ToString() const {
+  if (IsCampaign()) return "campaign";
+  const std::string of_provider = std::string(kProvider) + provider;
+  return source.empty() ? of_provider : std::string(kSource) + source + " " + of_provider;
+}
+
+PauseScope PauseScope::Parse(std::string_view text) {
+  PauseScope scope;
+  if (text.starts_with(kSource)) {  // A source's name has no space.
+    text.remove_prefix(kSource.size());
+    const std::string_view source = text.substr(0, text.find(' '));
+    scope.source = std::string(source);
+    text.remove_prefix(source.size() + (source.size() < text.size() ? 1 : 0));
+  }
+  if (text.starts_with(kProvider)) scope.provider = std::string(text.substr(kProvider.size()));
+  return scope;
+}
+
+}  // namespace delivery

@@ -1,0 +1,145 @@
+// The part of a shard that is about the whole campaign: facts for the coordinator, pauses, its end, and what it waits
+// for.
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "engine/shard.h"
+
+namespace engine {
+
+using delivery::DestinationKey;
+using delivery::Site;
+
+namespace {
+
+constexpr base::Duration kWatchEvery = base::Duration::Minutes(1);
+
+}  // namespace
+
+// Facts go by mailbox, on shard 0 too: a pause ends sessions, and it may be one of these that tells the fact.
+
+void Shard::OnDomain(bool missing) { seams_.links.Post(0, delivery::DomainFact{missing}); }
+
+void Shard::OnSenderRefused(std::string_view site, std::string_view normalized_text, bool invalid_sender,
+                            std::string_view sample) {
+  seams_.links.Post(0, delivery::SenderRefusedFact{std::string(site), std::string(normalized_text), std::string(sample),
+                                                   invalid_sender});
+}
+
+void Shard::OnFirstAttempt(std::string_view provider) { budgets_.CountAttempt(provider); }
+
+void Shard::OnBudgetEvent(delivery::BudgetEvent event, std::string_view provider, std::string_view source,
+                          std::string_view sample) {
+  budgets_.Tell(event, provider, source, sample);
+}
+
+void Shard::OnSigningFailed(std::string_view why) {
+  seams_.links.Post(0, delivery::SigningFailedFact{std::string(why)});
+}
+
+void Shard::OnSmarthostUnusable(std::string_view reason, std::string_view sample) {
+  seams_.links.Post(0, delivery::SmarthostUnusableFact{std::string(reason), std::string(sample)});
+}
+
+void Shard::Coordinate(std::optional<delivery::PauseReason> pause) {
+  if (!pause.has_value() || pause_ != nullptr) return;
+  for (std::uint32_t shard = 1; shard < options_.count; ++shard)
+    seams_.links.Post(shard, delivery::PauseCampaign{*pause, false});
+  Pause({*pause, true});
+}
+
+void Shard::Pause(const delivery::PauseCampaign& message) {
+  if (pause_ != nullptr) return;
+  if (message.record) {
+    ledger::CampaignState record;
+    record.kind = ledger::CampaignStateKind::kPaused;
+    record.time = seams_.clock.WallNow();
+    const std::string scope = message.reason.scope.ToString();
+    record.scope = scope;
+    record.by = message.reason.by;
+    record.reason = message.reason.reason;
+    record.sample = message.reason.sample;
+    commits_.batch().Add(record);
+  }
+  if (!message.reason.scope.IsCampaign()) {
+    Hold(message.reason);
+    return;
+  }
+  pause_ = std::make_unique<delivery::PauseReason>(message.reason);
+  Drain();
+}
+
+// A part of the campaign stops; the rest goes on.
+void Shard::Hold(const delivery::PauseReason& pause) {
+  if (options_.index == 0)
+    seams_.log.Warning(absl::StrFormat("%s is paused until `sluice resume`: %s%s", pause.scope.ToString(), pause.reason,
+                                       pause.sample.empty() ? "" : " (" + pause.sample + ")"));
+  budgets_.Hold(pause);
+  for (const auto& [key, site] : sites_) HoldSite(*site);
+}
+
+void Shard::HoldSite(Site& site) {
+  const auto* const hold = budgets_.HoldOf(site.provider(), job_.sources[site.key().source].name);
+  if (hold != nullptr) site.Pause(hold->reason);
+}
+
+// Everything that is left to do here is paused.
+bool Shard::IsBlocked() const {
+  if (phase_ != Phase::kRunning || router_.HasWork()) return false;
+  return std::all_of(destinations_.begin(), destinations_.end(), [](const auto& entry) {
+    const Site* const site = entry.second->site;
+    return site != nullptr && site->IsPaused() && !site->HasTransactions();
+  });
+}
+
+void Shard::Drain() {
+  if (phase_ != Phase::kRunning) return;
+  phase_ = Phase::kDraining;
+  router_.Stop();
+  for (const auto& [key, site] : sites_) site->Drain();
+}
+
+void Shard::ExpireEveryone() {
+  if (phase_ != Phase::kRunning) return;
+  if (seams_.clock.WallNow() < *job_.finish_by) {  // The wall clock stepped back.
+    seams_.timers.Set(finish_timer_, seams_.clock.Now() + (*job_.finish_by - seams_.clock.WallNow()));
+    return;
+  }
+  delivery::Sweep sweep;
+  sweep.kind = ledger::OutcomeKind::kExpired;
+  for (const DestinationKey& key : router_.TakeUnfed())
+    MakeDestination(key).place = delivery::Destination::Place::kRouting;
+  for (const auto& [key, destination] : destinations_) sweeper_.Start(*destination, sweep);
+}
+
+void Shard::SetWatch() { seams_.timers.Set(watch_timer_, seams_.clock.Now() + kWatchEvery); }
+
+void Shard::Watch() {
+  SetWatch();
+  const std::uint64_t attempts = durable().finals() + durable().deferred + durable().held;
+  if (std::exchange(attempts_seen_, attempts) != attempts || phase_ != Phase::kRunning || destinations_.empty()) return;
+  std::string example;
+  std::size_t held = 0;
+  for (const auto& [key, site] : sites_) {
+    const std::string wait = site->DescribeWait();
+    if (wait.empty()) continue;
+    ++held;
+    if (example.empty()) example = wait;
+  }
+  if (router_.unanswered() > 0) {
+    seams_.log.Info(
+        absl::StrFormat("waiting: the DNS gives no answer for %d domains; they are asked again", router_.unanswered()));
+  }
+  if (held > 0) {
+    seams_.log.Info(
+        absl::StrFormat("waiting: %s%s", example, held > 1 ? absl::StrFormat(" (and %d more sites)", held - 1) : ""));
+  } else if (router_.unanswered() == 0) {
+    seams_.log.Info("waiting for the next retries of deferred recipients");
+  }
+}
+
+}  // namespace engine
