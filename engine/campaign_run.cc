@@ -203,6 +203,7 @@ absl::Status Run::MakeJob() {
                     .roster = started_.roster.get(),
                     .message = started_.message.get(),
                     .keys = keys_,
+                    .fixed_header = request_.fixed_header,
                     .token = [this](std::uint64_t row) { return started_.Token(row); },
                     .shaping = request_.shaping,
                     .reply_rules = request_.reply_rules,

@@ -31,6 +31,8 @@ struct RunRequest {
   std::uint32_t sessions_max = 1000;
   std::uint64_t seed = 0;
   bool durable = true;  // As EngineOptions says.
+  // As delivery::Job says. For benchmarks: a signature that was made once.
+  std::string fixed_header = {};
   // A test send, in `paths` of its own. None: the campaign.
   std::optional<roster::TestSend> test = std::nullopt;
 };

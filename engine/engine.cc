@@ -122,7 +122,9 @@ RunResult Engine::Run(Watcher& watcher) {
   StopThreads(watcher);
   if (journal_thread_ != nullptr) result.failure = journal_thread_->Stop();
   std::uint32_t open_sessions = 0;
-  finished = Sum(open_sessions).finals() >= pending_;
+  const delivery::Counters last = Sum(open_sessions);
+  watcher.OnProgress(last, open_sessions);
+  finished = last.finals() >= pending_;
   result.end = stopped ? RunEnd::kInterrupted : RunEnd::kFailed;
   for (const auto& shard : shards_) {
     if (shard->pause() == nullptr) continue;

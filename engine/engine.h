@@ -52,6 +52,7 @@ class Engine final : private delivery::ShardLinks {
     virtual ~Watcher() = default;
     // How often it was asked to stop: 1, finish what is in flight; 2, at once.
     virtual int Stops() = 0;
+    // The last time, everything has stopped.
     virtual void OnProgress(const delivery::Counters& counters, std::uint32_t open_sessions) = 0;
   };
 

@@ -1,9 +1,11 @@
 #include "tools/campaign_access.h"
 
 #include <netdb.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -47,6 +49,15 @@ absl::StatusOr<config::Config> LoadConfiguration(const Context& context) {
 
 std::string TokenKeyFile(const config::Config& config) {
   return config.token_key_file.value_or(*config.engine.state_dir + "/token.key");
+}
+
+std::uint32_t SessionsMax() {
+  constexpr rlim_t kReserve = 100;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 500;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  return static_cast<std::uint32_t>(std::clamp<rlim_t>(limit.rlim_cur, kReserve + 10, 1'000'000) - kReserve);
 }
 
 std::string HostName() {

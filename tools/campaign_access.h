@@ -2,6 +2,7 @@
 // meant.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,9 @@ namespace tools {
 absl::StatusOr<config::Config> LoadConfiguration(const Context& context);
 std::string TokenKeyFile(const config::Config& config);
 std::string HostName();
+// So many sessions can be open at once: the limit of open files, raised to what the system allows, less some for
+// everything else.
+std::uint32_t SessionsMax();
 
 // A campaign that was started, for commands that look at it.
 struct Access {

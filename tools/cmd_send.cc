@@ -1,5 +1,4 @@
 // sluice send: prepares a campaign and sends it, or goes on with one that was interrupted.
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,9 +16,9 @@
 #include "engine/test_send.h"
 #include "nlohmann/json.hpp"
 #include "tools/campaign_access.h"
+#include "tools/child_process.h"
 #include "tools/command.h"
 #include "tools/progress.h"
-#include "tools/sandbox_process.h"
 #include "tools/signals.h"
 
 namespace tools {
@@ -56,16 +55,6 @@ class Observer final : public engine::RunObserver {
   const std::uint64_t bytes_total_;
 };
 
-// Open files, raised to what the system allows; some are kept for everything that is no session.
-std::uint32_t SessionsMax() {
-  constexpr rlim_t kReserve = 100;
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 500;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-  return static_cast<std::uint32_t>(std::clamp<rlim_t>(limit.rlim_cur, kReserve + 10, 1'000'000) - kReserve);
-}
-
 // Rehearsals go to the fake internet, and never touch the real state.
 absl::Status UseSandbox(const std::string& ready_file, const std::string& id, io::Disk& disk, config::Config& config,
                         engine::RunRequest& request) {
@@ -86,13 +75,16 @@ absl::Status UseSandbox(const std::string& ready_file, const std::string& id, io
   return absl::OkStatus();
 }
 
-// The keys that sign this campaign, for the DNS of a sandbox. None where they are not good: the engine says what is
+// A sandbox whose DNS has the keys that sign this campaign. None where they are not good: the engine says what is
 // wrong.
-std::vector<std::string> KeysToPublish(const config::Config& config, const campaign::Campaign& campaign) {
-  std::vector<std::string> options;
+std::vector<std::string> SandboxCommand(const Arguments& arguments, const config::Config& config,
+                                        const campaign::Campaign& campaign) {
+  std::vector<std::string> options = {"sandbox"};
+  if (!arguments.personality.empty()) options.insert(options.end(), {"--personality", arguments.personality});
   if (!engine::SigningKeysFor(config, campaign, /*required=*/false).ok()) return options;
   for (const config::DkimKey* key : config::DkimKeysFor(config.dkim, engine::FromDomain(campaign)).keys)
-    options.push_back(absl::StrFormat("%s._domainkey.%s=%s", key->selector, key->domain, key->key_file));
+    options.insert(options.end(),
+                   {"--dkim-key", absl::StrFormat("%s._domainkey.%s=%s", key->selector, key->domain, key->key_file)});
   return options;
 }
 
@@ -138,11 +130,11 @@ int Send(const Arguments& arguments, Context& context) {
   request.shards =
       config->engine.shards != 0 ? config->engine.shards : std::max(1u, std::thread::hardware_concurrency());
   request.paths = engine::PathsOf(*config->engine.state_dir, campaign->id, context.state);
-  std::unique_ptr<SandboxProcess> own_sandbox;
+  std::unique_ptr<ChildProcess> own_sandbox;
   std::string ready_file = arguments.sandbox_at;
   if (arguments.sandbox) {
-    absl::StatusOr<std::unique_ptr<SandboxProcess>> started =
-        SandboxProcess::Start(arguments.personality, KeysToPublish(*config, *campaign), **signals);
+    absl::StatusOr<std::unique_ptr<ChildProcess>> started =
+        ChildProcess::Start(SandboxCommand(arguments, *config, *campaign), **signals);
     if (!started.ok()) return Fail(context.log, started.status(), kExitFailure);
     own_sandbox = *std::move(started);
     ready_file = own_sandbox->ready_file();

@@ -37,6 +37,7 @@ struct Job {
   const roster::Roster* roster = nullptr;
   const message::MessageTemplate* message = nullptr;
   std::vector<dkim::SigningKey> keys;                   // Each message is signed with all of them.
+  std::string fixed_header = {};                        // Header fields in front of each message, as they are.
   std::function<std::string(std::uint64_t row)> token;  // The token of a row; any thread.
   const config::Shaping* shaping = nullptr;
   const smtp::RuleSet* reply_rules = &smtp::RuleSet::None();  // The operator's.

@@ -34,7 +34,8 @@ void Sealed::Cancel() {
 }
 
 void Sealed::Assemble() {
-  size_ = message_.size();
+  size_ = fixed_header_.size() + message_.size();
+  if (!fixed_header_.empty()) pieces_.push_back(fixed_header_);
   for (const auto& signature : signatures_) {
     pieces_.push_back(signature->field);
     size_ += signature->field.size();
@@ -96,7 +97,7 @@ void Sealer::Recycle(std::unique_ptr<Sealed> sealed) {
 }
 
 std::unique_ptr<Sealed> Sealer::TakePooled() {
-  if (pool_.empty()) return std::make_unique<Sealed>(signer_);
+  if (pool_.empty()) return std::make_unique<Sealed>(signer_, job_.fixed_header);
   std::unique_ptr<Sealed> sealed = std::move(pool_.back());
   pool_.pop_back();
   return sealed;

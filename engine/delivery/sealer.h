@@ -34,7 +34,8 @@ class Sealed {
     virtual void OnSealed(const absl::Status& status) = 0;
   };
 
-  explicit Sealed(dkim::Signer& signer) : signer_(signer) {}
+  // `fixed_header` is borrowed: Job::fixed_header.
+  Sealed(dkim::Signer& signer, std::string_view fixed_header) : signer_(signer), fixed_header_(fixed_header) {}
   Sealed(const Sealed&) = delete;
   Sealed& operator=(const Sealed&) = delete;
   ~Sealed() { Cancel(); }
@@ -65,6 +66,7 @@ class Sealed {
   void Assemble();  // Everything is signed.
 
   dkim::Signer& signer_;
+  const std::string_view fixed_header_;
   Waiter* waiter_ = nullptr;  // Null: nobody waits; it is kept.
   message::Rendered message_;
   std::string recipient_;

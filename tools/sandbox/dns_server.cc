@@ -74,8 +74,8 @@ class DnsServer::TcpClient final : public io::StreamHandler {
   std::string input_;
 };
 
-DnsServer::DnsServer(io::Reactor& reactor, io::Clock& clock, Zone& zone, base::Duration ttl)
-    : reactor_(reactor), clock_(clock), zone_(zone), ttl_(ttl) {}
+DnsServer::DnsServer(io::Reactor& reactor, io::Clock& clock, Names& names, base::Duration ttl)
+    : reactor_(reactor), clock_(clock), names_(names), ttl_(ttl) {}
 
 DnsServer::~DnsServer() {
   if (udp_ >= 0) {
@@ -133,7 +133,7 @@ std::string DnsServer::Respond(std::string_view message, bool udp) {
   if (!query) return "";
   ++queries_;
   clock_.Update();
-  ZoneAnswer answer = zone_.Resolve(query->name, query->type, clock_.Now());
+  ZoneAnswer answer = names_.Resolve(query->name, query->type, clock_.Now());
   if (answer.kind == ZoneAnswer::Kind::kSilence) return "";
   for (const dns::Record& record : answer.records) {
     // The name of an MX host made from a domain of nearly full length.

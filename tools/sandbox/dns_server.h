@@ -18,7 +18,7 @@ namespace sandbox {
 class DnsServer final : public io::PollHandler, public io::AcceptHandler {
  public:
   // All outlive the server.
-  DnsServer(io::Reactor& reactor, io::Clock& clock, Zone& zone, base::Duration ttl);
+  DnsServer(io::Reactor& reactor, io::Clock& clock, Names& names, base::Duration ttl);
   DnsServer(const DnsServer&) = delete;
   DnsServer& operator=(const DnsServer&) = delete;
   ~DnsServer() override;
@@ -37,7 +37,7 @@ class DnsServer final : public io::PollHandler, public io::AcceptHandler {
 
   io::Reactor& reactor_;
   io::Clock& clock_;
-  Zone& zone_;
+  Names& names_;
   const base::Duration ttl_;
   int udp_ = -1;
   io::ListenerId tcp_ = io::ListenerId::kNone;

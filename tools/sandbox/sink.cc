@@ -45,7 +45,8 @@ absl::StatusOr<ReplyRule> ParseReplyRule(std::string_view text) {
 // What was kept of the message under way.
 struct Sink::Received {
   MessageIdFinder message_id;
-  std::string content;  // Only with save_directory.
+  std::string content;  // Only where it is kept.
+  bool shown = false;   // To be shown when it is complete.
   std::string peer;
 };
 
@@ -61,6 +62,8 @@ class Sink::Session final : public ServerHandler {
       ++messages_;
       received_.message_id.Start();
       received_.content.clear();
+      const std::uint64_t every = sink_.options_.show_every;
+      received_.shown = every != 0 && ++sink_.begun_ % every == 0;
     }
     if (const auto reply = sink_.RuleReply(phase)) return ReplyWith(*reply);
     if (phase == Phase::kRcpt) {
@@ -72,7 +75,7 @@ class Sink::Session final : public ServerHandler {
   }
 
   bool OnContent(std::string_view bytes) override {
-    if (!sink_.options_.save_directory.empty()) {
+    if (received_.shown || !sink_.options_.save_directory.empty()) {
       received_.content.append(bytes);
       if (sink_.options_.track_duplicates) received_.message_id.Feed(bytes);
       return true;
@@ -132,6 +135,7 @@ void Sink::OnConnectionEnd(ServerHandler&) { ++closed_connections_; }
 
 bool Sink::Take(const Transaction& transaction, Received& received) {
   if (!options_.save_directory.empty() && !Save(transaction, received)) return false;
+  if (received.shown) options_.show(received.content, transaction);
   const base::Instant now = loop_.clock.Now();
   if (totals_.messages == 0) totals_.first_message = now;
   totals_.last_message = now;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,6 +40,8 @@ struct SinkOptions {
   bool track_duplicates = true;               // Needs about 16 bytes per message and recipient.
   TlsProfile tls;                             // Where there is TLS…
   bool implicit_tls = false;                  // …from the first byte.
+  std::uint64_t show_every = 0;  // Each so many'th message is shown to `show` when it is complete; 0: none.
+  std::function<void(std::string_view content, const Transaction& transaction)> show;
 };
 
 struct SinkTotals {
@@ -88,6 +91,7 @@ class Sink final : public ConnectionOwner {
   SinkTotals totals_;
   std::uint64_t closed_connections_ = 0;
   std::uint64_t saved_ = 0;
+  std::uint64_t begun_ = 0;               // Messages, by MAIL.
   std::vector<std::uint64_t> rule_uses_;  // Per rule: how often its phase came up.
   absl::flat_hash_set<std::uint64_t> seen_;
   ConnectionSet connections_;

@@ -22,13 +22,20 @@ struct ZoneAnswer {
   std::vector<dns::Record> records;  // For kFound; a null MX has the exchange "".
 };
 
-class Zone {
+// What a DNS server asks.
+class Names {
+ public:
+  virtual ~Names() = default;
+  // `name` in lower case without a final dot; `type` as in the question, known or not.
+  virtual ZoneAnswer Resolve(std::string_view name, std::uint16_t type, base::Instant now) = 0;
+};
+
+class Zone final : public Names {
  public:
   // The personality outlives the zone.
   explicit Zone(const Personality& personality);
 
-  // `name` in lower case without a final dot; `type` as in the question, known or not.
-  ZoneAnswer Resolve(std::string_view name, std::uint16_t type, base::Instant now);
+  ZoneAnswer Resolve(std::string_view name, std::uint16_t type, base::Instant now) override;
   // The TXT record that the personality lists for a name.
   std::optional<std::string> ListedText(std::string_view name) const;
   // Index into the personality's providers.

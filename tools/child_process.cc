@@ -1,7 +1,8 @@
-#include "tools/sandbox_process.h"
+#include "tools/child_process.h"
 
 #include <poll.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <csignal>
@@ -28,34 +29,35 @@ absl::Status Errno(const char* what) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SandboxProcess>> SandboxProcess::Start(const std::string& personality,
-                                                                      const std::vector<std::string>& dkim_keys,
-                                                                      const Signals& signals) {
-  char folder[] = "/tmp/sluice-sandbox-XXXXXX";
-  if (mkdtemp(folder) == nullptr) return Errno("no folder for the sandbox");
+absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const std::vector<std::string>& arguments,
+                                                                  const Signals& signals) {
+  char folder[] = "/tmp/sluice-child-XXXXXX";
+  if (mkdtemp(folder) == nullptr) return Errno("no folder for the server");
   const int watch = inotify_init1(IN_CLOEXEC);
   if (watch < 0 || inotify_add_watch(watch, folder, IN_MOVED_TO | IN_CREATE) < 0) return Errno("inotify");
   const std::string ready = std::string(folder) + "/ready.json", json = std::string(folder) + "/totals.json";
-  std::vector<const char*> command = {"/proc/self/exe", "sandbox",    "--ready-file", ready.c_str(),
-                                      "--json",         json.c_str(), "--log-level",  "error"};
-  if (!personality.empty()) command.insert(command.end(), {"--personality", personality.c_str()});
-  for (const std::string& key : dkim_keys) command.insert(command.end(), {"--dkim-key", key.c_str()});
-  command.push_back(nullptr);
+  std::vector<const char*> command = {"/proc/self/exe"};
+  for (const std::string& argument : arguments) command.push_back(argument.c_str());
+  command.insert(command.end(),
+                 {"--ready-file", ready.c_str(), "--json", json.c_str(), "--log-level", "error", nullptr});
+  const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid < 0) return Errno("fork");
   if (pid == 0) {
-    setpgid(0, 0);  // Ctrl-C is for the program that sends; it ends the sandbox when it is done.
+    setpgid(0, 0);  // Ctrl-C is for the program that sends; it ends the server when it is done.
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent) _exit(127);
     signals.RestoreForChild();
     execv(command[0], const_cast<char* const*>(command.data()));
     _exit(127);
   }
-  std::unique_ptr<SandboxProcess> process(new SandboxProcess(pid, folder));
+  std::unique_ptr<ChildProcess> process(new ChildProcess(pid, folder));
   pollfd events{watch, POLLIN, 0};
   while (access(ready.c_str(), F_OK) != 0) {
     int status = 0;
     if (waitpid(pid, &status, WNOHANG) == pid) {
       close(watch);
-      return absl::InternalError("the sandbox ended before it was ready");
+      return absl::InternalError(arguments.front() + " ended before it was ready");
     }
     char buffer[4096];
     if (poll(&events, 1, kWatchMilliseconds) > 0 && read(watch, buffer, sizeof buffer) < 0) break;
@@ -64,7 +66,7 @@ absl::StatusOr<std::unique_ptr<SandboxProcess>> SandboxProcess::Start(const std:
   return process;
 }
 
-std::string SandboxProcess::End() {
+std::string ChildProcess::End() {
   if (pid_ == 0) return "";
   kill(pid_, SIGTERM);
   int status = 0;
