@@ -38,6 +38,8 @@ void SetExample(CLI::App& command, const std::string& example);
 // Writes "sluice: MESSAGE" to standard error, once per line of the message, and returns `exit_code`.
 int Fail(StderrLog& log, const absl::Status& status, int exit_code);
 
+void RegisterBench(CLI::App& app, Context& context);
+void RegisterBenchSink(CLI::App& app, Context& context);
 void RegisterCheck(CLI::App& app, Context& context);
 void RegisterEvents(CLI::App& app, Context& context);
 void RegisterKeygen(CLI::App& app, Context& context);

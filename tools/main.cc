@@ -46,5 +46,7 @@ int main(int argc, char** argv) {
   tools::RegisterLedger(app, context);
   tools::RegisterSink(app, context);
   tools::RegisterSandbox(app, context);
+  tools::RegisterBench(app, context);
+  tools::RegisterBenchSink(app, context);
   return Parse(app, context, argc, argv);
 }

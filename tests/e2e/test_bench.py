@@ -1,0 +1,222 @@
+"""`sluice bench`: every word of a scenario acts, the counts of sender and sink agree, and what is wrong is said in one line."""
+
+import json
+import pathlib
+import signal
+import subprocess
+import unittest
+
+from lab import SLUICE, Lab
+from servers import Process, wait_until
+
+SHORT = ["--seconds", "0.5", "--connections", "32"]
+
+
+def children_of(pid: int) -> list:
+    """The processes that this one started, without those that have ended."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rsplit(")", 1)[1].split()
+        except OSError:  # It ended meanwhile.
+            continue
+        if int(fields[1]) == pid and fields[0] != "Z":
+            found.append(int(path.parent.name))
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+class BenchLab(Lab):
+    def bench(self, *arguments, code=0) -> subprocess.CompletedProcess:
+        work = self.path("work")
+        work.mkdir(exist_ok=True)
+        done = subprocess.run([SLUICE, "bench", *arguments, "--dir", str(work)], capture_output=True, text=True, timeout=120, cwd=self.folder)
+        self.assertEqual(done.returncode, code, f"{arguments}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+        self.assertEqual(list(work.iterdir()), [], "nothing stays behind")
+        return done
+
+    def measure(self, scenario, *arguments) -> dict:
+        lines = self.bench("--json", "--scenario", scenario, *(arguments or SHORT)).stdout.splitlines()
+        self.assertEqual(len(lines), 1)
+        result = json.loads(lines[0])
+        self.check(result, scenario)
+        return result
+
+    def check(self, result, scenario):
+        whole = result["whole_run"]
+        self.assertEqual(result["scenario"], scenario)
+        self.assertGreater(result["messages"], 0)
+        self.assertGreaterEqual(whole["delivered"], result["messages"])
+        self.assertEqual(whole["delivered"], whole["accepted_by_sink"])
+        self.assertEqual(whole["recorded"], whole["delivered"] if result["settings"]["ledger"] else None)
+        self.assertAlmostEqual(result["messages_per_s"], result["messages"] / result["seconds"], delta=0.01 * result["messages_per_s"] + 1)
+        self.assertGreater(result["cpu_us_per_message"], 0)
+        self.assertGreater(result["rss_anon_peak_kb"], 0)
+        if result["sink_cpu_share"] != 0.9:  # Rounded.
+            self.assertEqual(result["sink_bound"], result["sink_cpu_share"] > 0.9)
+        self.assertGreaterEqual(whole["connections"], 1)
+
+
+class ScenarioTest(BenchLab):
+    def test_the_default_is_rsa_under_tls_with_a_ledger(self):
+        result = json.loads(self.bench("--json", *SHORT).stdout)
+        self.check(result, "tls,rsa")
+        settings = result["settings"]
+        self.assertEqual((settings["tls"], settings["signing"], settings["ledger"], settings["shards"]), (True, "rsa", True, 1))
+        self.assertEqual((settings["body_bytes"], settings["personalised"]), (10000, True))
+        self.assertEqual(result["signatures_per_s"], result["messages_per_s"])
+        self.assertGreater(result["openssl_signatures_per_s"], 0)
+        whole = result["whole_run"]
+        self.assertGreater(whole["handshakes"], 0)
+        self.assertGreater(whole["checked"], 0)
+        self.assertEqual(whole["valid_signatures"], whole["checked"])
+
+    def test_plain_and_unsigned(self):
+        result = self.measure("plain,unsigned")
+        self.assertEqual((result["whole_run"]["handshakes"], result["whole_run"]["valid_signatures"]), (0, 0))
+        self.assertIsNone(result["signatures_per_s"])
+        self.assertIsNone(result["openssl_signatures_per_s"])
+        self.assertEqual(result["bytes"] // result["messages"] // 1000, 10, "the body and a small header")
+
+    def test_ed25519(self):
+        result = self.measure("plain,ed25519")
+        self.assertEqual(result["settings"]["signing"], "ed25519")
+        self.assertGreater(result["whole_run"]["checked"], 0)
+        self.assertEqual(result["whole_run"]["valid_signatures"], result["whole_run"]["checked"])
+
+    def test_a_shared_signature_is_valid_on_every_message_and_is_made_once(self):
+        result = self.measure("plain,shared")
+        self.assertFalse(result["settings"]["personalised"])
+        self.assertIsNone(result["signatures_per_s"])
+        self.assertGreater(result["whole_run"]["checked"], 0)
+        self.assertEqual(result["whole_run"]["valid_signatures"], result["whole_run"]["checked"])
+        signed = result["bytes"] / result["messages"]
+        bare = self.measure("plain,unsigned")
+        self.assertGreater(signed, bare["bytes"] / bare["messages"] + 400, "its signature travels")
+
+    def test_body_and_shards(self):
+        result = self.measure("plain,unsigned,shards=2", *SHORT, "--body", "2k")
+        self.assertEqual((result["settings"]["shards"], result["settings"]["body_bytes"]), (2, 2000))
+        self.assertLess(result["bytes"] / result["messages"], 3000)
+
+    def test_every_site_has_connections_of_its_own(self):
+        result = self.measure("plain,unsigned,sites=100", "--recipients", "2000", "--domains", "400", "--connections", "200")
+        self.assertEqual((result["settings"]["sites"], result["settings"]["domains"]), (100, 400))
+        self.assertEqual(result["whole_run"]["delivered"], 2000)
+        self.assertGreaterEqual(result["whole_run"]["connections"], 100)
+        one = self.measure("plain,unsigned,sites=1", "--recipients", "2000", "--connections", "3")
+        self.assertLessEqual(one["whole_run"]["connections"], 3)
+
+    def test_without_a_ledger_nothing_is_recorded(self):
+        result = self.measure("plain,unsigned,ledger=off")
+        self.assertFalse(result["settings"]["ledger"])
+        self.assertIsNone(result["whole_run"]["recorded"])
+
+    def test_the_round_trip_bounds_a_connection(self):
+        seconds = 2
+        result = self.measure("plain,unsigned,rtt=50ms", "--seconds", str(seconds), "--connections", "1")
+        self.assertEqual(result["settings"]["rtt_ms"], 50)
+        # One message is in flight, and its reply takes 50 ms; one may be under way when the time begins.
+        self.assertLessEqual(result["messages"], 20 * result["seconds"] + 1)
+        self.assertGreater(result["messages_per_s"], 5)
+        self.assertEqual(result["whole_run"]["connections"], 1)
+        four = self.measure("plain,unsigned,rtt=50ms", "--seconds", str(seconds), "--connections", "4")
+        self.assertLessEqual(four["messages"], 4 * (20 * four["seconds"] + 1))
+        self.assertGreater(four["messages_per_s"], result["messages_per_s"] * 2)
+
+
+class OutputTest(BenchLab):
+    def test_recipients_are_delivered_to_the_last(self):
+        result = self.measure("plain,unsigned", "--recipients", "1500", "--io", "epoll")
+        self.assertEqual((result["messages"], result["whole_run"]["delivered"]), (1500, 1500))
+        self.assertEqual((result["settings"]["io"], result["settings"]["seconds"]), ("epoll", None))
+
+    def test_people_get_a_summary(self):
+        text = self.bench("--scenario", "plain,rsa", *SHORT).stdout
+        for part in ("plain,rsa:", "messages/s", "CPU us/message", "signatures/s", "accepted by the sink", "in the ledger"):
+            self.assertIn(part, text)
+
+    def test_two_scenarios_are_compared_in_turn(self):
+        done = self.bench("--json", "--compare", "plain,unsigned", "plain,unsigned,ledger=off", "--rounds", "2", *SHORT)
+        result = json.loads(done.stdout)
+        self.assertEqual(result["rounds"], 2)
+        for side, scenario in (("a", "plain,unsigned"), ("b", "plain,unsigned,ledger=off")):
+            self.assertEqual(len(result[side]["runs"]), 2)
+            for run in result[side]["runs"]:
+                self.check(run, scenario)
+        medians = [sum(run["messages_per_s"] for run in result[side]["runs"]) / 2 for side in "ab"]
+        self.assertAlmostEqual(result["ratio"]["messages_per_s"], medians[0] / medians[1], delta=0.01)
+        text = self.bench("--compare", "plain,unsigned", "plain,shared", "--rounds", "1", *SHORT).stdout
+        self.assertIn("ratio of medians over 1 rounds", text)
+
+    def test_the_help_has_what_works_and_nothing_else(self):
+        text = subprocess.run([SLUICE, "bench", "--help"], capture_output=True, text=True, check=True).stdout
+        self.assertNotIn("sealed", text)
+        everything = subprocess.run([SLUICE, "--help"], capture_output=True, text=True, check=True).stdout
+        self.assertIn("  bench ", everything)
+        self.assertNotIn("bench-sink", everything)
+
+
+class FailureTest(BenchLab):
+    def test_wrong_words_are_one_line_and_exit_code_2(self):
+        cases = {("--scenario", "tls,sealed"): "not yet supported", ("--scenario", "quick"): "not a word of a scenario",
+                 ("--scenario", "plain,tls"): "already", ("--scenario", "rtt=fast"): "such as rtt=50ms", ("--scenario", ""): "empty word",
+                 ("--compare", "tls", "sealed"): "not yet supported", ("--compare", "tls"): "--compare",
+                 ("--scenario", "tls", "--compare", "tls", "plain"): "--compare", ("--body", "10x"): "--body",
+                 ("--seconds", "0"): "--seconds", ("--connections", "0"): "--connections", ("--rounds", "2"): "--rounds",
+                 ("--seconds", "1", "--recipients", "5"): "--recipients", ("--io", "kqueue"): "--io",
+                 ("--scenario", "plain,unsigned", "--seconds", "3600"): "fewer seconds"}
+        for arguments, what in cases.items():
+            with self.subTest(arguments=arguments):
+                done = self.bench(*arguments, code=2)
+                self.assertEqual(done.stdout, "")
+                self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+                self.assertTrue(done.stderr.startswith("sluice: "), done.stderr)
+                self.assertIn(what, done.stderr)
+
+    def test_a_folder_that_is_not_there_is_an_error(self):
+        done = subprocess.run([SLUICE, "bench", "--dir", str(self.path("absent"))], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("absent", done.stderr)
+        self.assertEqual(len(done.stderr.splitlines()), 1)
+
+    def started_bench(self):
+        """A benchmark that is sending, and its sink's process."""
+        self.path("work").mkdir()
+        bench = self.started(Process([SLUICE, "bench", "--scenario", "plain,rsa", "--seconds", "60", "--dir", str(self.path("work"))],
+                                     self.path("bench.log"), cwd=self.folder))
+        ledger = "sluice-bench-*/state/campaigns/bench/ledger/*"
+        wait_until("the campaign's start", lambda: any(self.path("work").glob(ledger)), timeout=60)
+        sinks = children_of(bench.popen.pid)
+        self.assertEqual(len(sinks), 1)
+        return bench, sinks[0]
+
+    def test_ctrl_c_ends_it_with_its_sink(self):
+        bench, sink = self.started_bench()
+        self.assertEqual(bench.stop(signal.SIGINT), 4)
+        self.assertFalse(is_alive(sink))
+        self.assertEqual(bench.text().splitlines()[-1], "sluice: interrupted: nothing was measured")
+        self.assertEqual(list(self.path("work").iterdir()), [])
+
+    def test_the_sink_ends_when_its_sender_is_killed(self):
+        bench, sink = self.started_bench()
+        bench.stop(signal.SIGKILL)
+        wait_until("the sink's end", lambda: not is_alive(sink))
+
+    def test_a_sink_that_dies_is_an_error(self):
+        bench, sink = self.started_bench()
+        subprocess.run(["kill", "-9", str(sink)], check=True)
+        self.assertEqual(bench.popen.wait(timeout=60), 1)
+        self.assertNotIn("messages/s", bench.text())
+        self.assertIn("nothing was measured", bench.text())
+        self.assertEqual(list(self.path("work").iterdir()), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

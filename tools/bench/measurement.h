@@ -1,0 +1,57 @@
+// Sends a generated campaign to a running sink, and takes the figures of the time in between.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/base/log.h"
+#include "engine/io/disk.h"
+#include "tools/bench/generated_campaign.h"
+#include "tools/bench/processor.h"
+#include "tools/bench/settings.h"
+
+namespace bench {
+
+// The figures of one run. Those of the measured time are differences between two moments of it.
+struct Measurement {
+  // Of the measured time.
+  std::uint64_t messages = 0, bytes = 0;  // Delivered, and durable where there is a ledger.
+  double seconds = 0;
+  CpuTime sender;         // Of the sender's process alone.
+  double sink_cpu_s = 0;  // Of the sink's.
+  bool ran_out = false;   // All recipients were delivered before the time was over.
+  // Of the whole run.
+  std::uint64_t recipients = 0;
+  std::uint64_t delivered = 0, delivered_bytes = 0;  // By the counters of the engine.
+  std::uint64_t recorded = 0;                        // Delivered recipients by the ledger, read again from the disk.
+  double prepare_seconds = 0;
+  std::uint64_t rss_anon_kb = 0;  // At its highest.
+  // Of OpenSSL on the same core, just before: the scenario's kind, one at a time. 0: nothing is signed.
+  double openssl_signatures_per_s = 0;
+
+  double messages_per_s() const { return static_cast<double>(messages) / seconds; }
+  double cpu_us_per_message() const { return sender.total_s() * 1e6 / static_cast<double>(messages); }
+  double sink_cpu_share() const { return sink_cpu_s / seconds; }
+};
+
+struct SinkAddress {
+  pid_t process = 0;
+  std::string dns;
+  std::uint16_t smtp_port = 0;
+};
+
+// `stops`: how often somebody asked to stop, as engine::Engine::Watcher. Errors: Cancelled; the campaign did not go as
+// it should; nothing was delivered in the time.
+absl::StatusOr<Measurement> Measure(const Settings& settings, const GeneratedCampaign& generated,
+                                    const SinkAddress& sink, const std::string& folder, io::Disk& disk, base::Log& log,
+                                    const std::function<int()>& stops);
+
+// Sender and sink, which counted by themselves, must agree on every message. `totals`: SinkServer::TotalsJson.
+absl::Status Reconcile(const Settings& settings, const Measurement& measurement, const std::string& totals);
+
+}  // namespace bench

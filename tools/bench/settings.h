@@ -1,0 +1,32 @@
+// One benchmark, fully said: the scenario and everything around it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/base/time.h"
+#include "engine/config/config.h"
+#include "tools/bench/scenario.h"
+
+namespace bench {
+
+struct Settings {
+  Scenario scenario;
+  std::uint64_t body_bytes = 10'000;
+  base::Duration seconds = base::Duration::Seconds(5);  // Measured, after the warm-up.
+  std::uint64_t recipients = 0;                         // 0: enough for `seconds`; else all of them are measured.
+  std::uint32_t connections = 256;                      // At most, over all sites.
+  std::uint64_t domains = 0;                            // 0: one for each site.
+  config::IoChoice io = config::IoChoice::kAuto;
+
+  bool is_timed() const { return recipients == 0; }
+  std::uint32_t SitesInUse() const;
+  std::uint64_t DomainsInUse() const;
+  std::uint32_t ConnectionsPerSite() const;
+  // Before the measured time, from the first delivery on: connections open, and the windows of the sites grow.
+  base::Duration WarmUp() const;
+  // The recipients to prepare: more than can be delivered in the time.
+  std::uint64_t RecipientsToPrepare() const;
+};
+
+}  // namespace bench
