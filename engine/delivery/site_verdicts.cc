@@ -76,7 +76,8 @@ void Site::OnSessionReady(Session& session) {
   const bool is_new = session.listing == Session::Listing::kOpening;
   MoveSession(session, Session::Listing::kIdle);
   if (is_new && session.options().tls_broken) context_.broken_tls.OnClearWorks(session.options().remote.address);
-  if (draining_ || paused_ || session.IsWornOut()) {
+  const bool is_one_too_many = sessions_ - closing_.size() > window_.size();  // The window has shrunk meanwhile.
+  if (draining_ || paused_ || session.IsWornOut() || is_one_too_many) {
     session.Quit();
   } else {
     owner_.WantsPump(*this);
