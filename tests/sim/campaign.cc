@@ -1,5 +1,6 @@
 #include "tests/sim/campaign.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -16,6 +17,8 @@ Campaign::Campaign(io::Disk& disk, const std::string& folder, Options options) {
     std::string payload;
     roster::PutText(address, payload);
     roster::PutText("Somebody", payload);
+    const bool needs_smtputf8 =
+        std::any_of(address.begin(), address.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
     ++row;
     CHECK(builder
               .Add({.row = row,
@@ -24,6 +27,7 @@ Campaign::Campaign(io::Disk& disk, const std::string& folder, Options options) {
                     .domain = std::string_view(address).substr(address.find('@') + 1),
                     .identity = address,
                     .key = address,
+                    .needs_smtputf8 = needs_smtputf8,
                     .payload = payload})
               .ok());
   }

@@ -8,9 +8,15 @@
 
 namespace sim {
 
-EngineProcess::EngineProcess(World& world, Network& network, sandbox::Zone& zone, CrashDisk& disk,
-                             const delivery::Job& job, const Options& options)
-    : world_(world), network_(network), zone_(zone), disk_(disk), job_(job), options_(options), clock_(world) {}
+EngineProcess::EngineProcess(const Surroundings& surroundings, const delivery::Job& job, const Options& options)
+    : world_(surroundings.world),
+      network_(surroundings.network),
+      names_(surroundings.names),
+      disk_(surroundings.disk),
+      log_(surroundings.log),
+      job_(job),
+      options_(options),
+      clock_(world_) {}
 
 EngineProcess::~EngineProcess() {
   alive_.reset();
@@ -69,8 +75,8 @@ bool EngineProcess::Start(std::string& why) {
     core.io = std::make_unique<SimIo>(network_);
     core.io->SetAfterEvent([this, i] { WantTurn(i, world_.now()); });
     core.timers = std::make_unique<io::TimerWheel>(world_.now());
-    core.resolver =
-        std::make_unique<SimResolver>(world_, zone_, options_.dns_fail_share, [this, i] { WantTurn(i, world_.now()); });
+    core.resolver = std::make_unique<SimResolver>(world_, names_, options_.dns_fail_share,
+                                                  [this, i] { WantTurn(i, world_.now()); });
     core.signer = std::make_unique<SimSigner>(world_, options_.sign_fail_share, options_.sign_longest,
                                               [this, i] { WantTurn(i, world_.now()); });
     engine::Shard::Options options;
@@ -79,6 +85,8 @@ bool EngineProcess::Start(std::string& why) {
     options.seed = options_.seed + i;
     options.sessions_max = 50;
     options.bugs = options_.bugs;
+    for (const auto& [key, suspension] : journal_->facts().suspensions)
+      options.suspensions.push_back({key.first, key.second, suspension.reason, suspension.sample, suspension.until});
     core.shard = std::make_unique<engine::Shard>(
         *run_job_, options,
         engine::Shard::Seams{*core.io, clock_, *core.timers, *core.resolver, tls_, *this, *this, *core.signer, log_});

@@ -20,11 +20,6 @@
 
 namespace sim {
 
-class QuietLog final : public base::Log {
- public:
-  void Write(base::Severity, std::string_view) override {}
-};
-
 class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLog {
  public:
   struct Options {
@@ -34,10 +29,17 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
     double sign_fail_share = 0;
     base::Duration sign_longest = base::Duration::Milliseconds(2);
     base::Duration commit_longest = base::Duration::Milliseconds(5);
-    delivery::PlantedBugs bugs;
+    delivery::PlantedBugs bugs = {};
   };
-  EngineProcess(World& world, Network& network, sandbox::Zone& zone, CrashDisk& disk, const delivery::Job& job,
-                const Options& options);
+  // What it runs in; all of it outlives the process.
+  struct Surroundings {
+    World& world;
+    Network& network;
+    const Names& names;
+    CrashDisk& disk;
+    base::Log& log;
+  };
+  EngineProcess(const Surroundings& surroundings, const delivery::Job& job, const Options& options);
   ~EngineProcess() override;
 
   // Recovers the ledger, concludes open attempts and starts the shards. False: the disk failed, or the ledger is
@@ -78,12 +80,12 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
 
   World& world_;
   Network& network_;
-  sandbox::Zone& zone_;
+  const Names& names_;
   CrashDisk& disk_;
+  base::Log& log_;
   const delivery::Job& job_;
   const Options options_;
   WorldClock clock_;
-  QuietLog log_;
   SimChannelFactory tls_;
   std::unique_ptr<io::Mapping> fold_memory_, run_memory_;
   std::unique_ptr<ledger::StateTable> states_;

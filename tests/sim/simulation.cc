@@ -9,10 +9,8 @@
 #include "engine/base/check.h"
 #include "engine/config/shaping.h"
 #include "engine/ledger/verify.h"
-#include "engine/message/renderer.h"
-#include "engine/roster/builder.h"
-#include "engine/roster/layout.h"
 #include "nlohmann/json.hpp"
+#include "tests/sim/campaign.h"
 #include "tests/sim/engine_process.h"
 #include "tests/sim/random_personality.h"
 #include "tests/unit/dkim/naive_verifier.h"
@@ -24,6 +22,11 @@ namespace {
 constexpr std::uint64_t kEventsMax = 3'000'000;
 constexpr base::Duration kTimeMax = base::Duration::Hours(24 * 6);
 constexpr int kCrashesMax = 6;
+
+class QuietLog final : public base::Log {
+ public:
+  void Write(base::Severity, std::string_view) override {}
+};
 
 // Everything of one simulated campaign.
 class Simulation {
@@ -70,6 +73,7 @@ class Simulation {
   // The receiving side.
   std::unique_ptr<sandbox::Personality> personality_;
   std::unique_ptr<sandbox::Zone> zone_;
+  Names names_;
   WorldClock server_clock_;
   std::unique_ptr<SimIo> server_io_;
   std::unique_ptr<io::TimerWheel> server_timers_;
@@ -78,10 +82,10 @@ class Simulation {
   std::uint16_t port_ = 0;
 
   // The sending side.
-  std::unique_ptr<const roster::Roster> roster_;
-  std::unique_ptr<const message::MessageTemplate> message_;
+  std::unique_ptr<Campaign> campaign_;
   config::Shaping shaping_;
   std::unique_ptr<delivery::Job> job_;
+  QuietLog log_;
   EngineProcess::Options process_options_;
   std::unique_ptr<EngineProcess> process_;
   std::uint64_t process_number_ = 0;
@@ -91,65 +95,18 @@ class Simulation {
 void Simulation::MakeCampaign() {
   base::Prng& prng = world_.prng();
   CHECK(disk_.MakeDirectories(kLedgerFolder).ok());
-  roster::Builder builder(disk_, kStateFolder, 1u << 20);
+  Campaign::Options options;
   const std::uint64_t count = 5 + prng.Below(120), domains = 1 + prng.Below(12);
-  for (std::uint64_t row = 1; row <= count; ++row) {
-    const std::string domain = absl::StrFormat("d%d.example", prng.Below(domains));
-    const std::string address = absl::StrFormat("user%d@%s", row, domain);
-    std::string payload;
-    roster::PutText(address, payload);
-    roster::PutText("Somebody", payload);
-    CHECK(builder
-              .Add({.row = row,
-                    .line = row + 1,
-                    .address = address,
-                    .domain = domain,
-                    .identity = address,
-                    .key = address,
-                    .payload = payload})
-              .ok());
-  }
-  roster::Manifest manifest;
-  manifest.campaign = "simulated";
-  manifest.campaign_hash = kCampaignHash;
-  manifest.rows = count;
-  manifest.columns = {"email", "name"};
-  CHECK(builder.Finish(manifest, "", [](const roster::Manifest&) { return absl::OkStatus(); }).ok());
+  for (std::uint64_t row = 1; row <= count; ++row)
+    options.addresses.push_back(absl::StrFormat("user%d@d%d.example", row, prng.Below(domains)));
+  options.body += std::string(prng.Below(3000), '.') + "\n";
+  options.manifest.campaign_hash = kCampaignHash;
+  campaign_ = std::make_unique<Campaign>(disk_, kStateFolder, std::move(options));
   CHECK(disk_.SyncDirectory(kLedgerFolder).ok());
-  roster_ = *roster::Roster::Open(disk_, kStateFolder);
-
-  message::MessageSpec spec;
-  spec.campaign_id = "simulated";
-  spec.kind = message::MailKind::kTransactional;
-  spec.from_address = "news@example.com";
-  spec.subject = {"Hello {{name}}", "campaign", 1};
-  spec.text = message::TemplateText{std::string("Hello {{name}}.\n") + std::string(prng.Below(3000), '.') + "\n",
-                                    "campaign", 2};
-  auto message = message::MessageTemplate::Compile(std::move(spec));
-  CHECK(message.ok());
-  message_ = *std::move(message);
-
-  job_ = std::make_unique<delivery::Job>(delivery::Job{
-      .campaign = "simulated",
-      .pool = "",
-      .roster = roster_.get(),
-      .message = message_.get(),
-      .keys = {},
-      .token = [](std::uint64_t row) { return absl::StrFormat("t%d", row); },
-      .shaping = &shaping_,
-      .states = nullptr,
-      .sources = {delivery::Source{
-          .name = "default", .address = std::nullopt, .ehlo_domain = "mta.example.com", .weight = 1}},
-      .retry_plan =
-          delivery::RetryPlan({base::Duration::Minutes(1), base::Duration::Minutes(5), base::Duration::Minutes(30)}),
-      .date = std::nullopt,
-      .max_age = base::Duration::Hours(24 * 3),
-      .finish_by = std::nullopt,
-      .resend_in_doubt = false,
-      .tls_least = {tls::Policy::Use::kNever, tls::Policy::Verification::kNone},
-      .port = port_,
-      .allow_private_destinations = true,
-      .run = 0});
+  job_ = std::make_unique<delivery::Job>(campaign_->MakeJob());
+  job_->shaping = &shaping_;
+  job_->tls_least = {tls::Policy::Use::kNever, tls::Policy::Verification::kNone};
+  job_->port = port_;
   if (prng.Chance(0.3))
     job_->finish_by = world_.wall_now() + base::Duration::Minutes(static_cast<std::int64_t>(1 + prng.Below(600)));
 }
@@ -189,6 +146,7 @@ void Simulation::StartServers() {
   CHECK(personality.ok());
   personality_ = std::make_unique<sandbox::Personality>(*std::move(personality));
   zone_ = std::make_unique<sandbox::Zone>(*personality_);
+  names_ = NamesOf(world_, *zone_);
   server_io_ = std::make_unique<SimIo>(network_);
   server_io_->SetAfterEvent([this] { WantServeTurn(server_timers_->NextAt()); });
   server_timers_ = std::make_unique<io::TimerWheel>(world_.now());
@@ -221,7 +179,8 @@ void Simulation::ServeTurn() {
 
 void Simulation::StartProcess() {
   ++process_number_;
-  process_ = std::make_unique<EngineProcess>(world_, network_, *zone_, disk_, *job_, process_options_);
+  process_ = std::make_unique<EngineProcess>(EngineProcess::Surroundings{world_, network_, names_, disk_, log_}, *job_,
+                                             process_options_);
   std::string why;
   if (!process_->Start(why)) {
     Violation("recovery failed: " + why);
@@ -282,7 +241,7 @@ void Simulation::Watch() {
 // ---- checkers ----
 
 void Simulation::CheckLedger() {
-  const std::uint64_t recipients = roster_->recipients();
+  const std::uint64_t recipients = campaign_->roster().recipients();
   std::string memory(ledger::StateTable::Bytes(recipients), '\0');
   ledger::StateTable table(memory.data(), recipients);
   const absl::StatusOr<ledger::Verification> verification =
@@ -333,8 +292,8 @@ void Simulation::CheckOracle(const ledger::StateTable& table) {
     accepted[row.at("address")] = row.at("accepted");
     silent[row.at("address")] = row.at("accepted_silent");
   }
-  for (ledger::RecipientId id = 0; id < roster_->recipients(); ++id) {
-    const std::string address(roster_->Recipient(id).address);
+  for (ledger::RecipientId id = 0; id < campaign_->roster().recipients(); ++id) {
+    const std::string address(campaign_->roster().Recipient(id).address);
     const std::uint64_t copies = accepted[address] + silent[address];
     if (copies > 1) Violation(absl::StrFormat("%s was accepted %d times", address, copies));
     const ledger::State state = table[id].state;
@@ -358,7 +317,7 @@ Findings Simulation::Run() {
   process_options_.commit_longest =
       prng.Chance(0.5) ? base::Duration::Milliseconds(2) : base::Duration::Milliseconds(60);
   process_options_.bugs = settings_.bugs;
-  findings_.recipients = roster_->recipients();
+  findings_.recipients = campaign_->roster().recipients();
   StartProcess();
   std::uint64_t events = 0;
   while (!over_ && world_.now() < base::Instant::FromNanoseconds(kTimeMax.nanoseconds()) && ++events < kEventsMax &&

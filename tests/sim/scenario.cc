@@ -1,0 +1,244 @@
+#include "tests/sim/scenario.h"
+
+#include <algorithm>
+#include <ostream>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_format.h"
+#include "engine/base/check.h"
+#include "engine/ledger/reader.h"
+#include "engine/ledger/verify.h"
+
+namespace sim {
+namespace {
+
+constexpr base::Duration kPatience = base::Duration::Hours(14 * 24);
+
+std::string_view NameOf(ledger::OutcomeKind kind) {
+  switch (kind) {
+    case ledger::OutcomeKind::kDelivered:
+      return "delivered";
+    case ledger::OutcomeKind::kDeferred:
+      return "deferred";
+    case ledger::OutcomeKind::kBounced:
+      return "bounced";
+    case ledger::OutcomeKind::kHeld:
+      return "held";
+    case ledger::OutcomeKind::kInDoubt:
+      return "in doubt";
+    case ledger::OutcomeKind::kExpired:
+      return "expired";
+    case ledger::OutcomeKind::kWithdrawn:
+      return "withdrawn";
+    case ledger::OutcomeKind::kCancelled:
+      return "cancelled";
+    case ledger::OutcomeKind::kResend:
+      return "resend";
+  }
+  return "";
+}
+
+std::string LineOf(const ledger::Outcome& outcome) {
+  std::string line(NameOf(outcome.kind));
+  if (!outcome.classification.empty()) absl::StrAppendFormat(&line, " %s", outcome.classification);
+  if (outcome.reply_code != 0) absl::StrAppendFormat(&line, " %d", outcome.reply_code);
+  if (outcome.enhanced[0] != 0)
+    absl::StrAppendFormat(&line, " %d.%d.%d", outcome.enhanced[0], outcome.enhanced[1], outcome.enhanced[2]);
+  if (!outcome.command.empty()) absl::StrAppendFormat(&line, " %s", outcome.command);
+  return line;
+}
+
+std::int64_t RoundedSeconds(base::Duration duration) {
+  return (duration + base::Duration::Milliseconds(500)).seconds();
+}
+
+}  // namespace
+
+std::uint64_t KeptLog::CountOf(std::string_view words) const {
+  return static_cast<std::uint64_t>(std::count_if(lines_.begin(), lines_.end(), [words](const std::string& line) {
+    return line.find(words) != std::string::npos;
+  }));
+}
+
+void PrintTo(const Scenario::Suspended& suspended, std::ostream* out) {
+  *out << absl::StrFormat("{%s from %s at %d s for %d s: %s, %s}", suspended.site, suspended.source, suspended.at_s,
+                          suspended.for_s, suspended.reason, suspended.sample);
+}
+
+std::vector<std::string> Many(int count, std::string_view domain) {
+  std::vector<std::string> addresses;
+  for (int i = 0; i < count; ++i) addresses.push_back(absl::StrFormat("a%02d@%s", i, domain));
+  return addresses;
+}
+
+Scenario::Scenario(Options options)
+    : network_(world_, options.network),
+      ask_([this](const std::string& name, dns::RecordType type) { return names_.Ask(name, type); }),
+      options_(std::move(options)),
+      campaign_(MakeCampaign()),
+      job_(campaign_->MakeJob()) {
+  std::vector<std::string> warnings;
+  absl::StatusOr<config::Shaping> shaping = config::Shaping::Parse({{{"shaping", options_.shaping}}}, warnings);
+  CHECK(shaping.ok() && warnings.empty());
+  shaping_ = *std::move(shaping);
+  job_.shaping = &shaping_;
+  job_.allow_private_destinations = false;
+  job_.tls_least = {tls::Policy::Use::kNever, tls::Policy::Verification::kNone};
+}
+
+std::unique_ptr<Campaign> Scenario::MakeCampaign() {
+  CHECK(disk_.MakeDirectories(kLedgerFolder).ok());
+  Campaign::Options campaign{.addresses = options_.addresses};
+  while (campaign.body.size() < options_.body_bytes) campaign.body += std::string(70, '.') + "\n";
+  campaign.manifest.campaign_hash = kCampaignHash;
+  return std::make_unique<Campaign>(disk_, kStateFolder, std::move(campaign));
+}
+
+Scenario::~Scenario() { process_.reset(); }
+
+void Scenario::UseTwoSources() {
+  job_.sources.clear();
+  for (const auto& [name, number] : {std::pair("one", 1u), std::pair("two", 2u)}) {
+    job_.sources.push_back({.name = name,
+                            .address = base::IpAddress::V4(0x0B010000 + number),
+                            .ehlo_domain = absl::StrFormat("%s.example.com", name),
+                            .weight = 1});
+  }
+}
+
+Receiver& Scenario::AddReceiver(const std::string& host) {
+  const base::IpAddress address = base::IpAddress::V4(0x0B000001 + static_cast<std::uint32_t>(receivers_.size()));
+  receivers_.push_back(std::make_unique<Receiver>(world_, network_, host, io::Endpoint{address, job_.port}));
+  names_.SetAddresses(host, {address});
+  return *receivers_.back();
+}
+
+Receiver& Scenario::Serve(const std::string& domain) {
+  const std::string host = "mx." + domain;
+  names_.SetMx(domain, {host});
+  return AddReceiver(host);
+}
+
+// ---- time ----
+
+void Scenario::StartProcess() {
+  process_ = std::make_unique<EngineProcess>(EngineProcess::Surroundings{world_, network_, ask_, disk_, log_}, job_,
+                                             EngineProcess::Options{.shards = options_.shards, .seed = 1});
+  std::string why;
+  CHECK(process_->Start(why));
+}
+
+void Scenario::RunFor(base::Duration time) {
+  if (process_ == nullptr) StartProcess();
+  const base::Instant end = world_.now() + time;
+  bool there = false;
+  world_.At(end, [&there] { there = true; });
+  while (!there) CHECK(world_.Step());
+}
+
+bool Scenario::Finish() {
+  if (process_ == nullptr) StartProcess();
+  const base::Instant end = world_.now() + kPatience;
+  while (!process_->IsDone() && !process_->IsPaused() && world_.now() < end) CHECK(world_.Step());
+  while (process_->IsPaused() && !process_->IsStopped() && world_.now() < end) CHECK(world_.Step());
+  return process_->IsDone();
+}
+
+std::uint32_t Scenario::MostConnections(Receiver& receiver) {
+  receiver.Forget();
+  receiver.At(Point::kContent, Always({.reply = "250 ok", .wait = base::Duration::Seconds(20)}));
+  RunFor(base::Duration::Seconds(1));
+  receiver.ForgetMost();
+  RunFor(base::Duration::Seconds(15));
+  return receiver.open_max();
+}
+
+void Scenario::Restart() {
+  process_.reset();
+  StartProcess();
+}
+
+// ---- the ledger ----
+
+std::int64_t Scenario::Since(base::WallTime time) const { return RoundedSeconds(time - start_); }
+
+Scenario::Told Scenario::Read() const {
+  struct Visitor {
+    const Scenario& scenario;
+    Told& told;
+    void operator()(const ledger::Attempt& record) {
+      told.events[record.recipient].push_back(
+          {.line = absl::StrFormat("attempt %d", record.number), .text = "", .at = record.time, .due = record.time});
+    }
+    void operator()(const ledger::Outcome& record) {
+      told.events[record.recipient].push_back(
+          {.line = LineOf(record), .text = std::string(record.reply_text), .at = record.time, .due = record.due});
+    }
+    void operator()(const ledger::CampaignState& record) {
+      if (record.kind != ledger::CampaignStateKind::kPaused) return;
+      told.pauses.push_back(absl::StrFormat("%s: %s (%s)", record.by, record.reason, record.sample));
+    }
+    void operator()(const ledger::SiteState& record) {
+      told.suspensions.push_back({.site = std::string(record.site),
+                                  .source = std::string(record.source),
+                                  .at_s = scenario.Since(record.time),
+                                  .for_s = RoundedSeconds(record.until - record.time),
+                                  .reason = std::string(record.reason),
+                                  .sample = std::string(record.sample)});
+    }
+  };
+  Told told;
+  ledger::Reader reader(disk_, {.directory = kLedgerFolder, .campaign_hash = kCampaignHash});
+  while (true) {
+    const absl::StatusOr<std::optional<ledger::ReadRecord>> next = reader.Next();
+    CHECK(next.ok());
+    if (!next->has_value()) return told;
+    std::visit(Visitor{*this, told}, (*next)->record);
+  }
+}
+
+std::vector<Scenario::Event> Scenario::EventsOf(std::string_view address) const {
+  return Read().events[campaign_->IdOf(address)];
+}
+
+std::vector<std::string> Scenario::Story(std::string_view address) const {
+  std::vector<std::string> lines;
+  for (const Event& event : EventsOf(address)) lines.push_back(event.line);
+  return lines;
+}
+
+std::string Scenario::Last(std::string_view address) const {
+  const std::vector<Event> events = EventsOf(address);
+  return events.empty() ? "" : events.back().line;
+}
+
+std::uint64_t Scenario::CountLast(std::string_view beginning) const {
+  std::uint64_t count = 0;
+  for (const auto& [recipient, events] : Read().events) count += events.back().line.starts_with(beginning) ? 1 : 0;
+  return count;
+}
+
+std::vector<std::int64_t> Scenario::Times(std::string_view address) const {
+  std::vector<std::int64_t> times;
+  for (const Event& event : EventsOf(address)) times.push_back(Since(event.at));
+  return times;
+}
+
+std::int64_t Scenario::DueIn(std::string_view address) const {
+  const std::vector<Event> events = EventsOf(address);
+  CHECK(!events.empty());
+  return RoundedSeconds(events.back().due - events.back().at);
+}
+
+std::string Scenario::Text(std::string_view address) const {
+  const std::vector<Event> events = EventsOf(address);
+  CHECK(!events.empty());
+  return events.back().text;
+}
+
+std::vector<Scenario::Suspended> Scenario::Suspensions() const { return Read().suspensions; }
+
+std::vector<std::string> Scenario::Pauses() const { return Read().pauses; }
+
+}  // namespace sim

@@ -1,0 +1,62 @@
+// A DNS that says what a test wants.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dns/resolver.h"
+#include "tests/sim/world.h"
+
+namespace sim {
+
+class ScriptedNames {
+ public:
+  explicit ScriptedNames(const World& world) : world_(world) {}
+
+  // Preferences are 10, 20, …; an exchange "" alone is the null MX.
+  void SetMx(const std::string& domain, const std::vector<std::string>& hosts) {
+    std::vector<dns::Record> records;
+    for (const std::string& host : hosts) {
+      const auto preference = static_cast<std::uint16_t>(10 * (records.size() + 1));
+      records.push_back({.address = {}, .preference = preference, .name = host, .text = {}});
+    }
+    records_[{domain, dns::RecordType::kMx}] = std::move(records);
+  }
+  void SetAddresses(const std::string& host, const std::vector<base::IpAddress>& addresses) {
+    std::vector<dns::Record> records;
+    for (const base::IpAddress& address : addresses)
+      records.push_back({.address = address, .preference = 0, .name = {}, .text = {}});
+    records_[{host, dns::RecordType::kA}] = std::move(records);
+  }
+  // Whatever is asked about `name`; kFound: as the records say, again.
+  void SetAnswer(const std::string& name, dns::AnswerKind kind) { kinds_[name] = kind; }
+
+  dns::Answer Ask(const std::string& name, dns::RecordType type) {
+    if (type == dns::RecordType::kMx) asked_[name].push_back(world_.now());
+    dns::Answer answer;
+    answer.ttl = base::Duration::Minutes(5);
+    answer.kind = dns::AnswerKind::kFound;
+    if (const auto kind = kinds_.find(name); kind != kinds_.end()) answer.kind = kind->second;
+    if (answer.kind != dns::AnswerKind::kFound) return answer;
+    answer.kind = dns::AnswerKind::kNoDomain;
+    for (const auto& [key, records] : records_) {
+      if (key.first != name) continue;
+      answer.kind = key.second == type ? dns::AnswerKind::kFound : dns::AnswerKind::kNoData;
+      if (key.second == type) answer.records = records;
+      if (key.second == type) break;
+    }
+    return answer;
+  }
+  // When its MX was asked for.
+  const std::vector<base::Instant>& AskedAt(const std::string& domain) { return asked_[domain]; }
+
+ private:
+  const World& world_;
+  std::map<std::pair<std::string, dns::RecordType>, std::vector<dns::Record>> records_;
+  std::map<std::string, dns::AnswerKind> kinds_;
+  std::map<std::string, std::vector<base::Instant>> asked_;
+};
+
+}  // namespace sim
