@@ -55,8 +55,8 @@ bool Site::WantsSession(const tls::Policy& policy, std::uint64_t demand) {
   const std::uint64_t share = std::min<std::uint64_t>(kMessagesForASession, limits_.max_deliveries_per_connection);
   const std::uint64_t wanted = (demand + share - 1) / share;
   std::uint64_t working = CountUnder(opening_, policy);
-  if (working >= wanted || (working > 0 && messages_.has_value()))
-    return false;  // A rate needs few: one after another.
+  const bool one_by_one = messages_.has_value() || opening_backoff_ > base::Duration();  // Few are wanted, or refused.
+  if (working >= wanted || (working > 0 && one_by_one)) return false;
   for (const Session* session = busy_.empty() ? nullptr : &busy_.front(); session != nullptr;
        session = busy_.Next(*session)) {
     if (session->options().tls == policy && session->busy_since() + kSlow > now) ++working;
