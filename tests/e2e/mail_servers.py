@@ -2,6 +2,8 @@
 network namespace, offers STARTTLS, and keeps every message that it accepts for its domains."""
 
 import pathlib
+import smtplib
+import ssl
 
 import kept_mail
 import packages
@@ -12,6 +14,20 @@ from servers import Process, accepts, wait_until
 HERE = pathlib.Path(__file__).resolve().parent
 NOBODY = 65534
 KEPT = "var/mail/kept"
+
+
+def wait_until_it_speaks_tls(server):
+    """Postfix answers 454 to STARTTLS, or does not offer it, until its TLS manager is up."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    def speaks():
+        try:
+            with smtplib.SMTP(server.address, server.port, timeout=20) as client:
+                return client.starttls(context=context)[0] == 220
+        except (OSError, smtplib.SMTPException):
+            return False
+    wait_until(f"{server.name} speaking TLS", speaks, timeout=60)
 
 
 class MailServer(Machine):
@@ -218,7 +234,7 @@ class Aiosmtpd(Process):
 
     def __init__(self, build, folder: pathlib.Path, name, address, port, certificate, *options):
         folder.mkdir()
-        self.name, self.address, self.kept = name, address, folder / "kept"
+        self.name, self.address, self.port, self.kept = name, address, port, folder / "kept"
         libraries = packages.fetch(build, "python3-aiosmtpd") / "usr/lib/python3/dist-packages"
         command = ["/usr/bin/python3", str(HERE / "aiosmtpd_keeper.py"), "--listen", f"{address}:{port}", "--keep", str(self.kept),
                    "--certificate", str(certificate.certificate), "--key", str(certificate.key), *options]

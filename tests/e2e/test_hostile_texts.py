@@ -12,7 +12,7 @@ import subprocess
 import hostile
 import verifiers
 from mail_lab import MailLab
-from mail_servers import Aiosmtpd, Exim, OpenSmtpd, Postfix
+from mail_servers import Aiosmtpd, Exim, OpenSmtpd, Postfix, wait_until_it_speaks_tls
 
 # Attached files by name: every byte, every kind of line end, lines that look like the end of a part, and nothing at all.
 FILES = {
@@ -68,6 +68,8 @@ def name_of(content: bytes, field: str) -> str:
 class HostileTextsTest(MailLab):
     def send(self, *servers):
         self.connect(*servers)
+        for server in servers:
+            wait_until_it_speaks_tls(server)
         self.records = self.sign_with(self.dkim_keys("rsa2048", "ed25519"))
         for name, content in {**FILES, "logo.png": LOGO}.items():
             self.path(name).write_bytes(content)
