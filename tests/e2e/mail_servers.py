@@ -35,6 +35,7 @@ class MailServer(Machine):
 
     def __init__(self, folder: pathlib.Path, roots, name: str, address: str, port: int, domains, certificate: Certificate):
         super().__init__(folder, roots)
+        wait_until(f"{address}:{port} to be free", lambda: not accepts(address, port), timeout=60)
         self.name, self.address, self.port, self.domains = name, address, port, domains
         self.kept = self.root / KEPT
         self.write("etc/mx/mx.crt", certificate.certificate.read_text())
