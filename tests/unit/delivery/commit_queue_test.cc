@@ -26,7 +26,7 @@ class CommitQueueTest : public ::testing::Test {
     queue.Count(outcome);
   }
   testing::ManualLog log;
-  const PlantedBugs bugs;
+  const PlantedBugs bugs = {};
   CommitQueue queue{log, 7, bugs};
 };
 

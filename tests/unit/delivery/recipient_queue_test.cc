@@ -58,7 +58,7 @@ TEST(RecipientQueue, WhoIsPutBackIsFirstInLine) {
   queue.Unclaim(1600);
   EXPECT_EQ(queue.claimed(), 1897u);
   EXPECT_EQ(queue.pending(), 2500u);
-  for (const RecipientId id : {120, 1500, 1600, 2000, 2001}) EXPECT_EQ(queue.Claim(10), id);
+  for (const RecipientId id : {120u, 1500u, 1600u, 2000u, 2001u}) EXPECT_EQ(queue.Claim(10), id);
 }
 
 TEST(RecipientQueue, BringsBackWhoIsDueAndNotBefore) {

@@ -68,7 +68,7 @@ class SmallJob {
   Job job;
   ManualClock clock;
   ManualLog log;
-  const PlantedBugs bugs;
+  const PlantedBugs bugs = {};
   CommitQueue commits;
   Settler settler;
 };

@@ -80,7 +80,7 @@ TEST(Checkpoint, GivesBackTableAndFacts) {
 TEST(Checkpoint, TheNewestTwoAreKept) {
   SmallLedger ledger;
   const Table table;
-  for (const std::uint64_t seq : {5, 80, 9, 100}) ASSERT_TRUE(Write(ledger, seq, table).ok());
+  for (const std::uint64_t seq : {5u, 80u, 9u, 100u}) ASSERT_TRUE(Write(ledger, seq, table).ok());
   EXPECT_EQ(ledger.Files(), (std::vector<std::string>{"checkpoint-100", "checkpoint-80"}));
 }
 
