@@ -12,7 +12,7 @@
 namespace smtp {
 namespace {
 
-constexpr std::uint32_t kMatchLimit = 100'000;  // Steps of one search: well under a millisecond.
+constexpr std::uint32_t kMatchLimit = 100'000;  // Steps of one search: no reply holds up the shard.
 
 struct CodeDeleter {
   void operator()(pcre2_code* code) const { pcre2_code_free(code); }
