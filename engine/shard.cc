@@ -34,7 +34,7 @@ Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
       seams_(seams),
       commits_(seams.commit_log, options_.index, options_.bugs),
       settler_(job, seams.clock, commits_, options_.bugs),
-      sealer_(job, seams.clock, seams.signer),
+      sealer_(job, seams.clock, seams.signer, options_.bugs),
       budget_(options_.sessions_max),
       mx_(seams.resolver),
       authenticator_(job.smarthost.has_value() && job.smarthost->account.has_value()

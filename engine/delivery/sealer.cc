@@ -43,10 +43,11 @@ void Sealed::Assemble() {
   pieces_.insert(pieces_.end(), message_.pieces().begin(), message_.pieces().end());
 }
 
-Sealer::Sealer(const Job& job, const io::Clock& clock, dkim::Signer& signer)
+Sealer::Sealer(const Job& job, const io::Clock& clock, dkim::Signer& signer, PlantedBugs bugs)
     : job_(job),
       clock_(clock),
       signer_(signer),
+      bugs_(bugs),
       composer_(crypto_),
       row_value_(job.roster->manifest().columns, job.roster->manifest().defaults) {}
 
@@ -85,6 +86,7 @@ absl::StatusOr<std::unique_ptr<Sealed>> Sealer::Seal(ledger::RecipientId recipie
     Sealed::Signature& signature = *sealed->signatures_[key];
     signature.key = static_cast<std::uint32_t>(key);
     signature.digest = composer_.Compose(job_.keys[key].spec, clock_.WallNow(), signature.field);
+    if (bugs_.wrong_signatures) std::swap(signature.digest, last_digest_);
     signer_.Sign(signature);
   }
   return sealed;

@@ -14,6 +14,7 @@
 #include "absl/types/span.h"
 #include "engine/base/time.h"
 #include "engine/delivery/job.h"
+#include "engine/delivery/planted_bugs.h"
 #include "engine/dkim/signature.h"
 #include "engine/dkim/signer.h"
 #include "engine/io/clock.h"
@@ -78,7 +79,7 @@ class Sealed {
 
 class Sealer {
  public:
-  Sealer(const Job& job, const io::Clock& clock, dkim::Signer& signer);
+  Sealer(const Job& job, const io::Clock& clock, dkim::Signer& signer, PlantedBugs bugs = {});
 
   // Renders a message and asks for its signatures, or hands out the one that was kept. Where there are none to make it
   // is ready at once; else `waiter` hears later. Errors: this row cannot be rendered; the text says why.
@@ -101,6 +102,8 @@ class Sealer {
   const Job& job_;
   const io::Clock& clock_;
   dkim::Signer& signer_;
+  const PlantedBugs bugs_;
+  dkim::Digest last_digest_{};  // With a planted bug.
   const dkim::Crypto crypto_;
   dkim::Composer composer_;
   roster::RowValue row_value_;

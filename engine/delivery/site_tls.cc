@@ -48,7 +48,7 @@ smtp::TlsUse Site::TlsUseOf(const tls::Policy& policy, bool broken) {
 Destination* Site::NextFor(const tls::Policy& policy) {
   Destination* destination = ready_.empty() ? nullptr : &ready_.front();
   for (int looked_at = 0; destination != nullptr && looked_at < kLookAhead; ++looked_at) {
-    if (destination->tls == policy) return destination;
+    if (destination->tls == policy || context_.bugs.mix_tls) return destination;
     destination = ready_.Next(*destination);
   }
   return nullptr;

@@ -77,6 +77,7 @@ bool EngineProcess::Start(std::string& why) {
     core.timers = std::make_unique<io::TimerWheel>(world_.now());
     core.resolver = std::make_unique<SimResolver>(world_, names_, options_.dns_fail_share,
                                                   [this, i] { WantTurn(i, world_.now()); });
+    core.tls = std::make_unique<SimChannelFactory>();
     core.signer = std::make_unique<SimSigner>(world_, options_.sign_fail_share, options_.sign_longest,
                                               [this, i] { WantTurn(i, world_.now()); });
     engine::Shard::Options options;
@@ -87,9 +88,9 @@ bool EngineProcess::Start(std::string& why) {
     options.bugs = options_.bugs;
     for (const auto& [key, suspension] : journal_->facts().suspensions)
       options.suspensions.push_back({key.first, key.second, suspension.reason, suspension.sample, suspension.until});
-    core.shard = std::make_unique<engine::Shard>(
-        *run_job_, options,
-        engine::Shard::Seams{*core.io, clock_, *core.timers, *core.resolver, tls_, *this, *this, *core.signer, log_});
+    core.shard = std::make_unique<engine::Shard>(*run_job_, options,
+                                                 engine::Shard::Seams{*core.io, clock_, *core.timers, *core.resolver,
+                                                                      *core.tls, *this, *this, *core.signer, log_});
   }
   for (std::uint32_t i = 0; i < options_.shards; ++i) {
     cores_[i].shard->Start();

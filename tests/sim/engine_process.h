@@ -16,6 +16,7 @@
 #include "tests/sim/network.h"
 #include "tests/sim/resolver.h"
 #include "tests/sim/seams.h"
+#include "tests/sim/sim_tls.h"
 #include "tests/sim/world.h"
 
 namespace sim {
@@ -62,6 +63,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
     std::unique_ptr<io::TimerWheel> timers;
     std::unique_ptr<SimResolver> resolver;
     std::unique_ptr<SimSigner> signer;
+    std::unique_ptr<SimChannelFactory> tls;
     std::unique_ptr<engine::Shard> shard;
     bool turn_set = false;
     base::Instant turn_at;
@@ -86,7 +88,6 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   const delivery::Job& job_;
   const Options options_;
   WorldClock clock_;
-  SimChannelFactory tls_;
   std::unique_ptr<io::Mapping> fold_memory_, run_memory_;
   std::unique_ptr<ledger::StateTable> states_;
   std::unique_ptr<delivery::Job> run_job_;

@@ -71,6 +71,7 @@ void Network::Arrive(StreamKey client, const io::Endpoint& remote) {
   accepted.local = remote;
   accepted.peer = client;
   accepted.connected = true;
+  accepted.accepted = true;
   side->peer = server;
   const io::Endpoint peer = side->local;
   SimIo& io = *listener->second.io;
@@ -138,6 +139,7 @@ void Network::HandOver(StreamKey key) {
   }
   std::string bytes = side->unsent.substr(0, size);
   side->unsent.erase(0, size);
+  if (tamper_ && side->accepted) tamper_(bytes);
   const StreamKey peer = side->peer;
   if (!bytes.empty())
     OnWire(*side, [this, peer, data = std::move(bytes)]() mutable { Receive(peer, std::move(data)); });

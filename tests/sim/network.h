@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "engine/io/io.h"
 #include "tests/sim/world.h"
@@ -29,6 +31,8 @@ class Network {
   Network(World& world, const Options& options) : world_(world), options_(options) {}
   void SetFate(const base::IpAddress& address, Fate fate) { fates_[address] = fate; }
   void SetBindable(const base::IpAddress& address, bool bindable);
+  // Somebody on the way may change what an accepting side has handed over.
+  void SetTamper(std::function<void(std::string& bytes)> tamper) { tamper_ = std::move(tamper); }
   std::size_t open_sides() const;  // Sides of connections whose owner has not closed them: leaks, at the end.
 
  private:
@@ -40,6 +44,7 @@ class Network {
     io::Endpoint local;
     StreamKey peer = 0;
     bool connected = false;
+    bool accepted = false;  // Not the side that connected.
     bool paused = false;
     bool finishing = false;     // Close(kFlush): FIN once everything is handed over.
     bool handing_over = false;  // An event for it is set.
@@ -78,6 +83,7 @@ class Network {
   };
   std::map<io::Endpoint, Listener> listeners_;
   std::uint16_t last_port_ = 40000;
+  std::function<void(std::string& bytes)> tamper_;
 };
 
 // The network as one process (or one thread of it) sees it.

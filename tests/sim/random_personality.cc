@@ -1,8 +1,25 @@
 #include "tests/sim/random_personality.h"
 
+#include <iterator>
+
 #include "absl/strings/str_format.h"
 
 namespace sim {
+
+namespace {
+
+std::string RandomTls(base::Prng& prng) {
+  static constexpr const char* kStartTls[] = {"on", "on", "on", "off", "refused", "reset", "garbage"};
+  static constexpr const char* kCertificates[] = {"valid", "valid", "valid", "expired", "wrong_name", "self_signed"};
+  const std::string starttls = kStartTls[prng.Below(std::size(kStartTls))];
+  std::string toml = absl::StrFormat("starttls = \"%s\"\n", starttls);
+  if (starttls != "on" && starttls != "off" && prng.Chance(0.7))
+    absl::StrAppendFormat(&toml, "share = \"%d%%\"\n", 1 + prng.Below(60));
+  absl::StrAppendFormat(&toml, "certificate = \"%s\"\n", kCertificates[prng.Below(std::size(kCertificates))]);
+  return toml;
+}
+
+}  // namespace
 
 std::string RandomPersonality(base::Prng& prng) {
   const auto percent = [&prng](int most) {
@@ -44,8 +61,8 @@ std::string RandomPersonality(base::Prng& prng) {
           &toml, "[[provider.p%d.reply]]\nat = \"content\"\nreply = \"554 5.7.1 not from you\"\nshare = %s\n", i,
           percent(30));
     }
-    absl::StrAppendFormat(&toml, "[provider.p%d.hang_up]\n", i);
-    for (const char* where : {"greeting", "ehlo", "mail", "rcpt", "data", "content", "content_lost"}) {
+    absl::StrAppendFormat(&toml, "[provider.p%d.tls]\n%s[provider.p%d.hang_up]\n", i, RandomTls(prng), i);
+    for (const char* where : {"greeting", "ehlo", "starttls", "mail", "rcpt", "data", "content", "content_lost"}) {
       if (prng.Chance(0.3)) absl::StrAppendFormat(&toml, "%s = %s\n", where, percent(12));
     }
   }

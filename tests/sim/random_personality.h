@@ -8,7 +8,7 @@
 namespace sim {
 
 // A world's providers, by chance: deferrals, refusals, hang-ups, greylisting, small limits, servers without PIPELINING
-// or CHUNKING.
+// or CHUNKING; STARTTLS that is not offered, refused, or comes to nothing, and certificates that do not hold.
 std::string RandomPersonality(base::Prng& prng);
 
 }  // namespace sim

@@ -1,4 +1,4 @@
-// The simulated sides of the seams that later parts of the engine fill: TLS, signing and policy fetching.
+// The simulated sides of signing and policy fetching.
 #pragma once
 
 #include <functional>
@@ -9,7 +9,6 @@
 
 #include "engine/dkim/signer.h"
 #include "tests/sim/world.h"
-#include "tls/channel.h"
 #include "tls/policy_fetcher.h"
 
 namespace sim {
@@ -58,48 +57,6 @@ class SimPolicyFetcher final : public tls::PolicyFetcher {
  private:
   World& world_;
   std::map<std::string, absl::StatusOr<std::string>> policies_;
-};
-
-// A readable framing in the place of TLS: "HELLO NAME\n" from the client, "HELLO\n" back, then frames of "<length in
-// hex>:<bytes>", and "BYE\n". The peer's side is SimChannel::Server. Anything else fails the channel.
-class SimChannel final : public tls::Channel {
- public:
-  enum class Side { kClient, kServer };
-  SimChannel(Side side, std::string name) : side_(side), name_(std::move(name)) {
-    info_ = {.protocol = "TLSv1.3", .cipher = "SIM_PLAIN_READABLE", .resumed = false, .verified = true};
-  }
-
-  void Start(Output& to_peer) override {
-    if (side_ == Side::kClient) to_peer.Write("HELLO " + name_ + "\n");
-  }
-  absl::Status Receive(std::string_view from_peer, std::string& plain, Output& to_peer) override;
-  absl::Status Send(absl::Span<const std::string_view> pieces, Output& to_peer) override;
-  void Close(Output& to_peer) override {
-    to_peer.Write("BYE\n");
-    state_ = State::kClosed;
-  }
-  State state() const override { return state_; }
-  const tls::ChannelInfo& info() const override { return info_; }
-
- private:
-  absl::Status Fail(std::string_view why) {
-    state_ = State::kFailed;
-    return absl::DataLossError(std::string(why));
-  }
-  absl::Status Greet(std::string_view line, Output& to_peer);
-
-  const Side side_;
-  const std::string name_;
-  std::string buffer_;
-  State state_ = State::kHandshaking;
-  tls::ChannelInfo info_;
-};
-
-class SimChannelFactory final : public tls::ChannelFactory {
- public:
-  std::unique_ptr<tls::Channel> MakeClient(const Peer& peer) override {
-    return std::make_unique<SimChannel>(SimChannel::Side::kClient, std::string(peer.host_name));
-  }
 };
 
 }  // namespace sim

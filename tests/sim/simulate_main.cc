@@ -13,7 +13,8 @@ namespace {
 
 int Usage() {
   std::fprintf(stderr,
-               "usage: simulate [--seed N] [--seeds COUNT] [--bug skip-barrier|tell-early|pop-twice] [--quiet]\n");
+               "usage: simulate [--seed N] [--seeds COUNT] [--bug "
+               "skip-barrier|tell-early|pop-twice|mix-tls|wrong-signatures] [--quiet]\n");
   return 2;
 }
 
@@ -42,6 +43,10 @@ int main(int argc, char** argv) {
       bugs.tell_before_sync = true;
     } else if (option == "--bug" && value == "pop-twice") {
       bugs.pop_retry_twice = true;
+    } else if (option == "--bug" && value == "mix-tls") {
+      bugs.mix_tls = true;
+    } else if (option == "--bug" && value == "wrong-signatures") {
+      bugs.wrong_signatures = true;
     } else {
       return Usage();
     }

@@ -13,6 +13,8 @@
 #include "tests/sim/campaign.h"
 #include "tests/sim/engine_process.h"
 #include "tests/sim/random_personality.h"
+#include "tests/sim/sim_tls.h"
+#include "tests/sim/tls_checks.h"
 #include "tests/unit/dkim/naive_verifier.h"
 #include "tools/sandbox/exchanger.h"
 
@@ -34,7 +36,8 @@ class Simulation {
   explicit Simulation(const Settings& settings)
       : settings_(settings),
         world_(settings.seed),
-        network_(world_, NetworkOptions(world_.prng())),
+        network_options_(NetworkOptions(world_.prng())),
+        network_(world_, network_options_),
         server_clock_(world_) {}
   Findings Run();
 
@@ -48,6 +51,7 @@ class Simulation {
     return options;
   }
   void MakeCampaign();
+  void MakePolicies(std::uint64_t domains);
   void MakeKeys();
   void CheckMessage(const std::string& recipient, const std::string& content);
   void StartServers();
@@ -65,6 +69,7 @@ class Simulation {
 
   const Settings settings_;
   World world_;
+  const Network::Options network_options_;
   Network network_;
   CrashDisk disk_;
   Findings findings_;
@@ -77,6 +82,7 @@ class Simulation {
   WorldClock server_clock_;
   std::unique_ptr<SimIo> server_io_;
   std::unique_ptr<io::TimerWheel> server_timers_;
+  std::unique_ptr<SimTlsServer> tls_server_;  // Null: nobody offers STARTTLS.
   std::unique_ptr<sandbox::Exchanger> exchanger_;
   base::Instant serve_at_ = base::Instant::Never();
   std::uint16_t port_ = 0;
@@ -84,6 +90,7 @@ class Simulation {
   // The sending side.
   std::unique_ptr<Campaign> campaign_;
   config::Shaping shaping_;
+  TlsChecks tls_checks_{[this](std::string violation) { Violation("TLS: " + violation); }};
   std::unique_ptr<delivery::Job> job_;
   QuietLog log_;
   EngineProcess::Options process_options_;
@@ -105,10 +112,24 @@ void Simulation::MakeCampaign() {
   CHECK(disk_.SyncDirectory(kLedgerFolder).ok());
   job_ = std::make_unique<delivery::Job>(campaign_->MakeJob());
   job_->shaping = &shaping_;
-  job_->tls_least = {tls::Policy::Use::kNever, tls::Policy::Verification::kNone};
+  MakePolicies(domains);
   job_->port = port_;
   if (prng.Chance(0.3))
     job_->finish_by = world_.wall_now() + base::Duration::Minutes(static_cast<std::int64_t>(1 + prng.Below(600)));
+}
+
+// Where a receiver never satisfies a policy, recipients come back until they are too old: that is not to take days.
+void Simulation::MakePolicies(std::uint64_t domains) {
+  base::Prng& prng = world_.prng();
+  const std::string text = tls_checks_.Draw(prng, domains);
+  std::vector<std::string> warnings;
+  absl::StatusOr<config::Shaping> shaping = config::Shaping::Parse({{{"shaping", text}}}, warnings);
+  CHECK(shaping.ok() && warnings.empty());
+  shaping_ = *std::move(shaping);
+  job_->tls_least = {prng.Chance(0.1) ? tls::Policy::Use::kAlways : tls::Policy::Use::kNever,
+                     tls::Policy::Verification::kNone};
+  tls_checks_.SetLeast(job_->tls_least);
+  if (prng.Chance(0.8)) job_->max_age = base::Duration::Minutes(static_cast<std::int64_t>(30 + prng.Below(300)));
 }
 
 void Simulation::MakeKeys() {
@@ -150,8 +171,22 @@ void Simulation::StartServers() {
   server_io_ = std::make_unique<SimIo>(network_);
   server_io_->SetAfterEvent([this] { WantServeTurn(server_timers_->NextAt()); });
   server_timers_ = std::make_unique<io::TimerWheel>(world_.now());
+  base::Prng& prng = world_.prng();
+  if (prng.Chance(0.7)) tls_server_ = std::make_unique<SimTlsServer>(world_, prng.Chance(0.4) ? 0.2 : 0);
+  const bool tampered = prng.Chance(0.3);
+  if (tampered) {  // Somebody slips a reply in, behind the one to STARTTLS.
+    network_.SetTamper([this](std::string& bytes) {
+      if (bytes.ends_with("Ready to start TLS\r\n") && world_.prng().Chance(0.1)) bytes += "250 2.0.0 Hello\r\n";
+    });
+  }
   exchanger_ = std::make_unique<sandbox::Exchanger>(sandbox::Loop{*server_io_, *server_timers_, server_clock_},
-                                                    *personality_, *zone_, nullptr);
+                                                    *personality_, *zone_, tls_server_.get());
+  const bool tls_fails =
+      tampered || network_options_.reset_share > 0 || (tls_server_ != nullptr && tls_server_->fault_share() > 0);
+  exchanger_->ShowRecipients([this, tls_fails](std::size_t provider, const sandbox::Transaction& transaction) {
+    tls_checks_.CheckRecipient(transaction.recipient, transaction.encrypted,
+                               TlsChecks::HostOf(personality_->providers[provider], tls_server_ != nullptr, tls_fails));
+  });
   exchanger_->ShowMessages(
       [this](const std::string& recipient, const std::string& content) { CheckMessage(recipient, content); });
   const absl::StatusOr<std::uint16_t> port = exchanger_->Listen();
@@ -278,6 +313,9 @@ void Simulation::CheckLedger() {
   if (findings_.end == "finished" && findings_.pending > 0)
     Violation(absl::StrFormat("finished, with %d pending", findings_.pending));
   CheckOracle(table);
+  tls_checks_.CheckLedger(disk_, campaign_->roster());
+  findings_.encrypted = exchanger_->totals().encrypted_messages;
+  findings_.resumed = exchanger_->totals().resumed;
 }
 
 void Simulation::CheckOracle(const ledger::StateTable& table) {

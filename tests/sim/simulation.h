@@ -21,6 +21,8 @@ struct Findings {
   std::vector<std::string> violations;  // Empty: everything held.
   std::uint64_t trace = 0;              // The same for the same seed, in every process.
   std::uint64_t recipients = 0, delivered = 0, bounced = 0, in_doubt = 0, expired = 0, pending = 0;
+  std::uint64_t encrypted = 0;  // Messages that were accepted under TLS.
+  std::uint64_t resumed = 0;    // Handshakes.
   std::uint32_t crashes = 0;
   std::string end;  // "finished", "paused", "time is over"
 };

@@ -17,17 +17,21 @@ std::string Join(const std::vector<std::string>& lines) {
 
 TEST(Simulation, HoldsForTheFirstSeeds) {
   std::uint32_t crashes = 0;
-  std::uint64_t delivered = 0, in_doubt = 0;
+  std::uint64_t delivered = 0, in_doubt = 0, encrypted = 0, resumed = 0;
   for (std::uint64_t seed = 1; seed <= 150; ++seed) {
     const Findings findings = Simulate({.seed = seed, .bugs = {}});
     ASSERT_TRUE(findings.violations.empty()) << "seed " << seed << "\n" << Join(findings.violations);
     crashes += findings.crashes;
     delivered += findings.delivered;
     in_doubt += findings.in_doubt;
+    encrypted += findings.encrypted;
+    resumed += findings.resumed;
   }
   EXPECT_GT(crashes, 100u) << "the worlds are too kind to prove anything";
   EXPECT_GT(delivered, 1000u);
   EXPECT_GT(in_doubt, 10u);
+  EXPECT_GT(encrypted, 500u);
+  EXPECT_GT(resumed, 100u);
 }
 
 // What the program prints for these seeds, run in a process of its own.
@@ -56,6 +60,8 @@ std::uint64_t SeedsToFind(const delivery::PlantedBugs& bugs) {
 
 TEST(Simulation, FindsASkippedAttemptBarrier) { EXPECT_NE(SeedsToFind({.skip_attempt_barrier = true}), 0u); }
 TEST(Simulation, FindsAnOutcomeToldBeforeItsSync) { EXPECT_NE(SeedsToFind({.tell_before_sync = true}), 0u); }
+TEST(Simulation, FindsASessionUsedForAnotherTlsPolicy) { EXPECT_NE(SeedsToFind({.mix_tls = true}), 0u); }
+TEST(Simulation, FindsASignatureOfAnotherMessage) { EXPECT_NE(SeedsToFind({.wrong_signatures = true}), 0u); }
 TEST(Simulation, FindsARetryThatIsPoppedTwice) { EXPECT_NE(SeedsToFind({.pop_retry_twice = true}), 0u); }
 
 }  // namespace

@@ -129,6 +129,7 @@ class Exchanger::Session final : public ServerHandler {
   }
 
   Decision Recipient(const Transaction& transaction) {
+    if (owner_.see_recipient_) owner_.see_recipient_(provider_index_, transaction);
     const std::string folded = base::LowerAscii(transaction.recipient);
     const std::uint64_t person = base::StableHash(folded, owner_.personality_.seed);
     const Oracle::Id id = owner_.oracle_.Find(folded);

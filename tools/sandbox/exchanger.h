@@ -55,9 +55,12 @@ class Exchanger final : public ConnectionOwner {
   const MessageCheck::Totals& check() const { return check_.totals(); }
   const Totals& totals() const { return totals_; }
   const std::vector<ProviderTotals>& provider_totals() const { return provider_totals_; }
-  // `see` is shown every accepted message of a connection that begins from now on, with its first recipient.
+  // `see` is shown every accepted message, with its first recipient.
   using MessageViewer = std::function<void(const std::string& recipient, const std::string& content)>;
   void ShowMessages(MessageViewer see) { see_message_ = std::move(see); }
+  // `see` is shown every RCPT, before it is answered, and which provider's host heard it.
+  using RecipientViewer = std::function<void(std::size_t provider, const Transaction& transaction)>;
+  void ShowRecipients(RecipientViewer see) { see_recipient_ = std::move(see); }
 
   ConnectionPlan OnConnection(const io::Endpoint& peer, const io::Endpoint& local) override;
   void OnConnectionEnd(ServerHandler& handler) override;
@@ -83,6 +86,7 @@ class Exchanger final : public ConnectionOwner {
   Totals totals_;
   std::vector<ProviderTotals> provider_totals_;
   MessageViewer see_message_;
+  RecipientViewer see_recipient_;
   std::uint64_t events_ = 0;  // Numbers what has no recipient to hash: greetings, EHLO, MAIL.
   absl::flat_hash_map<std::uint64_t, base::Instant> greylist_;    // First attempt, by hash of the triplet.
   absl::flat_hash_map<std::uint64_t, std::uint32_t> per_source_;  // Open connections, by hash of provider and source.
