@@ -96,7 +96,7 @@ std::optional<std::string> DecodeBase64(std::string_view text) {
     for (const int shift : {16, 8, 0}) out.push_back(static_cast<char>(bits >> shift & 0xFF));
   }
   if (digits % 4 != 0 || padding > 2 || padding > digits) return std::nullopt;
-  out.resize(out.size() - padding);
+  out.erase(out.size() - padding);
   return out;
 }
 
