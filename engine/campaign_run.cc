@@ -335,6 +335,7 @@ RunOutcome Run::Go() {
   options.dns_queries_per_second = request_.config->dns.max_queries_per_second;
   options.seed = request_.seed;
   options.tls_authorities = authorities_;
+  options.batch_signatures = request_.config->engine.signer == config::SignerChoice::kAuto;
   options.durable = request_.durable;
   options.sessions_max = request_.sessions_max;
   for (const auto& [key, suspension] : journal_->facts().suspensions) {

@@ -91,6 +91,7 @@ RunResult Engine::Run(Watcher& watcher) {
   options.dns.servers = options_.dns_servers;
   options.dns.queries_per_second_max = std::max(1u, options_.dns_queries_per_second / options_.shards);
   options.tls_authorities = options_.tls_authorities;
+  options.batch_signatures = options_.batch_signatures;
   options.shard.count = options_.shards;
   options.shard.sessions_max = std::clamp(options_.sessions_max / options_.shards, 1u, kSessionsMax);
   options.shard.suspensions = options_.suspensions;
@@ -100,7 +101,8 @@ RunResult Engine::Run(Watcher& watcher) {
   for (std::uint32_t index = 0; index < options_.shards; ++index) {
     options.shard.index = index;
     options.shard.seed = options_.seed + index;
-    shards_.push_back(std::make_unique<ShardThread>(job_, options, commit_log, links, log_, [this] { OnChange(); }));
+    shards_.push_back(
+        std::make_unique<ShardThread>(job_, options, commit_log, links, signing_, log_, [this] { OnChange(); }));
   }
   if (absl::Status status = shards_.front()->Prepare(); !status.ok()) {
     result.failure = status;

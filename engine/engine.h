@@ -28,6 +28,7 @@ struct EngineOptions {
   std::vector<RestoredSuspension> suspensions;
   std::vector<delivery::PauseReason> pauses;  // As Shard::Options says.
   std::string tls_authorities;                // PEM, checked; empty: no certificate can be verified.
+  bool batch_signatures = true;               // Where the processor can; else OpenSSL makes them all.
   bool durable = true;                        // False: nothing is written down. For benchmarks of what that costs.
 };
 
@@ -80,6 +81,7 @@ class Engine final : private delivery::ShardLinks {
   const std::uint64_t pending_;
   ledger::Journal& journal_;
   base::Log& log_;
+  dkim::SigningPool signing_;
   std::vector<std::unique_ptr<ShardThread>> shards_;
   std::unique_ptr<ledger::JournalThread> journal_thread_;  // Null: nothing is written down…
   std::unique_ptr<ledger::NullLog> null_log_;              // …and this stands in.

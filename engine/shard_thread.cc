@@ -5,8 +5,7 @@
 
 #include "dns/cached_resolver.h"
 #include "engine/base/check.h"
-#include "engine/dkim/openssl_signer.h"
-#include "engine/dkim/queue_signer.h"
+#include "engine/dkim/batch_rsa_signer.h"
 #include "engine/io/clock.h"
 #include "tls/context.h"
 
@@ -21,11 +20,13 @@ class NoLog final : public base::Log {
 }  // namespace
 
 ShardThread::ShardThread(const delivery::Job& job, Options options, ledger::CommitLog& commit_log,
-                         delivery::ShardLinks& links, base::Log& log, std::function<void()> on_change)
+                         delivery::ShardLinks& links, dkim::SigningPool& signing, base::Log& log,
+                         std::function<void()> on_change)
     : job_(job),
       options_(std::move(options)),
       commit_log_(commit_log),
       links_(links),
+      signing_(signing),
       log_(log),
       on_change_(std::move(on_change)),
       mailbox_([this] { Wake(); }) {}
@@ -108,10 +109,11 @@ void ShardThread::Run() {
   CHECK(cares.ok());
   dns::CachedResolver resolver(**cares, clock, timers, {});
   tls::Context tls({.authorities = options_.tls_authorities});
-  absl::StatusOr<std::unique_ptr<dkim::OpensslSigner>> openssl = dkim::OpensslSigner::Make(job_.keys);
-  CHECK(openssl.ok());  // The keys were read and tried.
-  dkim::QueueSigner signer(*std::move(openssl));
-  Shard shard(job_, options_.shard, {*reactor_, clock, timers, resolver, tls, commit_log_, links_, signer, log_});
+  absl::StatusOr<std::unique_ptr<dkim::DigestSigner>> digest_signer =
+      dkim::MakeDigestSigner(job_.keys, options_.batch_signatures, log_);
+  CHECK(digest_signer.ok());  // The keys were read and tried.
+  const auto signer = signing_.Join(*std::move(digest_signer), [this] { Wake(); });
+  Shard shard(job_, options_.shard, {*reactor_, clock, timers, resolver, tls, commit_log_, links_, *signer, log_});
   std::vector<delivery::ShardMessage> messages;
   shard.Start();
   while (!aborted_) {

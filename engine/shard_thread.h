@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "dns/cares_resolver.h"
 #include "engine/base/log.h"
+#include "engine/dkim/signing_pool.h"
 #include "engine/io/mailbox.h"
 #include "engine/io/reactor.h"
 #include "engine/shard.h"
@@ -28,6 +29,7 @@ class ShardThread {
     io::Backend backend = io::Backend::kAuto;
     dns::CaresResolver::Options dns;
     std::string_view tls_authorities;  // PEM; outlives the thread. Empty: no certificate can be verified.
+    bool batch_signatures = true;      // Where the processor can; else OpenSSL makes them all.
   };
   // What the shard has come to, for other threads: each number is exact at some moment not long ago.
   struct Snapshot {
@@ -39,7 +41,7 @@ class ShardThread {
   // `on_change` is called on the shard's thread when the snapshot has news worth looking at once. Everything outlives
   // the thread.
   ShardThread(const delivery::Job& job, Options options, ledger::CommitLog& commit_log, delivery::ShardLinks& links,
-              base::Log& log, std::function<void()> on_change);
+              dkim::SigningPool& signing, base::Log& log, std::function<void()> on_change);
   ~ShardThread();
 
   // Makes the reactor and the resolver, on the thread that calls. Errors: none of them works here.
@@ -63,6 +65,7 @@ class ShardThread {
   const Options options_;
   ledger::CommitLog& commit_log_;
   delivery::ShardLinks& links_;
+  dkim::SigningPool& signing_;
   base::Log& log_;
   const std::function<void()> on_change_;
   std::mutex reactor_mutex_;              // Guards the pointer; the reactor is the thread's own.

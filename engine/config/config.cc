@@ -102,6 +102,12 @@ class ConfigReader {
                       absl::StrCat("is \"", *io, "\"; it must be \"auto\", \"io_uring\" or \"epoll\""));
       }
     }
+    if (const auto signer = section.Text("signer")) {
+      config_.engine.signer = *signer == "openssl" ? SignerChoice::kOpenssl : SignerChoice::kAuto;
+      if (*signer != "auto" && *signer != "openssl")
+        section.Wrong(*table.get("signer"), "signer",
+                      absl::StrCat("is \"", *signer, "\"; it must be \"auto\" or \"openssl\""));
+    }
     if (const auto dir = section.Text("state_dir")) config_.engine.state_dir = Resolve(*dir);
     section.Finish();
   }

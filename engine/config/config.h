@@ -21,9 +21,13 @@ namespace config {
 
 enum class IoChoice : std::uint8_t { kAuto, kIoUring, kEpoll };
 
+// How RSA signatures are made: in batches where the processor can, or by OpenSSL alone.
+enum class SignerChoice : std::uint8_t { kAuto, kOpenssl };
+
 struct EngineConfig {
   std::uint32_t shards = 0;  // 0: one per core. At most 1024.
   IoChoice io = IoChoice::kAuto;
+  SignerChoice signer = SignerChoice::kAuto;
   std::optional<std::string> state_dir;  // None: the default for this user, which the caller knows.
 };
 

@@ -134,7 +134,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   void OnRoundFailed(const tls::Policy& policy);
   void OnOtherFamily();
   std::uint64_t Demand(const tls::Policy& policy) const;
-  bool WantsSession(const tls::Policy& policy, std::uint64_t demand);
+  bool WantsSession(const tls::Policy& policy, std::uint64_t demand, std::uint64_t tokens);
 
   static smtp::TlsUse TlsUseOf(const tls::Policy& policy, bool broken);
   static std::size_t CountUnder(const SessionList& sessions, const tls::Policy& policy);

@@ -32,6 +32,7 @@ void Site::OnRoundFailed(const tls::Policy& policy) {
     return;
   }
   if (others_work) {  // The receiver wants no more of them now; what ends may be replaced.
+    if (CountUnder(idle_, policy) == 0) MakeRoom();
     opening_backoff_ = std::clamp(opening_backoff_ * 2, kOpeningBackoffFirst, kOpeningBackoffMost);
     rests_opening_until_ = now + opening_backoff_;
     enough_sessions_ = sessions_ - static_cast<std::uint32_t>(closing_.size());

@@ -44,8 +44,8 @@ std::uint64_t Site::Demand(const tls::Policy& policy) const {
 }
 
 // A new connection costs as much as several messages on one that is open: it is made where enough of them wait, or
-// where the others are slow.
-bool Site::WantsSession(const tls::Policy& policy, std::uint64_t demand) {
+// where the others are slow. Each that is being opened is to find one of the `tokens` that the message rate has left.
+bool Site::WantsSession(const tls::Policy& policy, std::uint64_t demand, std::uint64_t tokens) {
   if (CountUnder(idle_, policy) > 0) return false;
   const base::Instant now = context_.clock.Now();
   if (rests_opening_until_ > now && sessions_ - closing_.size() >= enough_sessions_) {
@@ -55,8 +55,8 @@ bool Site::WantsSession(const tls::Policy& policy, std::uint64_t demand) {
   const std::uint64_t share = std::min<std::uint64_t>(kMessagesForASession, limits_.max_deliveries_per_connection);
   const std::uint64_t wanted = (demand + share - 1) / share;
   std::uint64_t working = CountUnder(opening_, policy);
-  const bool one_by_one = messages_.has_value() || opening_backoff_ > base::Duration();  // Few are wanted, or refused.
-  if (working >= wanted || (working > 0 && one_by_one)) return false;
+  const bool is_refused = working > 0 && opening_backoff_ > base::Duration();  // Now and then: one by one.
+  if (working >= wanted || opening_.size() >= tokens || is_refused) return false;
   for (const Session* session = busy_.empty() ? nullptr : &busy_.front(); session != nullptr;
        session = busy_.Next(*session)) {
     if (session->options().tls == policy && session->busy_since() + kSlow > now) ++working;
@@ -72,11 +72,16 @@ void Site::OpenSessions() {
 void Site::OpenSessions(const tls::Policy& policy) {
   const base::Instant now = context_.clock.Now();
   const std::uint64_t demand = Demand(policy);
-  if (messages_.has_value() && messages_->Available(now) <= unwritten_) {
-    SetTimer(messages_->OpensAt());
-    return;
+  std::uint64_t tokens = UINT64_MAX;
+  if (messages_.has_value()) {
+    const std::uint64_t available = messages_->Available(now);
+    if (available <= unwritten_) {
+      SetTimer(messages_->OpensAt());
+      return;
+    }
+    tokens = available - unwritten_;
   }
-  while (WantsSession(policy, demand)) {
+  while (WantsSession(policy, demand, tokens)) {
     if (sessions_ >= window_.size()) {
       MakeRoom();
       return;
@@ -96,7 +101,7 @@ void Site::OpenSessions(const tls::Policy& policy) {
       case HostPlan::Step::kWait:
         return;
       case HostPlan::Step::kExhausted:
-        if (CountUnder(opening_, policy) == 0) OnRoundFailed(policy);
+        if (opening_.empty()) OnRoundFailed(policy);  // What becomes of the others says more.
         return;
       case HostPlan::Step::kNoAddress:
       case HostPlan::Step::kPrivate:

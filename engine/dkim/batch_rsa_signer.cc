@@ -21,10 +21,10 @@ std::string_view View(const std::array<std::uint8_t, 256>& signature) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<BatchRsaSigner>> BatchRsaSigner::Make(absl::Span<const SigningKey> keys,
-                                                                     const BatchRsaKernel& kernel) {
+                                                                     const BatchRsaKernel& kernel, base::Log& log) {
   absl::StatusOr<std::unique_ptr<OpensslSigner>> openssl = OpensslSigner::Make(keys);
   if (!openssl.ok()) return openssl.status();
-  std::unique_ptr<BatchRsaSigner> signer(new BatchRsaSigner(*std::move(openssl), kernel));
+  std::unique_ptr<BatchRsaSigner> signer(new BatchRsaSigner(*std::move(openssl), kernel, log));
   for (std::uint32_t i = 0; i < keys.size(); ++i) {
     signer->keys_.push_back(BatchRsaKey::Create(*signer->openssl_->key(i).handle()));
   }
@@ -35,6 +35,7 @@ absl::StatusOr<std::unique_ptr<BatchRsaSigner>> BatchRsaSigner::Make(absl::Span<
     agrees = signer->OpensslAccepts(i);
   }
   signer->batches_ = found && agrees;
+  if (found && !agrees) log.Error("the batch signer disagrees with OpenSSL on this machine: OpenSSL signs alone");
   return signer;
 }
 
@@ -76,6 +77,8 @@ void BatchRsaSigner::SignDigests(absl::Span<SignRequest* const> requests, absl::
       if (!jobs[i].verified) {
         // A machine that computes wrongly, or somebody who makes it: it gets no second try.
         ++counters_.mismatches;
+        if (batches_)
+          log_.Error("a signature of the batch signer did not verify, and was not used: this machine computes wrongly");
         batches_ = false;
         continue;
       }
@@ -89,9 +92,9 @@ void BatchRsaSigner::SignDigests(absl::Span<SignRequest* const> requests, absl::
   }
 }
 
-absl::StatusOr<std::unique_ptr<DigestSigner>> MakeDigestSigner(absl::Span<const SigningKey> keys,
-                                                               bool batches_allowed) {
-  if (batches_allowed && CpuHasAvx512Ifma()) return BatchRsaSigner::Make(keys, Avx512BatchRsaKernel());
+absl::StatusOr<std::unique_ptr<DigestSigner>> MakeDigestSigner(absl::Span<const SigningKey> keys, bool batches_allowed,
+                                                               base::Log& log) {
+  if (batches_allowed && CpuHasAvx512Ifma()) return BatchRsaSigner::Make(keys, Avx512BatchRsaKernel(), log);
   return OpensslSigner::Make(keys);
 }
 

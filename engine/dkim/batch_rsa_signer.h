@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "engine/base/log.h"
 #include "engine/dkim/batch_rsa.h"
 #include "engine/dkim/digest_signer.h"
 #include "engine/dkim/openssl_signer.h"
@@ -25,9 +26,10 @@ class BatchRsaSigner final : public DigestSigner {
   };
 
   // A signer with these keys. Each that fits the kernel signs some digests with it first: where one differs from
-  // OpenSSL's signature, the kernel is not used. Errors: as OpensslSigner::Make.
+  // OpenSSL's signature, the kernel is not used. `log` hears of every fault, and outlives the signer.
+  // Errors: as OpensslSigner::Make.
   static absl::StatusOr<std::unique_ptr<BatchRsaSigner>> Make(absl::Span<const SigningKey> keys,
-                                                              const BatchRsaKernel& kernel);
+                                                              const BatchRsaKernel& kernel, base::Log& log);
 
   std::size_t batch_max() const override { return batches_ ? kBatchRsaMessages : 1; }
   void SignDigests(absl::Span<SignRequest* const> requests, absl::Span<absl::Status> statuses) override;
@@ -37,19 +39,21 @@ class BatchRsaSigner final : public DigestSigner {
   const Counters& counters() const { return counters_; }
 
  private:
-  BatchRsaSigner(std::unique_ptr<OpensslSigner> openssl, const BatchRsaKernel& kernel)
-      : openssl_(std::move(openssl)), rsa_(kernel) {}
+  BatchRsaSigner(std::unique_ptr<OpensslSigner> openssl, const BatchRsaKernel& kernel, base::Log& log)
+      : openssl_(std::move(openssl)), rsa_(kernel), log_(log) {}
   bool OpensslAccepts(std::uint32_t key);
   void SignAlone(SignRequest& request, absl::Status& status);
 
   const std::unique_ptr<OpensslSigner> openssl_;
   BatchRsa rsa_;
+  base::Log& log_;
   std::vector<std::unique_ptr<BatchRsaKey>> keys_;  // By index; null: one for OpenSSL.
   bool batches_ = false;
   Counters counters_;
 };
 
 // Batches where the processor can, else OpenSSL. `batches_allowed`: [engine] signer = "auto".
-absl::StatusOr<std::unique_ptr<DigestSigner>> MakeDigestSigner(absl::Span<const SigningKey> keys, bool batches_allowed);
+absl::StatusOr<std::unique_ptr<DigestSigner>> MakeDigestSigner(absl::Span<const SigningKey> keys, bool batches_allowed,
+                                                               base::Log& log);
 
 }  // namespace dkim

@@ -1,4 +1,4 @@
-// Signing digests, as an interface. Production signs with OpenSSL, or in batches (queue_signer.h); the simulator with a
+// Signing digests, as an interface. Production signs with OpenSSL, or in batches (signing_pool.h); the simulator with a
 // cheap keyed hash.
 #pragma once
 

@@ -25,9 +25,10 @@ constexpr std::uint64_t kEventsMax = 3'000'000;
 constexpr base::Duration kTimeMax = base::Duration::Hours(24 * 6);
 constexpr int kCrashesMax = 6;
 
-class QuietLog final : public base::Log {
+class LastLineLog final : public base::Log {
  public:
-  void Write(base::Severity, std::string_view) override {}
+  void Write(base::Severity, std::string_view line) override { last = line; }
+  std::string last;
 };
 
 // Everything of one simulated campaign.
@@ -92,7 +93,7 @@ class Simulation {
   config::Shaping shaping_;
   TlsChecks tls_checks_{[this](std::string violation) { Violation("TLS: " + violation); }};
   std::unique_ptr<delivery::Job> job_;
-  QuietLog log_;
+  LastLineLog log_;
   EngineProcess::Options process_options_;
   std::unique_ptr<EngineProcess> process_;
   std::uint64_t process_number_ = 0;
@@ -129,7 +130,7 @@ void Simulation::MakePolicies(std::uint64_t domains) {
   job_->tls_least = {prng.Chance(0.1) ? tls::Policy::Use::kAlways : tls::Policy::Use::kNever,
                      tls::Policy::Verification::kNone};
   tls_checks_.SetLeast(job_->tls_least);
-  if (prng.Chance(0.8)) job_->max_age = base::Duration::Minutes(static_cast<std::int64_t>(30 + prng.Below(300)));
+  job_->max_age = base::Duration::Minutes(static_cast<std::int64_t>(30 + prng.Below(prng.Chance(0.8) ? 300 : 1500)));
 }
 
 void Simulation::MakeKeys() {
@@ -363,8 +364,8 @@ Findings Simulation::Run() {
     Watch();
   if (!over_) {
     findings_.end = "time is over";
-    Violation(absl::StrFormat("it did not come to an end (%d events, %d s)", events,
-                              world_.now().nanoseconds() / 1'000'000'000));
+    Violation(absl::StrFormat("it did not come to an end (%d events, %d s); the last it said: %s", events,
+                              world_.now().nanoseconds() / 1'000'000'000, log_.last));
   }
   over_ = true;
   if (process_ != nullptr) {  // Ends in order: nothing may be left open.

@@ -52,7 +52,8 @@ std::string TlsChecks::Draw(base::Prng& prng, std::uint64_t domains) {
     const Mode& mode = kModes[prng.Below(std::size(kModes))];
     const std::string domain = absl::StrFormat("d%d.example", i);
     policies_[domain] = mode.policy;
-    absl::StrAppendFormat(&shaping, "[\"%s\"]\nmx_rollup = false\nenable_tls = \"%s\"\n", domain, mode.name);
+    absl::StrAppendFormat(&shaping, "[\"%s\"]\nenable_tls = \"%s\"\n", domain, mode.name);
+    if (prng.Chance(0.3)) shaping += "mx_rollup = false\n";  // Its limits, and its sessions, are its own.
   }
   return shaping;
 }

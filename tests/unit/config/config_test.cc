@@ -36,6 +36,7 @@ TEST(Config, AnEmptyFileIsTheDefaults) {
   const Config config = Good("");
   EXPECT_EQ(config.engine.shards, 0U);
   EXPECT_EQ(config.engine.io, IoChoice::kAuto);
+  EXPECT_EQ(config.engine.signer, SignerChoice::kAuto);
   EXPECT_FALSE(config.engine.state_dir.has_value());
   EXPECT_TRUE(config.dns.servers.empty());
   EXPECT_EQ(config.dns.max_queries_per_second, 500U);
@@ -49,6 +50,7 @@ TEST(Config, EveryKeyIsRead) {
 [engine]
 shards = 3
 io = "epoll"
+signer = "openssl"
 state_dir = "/var/lib/sluice"
 [dns]
 servers = ["127.0.0.53", "192.0.2.1:5353", "[2001:db8::1]:53", "2001:db8::2"]
@@ -78,6 +80,7 @@ allow_private_destinations = true
 )");
   EXPECT_EQ(config.engine.shards, 3U);
   EXPECT_EQ(config.engine.io, IoChoice::kEpoll);
+  EXPECT_EQ(config.engine.signer, SignerChoice::kOpenssl);
   EXPECT_EQ(config.engine.state_dir, "/var/lib/sluice");
   EXPECT_THAT(config.dns.servers, ElementsAre("127.0.0.53", "192.0.2.1:5353", "[2001:db8::1]:53", "2001:db8::2"));
   EXPECT_EQ(config.dns.max_queries_per_second, 70U);
@@ -112,6 +115,7 @@ TEST(Config, SeveralProblemsAreToldTogetherInTheOrderOfTheFile) {
 TEST(Config, WrongValuesAreNamedWithTheirLine) {
   const std::pair<const char*, const char*> cases[] = {
       {"[engine]\nio = \"kqueue\"", "sluice.toml:2: engine.io is \"kqueue\""},
+      {"[engine]\nsigner = \"gpu\"", "sluice.toml:2: engine.signer is \"gpu\""},
       {"[engine]\nshards = -1", "from 0 to 1024"},
       {"[engine]\nshards = \"2\"", "engine.shards is a text"},
       {"engine = 1", "sluice.toml:1: engine is a whole number; it must be a table [engine]"},

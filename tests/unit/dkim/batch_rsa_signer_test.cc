@@ -1,14 +1,17 @@
 #include "engine/dkim/batch_rsa_signer.h"
 
-#include <gtest/gtest.h>
-
 #include <array>
+#include <string>
 #include <vector>
 
+#include "gmock/gmock.h"
 #include "tests/unit/dkim/batch_rsa_portable.h"
 
 namespace dkim {
 namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 class Request final : public SignRequest {
  public:
@@ -29,7 +32,7 @@ class BatchRsaSignerTest : public ::testing::Test {
   ~BatchRsaSignerTest() override { TheFault() = {}; }
 
   std::unique_ptr<BatchRsaSigner> Make(const BatchRsaKernel& kernel = PortableBatchRsaKernel()) {
-    absl::StatusOr<std::unique_ptr<BatchRsaSigner>> signer = BatchRsaSigner::Make(keys_, kernel);
+    absl::StatusOr<std::unique_ptr<BatchRsaSigner>> signer = BatchRsaSigner::Make(keys_, kernel, log_);
     EXPECT_TRUE(signer.ok());
     return *std::move(signer);
   }
@@ -51,7 +54,14 @@ class BatchRsaSignerTest : public ::testing::Test {
     }
   }
 
+  class LinesLog final : public base::Log {
+   public:
+    void Write(base::Severity, std::string_view line) override { lines.emplace_back(line); }
+    std::vector<std::string> lines;
+  };
+
   const Crypto crypto_;
+  LinesLog log_;
   std::vector<SigningKey> keys_;  // Two for batches, and one for OpenSSL.
   std::vector<std::unique_ptr<PrivateKey>> parsed_;
 };
@@ -110,13 +120,14 @@ TEST_F(BatchRsaSignerTest, AKernelThatOpensslDoesNotAcceptIsNotUsed) {
   const BatchRsaKernel broken = {&SignNothing, PortableBatchRsaKernel().open};
   const std::unique_ptr<BatchRsaSigner> signer = Make(broken);
   EXPECT_FALSE(signer->batches());
+  EXPECT_THAT(log_.lines, ElementsAre(HasSubstr("disagrees with OpenSSL")));
   SignAndVerify(*signer, {0});
   EXPECT_EQ(signer->counters().alone, 1u);
 }
 
 TEST_F(BatchRsaSignerTest, TheProcessorAndTheConfigurationChoose) {
-  absl::StatusOr<std::unique_ptr<DigestSigner>> automatic = MakeDigestSigner(keys_, /*batches_allowed=*/true);
-  absl::StatusOr<std::unique_ptr<DigestSigner>> openssl = MakeDigestSigner(keys_, /*batches_allowed=*/false);
+  absl::StatusOr<std::unique_ptr<DigestSigner>> automatic = MakeDigestSigner(keys_, /*batches_allowed=*/true, log_);
+  absl::StatusOr<std::unique_ptr<DigestSigner>> openssl = MakeDigestSigner(keys_, /*batches_allowed=*/false, log_);
   ASSERT_TRUE(automatic.ok() && openssl.ok());
   EXPECT_EQ((*automatic)->batch_max(), CpuHasAvx512Ifma() ? 4u : 1u);
   EXPECT_EQ((*openssl)->batch_max(), 1u);
