@@ -22,6 +22,11 @@
 namespace engine {
 namespace {
 
+io::Backend BackendOf(config::IoChoice choice) {
+  if (choice == config::IoChoice::kAuto) return io::Backend::kAuto;
+  return choice == config::IoChoice::kIoUring ? io::Backend::kIoUring : io::Backend::kEpoll;
+}
+
 // What the user gave was wrong, or the machine was.
 int CodeOf(const absl::Status& status) {
   if (absl::IsCancelled(status)) return kExitInterrupted;
@@ -320,17 +325,7 @@ RunOutcome Run::Go() {
   if (absl::Status status = MakeJob(); !status.ok()) return Problem(status);
   EngineOptions options;
   options.shards = request_.shards;
-  switch (request_.config->engine.io) {
-    case config::IoChoice::kAuto:
-      options.backend = io::Backend::kAuto;
-      break;
-    case config::IoChoice::kIoUring:
-      options.backend = io::Backend::kIoUring;
-      break;
-    case config::IoChoice::kEpoll:
-      options.backend = io::Backend::kEpoll;
-      break;
-  }
+  options.backend = BackendOf(request_.config->engine.io);
   options.dns_servers = request_.config->dns.servers;
   options.dns_queries_per_second = request_.config->dns.max_queries_per_second;
   options.seed = request_.seed;

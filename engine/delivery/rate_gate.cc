@@ -15,9 +15,9 @@ RateGate::Wide RateGate::Tolerance() const {
   return static_cast<Wide>(options_.period.nanoseconds()) * static_cast<Wide>(options_.burst_max - 1);
 }
 
-base::Instant RateGate::OpensAt() const {
+base::Instant RateGate::OpensAt(std::uint64_t before) const {
   if (options_.count == 0) return base::Instant::Never();
-  const Wide at = due_ - Tolerance();
+  const Wide at = due_ - Tolerance() + static_cast<Wide>(before) * static_cast<Wide>(options_.period.nanoseconds());
   const Wide count = static_cast<Wide>(options_.count);
   return base::Instant::FromNanoseconds(static_cast<std::int64_t>(at <= 0 ? at / count : (at + count - 1) / count));
 }
@@ -29,12 +29,11 @@ base::Instant RateGate::RestedAt() const {
       static_cast<std::int64_t>(due_ <= 0 ? due_ / count : (due_ + count - 1) / count));
 }
 
-std::uint64_t RateGate::Available(base::Instant now) const {
+std::uint64_t RateGate::Available(base::Instant now, base::Duration ahead) const {
   if (options_.count == 0) return 0;
-  const Wide room = Scaled(now) + Tolerance() - due_;
+  const Wide room = Scaled(now + ahead) + Tolerance() - std::max(due_, Scaled(now));  // A rest saves up no more.
   if (room < 0) return 0;
-  const Wide passes = room / static_cast<Wide>(options_.period.nanoseconds()) + 1;
-  return static_cast<std::uint64_t>(std::min(passes, static_cast<Wide>(options_.burst_max)));
+  return static_cast<std::uint64_t>(room / static_cast<Wide>(options_.period.nanoseconds())) + 1;
 }
 
 bool RateGate::TryPass(base::Instant now) {

@@ -19,10 +19,10 @@ class RateGate {
   // Requires: `options` is checked data (period > 0, burst_max >= 1).
   RateGate(const Options& options, base::Instant now);
 
-  // When the next one may pass; Never() while closed for good.
-  base::Instant OpensAt() const;
-  // How many may pass at `now`.
-  std::uint64_t Available(base::Instant now) const;
+  // When the next one may pass, if `before` others pass first, each as soon as it may; Never() while closed for good.
+  base::Instant OpensAt(std::uint64_t before = 0) const;
+  // How many may pass at `now`, or from then until `ahead` later.
+  std::uint64_t Available(base::Instant now, base::Duration ahead = {}) const;
   // Whether nothing of the past holds it back: it could be made anew without a difference.
   bool IsRested(base::Instant now) const { return Available(now) >= options_.burst_max; }
   base::Instant RestedAt() const;  // When IsRested becomes true, if none passes before.

@@ -257,6 +257,11 @@ void Session::OnRecordsDurable() {
     return;
   }
   CHECK(state_ == State::kCommitting);
+  if (owner_.MayWrite(*this)) Write();
+}
+
+void Session::Write() {
+  CHECK(state_ == State::kCommitting);
   StartTransaction();
   Advance();
 }

@@ -44,6 +44,8 @@ class Session final : private io::StreamHandler,
     // The server ended the connection between messages, or while one was being signed: no attempt was made, and the
     // sealer keeps the message. OnSessionEnded follows.
     virtual void OnSessionLost(Session& session) = 0;
+    // The attempt is durable. False: the owner says Write later.
+    virtual bool MayWrite(Session& session) = 0;
     virtual void OnSessionWrites(Session& session) = 0;  // The transaction's first bytes leave now.
     // The transaction is over; the session is kIdle, or on its way to kClosing (then OnSessionEnded follows).
     virtual void OnSessionResult(Session& session, const smtp::TransactionResult& result) = 0;
@@ -72,9 +74,12 @@ class Session final : private io::StreamHandler,
   // Has a claimed recipient's message sealed: OnSessionSealed follows, within this call where there is nothing to sign.
   // Errors: as Sealer::Seal; it stays kIdle. Requires: kIdle.
   absl::Status Seal(Destination& destination, ledger::RecipientId recipient);
-  // Sends the message as soon as the attempt, which was added to the batch of this turn, is durable. Requires:
+  // Sends the message as soon as the attempt, which was added to the batch of this turn, is durable, and the owner lets
+  // it. Requires:
   // kSealing, and OnSessionSealed was called.
   void Commit();
+  // The transaction begins. Requires: the owner said that it may not yet.
+  void Write();
   // Gives the message up: no attempt was made. It is kIdle then. Requires: kSealing.
   void Release();
   // Says QUIT and closes. Requires: kIdle.
@@ -100,7 +105,7 @@ class Session final : private io::StreamHandler,
 
   // The site's: which of its lists it is in.
   enum class Listing : std::uint8_t { kOpening, kIdle, kBusy, kClosing };
-  base::ListHook site_hook;
+  base::ListHook site_hook, writer_hook;
   Listing listing = Listing::kOpening;
 
  private:

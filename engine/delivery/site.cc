@@ -9,6 +9,8 @@
 namespace delivery {
 namespace {
 
+constexpr base::Duration kTurn = base::Duration::Milliseconds(10);
+
 std::vector<PlannedHost> PlanHosts(const dns::Route& route) {
   std::vector<PlannedHost> hosts;
   for (const auto& host : route.hosts) hosts.push_back({host.name, host.preference});
@@ -24,8 +26,14 @@ HostPlan::Options PlanOptions(const Context& context, const config::Limits& limi
   return options;
 }
 
+// Where no burst is stated, it is what the rate gives in one turn of a busy loop: else a high rate could not be
+// reached.
 RateGate::Options GateOptions(const config::Rate& rate) {
-  return {.count = rate.count, .period = rate.period, .burst_max = rate.burst_max.value_or(1)};
+  RateGate::Options options{.count = rate.count, .period = rate.period};
+  const double in_a_turn = static_cast<double>(rate.count) *
+                           (static_cast<double>(kTurn.nanoseconds()) / static_cast<double>(rate.period.nanoseconds()));
+  options.burst_max = rate.burst_max.value_or(std::max<std::uint64_t>(1, static_cast<std::uint64_t>(in_a_turn)));
+  return options;
 }
 
 }  // namespace
@@ -40,7 +48,8 @@ Site::Site(std::uint64_t id, SiteKey key, std::string provider, const config::Li
       owner_(owner),
       timer_([this] { owner_.WantsPump(*this); }),
       hosts_(PlanHosts(route), PlanOptions(context, limits)),
-      window_(limits.connection_limit) {
+      window_(limits.connection_limit),
+      writers_timer_([this] { ServeWriters(); }) {
   const base::Instant now = context.clock.Now();
   if (limits.max_message_rate.has_value()) messages_.emplace(GateOptions(*limits.max_message_rate), now);
   if (limits.max_connection_rate.has_value()) connections_.emplace(GateOptions(*limits.max_connection_rate), now);
@@ -48,6 +57,7 @@ Site::Site(std::uint64_t id, SiteKey key, std::string provider, const config::Li
 
 Site::~Site() {
   context_.budget.Cancel(*this);
+  while (!writers_.empty()) writers_.PopFront();
   while (!ready_.empty()) ready_.PopFront();
   while (!waiting_.empty()) waiting_.PopFront();
   for (SessionList* list : {&opening_, &idle_, &busy_, &closing_}) {
@@ -177,10 +187,7 @@ void Site::Pump() {
 bool Site::BeginNext(Session& session) {
   const base::Instant now = context_.clock.Now();
   while (Destination* const next = NextFor(session.options().tls)) {
-    if (messages_.has_value() && messages_->Available(now) <= unwritten_) {
-      if (unwritten_ == 0) SetTimer(messages_->OpensAt());
-      return false;
-    }
+    if (RoomToBegin() == 0) return false;
     Destination& destination = *next;
     MoveTo(destination, Destination::Place::kReady);  // To the back: the destinations take turns.
     if (destination.route_expires <= now) owner_.OnRouteExpired(destination);
@@ -197,6 +204,36 @@ bool Site::BeginNext(Session& session) {
     if (BeginTransaction(session, destination, *recipient)) return true;
   }
   return false;
+}
+
+// How many messages may be begun: those whose rate token will be there by the time they are signed, and their attempts
+// durable. Sets the timer where there is none.
+std::uint64_t Site::RoomToBegin() {
+  if (!messages_.has_value()) return UINT64_MAX;
+  const base::Instant now = context_.clock.Now();
+  const std::uint64_t tokens = messages_->Available(now, kBeginAhead);
+  if (tokens > unwritten_) return tokens - unwritten_;
+  const base::Instant at = messages_->OpensAt(unwritten_);
+  if (!at.IsNever()) SetTimer(std::max(at - kBeginAhead, now));
+  return 0;
+}
+
+// The token is taken at the write. Those whose attempt is durable too early stand in line.
+bool Site::MayWrite(Session& session) {
+  if (!messages_.has_value() || (writers_.empty() && messages_->Available(context_.clock.Now()) > 0)) return true;
+  writers_.PushBack(session);
+  ServeWriters();
+  return false;
+}
+
+// Also while the site drains: the attempts are made. A rate of zero that came between holds none of them.
+void Site::ServeWriters() {
+  const base::Instant now = context_.clock.Now();
+  while (!writers_.empty() &&
+         (!messages_.has_value() || messages_->OpensAt().IsNever() || messages_->Available(now) > 0)) {
+    writers_.PopFront().Write();
+  }
+  if (!writers_.empty()) context_.timers.Set(writers_timer_, messages_->OpensAt());
 }
 
 void Site::OnSessionSlotFree() { owner_.WantsPump(*this); }
@@ -263,6 +300,7 @@ void Site::SetLimits(const config::Limits& limits) {
   window_.SetLimit(limits.connection_limit);
   set(messages_, limits.max_message_rate);
   set(connections_, limits.max_connection_rate);
+  ServeWriters();
 }
 
 std::string Site::DescribeWait() const {

@@ -94,11 +94,13 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
 
  private:
   using SessionList = base::IntrusiveList<Session, &Session::site_hook>;
+  static constexpr base::Duration kBeginAhead = base::Duration::Milliseconds(100);
 
   // Session::Owner
   void OnSessionReady(Session& session) override;
   void OnSessionSealed(Session& session, const absl::Status& status) override;
   void OnSessionLost(Session& session) override;
+  bool MayWrite(Session& session) override;
   void OnSessionWrites(Session& session) override;
   void OnSessionResult(Session& session, const smtp::TransactionResult& result) override;
   void OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fact) override;
@@ -118,6 +120,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   base::Instant RestedAt() const;
   std::optional<base::Instant> HeldUntil() const;  // By suspension, rest or a missing address.
   bool BeginNext(Session& session);
+  std::uint64_t RoomToBegin();
+  void ServeWriters();
   bool BeginTransaction(Session& session, Destination& destination, ledger::RecipientId id);
   void PutBack(Destination& destination, ledger::RecipientId id);
   void StopSealing(Session& session);
@@ -172,8 +176,10 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   io::Timer timer_;
   HostPlan hosts_;
   Window window_;
-  std::optional<RateGate> messages_;     // max_message_rate
-  std::optional<RateGate> connections_;  // max_connection_rate
+  std::optional<RateGate> messages_;  // max_message_rate
+  io::Timer writers_timer_;
+  base::IntrusiveList<Session, &Session::writer_hook> writers_;  // Durable attempts that wait for their rate token.
+  std::optional<RateGate> connections_;                          // max_connection_rate
   Suspension suspension_;
   Breaker breaker_;
   base::Instant rests_until_;  // After failed connections.

@@ -72,15 +72,8 @@ void Site::OpenSessions() {
 void Site::OpenSessions(const tls::Policy& policy) {
   const base::Instant now = context_.clock.Now();
   const std::uint64_t demand = Demand(policy);
-  std::uint64_t tokens = UINT64_MAX;
-  if (messages_.has_value()) {
-    const std::uint64_t available = messages_->Available(now);
-    if (available <= unwritten_) {
-      SetTimer(messages_->OpensAt());
-      return;
-    }
-    tokens = available - unwritten_;
-  }
+  const std::uint64_t tokens = RoomToBegin();
+  if (tokens == 0) return;
   while (WantsSession(policy, demand, tokens)) {
     if (sessions_ >= window_.size()) {
       MakeRoom();

@@ -99,8 +99,8 @@ void Site::OnSessionEnded(Session& session) {
 void Site::OnSessionWrites(Session&) {
   CHECK(unwritten_ > 0);
   --unwritten_;
-  // There is room: BeginNext counts what has not taken its token yet. Only what was begun before a domain brought the
-  // limit (SetLimits) may find none.
+  // There is one: MayWrite and ServeWriters wait for it. Only what was begun before a domain brought a rate of zero
+  // (SetLimits) may find none.
   if (messages_.has_value()) (void)messages_->TryPass(context_.clock.Now());
 }
 

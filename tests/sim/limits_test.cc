@@ -1,0 +1,70 @@
+// Limits as a receiver sees them, in the whole shard.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+#include "tests/sim/scenario.h"
+
+namespace sim {
+namespace {
+
+using base::Duration;
+using base::Instant;
+
+// When each MAIL arrives, where every message takes its receiver 40 ms.
+std::vector<Instant> Arrivals(int count, const std::string& rate) {
+  Scenario scenario(
+      {.addresses = Many(count),
+       .shaping = absl::StrFormat("[\"default\"]\nconnection_limit = 100\nmax_message_rate = \"%s\"\n", rate)});
+  Receiver& receiver = scenario.Serve("one.example");
+  std::vector<Instant> arrivals;
+  receiver.At(Point::kMail, [&](const Question&) -> std::optional<Answer> {
+    arrivals.push_back(scenario.world().now());
+    return std::nullopt;
+  });
+  receiver.At(Point::kContent, Always({.reply = "250 2.0.0 Taken", .wait = Duration::Milliseconds(40)}));
+  EXPECT_TRUE(scenario.Finish());
+  std::sort(arrivals.begin(), arrivals.end());
+  return arrivals;
+}
+
+struct RateCase {
+  const char* rate;
+  std::int64_t per_second;
+  std::int64_t burst;
+};
+
+class MessageRate : public testing::TestWithParam<RateCase> {};
+
+// Signing and the disk take their time, and the rate is reached all the same: they run ahead of the token.
+TEST_P(MessageRate, IsReachedAndNeverExceeded) {
+  constexpr int kCount = 900;
+  const RateCase& rate = GetParam();
+  const std::vector<Instant> arrivals = Arrivals(kCount, rate.rate);
+  ASSERT_EQ(arrivals.size(), kCount);
+  const Duration jitter = Duration::Milliseconds(10);  // Of the network, twice: a packet can be late, the next one not.
+  for (std::size_t first = 0; first < arrivals.size(); ++first) {
+    for (const int more : {1, 3, 10, 50, 200, 600}) {
+      const std::size_t last = first + static_cast<std::size_t>(more);
+      if (last >= arrivals.size()) break;
+      const Duration window = arrivals[last] - arrivals[first] + jitter;
+      ASSERT_LE(more + 1, rate.burst + rate.per_second * window.nanoseconds() / 1'000'000'000 + 1)
+          << first << " to " << last;
+    }
+  }
+  const double seconds = static_cast<double>((arrivals.back() - arrivals.front()).nanoseconds()) / 1e9;
+  EXPECT_LT(seconds, 1.1 * kCount / static_cast<double>(rate.per_second) + 0.3);
+}
+
+INSTANTIATE_TEST_SUITE_P(Rates, MessageRate,
+                         testing::Values(RateCase{"50/s", 50, 1}, RateCase{"300/s", 300, 3},
+                                         RateCase{"300/s,max_burst=20", 300, 20},
+                                         RateCase{"30000/min,max_burst=1", 500, 1}));
+
+}  // namespace
+}  // namespace sim
