@@ -9,7 +9,7 @@
 namespace dkim {
 namespace {
 
-constexpr std::size_t kLentAtOnce = 2;  // Batches: one to sign, and one for when it is done.
+constexpr std::size_t kLentAtOnce = 8;  // Signatures, at most: some more than the lender makes in one turn.
 
 }  // namespace
 
@@ -91,8 +91,7 @@ void SigningPool::Seat::Lend() {
   const std::lock_guard lock(pool_.mutex_);
   for (Seat* seat : pool_.seats_) {
     if (!seat->is_idle_ || seat == this) continue;
-    std::size_t count =
-        std::min((queue_.size() / batch - 1) * batch, kLentAtOnce * batch);  // The first batch is its own.
+    std::size_t count = std::min(queue_.size() / 2, kLentAtOnce) / batch * batch;
     if (count == 0) return;
     for (; count > 0; --count) {
       SignRequest& request = queue_.PopFront();

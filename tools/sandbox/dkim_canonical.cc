@@ -17,15 +17,12 @@ std::string_view TakeLine(std::string_view& text) {
 
 // Appends `text` with each run of space as one SP, and none at its end.
 void AppendCollapsed(std::string_view text, std::string& out) {
-  bool pending = false;
-  for (const char c : text) {
-    if (IsWsp(c)) {
-      pending = true;
-      continue;
-    }
-    if (pending) out.push_back(' ');
-    pending = false;
-    out.push_back(c);
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t end = at;
+    while (end < text.size() && !IsWsp(text[end])) ++end;
+    out.append(text, at, end - at);
+    for (at = end; at < text.size() && IsWsp(text[at]);) ++at;
+    if (at < text.size()) out.push_back(' ');
   }
 }
 

@@ -1,5 +1,6 @@
 #include "tools/sandbox/message_text.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "engine/base/text.h"
@@ -71,7 +72,11 @@ std::string DecodeQuotedPrintable(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (std::size_t at = 0; at < text.size(); ++at) {
-    if (text[at] != '=' || at + 2 >= text.size()) {
+    const std::size_t plain = std::min(text.find('=', at), text.size());
+    out.append(text, at, plain - at);
+    at = plain;
+    if (at == text.size()) break;
+    if (at + 2 >= text.size()) {
       out.push_back(text[at]);
     } else if (text.substr(at + 1, 2) == "\r\n") {
       at += 2;  // A soft line break.
