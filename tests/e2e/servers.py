@@ -81,7 +81,7 @@ class Nsd(Process):
     def __init__(self, build: pathlib.Path, folder: pathlib.Path, address: str, port: int, zones: dict):
         root = packages.fetch(build, "nsd")
         lines = [f'server:\n  ip-address: {address}@{port}\n  username: ""\n  chroot: ""\n  zonesdir: "{folder}"\n'
-                 f'  pidfile: "{folder}/nsd.pid"\n  database: ""\n  xfrdfile: "{folder}/xfrd.state"\n  zonelistfile: "{folder}/zone.list"\n'
+                 f'  pidfile: "{folder}/nsd.pid"\n  database: ""\n  xfrdfile: "{folder}/xfrd.state"\n  xfrdir: "{folder}"\n  zonelistfile: "{folder}/zone.list"\n'
                  "remote-control:\n  control-enable: no\n"]
         for number, (zone, text) in enumerate(sorted(zones.items())):
             (folder / f"{number}.zone").write_text(f"$ORIGIN {zone}.\n$TTL 60\n@ SOA ns hostmaster 1 3600 900 86400 60\n@ NS ns\n"
