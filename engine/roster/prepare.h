@@ -30,7 +30,7 @@ struct PrepareOptions {
   // A test send: only this row, whether or not it is suppressed; `shown` is filled in here. None: the campaign.
   std::optional<TestSend> test = std::nullopt;
   base::WallTime now;
-  std::size_t arena_bytes = 16u << 20;
+  std::size_t arena_bytes = 8u << 20;
   // Called every few thousand rows with rows and bytes so far; false stops the preparation.
   absl::FunctionRef<bool(std::uint64_t rows, std::uint64_t bytes)> progress;
 };
