@@ -141,7 +141,10 @@ class Lab(unittest.TestCase):
 
     def sluice(self, *arguments, code=0, timeout=120, **options) -> subprocess.CompletedProcess:
         """Runs the program to its end; `code`: the exit code that it must have, None: any."""
-        done = subprocess.run(self.command(*arguments), capture_output=True, text=True, timeout=timeout, cwd=self.folder, **options)
+        try:
+            done = subprocess.run(self.command(*arguments), capture_output=True, text=True, timeout=timeout, cwd=self.folder, **options)
+        except subprocess.TimeoutExpired as late:
+            raise AssertionError(f"{arguments} did not end within {timeout} s: {late.stdout!r} {late.stderr!r}") from None
         if code is not None:
             self.assertEqual(done.returncode, code, f"{arguments}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
         return done

@@ -9,7 +9,7 @@ import kept_mail
 import packages
 from certificates import Certificate
 from machine import Machine
-from servers import Process, accepts, wait_until
+from servers import Process, accepts, wait_until, wait_until_free
 
 HERE = pathlib.Path(__file__).resolve().parent
 NOBODY = 65534
@@ -35,7 +35,7 @@ class MailServer(Machine):
 
     def __init__(self, folder: pathlib.Path, roots, name: str, address: str, port: int, domains, certificate: Certificate):
         super().__init__(folder, roots)
-        wait_until(f"{address}:{port} to be free", lambda: not accepts(address, port), timeout=60)
+        wait_until_free(address, port)
         self.name, self.address, self.port, self.domains = name, address, port, domains
         self.kept = self.root / KEPT
         self.write("etc/mx/mx.crt", certificate.certificate.read_text())

@@ -51,6 +51,11 @@ def accepts(address: str, port: int) -> bool:
         return False
 
 
+def wait_until_free(address: str, port: int):
+    """A server that was stopped may leave a child that listens for a moment: the next one could not bind, and nobody would notice."""
+    wait_until(f"{address}:{port} to be free", lambda: not accepts(address, port), timeout=60)
+
+
 class SmtpSink(Process):
     """Postfix's smtp-sink; keeps each message, with its envelope in X- lines, as a file."""
 
@@ -88,6 +93,9 @@ class Nsd(Process):
                                                    f"ns A {address}\n{text}\n")
             lines.append(f'zone:\n  name: "{zone}"\n  zonefile: "{number}.zone"\n')
         (folder / "nsd.conf").write_text("".join(lines))
+        wait_until_free(address, port)
         super().__init__([str(root / "usr/sbin/nsd"), "-d", "-c", str(folder / "nsd.conf")], folder / "nsd.log",
                          env=packages.environment(root))
         wait_until("nsd listening", lambda: accepts(address, port))
+        if self.popen.poll() is not None:
+            raise AssertionError(f"nsd has ended: {self.text()[-2000:]}")
