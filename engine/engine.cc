@@ -109,7 +109,15 @@ RunResult Engine::Run(Watcher& watcher) {
     return result;
   }
   if (journal_thread_ != nullptr) journal_thread_->Start();
-  for (const auto& shard : shards_) shard->Start();
+  for (const auto& shard : shards_) {
+    if (result.failure.ok()) result.failure = shard->Start();
+  }
+  if (!result.failure.ok()) {
+    for (const auto& shard : shards_) shard->Abort();
+    for (const auto& shard : shards_) shard->Join();
+    if (journal_thread_ != nullptr) journal_thread_->Stop().IgnoreError();
+    return result;
+  }
 
   bool finished = false, stopped = false;
   while (!finished && !stopped && !AllStopped()) {

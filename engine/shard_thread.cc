@@ -1,6 +1,7 @@
 #include "engine/shard_thread.h"
 
 #include <algorithm>
+#include <future>
 #include <utility>
 
 #include "dns/cached_resolver.h"
@@ -58,19 +59,19 @@ absl::Status ShardThread::Prepare() {
   return resolver.status();
 }
 
-void ShardThread::Start() {
-  std::atomic<bool> made = false;
-  thread_ = std::thread([this, &made] {
+absl::Status ShardThread::Start() {
+  std::promise<absl::Status> made;
+  std::future<absl::Status> status = made.get_future();
+  thread_ = std::thread([this, made = std::move(made)]() mutable {
     // A ring belongs to the thread that makes it. Prepare has tried one, and said what there is to say.
     NoLog no_log;
     absl::StatusOr<std::unique_ptr<io::Reactor>> own = io::MakeReactor({.backend = options_.backend}, no_log);
-    CHECK(own.ok());
+    if (!own.ok()) return made.set_value(own.status());
     {
       const std::lock_guard lock(reactor_mutex_);
       reactor_ = *std::move(own);
     }
-    made = true;
-    made.notify_one();
+    made.set_value(absl::OkStatus());
     Run();
     std::unique_ptr<io::Reactor> last;
     {
@@ -78,7 +79,7 @@ void ShardThread::Start() {
       last = std::move(reactor_);
     }
   });
-  made.wait(false);
+  return status.get();
 }
 
 void ShardThread::Join() {

@@ -46,7 +46,8 @@ class ShardThread {
 
   // Makes the reactor and the resolver, on the thread that calls. Errors: none of them works here.
   absl::Status Prepare();
-  void Start();
+  // Errors: no reactor can be made for one more thread (of memory that may be locked there is only so much).
+  absl::Status Start();
   void Post(delivery::ShardMessage message) { mailbox_.Post(std::move(message)); }
   void Abort();  // At once, whatever is in flight.
   void Join();

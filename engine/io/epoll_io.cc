@@ -36,11 +36,13 @@ absl::StatusOr<std::unique_ptr<Reactor>> EpollReactor::Make(const ReactorOptions
   const int fd = epoll_create1(EPOLL_CLOEXEC);
   if (fd < 0) return absl::UnavailableError(absl::StrCat("epoll: ", std::strerror(errno)));
   std::unique_ptr<EpollReactor> reactor(new EpollReactor(options, fd));
+  if (reactor->wake_fd() < 0)
+    return absl::UnavailableError(absl::StrCat("epoll: no eventfd: ", std::strerror(reactor->wake_error())));
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = Data(Tag::kWake, 0);
   if (epoll_ctl(fd, EPOLL_CTL_ADD, reactor->wake_fd(), &event) != 0) {
-    return absl::UnavailableError(absl::StrCat("epoll: no eventfd: ", std::strerror(errno)));
+    return absl::UnavailableError(absl::StrCat("epoll: the eventfd cannot be watched: ", std::strerror(errno)));
   }
   return reactor;
 }

@@ -23,7 +23,8 @@ ReactorBase::ReactorBase(const ReactorOptions& options, int socket_flags)
       streams_max_(options.streams_max),
       flush_timeout_(options.flush_timeout),
       pool_(kBuffersKept),
-      wake_fd_(eventfd(0, EFD_CLOEXEC)) {}
+      wake_fd_(eventfd(0, EFD_CLOEXEC)),
+      wake_error_(wake_fd_ < 0 ? errno : 0) {}
 
 ReactorBase::~ReactorBase() {
   CHECK(streams_.in_use() == 0 && listeners_.empty());

@@ -87,6 +87,7 @@ class ReactorBase : public Reactor {
   void ReportReady(int fd, std::uint64_t serial, bool readable, bool writable);
   void WokenUp();  // The eventfd was readable and is read.
   int wake_fd() const { return wake_fd_; }
+  int wake_error() const { return wake_error_; }
   base::Instant now() const { return clock_.Now(); }
   void UpdateClock() { clock_.Update(); }
   BufferPool& pool() { return pool_; }
@@ -128,6 +129,7 @@ class ReactorBase : public Reactor {
   std::uint64_t last_watch_ = 0;
   bool told_ = false;  // A handler was called in this turn, before the wait.
   int wake_fd_;
+  const int wake_error_;             // errno, where there is no eventfd.
   std::atomic<bool> woken_ = false;  // Written to wake_fd_, and not seen yet.
 };
 

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
+#include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
 
 namespace io {
@@ -33,7 +35,8 @@ absl::StatusOr<std::unique_ptr<Reactor>> UringReactor::Make(const ReactorOptions
   absl::StatusOr<std::unique_ptr<UringRing>> ring = UringRing::Make();
   if (!ring.ok()) return ring.status();
   std::unique_ptr<UringReactor> reactor(new UringReactor(options, *std::move(ring)));
-  if (reactor->wake_fd() < 0) return absl::UnavailableError("io_uring: no eventfd");
+  if (reactor->wake_fd() < 0)
+    return absl::UnavailableError(absl::StrCat("io_uring: no eventfd: ", std::strerror(reactor->wake_error())));
   return reactor;
 }
 

@@ -23,6 +23,11 @@ def become_nobody():
     os.setuid(NOBODY)
 
 
+def few_descriptors():
+    become_nobody()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (80, 80))
+
+
 def refuse_io_uring():
     """From here on the kernel says EPERM to this process, as in a container. A seccomp filter: linux/seccomp.h, linux/filter.h."""
     load, jump, give = 0x20, 0x15, 0x06  # BPF_LD|BPF_W|BPF_ABS, BPF_JMP|BPF_JEQ|BPF_K, BPF_RET|BPF_K
@@ -84,4 +89,13 @@ class UnprivilegedTest(Lab):
         self.assertRegex(done.stderr, r"^sluice: .*io_uring.*\n$")
         done = self.send("auto", nobody_without_io_uring)
         self.assertRegex(done.stderr, r"^sluice: .*io_uring.*; using epoll\n$")
+        self.check_everyone_has_it()
+
+    def test_too_few_descriptors_for_all_shards_are_an_error_and_nobody_is_lost(self):
+        self.config(dns=self.receivers.dns, port=self.receivers.port, engine="shards = 64")
+        command = [self.program, *self.command("send", "campaign.toml", "--progress", "off")[1:]]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=self.folder, preexec_fn=few_descriptors)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertRegex(done.stderr, r"^sluice: .*[Tt]oo many open files.*\n$")
+        self.send("auto", become_nobody)
         self.check_everyone_has_it()
