@@ -281,7 +281,7 @@ TEST_P(Reply, RecipientLevelAndOtherTemporaryRefusalsDeferAndChangeNothingElse) 
     Scenario scenario({.addresses = Many(30)});
     Receiver& receiver = Serve(scenario, "one.example");
     receiver.At(GetParam().point, First(5, {reply}));
-    scenario.RunFor(Duration::Milliseconds(200));
+    scenario.RunFor(Duration::Seconds(2));
     EXPECT_EQ(scenario.CountLast(Line("deferred " + what)), 5u);
     EXPECT_TRUE(scenario.Finish());
     EXPECT_THAT(receiver.accepted(), SizeIs(30));

@@ -21,6 +21,7 @@ std::string OpenSslError();
 
 struct OpenSslFree {
   void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+  void operator()(EVP_PKEY_CTX* context) const { EVP_PKEY_CTX_free(context); }
   void operator()(X509* certificate) const { X509_free(certificate); }
 };
 using KeyPtr = std::unique_ptr<EVP_PKEY, OpenSslFree>;

@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/rsa.h>
 #include <openssl/sha.h>
 
 #include <algorithm>
@@ -60,19 +61,21 @@ std::string SignedHeader(const ParsedMessage& message, const HeaderField& own, c
   return data + CanonicalHeader({own.name, rest.substr(before), rest}, form);
 }
 
-bool Holds(EVP_PKEY* key, bool ed25519, std::string_view data, std::string_view signature) {
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
-  const std::string digest = ed25519 ? Sha256(data) : "";  // RFC 8463 §3: Ed25519 signs the digest.
-  const std::string_view input = ed25519 ? digest : data;
-  const bool holds =
-      context != nullptr &&
-      EVP_DigestVerifyInit(context.get(), nullptr, ed25519 ? nullptr : EVP_sha256(), nullptr, key) == 1 &&
-      EVP_DigestVerify(context.get(), Bytes(signature), signature.size(), Bytes(input), input.size()) == 1;
+}  // namespace
+
+bool DkimVerifier::Key::Holds(std::string_view data, std::string_view signature) const {
+  const std::string digest = Sha256(data);
+  bool holds = false;
+  if (ed25519) {  // RFC 8463 §3: it signs the digest.
+    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> once(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
+    holds = once != nullptr && EVP_DigestVerifyInit(once.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
+            EVP_DigestVerify(once.get(), Bytes(signature), signature.size(), Bytes(digest), digest.size()) == 1;
+  } else {
+    holds = EVP_PKEY_verify(rsa.get(), Bytes(signature), signature.size(), Bytes(digest), digest.size()) == 1;
+  }
   ERR_clear_error();
   return holds;
 }
-
-}  // namespace
 
 // The tags of one DKIM-Signature field, as far as they are needed.
 struct DkimVerifier::Signature {
@@ -174,6 +177,11 @@ DkimVerifier::Key DkimVerifier::ParseKey(std::string_view record) {
     key.key.reset(d2i_PUBKEY(nullptr, &at, static_cast<long>(bytes->size())));
     if (key.key != nullptr && EVP_PKEY_is_a(key.key.get(), "RSA") != 1) key.key = nullptr;
     if (key.key != nullptr && EVP_PKEY_get_bits(key.key.get()) < kRsaBitsMin) return invalid("key is too short");
+    if (key.key != nullptr) key.rsa.reset(EVP_PKEY_CTX_new(key.key.get(), nullptr));
+    if (key.rsa == nullptr || EVP_PKEY_verify_init(key.rsa.get()) != 1 ||
+        EVP_PKEY_CTX_set_rsa_padding(key.rsa.get(), RSA_PKCS1_PADDING) != 1 ||
+        EVP_PKEY_CTX_set_signature_md(key.rsa.get(), EVP_sha256()) != 1)
+      key.key = nullptr;
   }
   ERR_clear_error();
   if (key.key == nullptr) return invalid("key cannot be read");
@@ -221,9 +229,8 @@ SignatureVerdict DkimVerifier::VerifyOne(const ParsedMessage& message, const Hea
     verdict.fault = "key allows no i= under d=";
   } else if (BodyHash(message, signature) != signature.body_hash) {
     verdict.fault = "body hash differs";
-  } else if (!Holds(key.key.get(), key.ed25519,
-                    SignedHeader(message, field, *tags->FindSpan("b"), verdict.signed_fields, signature.header),
-                    signature.signature)) {
+  } else if (!key.Holds(SignedHeader(message, field, *tags->FindSpan("b"), verdict.signed_fields, signature.header),
+                        signature.signature)) {
     verdict.fault = "signature does not verify";
   }
   return verdict;

@@ -43,6 +43,9 @@ class DkimVerifier {
     bool ed25519 = false;
     bool strict_identity = false;  // t=s
     KeyPtr key;
+    std::unique_ptr<EVP_PKEY_CTX, OpenSslFree> rsa;  // Ready to verify; null: it is another key.
+
+    bool Holds(std::string_view data, std::string_view signature) const;
   };
   struct Signature;
 

@@ -112,6 +112,7 @@ OpenSslServer::ContextPtr OpenSslServer::MakeContext(const TlsProfile& profile) 
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);  // Tickets hold the sessions (RFC 8446 §4.6.1).
   SSL_CTX_set_min_proto_version(context, profile.tls12 ? TLS1_2_VERSION : TLS1_3_VERSION);
   SSL_CTX_set_max_proto_version(context, profile.tls13 ? TLS1_3_VERSION : TLS1_2_VERSION);
+  SSL_CTX_set_num_tickets(context, 1);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_read_ahead(context, 1);
