@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/config/fold_name.h"
+#include "engine/config/known_providers.h"
 
 namespace config {
 namespace {
@@ -99,7 +100,7 @@ std::string Shaping::ProviderFor(std::string_view domain, absl::Span<const std::
   for (const Provider& provider : providers_) {
     if (Matches(provider, name, sorted)) found = provider.name;
   }
-  return found;
+  return found.empty() ? std::string(KnownProvider(sorted)) : found;
 }
 
 std::vector<std::string> Shaping::RollupDomains() const {

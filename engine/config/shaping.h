@@ -41,7 +41,8 @@ class Shaping {
   // own. To be asked once per site, not per message.
   Limits For(std::string_view domain, absl::Span<const std::string> hosts, std::string_view source) const;
 
-  // The provider that the hosts, all of them, or the domain belong to; where several match, the last one. "": none.
+  // The provider that the hosts, all of them, or the domain belong to; where several match, the last one; where none
+  // does, the large one that is known by its hosts. "": none.
   std::string ProviderFor(std::string_view domain, absl::Span<const std::string> hosts) const;
 
   // A block ["domain"] holds for every domain with the same mail exchangers. Which these are, somebody has to look up:

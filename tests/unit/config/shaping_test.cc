@@ -154,6 +154,23 @@ match = [{DomainSuffix = ".corp.example"}]
   EXPECT_EQ(shaping.ProviderFor("x.org", Hosts{}), "");
 }
 
+TEST_F(ShapingTest, TheLargeProvidersAreKnownByTheirHosts) {
+  const Shaping nothing = Read({""});
+  EXPECT_EQ(nothing.ProviderFor("gmail.com", Hosts{"gmail-smtp-in.l.google.com", "alt1.gmail-smtp-in.l.google.com"}),
+            "google");
+  EXPECT_EQ(nothing.ProviderFor("x.org", Hosts{"ASPMX.L.GOOGLE.COM.", "aspmx2.googlemail.com"}), "google");
+  EXPECT_EQ(nothing.ProviderFor("x.org", Hosts{"x-org.mail.protection.outlook.com"}), "office365");
+  EXPECT_EQ(nothing.ProviderFor("outlook.com", Hosts{"outlook-com.olc.protection.outlook.com"}), "outlook");
+  EXPECT_EQ(nothing.ProviderFor("yahoo.com", Hosts{"mta5.am0.yahoodns.net"}), "yahoo");
+  // Not all of its hosts, or only a name that ends alike.
+  EXPECT_EQ(nothing.ProviderFor("x.org", Hosts{"aspmx.l.google.com", "mx.x.org"}), "");
+  EXPECT_EQ(nothing.ProviderFor("x.org", Hosts{"mx.notgoogle.com"}), "");
+  // A file's word counts more, and none brings a limit.
+  const Shaping file = Read({"[provider.\"mine\"]\nmatch = [{MXSuffix = \".google.com\"}]"});
+  EXPECT_EQ(file.ProviderFor("gmail.com", Hosts{"alt1.gmail-smtp-in.l.google.com"}), "mine");
+  EXPECT_EQ(nothing.For("gmail.com", Hosts{"alt1.gmail-smtp-in.l.google.com"}, "s"), Limits());
+}
+
 TEST_F(ShapingTest, LaterFilesWin) {
   const std::string first =
       "[provider.\"p\"]\nmatch=[{MXSuffix=\".p.example\"}]\nconnection_limit = 5\nidle_timeout = \"9s\"";
