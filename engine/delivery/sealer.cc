@@ -49,6 +49,7 @@ Sealer::Sealer(const Job& job, const io::Clock& clock, dkim::Signer& signer, Pla
       signer_(signer),
       bugs_(bugs),
       composer_(crypto_),
+      same_body_(job.message->HasConstantBody()),
       row_value_(job.roster->manifest().columns, job.roster->manifest().defaults) {}
 
 absl::StatusOr<std::unique_ptr<Sealed>> Sealer::Seal(ledger::RecipientId recipient, Sealed::Waiter& waiter) {
@@ -78,7 +79,7 @@ absl::StatusOr<std::unique_ptr<Sealed>> Sealer::Seal(ledger::RecipientId recipie
   }
   sealed->waiter_ = &waiter;
   sealed->unsigned_ = job_.keys.size();
-  composer_.Take(sealed->message_.pieces());
+  composer_.Take(sealed->message_.pieces(), same_body_);
   while (sealed->signatures_.size() < job_.keys.size()) {
     sealed->signatures_.push_back(std::make_unique<Sealed::Signature>(*sealed));
   }

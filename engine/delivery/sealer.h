@@ -106,6 +106,7 @@ class Sealer {
   dkim::Digest last_digest_{};  // With a planted bug.
   const dkim::Crypto crypto_;
   dkim::Composer composer_;
+  const bool same_body_;
   roster::RowValue row_value_;
   std::vector<std::unique_ptr<Sealed>> pool_;
   std::deque<Kept> kept_;  // The oldest first.

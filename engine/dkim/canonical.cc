@@ -1,6 +1,7 @@
 #include "engine/dkim/canonical.h"
 
 #include "engine/base/text.h"
+#include "engine/dkim/plain_blocks.h"
 
 namespace dkim {
 namespace {
@@ -25,16 +26,20 @@ void AppendCanonicalField(Canonicalization mode, std::string_view field, std::st
   for (char c : field.substr(0, name_end)) out.push_back(base::ToLowerAscii(c));
   out.push_back(':');
   bool space = false, any = false;
-  for (std::size_t i = 0; i < value.size(); ++i) {
+  for (std::size_t i = 0; i < value.size();) {
     if (value[i] == '\r' && i + 1 < value.size() && value[i + 1] == '\n') {  // Unfolded: the CRLF goes.
-      ++i;
+      i += 2;
     } else if (IsWhiteSpace(value[i])) {
       space = true;
+      ++i;
     } else {
       if (space && any) out.push_back(' ');
       space = false;
       any = true;
-      out.push_back(value[i]);
+      std::size_t word_end = i + 1;
+      while (word_end < value.size() && !IsWhiteSpace(value[word_end]) && value[word_end] != '\r') ++word_end;
+      out.append(value, i, word_end - i);
+      i = word_end;
     }
   }
   if (has_end) out.append("\r\n");
@@ -51,7 +56,7 @@ void BodyCanonicalizer::Flush(Sink sink) {
 
 // The end of the stretch, from a byte of content on, that is canonical as it stands whatever follows `end`.
 const char* BodyCanonicalizer::EndOfRun(const char* from, const char* end) const {
-  const char* at = from;
+  const char* at = SkipPlainBlocks(from, end, relaxed_);
   while (true) {
     if (relaxed_) {
       while (at < end && (static_cast<unsigned char>(*at) > ' ' || (*at != ' ' && *at != '\t' && *at != '\r'))) ++at;

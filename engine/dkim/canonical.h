@@ -34,7 +34,7 @@ class BodyCanonicalizer {
   void Flush(Sink sink);
   const char* EndOfRun(const char* from, const char* end) const;
 
-  const bool relaxed_;
+  bool relaxed_;
   // What was read and not passed on, in this order: line ends, which count for nothing at the end of the body; a run of
   // white space in the line at hand; a CR that may be half of a line end.
   std::uint64_t line_ends_ = 0;

@@ -20,6 +20,8 @@ void Sha256::Begin() { CHECK(EVP_DigestInit_ex2(context_.get(), crypto_.sha256()
 
 void Sha256::Add(std::string_view bytes) { CHECK(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1); }
 
+void Sha256::CopyFrom(const Sha256& other) { CHECK(EVP_MD_CTX_copy_ex(context_.get(), other.context_.get()) == 1); }
+
 Digest Sha256::Finish() {
   Digest digest;
   unsigned int size = 0;

@@ -46,7 +46,8 @@ class Sha256 {
  public:
   explicit Sha256(const Crypto& crypto);
   void Add(std::string_view bytes);
-  Digest Finish();  // Begins anew.
+  Digest Finish();                     // Begins anew.
+  void CopyFrom(const Sha256& other);  // Goes on where the other one is.
 
  private:
   void Begin();

@@ -1,8 +1,8 @@
 #include "engine/dkim/header_fields.h"
 
 #include <algorithm>
-#include <iterator>
 
+#include "absl/container/inlined_vector.h"
 #include "engine/base/text.h"
 
 namespace dkim {
@@ -66,19 +66,17 @@ void ChooseNames(absl::Span<const Field> fields, std::vector<std::string_view>& 
   }
 }
 
-void HashFields(absl::Span<const Field> fields, absl::Span<const std::string_view> names, Canonicalization mode,
-                std::string& scratch, Sha256& hash) {
-  scratch.clear();
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const auto is_same = [&](std::string_view other) { return base::EqualsIgnoreCase(other, names[i]); };
-    auto before = std::count_if(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(i), is_same);
+void AppendFields(absl::Span<const Field> fields, absl::Span<const std::string_view> names, Canonicalization mode,
+                  std::string& out) {
+  absl::InlinedVector<bool, 64> taken(fields.size(), false);
+  for (const std::string_view name : names) {
     for (std::size_t n = fields.size(); n > 0; --n) {
-      if (!is_same(fields[n - 1].name) || before-- > 0) continue;
-      AppendCanonicalField(mode, fields[n - 1].text, scratch);
+      if (taken[n - 1] || !base::EqualsIgnoreCase(fields[n - 1].name, name)) continue;
+      taken[n - 1] = true;
+      AppendCanonicalField(mode, fields[n - 1].text, out);
       break;
     }
   }
-  hash.Add(scratch);
 }
 
 }  // namespace dkim

@@ -1,5 +1,5 @@
-// A message's header section as DKIM sees it: which of its fields are signed, and their hash (RFC 6376 sections 3.7
-// and 5.4). Pure.
+// A message's header section as DKIM sees it: which of its fields are signed, and in which form (RFC 6376 sections
+// 3.7 and 5.4). Pure.
 #pragma once
 
 #include <string>
@@ -8,7 +8,6 @@
 
 #include "absl/types/span.h"
 #include "engine/dkim/canonical.h"
-#include "engine/dkim/crypto.h"
 
 namespace dkim {
 
@@ -27,9 +26,9 @@ void SplitFields(std::string_view header, std::vector<Field>& fields);
 // `names`; they are constants or borrow from `fields`.
 void ChooseNames(absl::Span<const Field> fields, std::vector<std::string_view>& names);
 
-// Adds the canonical fields that `names` selects to a hash: repeated names take fields from the bottom up, and what
-// there is not counts for nothing (section 5.4.2). `scratch` is memory to work in.
-void HashFields(absl::Span<const Field> fields, absl::Span<const std::string_view> names, Canonicalization mode,
-                std::string& scratch, Sha256& hash);
+// Appends the canonical fields that `names` selects: repeated names take fields from the bottom up, and what there is
+// not counts for nothing (section 5.4.2).
+void AppendFields(absl::Span<const Field> fields, absl::Span<const std::string_view> names, Canonicalization mode,
+                  std::string& out);
 
 }  // namespace dkim

@@ -1,7 +1,11 @@
 #include "engine/dkim/signature.h"
 
+#include <charconv>
+#include <cstdint>
+#include <initializer_list>
+#include <iterator>
+
 #include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
 #include "engine/base/text.h"
 
@@ -10,31 +14,38 @@ namespace {
 
 constexpr std::size_t kLineMax = 78;  // RFC 5322 section 2.1.1, without CRLF.
 
-std::string Base64(std::string_view bytes) { return absl::Base64Escape(base::AbslView(bytes)); }
+// A number in decimal digits.
+class Digits {
+ public:
+  explicit Digits(std::int64_t number) : end_(std::to_chars(std::begin(text_), std::end(text_), number).ptr) {}
+  std::string_view text() const { return {text_, static_cast<std::size_t>(end_ - text_)}; }
 
-std::string Base64(const Digest& digest) {
-  return Base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
-}
+ private:
+  char text_[20];
+  const char* const end_;
+};
 
 // A header field that is folded where a line would become too long.
 class FoldedField {
  public:
   FoldedField(std::string_view start, std::string& out) : out_(out), column_(start.size()) { out_.assign(start); }
 
-  // `text`, after a space or on a new line.
-  void Word(std::string_view text) {
-    if (column_ + 1 + text.size() > kLineMax) {
+  using Texts = std::initializer_list<std::string_view>;
+
+  // `texts`, after a space or on a new line.
+  void Word(Texts texts) {
+    if (column_ + 1 + SizeOf(texts) > kLineMax) {
       Fold();
     } else {
       out_.push_back(' ');
       ++column_;
     }
-    Join(text);
+    for (const std::string_view text : texts) Join(text);
   }
-  // `text`, directly or on a new line.
-  void Part(std::string_view text) {
-    if (column_ + text.size() > kLineMax) Fold();
-    Join(text);
+  // `texts`, directly or on a new line.
+  void Part(Texts texts) {
+    if (column_ + SizeOf(texts) > kLineMax) Fold();
+    for (const std::string_view text : texts) Join(text);
   }
   void Fold() {
     out_.append("\r\n ");
@@ -46,67 +57,69 @@ class FoldedField {
   }
 
  private:
+  static std::size_t SizeOf(Texts texts) {
+    std::size_t size = 0;
+    for (const std::string_view text : texts) size += text.size();
+    return size;
+  }
+
   std::string& out_;
   std::size_t column_;
 };
 
 }  // namespace
 
-void Composer::Take(absl::Span<const std::string_view> pieces) {
+void Composer::Take(absl::Span<const std::string_view> pieces, bool same_body) {
   CHECK(!pieces.empty());
-  pieces_ = pieces;
   SplitFields(pieces[0], fields_);
-  header_size_ = 0;
-  for (const Field& field : fields_) header_size_ += field.text.size();
-  if (pieces[0].substr(header_size_).starts_with("\r\n")) header_size_ += 2;
+  std::size_t header_size = 0;
+  for (const Field& field : fields_) header_size += field.text.size();
+  if (pieces[0].substr(header_size).starts_with("\r\n")) header_size += 2;
+  body_.assign(pieces.begin(), pieces.end());
+  body_[0].remove_prefix(header_size);
+  same_body_ = same_body;
   ChooseNames(fields_, names_);
   for (std::optional<Digest>& hash : body_hashes_) hash.reset();
 }
 
-const Digest& Composer::BodyHash(Canonicalization mode) {
-  std::optional<Digest>& hash = body_hashes_[static_cast<std::size_t>(mode)];
-  if (!hash.has_value()) {
-    BodyCanonicalizer canonicalizer(mode);
-    const auto sink = [this](std::string_view bytes) { hash_.Add(bytes); };
-    canonicalizer.Add(pieces_[0].substr(header_size_), sink);
-    for (std::string_view piece : pieces_.subspan(1)) canonicalizer.Add(piece, sink);
-    canonicalizer.Finish(sink);
-    hash = hash_.Finish();
-  }
+const Digest& Composer::BodyHashIn(Canonicalization mode) {
+  const auto index = static_cast<std::size_t>(mode);
+  std::optional<Digest>& hash = (same_body_ ? same_hashes_ : body_hashes_)[index];
+  if (!hash.has_value()) hash = bodies_[index].Of(body_);
   return *hash;
 }
 
 Digest Composer::Compose(const SignatureSpec& spec, base::WallTime now, std::string& field) {
-  const std::string body_hash = Base64(BodyHash(spec.body));
+  const Digest& body_hash = BodyHashIn(spec.body);
+  absl::Base64Escape({reinterpret_cast<const char*>(body_hash.data()), body_hash.size()}, &base64_);
   FoldedField out("DKIM-Signature: v=1;", field);
-  out.Word(absl::StrCat("a=", base::AbslView(ToString(spec.algorithm)), ";"));
-  out.Word(absl::StrCat("c=", base::AbslView(ToString(spec.header)), "/", base::AbslView(ToString(spec.body)), ";"));
-  out.Word(absl::StrCat("d=", spec.domain, ";"));
-  out.Word(absl::StrCat("s=", spec.selector, ";"));
-  out.Word(absl::StrCat("t=", now.seconds(), ";"));
-  if (spec.expire.has_value()) out.Word(absl::StrCat("x=", (now + *spec.expire).seconds(), ";"));
-  if (!spec.identity.empty()) out.Word(absl::StrCat("i=", spec.identity, ";"));
+  out.Word({"a=", ToString(spec.algorithm), ";"});
+  out.Word({"c=", ToString(spec.header), "/", ToString(spec.body), ";"});
+  out.Word({"d=", spec.domain, ";"});
+  out.Word({"s=", spec.selector, ";"});
+  out.Word({"t=", Digits(now.seconds()).text(), ";"});
+  if (spec.expire.has_value()) out.Word({"x=", Digits((now + *spec.expire).seconds()).text(), ";"});
+  if (!spec.identity.empty()) out.Word({"i=", spec.identity, ";"});
   for (std::size_t i = 0; i < names_.size(); ++i) {
-    std::string name(i == 0 ? "h=" : "");
-    name.append(names_[i]).append(i + 1 < names_.size() ? ":" : ";");
+    const std::string_view end = i + 1 < names_.size() ? ":" : ";";
     if (i == 0) {
-      out.Word(name);
+      out.Word({"h=", names_[i], end});
     } else {
-      out.Part(name);
+      out.Part({names_[i], end});
     }
   }
-  out.Word(absl::StrCat("bh=", body_hash, ";"));
+  out.Word({"bh=", base64_, ";"});
   out.Fold();
   out.Join("b=");
-  HashFields(fields_, names_, spec.header, scratch_, hash_);
   scratch_.clear();
+  AppendFields(fields_, names_, spec.header, scratch_);
   AppendCanonicalField(spec.header, field, scratch_);
-  hash_.Add(scratch_);
-  return hash_.Finish();
+  const std::string_view signed_bytes[] = {scratch_};
+  return headers_[static_cast<std::size_t>(spec.header)].Of(signed_bytes);
 }
 
 void CompleteField(std::string_view signature, std::string& field) {
-  const std::string base64 = Base64(signature);
+  const std::string base64 = absl::Base64Escape(base::AbslView(signature));
   std::size_t column = 3;  // Behind " b=".
   for (std::string_view rest = base64; !rest.empty();) {
     const std::string_view line = rest.substr(0, kLineMax - column);

@@ -12,6 +12,7 @@
 #include "engine/dkim/canonical.h"
 #include "engine/dkim/crypto.h"
 #include "engine/dkim/header_fields.h"
+#include "engine/dkim/prefix_hash.h"
 #include "engine/dkim/private_key.h"
 
 namespace dkim {
@@ -30,25 +31,28 @@ struct SignatureSpec {
 // Composes the signatures of one message after another; keeps its memory. One thread.
 class Composer {
  public:
-  explicit Composer(const Crypto& crypto) : hash_(crypto) {}
+  explicit Composer(const Crypto& crypto)
+      : bodies_{{crypto, Canonicalization::kSimple}, {crypto, Canonicalization::kRelaxed}},
+        headers_{{crypto, std::nullopt}, {crypto, std::nullopt}} {}
 
   // Takes a message: bytes in order, borrowed until the next Take. The first piece holds the whole header section and
-  // the empty line that ends it.
-  void Take(absl::Span<const std::string_view> pieces);
+  // the empty line that ends it. `same_body`: the body is that of every message that was taken with it.
+  void Take(absl::Span<const std::string_view> pieces, bool same_body = false);
   // Replaces `field` by the signature's header field up to "b=", and returns what the key has to sign: the digest of
   // the signed fields and of `field` itself (section 3.7).
   Digest Compose(const SignatureSpec& spec, base::WallTime now, std::string& field);
 
  private:
-  const Digest& BodyHash(Canonicalization mode);
+  const Digest& BodyHashIn(Canonicalization mode);
 
-  Sha256 hash_;
-  absl::Span<const std::string_view> pieces_;
-  std::size_t header_size_ = 0;  // Of the first piece.
+  PrefixHash bodies_[2], headers_[2];  // By canonicalization.
+  bool same_body_ = false;
+  std::vector<std::string_view> body_;  // In pieces.
   std::vector<Field> fields_;
   std::vector<std::string_view> names_;
-  std::optional<Digest> body_hashes_[2];  // By canonicalization, of this message.
-  std::string scratch_;
+  std::optional<Digest> body_hashes_[2];  // By canonicalization, of this message…
+  std::optional<Digest> same_hashes_[2];  // …and of all that have the same body.
+  std::string scratch_, base64_;
 };
 
 // Appends a raw signature in base64, folded, and the CRLF that ends the field.

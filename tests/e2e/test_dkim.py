@@ -40,7 +40,7 @@ class DkimTest(Lab):
         self.write("rows.ndjson", "".join(json.dumps({"email": f"u{n}@d.test", "first_name": text}) + "\n" for n, text in enumerate(HOSTILE)))
         self.write("campaign.toml", self.path("campaign.toml").read_text().replace("rows.csv", "rows.ndjson"))
 
-    def test_hostile_texts_verify_in_every_canonicalization_with_author_and_provider(self):
+    def test_k13_k17_hostile_texts_verify_in_every_canonicalization_with_author_and_provider(self):
         self.config()
         self.required()
         self.hostile_rows()
@@ -54,7 +54,7 @@ class DkimTest(Lab):
             self.add_key("provider.test", "p", more + '\nsign_for = ["*"]')
             verifiers.assert_verified(self, self.messages(len(HOSTILE)), records, signatures=3)
 
-    def test_what_a_receiver_gets_verifies(self):
+    def test_k13_what_a_receiver_gets_verifies(self):
         domains = [f"d{number}.test" for number in range(5)]
         for name in ("nsd", "sink"):
             self.path(name).mkdir()

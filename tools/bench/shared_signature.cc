@@ -57,9 +57,8 @@ absl::StatusOr<std::string> SharedSignature(const campaign::Campaign& campaign, 
   std::vector<dkim::Field> fields;
   dkim::SplitFields(text.substr(0, body - 2), fields);
   std::string scratch;
-  dkim::HashFields(fields, {"From", "Subject", "MIME-Version", "Content-Type"}, dkim::Canonicalization::kRelaxed,
-                   scratch, hash);
-  scratch.clear();
+  dkim::AppendFields(fields, {"From", "Subject", "MIME-Version", "Content-Type"}, dkim::Canonicalization::kRelaxed,
+                     scratch);
   dkim::AppendCanonicalField(dkim::Canonicalization::kRelaxed, field, scratch);
   hash.Add(scratch);
   const absl::StatusOr<std::string> signature = key.Sign(hash.Finish());

@@ -206,6 +206,24 @@ TEST_F(SignedSealerTest, IsSignedAnewWhereAKeyFailedOrTooMuchTimeHasPassed) {
   EXPECT_EQ(signer_.waiting.size(), 2u) << "those of the old one are cancelled";
 }
 
+TEST_F(SignedSealerTest, K09_AMessageThatWaitsPastItsExpiryIsSignedAnew) {
+  small_.job.keys[0].spec.expire = base::Duration::Hours(24);
+  const auto says = [](const Sealed& sealed, std::int64_t seconds) {
+    return Bytes(sealed).find("t=" + std::to_string(seconds) + "; x=" + std::to_string(seconds + 86'400) + ";") !=
+           std::string::npos;
+  };
+  std::unique_ptr<Sealed> sealed = Seal(7, waiter_);
+  signer_.AnswerAll();
+  EXPECT_TRUE(says(*sealed, small_.clock.WallNow().seconds())) << Bytes(*sealed);
+  sealer_.Keep(7, std::move(sealed));
+  small_.clock.passed = base::Duration::Hours(25);
+  sealed = Seal(7, waiter_);
+  EXPECT_FALSE(sealed->IsReady());
+  signer_.AnswerAll();
+  EXPECT_TRUE(says(*sealed, small_.clock.WallNow().seconds())) << Bytes(*sealed);
+  EXPECT_EQ(signer_.asked, 4);
+}
+
 TEST_F(SignedSealerTest, KeepsOnlyTheLastOnes) {
   for (ledger::RecipientId id = 0; id < 100; ++id) sealer_.Keep(id, Seal(id, waiter_));
   EXPECT_EQ(signer_.waiting.size(), 2u * 64);

@@ -76,7 +76,7 @@ TEST(PrivateKeyTest, RsaKeysAreReadFromBothFormsOfPem) {
   EXPECT_TRUE(PrivateKey::Parse(Pem(key), false, crypto).ok());
 }
 
-TEST(PrivateKeyTest, WeakRsaKeysNeedPermission) {
+TEST(PrivateKeyTest, K10_WeakRsaKeysNeedPermission) {
   EXPECT_THAT(Refusal(testing::kRfcRsaKey, false), HasSubstr("1024 bits is weak"));
   EXPECT_THAT(Refusal(testing::kRfcRsaKey, false), HasSubstr("allow_weak = true"));
   const Crypto crypto;
@@ -85,12 +85,12 @@ TEST(PrivateKeyTest, WeakRsaKeysNeedPermission) {
   EXPECT_THAT(Refusal(RsaPem(2047), false), HasSubstr("2047 bits is weak"));
 }
 
-TEST(PrivateKeyTest, RsaKeysThatNobodyVerifiesAreRefused) {
+TEST(PrivateKeyTest, K10_RsaKeysThatNobodyVerifiesAreRefused) {
   EXPECT_THAT(Refusal(RsaPem(1016), true), HasSubstr("no receiver accepts"));
   EXPECT_THAT(Refusal(RsaPem(4104), true), HasSubstr("up to 4096"));
 }
 
-TEST(PrivateKeyTest, RsaKeysOf4096BitsSign) {
+TEST(PrivateKeyTest, K10_RsaKeysOf4096BitsSign) {
   const Crypto crypto;
   const auto key = PrivateKey::Parse(RsaPem(4096), false, crypto);
   ASSERT_TRUE(key.ok()) << key.status();
