@@ -51,6 +51,7 @@ message::MessageSpec SpecOf(const campaign::Campaign& campaign) {
   spec.inlines = Attachments(campaign.message.inlines);
   spec.attachments = Attachments(campaign.message.attachments);
   for (const auto& [name, value] : campaign.message.headers) spec.headers.push_back({name, Text(value)});
+  for (const auto& [name, text] : campaign.message.partials) spec.partials.push_back({name, Text(text)});
   spec.list_id = campaign.list.id;
   spec.unsubscribe_url = Text(campaign.list.unsubscribe_url);
   spec.unsubscribe_mailto = Text(campaign.list.unsubscribe_mailto);

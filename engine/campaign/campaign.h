@@ -46,6 +46,7 @@ struct Message {
   std::optional<SourceText> eml;
   std::vector<AttachedFile> inlines, attachments;
   std::vector<std::pair<std::string, SourceText>> headers;
+  std::vector<std::pair<std::string, SourceText>> partials;  // By the name that {{> name}} has.
   DateMode date = DateMode::kStart;
   OnMissing on_missing = OnMissing::kInvalid;
 };

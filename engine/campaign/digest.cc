@@ -67,6 +67,11 @@ std::string FrozenDigest(const Campaign& campaign) {
     digest.Add(name);
     digest.Add(value);
   }
+  if (!campaign.message.partials.empty()) digest.AddNumber(campaign.message.partials.size());
+  for (const auto& [name, text] : campaign.message.partials) {
+    digest.Add(name);
+    digest.AddPart(text, campaign.path);
+  }
   digest.AddNumber(static_cast<std::uint64_t>(campaign.message.date));
   digest.AddNumber(static_cast<std::uint64_t>(campaign.message.on_missing));
   digest.Add(campaign.list.id);
@@ -96,6 +101,9 @@ std::map<std::string, std::string> FileDigests(const Campaign& campaign) {
                                   std::pair("eml_file", &message.eml)}) {
     if (!text->has_value() || (*text)->file == campaign.path || (*text)->is_missing) continue;
     digests[key] = Sha256Hex((*text)->text);
+  }
+  for (const auto& [name, text] : message.partials) {
+    if (text.file != campaign.path && !text.is_missing) digests["partial_files." + name] = Sha256Hex(text.text);
   }
   for (const AttachedFile& file : message.inlines) {
     if (!file.is_missing) digests["inline." + file.content_id] = Sha256Hex(file.content);

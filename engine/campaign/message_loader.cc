@@ -19,12 +19,14 @@ class MessageLoader {
 
  private:
   std::optional<SourceText> Part(Section& message, std::string_view inline_key, std::string_view file_key);
+  SourceText ReadTemplateFile(Section& section, std::string_view key, const Node& named);
   std::string ReadInput(Section& section, std::string_view key, const Node& named, const std::string& path,
                         std::size_t bytes_max, bool& missing);
   AttachedFile Attach(Section& section, std::string_view key, const Node& named);
   void LoadInline(Section inlines);
   void LoadFiles(Section& message);
   void LoadHeaders(Section headers);
+  void LoadPartials(Section partials, bool are_files);
 
   const std::string& folder_;
   Campaign& campaign_;
@@ -41,9 +43,13 @@ std::optional<SourceText> MessageLoader::Part(Section& message, std::string_view
   }
   if (text != nullptr) return SourceText{text->text, campaign_.path, std::max(1u, text->line)};
   if (file == nullptr) return std::nullopt;
-  SourceText part{"", ResolvePath(folder_, file->text), 1};
-  part.text = ReadInput(message, file_key, *file, part.file, kTemplateFileMax, part.is_missing);
-  if (!base::IsUtf8(part.text)) message.Mistake(file->line, file_key, part.file + " is not UTF-8");
+  return ReadTemplateFile(message, file_key, *file);
+}
+
+SourceText MessageLoader::ReadTemplateFile(Section& section, std::string_view key, const Node& named) {
+  SourceText part{"", ResolvePath(folder_, named.text), 1};
+  part.text = ReadInput(section, key, named, part.file, kTemplateFileMax, part.is_missing);
+  if (!base::IsUtf8(part.text)) section.Mistake(named.line, key, part.file + " is not UTF-8");
   return part;
 }
 
@@ -122,6 +128,23 @@ void MessageLoader::LoadHeaders(Section headers) {
   }
 }
 
+void MessageLoader::LoadPartials(Section partials, bool are_files) {
+  constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-/";
+  std::vector<std::pair<std::string, SourceText>>& out = campaign_.message.partials;
+  for (const auto& [name, node] : partials.members()) {
+    if (name.empty() || name.size() > 100 || name.find_first_not_of(kAllowed) != std::string::npos) {
+      partials.Mistake(node.line, name, "not a name for {{> name}}; 1 to 100 of A-Z a-z 0-9 . _ - / belong here");
+    } else if (node.kind != Node::Kind::kText) {
+      partials.Mistake(node.line, name, are_files ? "the name of a file belongs here" : "a text belongs here");
+    } else if (std::any_of(out.begin(), out.end(), [&](const auto& known) { return known.first == name; })) {
+      partials.Mistake(node.line, name, "this partial is in [message.partials] too; write one of them");
+    } else {
+      out.emplace_back(name, are_files ? ReadTemplateFile(partials, name, node)
+                                       : SourceText{node.text, campaign_.path, std::max(1u, node.line)});
+    }
+  }
+}
+
 void MessageLoader::Load(Section& message) {
   campaign_.message.subject = ReadText(message, "subject", campaign_.path);
   campaign_.message.html = Part(message, "html", "html_file");
@@ -136,6 +159,8 @@ void MessageLoader::Load(Section& message) {
   campaign_.message.date = static_cast<DateMode>(message.Choice("date", {"start", "send"}).value_or(0));
   campaign_.message.on_missing = static_cast<OnMissing>(message.Choice("on_missing", {"invalid", "empty"}).value_or(0));
   LoadHeaders(message.Table("headers"));
+  LoadPartials(message.Table("partials"), /*are_files=*/false);
+  LoadPartials(message.Table("partial_files"), /*are_files=*/true);
   message.Finish();
 }
 

@@ -17,20 +17,21 @@ std::string ConstantFields(const MimePart& part, std::string_view boundary) {
 
 }  // namespace
 
-void Body::Compile(const MimePart& root, std::string_view seed, std::vector<std::string>& errors) {
+void Body::Compile(const MimePart& root, std::string_view seed, absl::Span<const Partial> partials,
+                   std::vector<std::string>& errors) {
   boundary_prefix_ = base::StableHash(seed, 1);
   boundary_number_ = base::StableHash(seed, 2);
-  LayOut(root, errors);
+  LayOut(root, partials, errors);
 }
 
 // All have the same length, so that none is the beginning of another. No text that goes as 7bit into a multipart has a
 // line that could be one (BodyPart::Render).
 std::string Body::NextBoundary() { return absl::StrFormat("=_%016x%016x", boundary_prefix_, boundary_number_++); }
 
-void Body::LayOut(const MimePart& part, std::vector<std::string>& errors) {
+void Body::LayOut(const MimePart& part, absl::Span<const Partial> partials, std::vector<std::string>& errors) {
   switch (part.kind) {
     case MimePart::Kind::kText: {
-      absl::StatusOr<BodyPart> text = BodyPart::Compile(part.text, part.fields, part.escape);
+      absl::StatusOr<BodyPart> text = BodyPart::Compile(part.text, part.fields, part.escape, partials);
       if (!text.ok()) {
         errors.emplace_back(text.status().message());
         return;
@@ -47,18 +48,18 @@ void Body::LayOut(const MimePart& part, std::vector<std::string>& errors) {
       return;
     }
     case MimePart::Kind::kMultipart:
-      return LayOutMultipart(part, errors);
+      return LayOutMultipart(part, partials, errors);
   }
 }
 
-void Body::LayOutMultipart(const MimePart& part, std::vector<std::string>& errors) {
+void Body::LayOutMultipart(const MimePart& part, absl::Span<const Partial> partials, std::vector<std::string>& errors) {
   const std::string boundary = NextBoundary();
   AddFields(ConstantFields(part, boundary));
   bool first = true;
   for (const MimePart& child : part.children) {
     AddConstant((first ? "--" : "\r\n--") + boundary + "\r\n");
     first = false;
-    LayOut(child, errors);
+    LayOut(child, partials, errors);
   }
   AddConstant("\r\n--" + boundary + "--");
 }

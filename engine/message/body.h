@@ -22,8 +22,9 @@ namespace message {
 class Body {
  public:
   // `seed` makes the boundaries: it must depend on all that decides the bytes. Adds a line to `errors` for each text
-  // that is not a template.
-  void Compile(const MimePart& root, std::string_view seed, std::vector<std::string>& errors);
+  // that is not a template. `partials` have CRLF as line ends, and are borrowed for the call.
+  void Compile(const MimePart& root, std::string_view seed, absl::Span<const Partial> partials,
+               std::vector<std::string>& errors);
 
   // Appends the MIME fields and the empty line to the header section, and the body. Errors: as Template::Execute.
   absl::Status Render(absl::Span<const Value> scope, OnMissing on_missing, Rendered& rendered) const;
@@ -38,8 +39,8 @@ class Body {
     std::size_t part = kNoPart;  // a text.
   };
 
-  void LayOut(const MimePart& part, std::vector<std::string>& errors);
-  void LayOutMultipart(const MimePart& part, std::vector<std::string>& errors);
+  void LayOut(const MimePart& part, absl::Span<const Partial> partials, std::vector<std::string>& errors);
+  void LayOutMultipart(const MimePart& part, absl::Span<const Partial> partials, std::vector<std::string>& errors);
   void AddFields(std::string_view fields);
   void AddConstant(std::string_view bytes);
   std::string NextBoundary();

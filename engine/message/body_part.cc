@@ -33,10 +33,11 @@ void AppendMerged(const Template::Fragment& fragment, std::string& scratch, std:
 
 }  // namespace
 
-absl::StatusOr<BodyPart> BodyPart::Compile(const TemplateText& text, std::string_view fields, Escape escape) {
-  std::string source;
-  AppendWithCrlf(text.text, source);
-  absl::StatusOr<Template> content = Template::Compile(source, text.file, text.line, escape);
+absl::StatusOr<BodyPart> BodyPart::Compile(const TemplateText& text, std::string_view fields, Escape escape,
+                                           absl::Span<const Partial> partials) {
+  TemplateText source{"", text.file, text.line};
+  AppendWithCrlf(text.text, source.text);
+  absl::StatusOr<Template> content = Template::CompileText(source, escape, partials);
   if (!content.ok()) return content.status();
   return BodyPart(*std::move(content), fields);
 }

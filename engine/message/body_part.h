@@ -22,9 +22,10 @@ namespace message {
 
 class BodyPart {
  public:
-  // `fields`: the part's Content-* fields, each with its CRLF, apart from Content-Transfer-Encoding. Errors: as
-  // Template::Compile.
-  static absl::StatusOr<BodyPart> Compile(const TemplateText& text, std::string_view fields, Escape escape);
+  // `fields`: the part's Content-* fields, each with its CRLF, apart from Content-Transfer-Encoding. `partials` have
+  // CRLF as line ends. Errors: as Template::CompileText.
+  static absl::StatusOr<BodyPart> Compile(const TemplateText& text, std::string_view fields, Escape escape,
+                                          absl::Span<const Partial> partials);
 
   // Appends the part to `rendered`: its headers, the empty line and the content. The header lines go to the message's
   // header section when the part is the whole body. The content can hold no line that starts with "--=_", unless

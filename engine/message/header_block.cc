@@ -100,14 +100,14 @@ void HeaderBlock::Compile(const MessageSpec& spec, std::vector<std::string>& err
     errors.push_back(Where(spec.from_name) + "the From address \"" + from_address_ + "\" is not LOCAL-PART@DOMAIN");
     return;
   }
-  AddField(Shape::kFrom, "From", {&spec.from_name}, errors);
-  AddField(Shape::kTo, "To", {&spec.to_name}, errors);
+  AddField(Shape::kFrom, "From", {&spec.from_name}, spec, errors);
+  AddField(Shape::kTo, "To", {&spec.to_name}, spec, errors);
   if (!spec.reply_to_address.text.empty()) {
-    AddField(Shape::kReplyTo, "Reply-To", {&spec.reply_to_address, &spec.reply_to_name}, errors);
+    AddField(Shape::kReplyTo, "Reply-To", {&spec.reply_to_address, &spec.reply_to_name}, spec, errors);
   }
-  AddField(Shape::kSubject, "Subject", {&spec.subject}, errors);
-  AddField(Shape::kDate, "Date", {}, errors);
-  AddField(Shape::kMessageId, "Message-ID", {}, errors);
+  AddField(Shape::kSubject, "Subject", {&spec.subject}, spec, errors);
+  AddField(Shape::kDate, "Date", {}, spec, errors);
+  AddField(Shape::kMessageId, "Message-ID", {}, spec, errors);
   AddListFields(spec, errors);
   AddExtraFields(spec, errors);
 }
@@ -126,14 +126,14 @@ void HeaderBlock::AddListFields(const MessageSpec& spec, std::vector<std::string
   if (!base::EqualsIgnoreCase(start, kHttps.substr(0, start.size()))) {
     errors.push_back(Where(spec.unsubscribe_url) + std::string(BadUri("unsubscribe URL", url, kNotHttps).message()));
   } else if (!url.empty() || !spec.unsubscribe_mailto.text.empty()) {
-    AddField(Shape::kUnsubscribe, "List-Unsubscribe", {&spec.unsubscribe_url, &spec.unsubscribe_mailto}, errors);
+    AddField(Shape::kUnsubscribe, "List-Unsubscribe", {&spec.unsubscribe_url, &spec.unsubscribe_mailto}, spec, errors);
   }
   if (!spec.feedback_id.text.empty() && !IsFeedbackId(spec.feedback_id.text)) {
     errors.push_back(Where(spec.feedback_id) + "the feedback id \"" + spec.feedback_id.text +
                      "\" does not end with a sender id; write up to three fields and 5 to 15 characters, such as "
                      "weekly:digest:news:example");
   } else if (!spec.feedback_id.text.empty()) {
-    AddField(Shape::kExtra, "Feedback-ID", {&spec.feedback_id}, errors);
+    AddField(Shape::kExtra, "Feedback-ID", {&spec.feedback_id}, spec, errors);
   }
   if (spec.kind == MailKind::kMarketing) {
     AddConstant("Precedence: bulk\r\nX-Auto-Response-Suppress: OOF, AutoReply\r\n");
@@ -153,7 +153,7 @@ void HeaderBlock::AddExtraFields(const MessageSpec& spec, std::vector<std::strin
       errors.push_back(Where(header.value) + "the header \"" + header.name + "\" is set twice; keep one");
     } else {
       seen.push_back(base::LowerAscii(header.name));
-      AddField(Shape::kExtra, header.name, {&header.value}, errors);
+      AddField(Shape::kExtra, header.name, {&header.value}, spec, errors);
     }
   }
 }
@@ -164,13 +164,13 @@ void HeaderBlock::AddConstant(std::string_view text) {
 }
 
 void HeaderBlock::AddField(Shape shape, std::string_view name, const std::vector<const TemplateText*>& texts,
-                           std::vector<std::string>& errors) {
+                           const MessageSpec& spec, std::vector<std::string>& errors) {
   Field field;
   field.shape = shape;
   field.name = name;
   bool constant = shape != Shape::kTo && !texts.empty();
   for (const TemplateText* text : texts) {
-    absl::StatusOr<Template> compiled = Template::Compile(text->text, text->file, text->line, Escape::kNone);
+    absl::StatusOr<Template> compiled = Template::CompileText(*text, Escape::kNone, spec.partials);
     if (!compiled.ok()) {
       errors.emplace_back(compiled.status().message());
       return;

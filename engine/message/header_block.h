@@ -47,7 +47,7 @@ class HeaderBlock {
 
   void AddConstant(std::string_view text);
   void AddField(Shape shape, std::string_view name, const std::vector<const TemplateText*>& texts,
-                std::vector<std::string>& errors);
+                const MessageSpec& spec, std::vector<std::string>& errors);
   void AddListFields(const MessageSpec& spec, std::vector<std::string>& errors);
   void AddExtraFields(const MessageSpec& spec, std::vector<std::string>& errors);
   absl::Status RenderField(const Field& field, absl::Span<const Value> scope, const RenderInput& input,

@@ -124,7 +124,7 @@ void Linter::LintUnsubscribe() {
     return Add("no_one_click", false, where, where.line,
                "mail to a list without one-click unsubscription; Gmail and Yahoo ask for it: set list.unsubscribe_url");
   }
-  const absl::StatusOr<Template> compiled = Template::Compile(url.text, url.file, url.line, Escape::kNone);
+  const absl::StatusOr<Template> compiled = Template::CompileText(url, Escape::kNone, spec_.partials);
   if (!compiled.ok()) return;
   const std::vector<FieldUse> fields = compiled->Fields();
   const bool has_token = std::any_of(fields.begin(), fields.end(), [](const FieldUse& field) {
@@ -144,6 +144,9 @@ std::vector<Finding> Linter::Run() {
   const MimePart root = spec_.eml.has_value() ? ReadEml(*spec_.eml, errors).root : StructureOf(spec_);
   Collect(root);
   for (const TemplateText& html : htmls_) LintHtml(html);
+  if (!htmls_.empty()) {  // Tags in a partial of the text part are no tags, and are rare.
+    for (const Partial& partial : spec_.partials) LintHtml(partial.text);
+  }
   if (!htmls_.empty()) {
     LintInlines(htmls_.front());
     if (!has_plain_) {

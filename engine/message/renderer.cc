@@ -9,6 +9,7 @@
 #include "engine/base/check.h"
 #include "engine/message/eml.h"
 #include "engine/message/header_encoding.h"
+#include "engine/message/transfer_encoding.h"
 
 namespace message {
 namespace {
@@ -110,7 +111,7 @@ void MessageTemplate::CompileEnvelopeSender(std::vector<std::string>& errors) {
                           sender.file, sender.line));
     }
   } else {
-    absl::StatusOr<Template> compiled = Template::Compile(sender.text, sender.file, sender.line, Escape::kNone);
+    absl::StatusOr<Template> compiled = Template::CompileText(sender, Escape::kNone, spec_.partials);
     if (!compiled.ok()) {
       errors.emplace_back(compiled.status().message());
     } else if (!compiled->HasFields() && !IsPlainAddress(sender.text, false)) {
@@ -122,10 +123,16 @@ void MessageTemplate::CompileEnvelopeSender(std::vector<std::string>& errors) {
 }
 
 void MessageTemplate::CompileBody(const MimePart* eml, std::vector<std::string>& errors) {
+  std::vector<Partial> partials = spec_.partials;
+  for (Partial& partial : partials) {
+    std::string text;
+    AppendWithCrlf(partial.text.text, text);
+    partial.text.text = std::move(text);
+  }
   if (eml != nullptr) {
-    body_.Compile(*eml, Serialize(spec_), errors);
+    body_.Compile(*eml, Serialize(spec_), partials, errors);
   } else if (spec_.text.has_value() || spec_.html.has_value()) {
-    body_.Compile(StructureOf(spec_), Serialize(spec_), errors);
+    body_.Compile(StructureOf(spec_), Serialize(spec_), partials, errors);
   } else {
     errors.push_back(absl::StrFormat("%s:%d: the message has no text; set html, text or both", spec_.subject.file,
                                      spec_.subject.line));
@@ -147,6 +154,14 @@ void MessageTemplate::CollectFields(std::vector<std::string>& errors) {
   for (const Template* source : templates_) {
     bool needs_walk = source->HasSections();  // Else `required_` says it all, but for dotted names.
     for (FieldUse& field : source->Fields()) {
+      if (field.name == ".") {
+        if (!field.in_section) {
+          errors.push_back(
+              absl::StrFormat("%s:%d: {{.}} stands outside a section; it means the item of the section around it",
+                              field.file, field.line));
+        }
+        continue;
+      }
       const bool is_reserved = field.TopLevel() == kReserved;
       if (field.name == "sluice.email_url" || field.in_section) uses_email_url_ = true;
       if (is_reserved && (!IsBuiltin(field.name) || (field.name == kReserved && !field.is_section))) {

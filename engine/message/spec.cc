@@ -10,7 +10,7 @@ namespace message {
 namespace {
 
 constexpr std::string_view kMagic = "SLMS";
-constexpr std::uint8_t kVersion = 2;
+constexpr std::uint8_t kVersion = 3;
 
 // Numbers are little-endian; a text is its size in 32 bits and its bytes; an optional is a 0 or 1 in 8 bits before it.
 class Writer {
@@ -134,6 +134,11 @@ std::string Serialize(const MessageSpec& spec) {
     writer.Text(header.name);
     writer.Source(header.value);
   }
+  writer.Number(static_cast<std::uint32_t>(spec.partials.size()));
+  for (const Partial& partial : spec.partials) {
+    writer.Text(partial.name);
+    writer.Source(partial.text);
+  }
   writer.Text(spec.list_id);
   writer.Source(spec.unsubscribe_url);
   writer.Source(spec.unsubscribe_mailto);
@@ -172,6 +177,13 @@ absl::StatusOr<MessageSpec> Deserialize(std::string_view bytes) {
     header.name = reader.Text();
     header.value = reader.Source();
     spec.headers.push_back(std::move(header));
+  }
+  const std::uint32_t partial_count = reader.Number();
+  for (std::uint32_t i = 0; i < partial_count && reader.ok(); ++i) {
+    Partial partial;
+    partial.name = reader.Text();
+    partial.text = reader.Source();
+    spec.partials.push_back(std::move(partial));
   }
   spec.list_id = reader.Text();
   spec.unsubscribe_url = reader.Source();

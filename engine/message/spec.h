@@ -27,6 +27,13 @@ struct ExtraHeader {
   friend bool operator==(const ExtraHeader&, const ExtraHeader&) = default;
 };
 
+// A text that templates take in by its name: {{> name}}.
+struct Partial {
+  std::string name;
+  TemplateText text;
+  friend bool operator==(const Partial&, const Partial&) = default;
+};
+
 // A file that goes with the message.
 struct Attachment {
   std::string name;        // As the recipient sees it; its extension says what it is.
@@ -61,6 +68,7 @@ struct MessageSpec {
   std::vector<Attachment> inlines;
   std::vector<Attachment> attachments;
   std::vector<ExtraHeader> headers;
+  std::vector<Partial> partials;    // Each name once.
   std::string list_id;              // The list-id of RFC 2919, without angle brackets.
   TemplateText unsubscribe_url;     // https, one-click (RFC 8058).
   TemplateText unsubscribe_mailto;  // With or without "mailto:".

@@ -4,8 +4,7 @@
 
 #include "absl/strings/str_format.h"
 #include "engine/base/check.h"
-#include "engine/base/text.h"
-#include "engine/message/template_parser.h"
+#include "engine/message/template_compiler.h"
 
 namespace message {
 namespace {
@@ -70,18 +69,34 @@ class TemplateWalk {
           if (!IsTrue(Resolve(template_.names_[node.index])) && !Walk(i + 1, node.end)) return false;
           i = node.end - 1;
           break;
+        case Template::Node::Kind::kPartial:
+          if (!Partial(template_.programs_[node.index])) return false;
+          break;
       }
     }
     return true;
   }
+  bool WalkAll() { return Walk(template_.programs_[0].begin, template_.programs_[0].end); }
 
-  bool too_large() const { return too_large_; }
+  // Why the walk stopped. OK: a field is missing.
+  absl::Status Limit() const {
+    const std::string& file = template_.files_[0];
+    if (too_large_) {
+      return absl::ResourceExhaustedError(absl::StrFormat(
+          "%s: the row's lists make the message too large; at most %d MB", file, Template::kMaxRenderedBytes >> 20));
+    }
+    if (too_deep_) {
+      return absl::ResourceExhaustedError(absl::StrFormat(
+          "%s: the sections and partials go too deeply into each other; at most %d", file, Template::kMaxDepth));
+    }
+    return absl::OkStatus();
+  }
 
-  // Requires: the walk stopped, and not for being too large.
+  // Requires: the walk stopped, and for no limit.
   std::string Missing() const {
     CHECK(missing_ != nullptr);
-    return absl::StrFormat("the field \"%s\" (%s:%d) is %s", template_.View(missing_->whole), template_.file_,
-                           missing_->line, missing_why_);
+    return absl::StrFormat("the field \"%s\" (%s:%d) is %s", template_.View(missing_->whole),
+                           template_.files_[missing_->file], missing_->line, missing_why_);
   }
 
  private:
@@ -116,7 +131,7 @@ class TemplateWalk {
   bool Section(std::uint32_t index, const Template::Node& node) {
     const Value* value = Resolve(template_.names_[node.index]);
     if (!IsTrue(value)) return true;
-    CHECK(depth_ < Template::kMaxDepth);
+    if (depth_ == Template::kMaxDepth) return Stop(&too_deep_);
     ++depth_;
     bool going = true;
     if (value->kind == Value::Kind::kList) {
@@ -134,10 +149,21 @@ class TemplateWalk {
     return going;
   }
 
+  bool Partial(const Template::Program& program) {
+    if (program.too_deep || partial_depth_ == Template::kMaxDepth) return Stop(&too_deep_);
+    ++partial_depth_;
+    const bool going = Walk(program.begin, program.end);
+    --partial_depth_;
+    return going;
+  }
+
   // Nullptr: absent. The first part is looked for from the innermost section outwards, the others only within what was
   // found.
   const Value* Resolve(const Template::Name& name) {
-    if (name.part_count == 0) return depth_ == 0 ? nullptr : stack_[depth_ - 1];
+    if (name.part_count == 0) {
+      if (depth_ > 0) return stack_[depth_ - 1];
+      return scope_.size() == 1 ? &scope_[0] : nullptr;
+    }
     const Template::Slice* parts = &template_.parts_[name.first_part];
     const Value* value = FindFirst(template_.View(parts[0]));
     for (std::uint32_t i = 1; i < name.part_count && value != nullptr; ++i) {
@@ -171,39 +197,47 @@ class TemplateWalk {
   std::vector<Template::Fragment>* const out_;
   const Value* stack_[Template::kMaxDepth];
   std::size_t depth_ = 0;
+  std::size_t partial_depth_ = 0;
   std::size_t steps_ = 0;
   std::size_t bytes_ = 0;
   bool too_large_ = false;
+  bool too_deep_ = false;
   const Template::Name* missing_ = nullptr;
   const char* missing_why_ = "";
 };
 
 absl::StatusOr<Template> Template::Compile(std::string_view text, std::string_view file, std::uint32_t first_line,
-                                           Escape escape) {
-  if (text.size() > kMaxBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("%s:%d: the template has %d bytes; at most %d", file, first_line, text.size(), kMaxBytes));
-  }
-  if (!base::IsUtf8(text)) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("%s:%d: the template is not UTF-8; save the file as UTF-8", file, first_line));
-  }
+                                           Escape escape, absl::Span<const Partial> partials) {
   Template result;
-  result.source_ = text;
-  result.file_ = file;
-  TemplateParser parser(result, first_line, escape);
-  if (absl::Status status = parser.Parse(); !status.ok()) return status;
+  if (absl::Status status = TemplateCompiler(result, escape, partials).Compile(text, file, first_line); !status.ok()) {
+    return status;
+  }
   return result;
+}
+
+absl::StatusOr<Template> Template::CompileText(const TemplateText& text, Escape escape,
+                                               absl::Span<const Partial> partials) {
+  absl::StatusOr<Template> compiled = Compile(text.text, text.file, text.line, escape, partials);
+  if (!compiled.ok()) return compiled;
+  if (!compiled->unknown_partials_.empty()) {
+    const UnknownPartial& first = compiled->unknown_partials_.front();
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s:%d: there is no partial \"%s\"; name it in [message.partials] or [message.partial_files]",
+                        first.file, first.line, first.name));
+  }
+  TemplateWalk walk(*compiled, {}, /*strict=*/false, nullptr);
+  if (!walk.WalkAll()) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s:%d: the partials call each other without end, or too often", text.file, text.line));
+  }
+  return compiled;
 }
 
 absl::Status Template::Execute(absl::Span<const Value> scope, OnMissing on_missing, std::vector<Fragment>& out) const {
   out.clear();
   TemplateWalk walk(*this, scope, on_missing == OnMissing::kInvalid, &out);
-  if (walk.Walk(0, static_cast<std::uint32_t>(nodes_.size()))) return absl::OkStatus();
-  if (walk.too_large()) {
-    return absl::ResourceExhaustedError(absl::StrFormat("%s: the row's lists make the message too large; at most %d MB",
-                                                        file_, kMaxRenderedBytes >> 20));
-  }
+  if (walk.WalkAll()) return absl::OkStatus();
+  if (absl::Status limit = walk.Limit(); !limit.ok()) return limit;
   return absl::InvalidArgumentError(walk.Missing());
 }
 
@@ -222,21 +256,20 @@ absl::Status Template::Render(absl::Span<const Value> scope, OnMissing on_missin
 
 std::optional<std::string> Template::MissingField(absl::Span<const Value> scope) const {
   TemplateWalk walk(*this, scope, true, nullptr);
-  if (walk.Walk(0, static_cast<std::uint32_t>(nodes_.size()))) return std::nullopt;
-  if (walk.too_large()) return absl::StrFormat("the row's lists make the message (%s) too large", file_);
+  if (walk.WalkAll()) return std::nullopt;
+  if (const absl::Status limit = walk.Limit(); !limit.ok()) return std::string(limit.message());
   return walk.Missing();
 }
 
 std::vector<FieldUse> Template::Fields() const {
   std::vector<FieldUse> uses;
   for (const Name& name : names_) {
-    if (name.part_count == 0) continue;
-    std::string joined;
+    std::string joined(name.part_count == 0 ? "." : "");
     for (std::uint32_t i = 0; i < name.part_count; ++i) {
       if (i > 0) joined.push_back('.');
       joined.append(View(parts_[name.first_part + i]));
     }
-    uses.push_back({std::move(joined), file_, name.line, name.is_section, name.in_section});
+    uses.push_back({std::move(joined), files_[name.file], name.line, name.is_section, name.in_section});
   }
   return uses;
 }

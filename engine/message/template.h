@@ -1,6 +1,6 @@
-// A Mustache template (interpolation, sections, inverted sections, comments, set delimiters), compiled once and
-// rendered often. Partials, inheritance and lambdas are refused: a message is one file. A compiled template is constant
-// and may be shared by threads.
+// A Mustache template: all that the specification requires (interpolation, sections, inverted sections, comments, set
+// delimiters, partials). Compiled once and rendered often. Inheritance is refused, lambdas and dynamic names are not
+// there. A compiled template is constant and may be shared by threads.
 //
 // Truth in sections: null, false, the empty text, the empty list and an absent name are false; all else is true.
 // Absent names: an interpolated name must be there (or OnMissing says that nothing stands for it); a section asks
@@ -37,17 +37,28 @@ struct FieldUse {
   std::string_view TopLevel() const { return std::string_view(name).substr(0, name.find('.')); }
 };
 
+// A partial that does not exist.
+struct UnknownPartial {
+  std::string name;
+  std::string file;
+  std::uint32_t line = 1;
+};
+
 class Template {
  public:
-  static constexpr std::size_t kMaxBytes = std::size_t{8} << 20;           // Of template text.
-  static constexpr std::size_t kMaxDepth = 32;                             // Sections within sections.
+  static constexpr std::size_t kMaxBytes = std::size_t{8} << 20;           // Of template text, with its partials.
+  static constexpr std::size_t kMaxDepth = 32;                             // Sections and partials within each other.
   static constexpr std::size_t kMaxRenderedBytes = std::size_t{32} << 20;  // Of one rendering, before escaping.
   static constexpr std::size_t kMaxSteps = 10'000'000;  // Tags, texts and keys looked at in one rendering.
 
   // `first_line` is the line of text's first character in `file`. Errors: InvalidArgument, "FILE:LINE: what is wrong;
-  // what would be right".
+  // what would be right". A partial that is not among `partials` is none: it renders as nothing (unknown_partials).
   static absl::StatusOr<Template> Compile(std::string_view text, std::string_view file, std::uint32_t first_line,
-                                          Escape escape);
+                                          Escape escape, absl::Span<const Partial> partials = {});
+
+  // The same for a text of a message. Unknown partials are errors, and so is what is beyond the limits for every row.
+  static absl::StatusOr<Template> CompileText(const TemplateText& text, Escape escape,
+                                              absl::Span<const Partial> partials);
 
   // One stretch of output. Borrowed: a text from the template, a value from the scope.
   struct Fragment {
@@ -57,9 +68,9 @@ class Template {
     bool escape = false;          // The value's & < > " ' must become entities.
   };
 
-  // `scope` are objects; outside sections a name belongs to the first of them that has it. Replaces `out`.
-  // Errors: InvalidArgument (a name is absent or not a text, under kInvalid), ResourceExhausted (beyond the limits
-  // above).
+  // `scope` are objects; outside sections a name belongs to the first of them that has it, and {{.}} is the scope's
+  // only value, which may be of any kind. Replaces `out`. Errors: InvalidArgument (a name is absent or not a text,
+  // under kInvalid), ResourceExhausted (beyond the limits above).
   absl::Status Execute(absl::Span<const Value> scope, OnMissing on_missing, std::vector<Fragment>& out) const;
   // The same as one text, with escapes, appended to `out`.
   absl::Status Render(absl::Span<const Value> scope, OnMissing on_missing, std::string& out) const;
@@ -67,8 +78,10 @@ class Template {
   // What Execute would refuse under kInvalid: `the field "x" (FILE:LINE) is absent`. Nullopt: nothing.
   std::optional<std::string> MissingField(absl::Span<const Value> scope) const;
 
-  // In the order of the template; a name used twice is there twice.
+  // In the order of the template and then of its partials; a name used twice is there twice. "." is the implicit
+  // iterator.
   std::vector<FieldUse> Fields() const;
+  const std::vector<UnknownPartial>& unknown_partials() const { return unknown_partials_; }
   bool HasFields() const { return !names_.empty(); }
   bool IsEmpty() const { return nodes_.empty(); }
   bool HasSections() const { return has_sections_; }
@@ -78,6 +91,7 @@ class Template {
   std::string_view text(std::size_t index) const { return View(texts_[index]); }
 
  private:
+  friend class TemplateCompiler;
   friend class TemplateParser;
   friend class TemplateWalk;
 
@@ -89,26 +103,35 @@ class Template {
     Slice whole;
     std::uint32_t first_part = 0;  // Into parts_. No parts: the implicit iterator, {{.}}.
     std::uint32_t part_count = 0;
+    std::uint32_t file = 0;  // Into files_.
     std::uint32_t line = 1;
     bool is_section = false;
     bool in_section = false;
   };
   struct Node {
-    enum class Kind : std::uint8_t { kText, kField, kSection, kInverted };
+    enum class Kind : std::uint8_t { kText, kField, kSection, kInverted, kPartial };
     Kind kind = Kind::kText;
     bool escape = false;
-    std::uint32_t index = 0;  // Into texts_ or names_.
+    std::uint32_t index = 0;  // Into texts_, names_ or programs_.
     std::uint32_t end = 0;    // Sections: the first node after the section.
+  };
+  // The template itself, and each partial with the indentation that it has at some place.
+  struct Program {
+    std::uint32_t begin = 0;  // In nodes_.
+    std::uint32_t end = 0;
+    bool too_deep = false;  // It was not read: too many partials around it.
   };
 
   std::string_view View(Slice slice) const { return std::string_view(source_).substr(slice.begin, slice.size); }
 
-  std::string source_;  // All slices are of this.
-  std::string file_;
+  std::string source_;              // All slices are of this.
+  std::vector<std::string> files_;  // That of the template first.
+  std::vector<Program> programs_;   // The template itself first.
   std::vector<Node> nodes_;
   std::vector<Slice> texts_;
   std::vector<Name> names_;
   std::vector<Slice> parts_;
+  std::vector<UnknownPartial> unknown_partials_;
   bool has_sections_ = false;
 };
 

@@ -1,9 +1,11 @@
 #include "engine/message/template_parser.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/strings/str_format.h"
 #include "engine/base/text.h"
+#include "engine/message/template_compiler.h"
 
 namespace message {
 namespace {
@@ -20,15 +22,23 @@ std::string Shown(std::string_view text) {
 
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-// Sections, comments and the like: they print nothing, so a line that holds only them is no line of the output.
-bool MayStandAlone(char sigil) { return sigil == '#' || sigil == '^' || sigil == '/' || sigil == '!' || sigil == '='; }
+// Sections, comments and the like print nothing, so a line that holds only them is no line of the output. Neither is
+// that of a partial: it brings its own lines.
+bool MayStandAlone(char sigil) {
+  return sigil != 0 && std::string_view("#^/!=>").find(sigil) != std::string_view::npos;
+}
 
 }  // namespace
 
-TemplateParser::TemplateParser(Template& out, std::uint32_t first_line, Escape escape)
-    : out_(out), source_(out.source_), escape_(escape), line_(first_line) {}
+TemplateParser::TemplateParser(Template& out, TemplateCompiler& compiler, std::size_t begin, Context context)
+    : out_(out),
+      compiler_(compiler),
+      source_(std::string_view(out.source_).substr(begin)),
+      context_(context),
+      line_(context.first_line) {}
 
-absl::Status TemplateParser::Parse() {
+absl::Status TemplateParser::Parse(std::uint32_t program) {
+  out_.programs_[program].begin = static_cast<std::uint32_t>(out_.nodes_.size());
   while (true) {
     const std::size_t begin = source_.find(open_, position_);
     if (begin == std::string_view::npos) break;
@@ -38,6 +48,7 @@ absl::Status TemplateParser::Parse() {
     if (absl::Status status = ApplyTag(tag); !status.ok()) return status;
   }
   AddText(position_, source_.size());
+  out_.programs_[program].end = static_cast<std::uint32_t>(out_.nodes_.size());
   if (!open_sections_.empty()) {
     const OpenSection& open = open_sections_.back();
     return Error(open.line, absl::StrFormat("the section \"%s\" is never closed; add %s/%s%s where it ends",
@@ -71,6 +82,7 @@ absl::Status TemplateParser::ReadTag(std::size_t begin, Tag& tag) {
 void TemplateParser::TakeTextBefore(const Tag& tag) {
   std::size_t text_end = tag.begin;
   std::size_t next = tag.end;
+  indentation_ = {};
   if (MayStandAlone(tag.sigil)) {
     std::size_t before = tag.begin;
     while (before > position_ && (source_[before - 1] == ' ' || source_[before - 1] == '\t')) --before;
@@ -81,6 +93,7 @@ void TemplateParser::TakeTextBefore(const Tag& tag) {
     if (source_.substr(after, 2) == "\r\n") ++after;
     if (at_line_start && (at_end || source_[after] == '\n')) {
       text_end = before;
+      indentation_ = source_.substr(before, tag.begin - before);
       next = at_end ? after : after + 1;
     }
   }
@@ -100,10 +113,7 @@ absl::Status TemplateParser::ApplyTag(const Tag& tag) {
     case '/':
       return CloseSection(tag);
     case '>':
-      return Error(tag.line,
-                   absl::StrFormat("the partial \"%s\": a message is one file, partials are not supported; put "
-                                   "its text here",
-                                   Shown(tag.content)));
+      return CallPartial(tag);
     case '<':
     case '$':
       return Error(tag.line,
@@ -112,7 +122,7 @@ absl::Status TemplateParser::ApplyTag(const Tag& tag) {
     default: {
       Template::Node node;
       node.kind = Template::Node::Kind::kField;
-      node.escape = escape_ == Escape::kHtml && tag.sigil == 0;
+      node.escape = context_.escape == Escape::kHtml && tag.sigil == 0;
       if (absl::Status status = AddName(tag, false, node.index); !status.ok()) return status;
       out_.nodes_.push_back(node);
       return absl::OkStatus();
@@ -132,6 +142,23 @@ absl::Status TemplateParser::OpenNode(const Tag& tag) {
   open_sections_.push_back({static_cast<std::uint32_t>(out_.nodes_.size()), tag.content, tag.line});
   out_.nodes_.push_back(node);
   out_.has_sections_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status TemplateParser::CallPartial(const Tag& tag) {
+  if (tag.content.empty()) {
+    return Error(tag.line, absl::StrFormat("a partial without a name; write %s> name%s", open_, close_));
+  }
+  const bool in_section = context_.in_section || !open_sections_.empty();
+  const std::optional<std::uint32_t> program = compiler_.ProgramOf(tag.content, indentation_, in_section);
+  if (!program.has_value()) {
+    out_.unknown_partials_.push_back({Shown(tag.content), out_.files_[context_.file], tag.line});
+    return absl::OkStatus();
+  }
+  Template::Node node;
+  node.kind = Template::Node::Kind::kPartial;
+  node.index = *program;
+  out_.nodes_.push_back(node);
   return absl::OkStatus();
 }
 
@@ -162,19 +189,13 @@ absl::Status TemplateParser::AddName(const Tag& tag, bool is_section, std::uint3
                                  Shown(tag.content), close_));
   }
   Template::Name name;
-  const auto slice = [&](std::string_view part) {
-    return Template::Slice{static_cast<std::uint32_t>(part.data() - source_.data()),
-                           static_cast<std::uint32_t>(part.size())};
-  };
-  name.whole = slice(tag.content);
+  name.whole = SliceOf(tag.content);
+  name.file = context_.file;
   name.line = tag.line;
   name.is_section = is_section;
-  name.in_section = !open_sections_.empty();
+  name.in_section = context_.in_section || !open_sections_.empty();
   name.first_part = static_cast<std::uint32_t>(out_.parts_.size());
-  if (tag.content == ".") {
-    if (!name.in_section)
-      return Error(tag.line, "{{.}} stands outside a section; it means the item of the section around it");
-  } else {
+  if (tag.content != ".") {
     std::string_view rest = tag.content;
     while (true) {
       const std::size_t dot = rest.find('.');
@@ -183,7 +204,7 @@ absl::Status TemplateParser::AddName(const Tag& tag, bool is_section, std::uint3
         return Error(tag.line, absl::StrFormat("the name \"%s\" has an empty part; write it as in {{city.name}}",
                                                Shown(tag.content)));
       }
-      out_.parts_.push_back(slice(part));
+      out_.parts_.push_back(SliceOf(part));
       if (dot == std::string_view::npos) break;
       rest.remove_prefix(dot + 1);
     }
@@ -214,8 +235,12 @@ void TemplateParser::AddText(std::size_t begin, std::size_t end) {
   if (begin >= end) return;
   Template::Node node;
   node.index = static_cast<std::uint32_t>(out_.texts_.size());
-  out_.texts_.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end - begin)});
+  out_.texts_.push_back(SliceOf(source_.substr(begin, end - begin)));
   out_.nodes_.push_back(node);
+}
+
+Template::Slice TemplateParser::SliceOf(std::string_view part) const {
+  return {static_cast<std::uint32_t>(part.data() - out_.source_.data()), static_cast<std::uint32_t>(part.size())};
 }
 
 std::uint32_t TemplateParser::LineOf(std::size_t position) {
@@ -227,7 +252,7 @@ std::uint32_t TemplateParser::LineOf(std::size_t position) {
 }
 
 absl::Status TemplateParser::Error(std::uint32_t line, std::string_view what) const {
-  return absl::InvalidArgumentError(absl::StrFormat("%s:%d: %s", out_.file_, line, what));
+  return absl::InvalidArgumentError(absl::StrFormat("%s:%d: %s", out_.files_[context_.file], line, what));
 }
 
 }  // namespace message

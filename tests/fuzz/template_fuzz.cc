@@ -17,7 +17,10 @@ using message::Value;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view source(reinterpret_cast<const char*>(data), size);
-  const absl::StatusOr<Template> compiled = Template::Compile(source, "f", 1, message::Escape::kHtml);
+  // It may call itself, indented or not.
+  const std::vector<message::Partial> partials = {{"p", {std::string(source), "f", 1}},
+                                                  {"q", {"{{c}}\n{{#a}}\n  {{>p}}\n{{/a}}\n", "f", 1}}};
+  const absl::StatusOr<Template> compiled = Template::Compile(source, "f", 1, message::Escape::kHtml, partials);
   if (!compiled.ok()) {
     const std::string_view error(compiled.status().message().data(), compiled.status().message().size());
     CHECK(error.substr(0, 2) == "f:" && error.find('\n') == std::string_view::npos);

@@ -54,6 +54,29 @@ TEST_F(MessageLoaderTest, AttachmentsThatCannotGoNameTheirLine) {
               HasSubstr("c.toml:9: message.attachments: big: larger than 25 MB"));
 }
 
+TEST_F(MessageLoaderTest, PartialsAreTextsOrFiles) {
+  folder.Write("foot.html", "<p>{{city}}\n");
+  const std::string text = With("[recipients]",
+                                "[message.partials]\nhead = \"Hi\"\n[message.partial_files]\n\"a/foot\" = "
+                                "\"foot.html\"\n[recipients]");
+  const Campaign campaign = Good(text);
+  ASSERT_EQ(campaign.message.partials.size(), 2U);
+  EXPECT_EQ(campaign.message.partials[0].first, "head");
+  EXPECT_EQ(campaign.message.partials[0].second.text, "Hi");
+  EXPECT_EQ(campaign.message.partials[0].second.line, 10U);
+  EXPECT_EQ(campaign.message.partials[1].first, "a/foot");
+  EXPECT_EQ(campaign.message.partials[1].second.text, "<p>{{city}}\n");
+  EXPECT_EQ(campaign.message.partials[1].second.file, folder.Path("foot.html"));
+  EXPECT_EQ(FileDigests(campaign).count("partial_files.a/foot"), 1U);
+  const auto with = [](std::string_view lines) { return With("[recipients]", std::string(lines) + "\n[recipients]"); };
+  EXPECT_THAT(Problem(with("[message.partials]\nhead = 5")),
+              HasSubstr("c.toml:10: message.partials.head: a text belongs here"));
+  EXPECT_THAT(Problem(with("[message.partials]\n\"a b\" = \"\"")), HasSubstr("message.partials.a b: not a name for"));
+  EXPECT_THAT(Problem(with("[message.partial_files]\na = \"none.html\"")), HasSubstr("none.html: No such file"));
+  EXPECT_THAT(Problem(with("[message.partials]\na = \"\"\n[message.partial_files]\na = \"foot.html\"")),
+              HasSubstr("message.partial_files.a: this partial is in [message.partials] too"));
+}
+
 TEST_F(MessageLoaderTest, FilesOfAStartedCampaignMayBeGoneButNotChanged) {
   const std::string text = With("text = \"Hello.\\n\"", "text_file = \"t.txt\"\nattachments = [\"a.pdf\"]");
   folder.Write("t.txt", "Hello.\n");

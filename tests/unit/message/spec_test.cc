@@ -26,6 +26,7 @@ MessageSpec Full() {
   spec.inlines = {{"logo.png", "logo", std::string("\0\xFF", 2)}, {"b.png", "b", ""}};
   spec.attachments = {{"menu.pdf", "", "%PDF"}};
   spec.headers = {{"X-A", {"1", "c.toml", 10}}, {"X-B", {"2", "c.toml", 11}}};
+  spec.partials = {{"header", {"<h1>", "h.html", 1}}, {"footer", {"{{> legal}}", "c.toml", 14}}};
   spec.list_id = "l.example.com";
   spec.unsubscribe_url = {"https://x", "c.toml", 12};
   spec.unsubscribe_mailto = {"u@example.com", "c.toml", 13};

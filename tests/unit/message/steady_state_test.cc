@@ -45,6 +45,8 @@ TEST(SteadyState, ARenderingAllocatesNothing) {
   spec.unsubscribe_url = Source("https://example.com/u/{{token}}");
   spec.unsubscribe_mailto = Source("unsubscribe+{{token}}@example.com");
   spec.html->text += "{{#items}}<li>{{.}}{{/items}}{{^none}}{{name}}{{/none}}" + std::string(2000, 'x') + "\n";
+  spec.partials = {{"card", {"{{name}}\n{{#items}}{{.}}{{/items}}\n", "card.html", 1}}};
+  spec.html->text += "  {{> card}}\n";
   spec.inlines = {{"logo.png", "logo", std::string(5000, 'x')}};
   spec.attachments = {{"menu.pdf", "", std::string(5000, 'y')}};
   Renderer renderer(spec);
