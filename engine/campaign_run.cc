@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,21 +10,20 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "engine/authorities.h"
+#include "engine/base/date.h"
 #include "engine/io/clock.h"
 #include "engine/io/file_lock.h"
 #include "engine/ledger/recovery.h"
 #include "engine/preparation.h"
+#include "engine/run_options.h"
+#include "engine/run_watcher.h"
 #include "engine/signing_keys.h"
 #include "engine/smarthost_login.h"
+#include "engine/suppression_watch.h"
 #include "engine/test_send.h"
 
 namespace engine {
 namespace {
-
-io::Backend BackendOf(config::IoChoice choice) {
-  if (choice == config::IoChoice::kAuto) return io::Backend::kAuto;
-  return choice == config::IoChoice::kIoUring ? io::Backend::kIoUring : io::Backend::kEpoll;
-}
 
 // What the user gave was wrong, or the machine was.
 int CodeOf(const absl::Status& status) {
@@ -49,9 +47,10 @@ class Run {
   absl::Status Open();
   absl::Status CheckNothingStarted();
   absl::Status Prepare();
-  absl::Status CheckUnchanged() const;
   absl::Status OpenLedger();
   absl::Status MakeJob();
+  std::shared_ptr<const campaign::SuppressionLists> NewSuppression();
+  absl::Status Schedule();
   absl::Status Append(ledger::CampaignStateKind kind, const ledger::RecordBatch* before = nullptr);
   RunOutcome Conclude(const RunResult& result);
   RunOutcome ConcludeFinished();
@@ -70,25 +69,12 @@ class Run {
   std::unique_ptr<io::Mapping> fold_memory_, run_memory_;
   std::unique_ptr<ledger::StateTable> states_;
   std::unique_ptr<ledger::Journal> journal_;
+  std::unique_ptr<SuppressionWatch> suppression_;
+  LearnedAddresses learned_;
   std::unique_ptr<SmarthostLogin> login_;  // Null: there is no smarthost.
   std::unique_ptr<delivery::Job> job_;
   bool is_new_ = false;      // It was not prepared before this run.
   std::string authorities_;  // Who may sign receivers' certificates, PEM.
-};
-
-// Tells the observer, and keeps the token of the smarthost fresh.
-class Refreshing final : public Engine::Watcher {
- public:
-  Refreshing(Engine::Watcher& watcher, SmarthostLogin* login) : watcher_(watcher), login_(login) {}
-  int Stops() override { return watcher_.Stops(); }
-  void OnProgress(const delivery::Counters& counters, std::uint32_t open_sessions) override {
-    if (login_ != nullptr) login_->Refresh();
-    watcher_.OnProgress(counters, open_sessions);
-  }
-
- private:
-  Engine::Watcher& watcher_;
-  SmarthostLogin* const login_;
 };
 
 // A ledger whose manifest is gone must not meet another preparation: its records would be about other people.
@@ -126,30 +112,12 @@ void Run::CompareKeys() const {
 absl::Status Run::Prepare() {
   const auto progress = [this](std::uint64_t rows, std::uint64_t bytes) { return observer_.OnPreparing(rows, bytes); };
   return PrepareCampaign(disk_, {.campaign = &campaign_,
-                                 .config = request_.config,
+                                 .suppression = suppression_->lists().get(),
                                  .directory = request_.paths.campaign,
                                  .dkim_keys = DescribeKeys(keys_),
                                  .now = clock_.WallNow(),
                                  .test = request_.test,
                                  .progress = progress});
-}
-
-absl::Status Run::CheckUnchanged() const {
-  const roster::Manifest& manifest = started_.roster->manifest();
-  if (manifest.campaign != campaign_.id) {
-    return absl::InternalError(
-        absl::StrFormat("%s: the state of another campaign, %s", request_.paths.campaign, manifest.campaign));
-  }
-  const std::map<std::string, std::string> files = campaign::FileDigests(campaign_);
-  const bool same_files = std::all_of(files.begin(), files.end(), [&](const auto& file) {
-    const auto then = manifest.message_files.find(file.first);
-    return then != manifest.message_files.end() && then->second == file.second;
-  });
-  if (same_files && manifest.frozen_digest == campaign::FrozenDigest(campaign_)) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrFormat(
-      "%s: campaign %s was started on %s with another message or other recipients; what was started cannot be changed: "
-      "undo the change, or give the new campaign an id of its own",
-      campaign_.path, campaign_.id, request_.paths.campaign));
 }
 
 absl::Status Run::OpenLedger() {
@@ -193,43 +161,59 @@ absl::Status Run::MakeJob() {
   run_memory_ = *std::move(run);
   std::memcpy(run_memory_->data(), fold_memory_->data(), ledger::StateTable::Bytes(recipients));
   states_ = std::make_unique<ledger::StateTable>(run_memory_->data(), recipients);
-  absl::StatusOr<std::vector<config::PoolMember>> members = config::PoolMembers(*request_.config, "");
-  if (!members.ok()) return members.status();
-  std::vector<delivery::Source> sources;
-  for (const config::PoolMember& member : *members) {
-    absl::StatusOr<std::string> ehlo = config::EhloDomain(*request_.config, member.source, request_.host_name);
-    if (!ehlo.ok()) return ehlo.status();
-    sources.push_back({member.source.name, member.source.source_address, *ehlo, member.weight});
-  }
+  absl::StatusOr<std::vector<delivery::Source>> sources =
+      SourcesOf(*request_.config, campaign_.delivery.pool, request_.host_name);
+  if (!sources.ok()) return sources.status();
   const base::WallTime start = journal_->facts().started_at;
-  job_ = std::make_unique<delivery::Job>(
-      delivery::Job{.campaign = campaign_.id,
-                    .pool = "",
-                    .roster = started_.roster.get(),
-                    .message = started_.message.get(),
-                    .keys = keys_,
-                    .fixed_header = request_.fixed_header,
-                    .token = [this](std::uint64_t row) { return started_.Token(row); },
-                    .shaping = request_.shaping,
-                    .reply_rules = request_.reply_rules,
-                    .states = states_.get(),
-                    .sources = std::move(sources),
-                    .retry_plan = delivery::RetryPlan(request_.config->retry_intervals),
-                    .date = campaign_.message.date == campaign::DateMode::kStart ? std::optional(start) : std::nullopt,
-                    .max_age = campaign_.delivery.max_age,
-                    // A test may be sent after the campaign's end, too.
-                    .finish_by = request_.test.has_value() ? std::nullopt : campaign_.delivery.finish_by,
-                    .resend_in_doubt = campaign_.delivery.in_doubt == campaign::InDoubt::kResend,
-                    .resolver_trusted = journal_->facts().resolver_trusted,
-                    .budget = campaign_.delivery.budget,
-                    .tls_least = {campaign_.delivery.tls == campaign::Tls::kRequired ? tls::Policy::Use::kAlways
-                                                                                     : tls::Policy::Use::kNever,
-                                  tls::Policy::Verification::kNone},
-                    .smarthost = login_ == nullptr ? std::nullopt : std::optional(login_->smarthost()),
-                    .port = login_ == nullptr ? request_.config->smtp.port : request_.config->smarthost->port,
-                    .allow_private_destinations = request_.config->allow_private_destinations,
-                    .run = journal_->facts().runs});
+  job_ = std::make_unique<delivery::Job>(delivery::Job{
+      .campaign = campaign_.id,
+      .pool = campaign_.delivery.pool,
+      .roster = started_.roster.get(),
+      .message = started_.message.get(),
+      .keys = keys_,
+      .fixed_header = request_.fixed_header,
+      .token = [this](std::uint64_t row) { return started_.Token(row); },
+      .shaping = request_.shaping,
+      .reply_rules = request_.reply_rules,
+      .states = states_.get(),
+      .sources = *std::move(sources),
+      .retry_plan = delivery::RetryPlan(request_.config->retry_intervals),
+      .date = campaign_.message.date == campaign::DateMode::kStart ? std::optional(start) : std::nullopt,
+      .max_age = campaign_.delivery.max_age,
+      // A test may be sent after the campaign's end, too.
+      .finish_by = request_.test.has_value() ? std::nullopt : campaign_.delivery.finish_by,
+      .resend_in_doubt = campaign_.delivery.in_doubt == campaign::InDoubt::kResend,
+      .resolver_trusted = journal_->facts().resolver_trusted,
+      .budget = campaign_.delivery.budget,
+      .suppression = NewSuppression(),
+      .learned_classes = request_.test.has_value() ? std::vector<std::string>() : request_.config->learned_classes,
+      .on_learned = [this](ledger::RecipientId id) { learned_.Add(id); },
+      .tls_least = {campaign_.delivery.tls == campaign::Tls::kRequired ? tls::Policy::Use::kAlways
+                                                                       : tls::Policy::Use::kNever,
+                    tls::Policy::Verification::kNone},
+      .smarthost = login_ == nullptr ? std::nullopt : std::optional(login_->smarthost()),
+      .port = login_ == nullptr ? request_.config->smtp.port : request_.config->smarthost->port,
+      .allow_private_destinations = request_.config->allow_private_destinations,
+      .run = journal_->facts().runs});
   return absl::OkStatus();
+}
+
+// The lists that say more than when the campaign was prepared. Null: none.
+std::shared_ptr<const campaign::SuppressionLists> Run::NewSuppression() {
+  if (request_.test.has_value()) return nullptr;
+  auto changed = suppression_->Poll(io::SystemClock().Now(), log_);
+  return is_new_ ? changed : suppression_->lists();
+}
+
+// Waits for the campaign's start. Errors: Cancelled, it was interrupted.
+absl::Status Run::Schedule() {
+  const std::optional<base::WallTime>& start = campaign_.delivery.start;
+  if (!start.has_value() || io::SystemClock().WallNow() >= *start || request_.test.has_value()) return absl::OkStatus();
+  if (absl::Status status = Append(ledger::CampaignStateKind::kScheduled); !status.ok()) return status;
+  log_.Info(absl::StrFormat("%s: waits for its start at %s", campaign_.id, base::FormatRfc3339(*start)));
+  if (WaitUntil(*start, observer_)) return absl::OkStatus();
+  if (absl::Status status = journal_->Close(); !status.ok()) return status;
+  return absl::CancelledError(absl::StrFormat("%s: interrupted before its start; run it again", campaign_.id));
 }
 
 std::uint64_t Run::CountFinals() const {
@@ -273,16 +257,19 @@ RunOutcome Run::Conclude(const RunResult& result) {
 
 // Prepares a campaign that is new, and opens one that was started.
 absl::Status Run::Open() {
+  if (absl::Status status = CheckLearnedClasses(*request_.config); !status.ok()) return status;
   if (absl::Status status = disk_.MakeDirectories(request_.paths.campaign); !status.ok()) return status;
   absl::StatusOr<std::unique_ptr<io::FileLock>> lock = io::FileLock::Take(request_.paths.lock());
   if (!lock.ok()) return lock.status();
   lock_ = *std::move(lock);
+  suppression_ = std::make_unique<SuppressionWatch>(disk_, SuppressionFilesOf(*request_.config, campaign_));
   is_new_ = !disk_.Exists(request_.paths.campaign + "/" + std::string(roster::kManifestName));
   if (is_new_) {
     if (absl::Status status = CheckNothingStarted(); !status.ok()) return status;
     if (absl::Status status = LoadTrust(); !status.ok()) return status;
     // Made before anything is prepared: a campaign that was started never gets another.
     if (auto key = LoadTokenKey(disk_, request_.token_key_file); !key.ok()) return key.status();
+    if (absl::Status status = suppression_->Load(); !status.ok()) return status;
     if (absl::Status status = Prepare(); !status.ok()) return status;
   }
   absl::StatusOr<StartedCampaign> started = OpenStarted(disk_, request_.paths, request_.token_key_file);
@@ -291,7 +278,9 @@ absl::Status Run::Open() {
   if (!is_new_) {
     if (absl::Status status = started_.roster->Verify(); !status.ok()) return status;
   }
-  if (absl::Status status = CheckUnchanged(); !status.ok()) return status;
+  if (absl::Status status = CheckUnchanged(campaign_, started_.roster->manifest(), request_.paths.campaign);
+      !status.ok())
+    return status;
   return OpenLedger();
 }
 
@@ -314,34 +303,35 @@ RunOutcome Run::Go() {
   }
   if (!is_new_) {  // Only now: what is finished needs none of it any more.
     if (absl::Status status = LoadTrust(); !status.ok()) return Problem(status);
+    if (absl::Status status = suppression_->Load(); !status.ok()) return Problem(status);
     CompareKeys();
   }
   if (absl::Status status = journal_->Start(); !status.ok()) return Problem(status);
+  if (absl::Status status = Schedule(); !status.ok()) return Problem(status);
   if (in_doubt > 0)
     log_.Warning(
         absl::StrFormat("%d messages were in flight when the program last ended: they are in doubt", in_doubt));
   if (absl::Status status = Append(ledger::CampaignStateKind::kRunning, &concluded); !status.ok())
     return Problem(status);
   if (absl::Status status = MakeJob(); !status.ok()) return Problem(status);
-  EngineOptions options;
+  EngineOptions options = EngineOptionsOf(*request_.config, journal_->facts());
   options.shards = request_.shards;
-  options.backend = BackendOf(request_.config->engine.io);
-  options.dns_servers = request_.config->dns.servers;
-  options.dns_queries_per_second = request_.config->dns.max_queries_per_second;
   options.seed = request_.seed;
   options.tls_authorities = authorities_;
-  options.batch_signatures = request_.config->engine.signer == config::SignerChoice::kAuto;
   options.durable = request_.durable;
   options.sessions_max = request_.sessions_max;
-  for (const auto& [key, suspension] : journal_->facts().suspensions) {
-    options.suspensions.push_back({key.first, key.second, suspension.reason, suspension.sample, suspension.until});
+  if (!request_.test.has_value()) {
+    options.new_suppression = [this] { return suppression_->Poll(io::SystemClock().Now(), log_); };
   }
-  for (const auto& [scope, pause] : journal_->facts().pauses)
-    options.pauses.push_back({pause.by, pause.reason, pause.sample, delivery::PauseScope::Parse(scope)});
   const std::uint64_t finals = CountFinals();
   observer_.OnStart(started_.roster->recipients(), finals);
   Engine engine(*job_, options, started_.roster->recipients() - finals, *journal_, log_);
-  Refreshing watcher(observer_, login_.get());
+  RunWatcher watcher(observer_, learned_,
+                     {.login = login_.get(),
+                      .suppression = *suppression_,
+                      .roster = *started_.roster,
+                      .host_list = HostSuppressionFile(*request_.config),
+                      .log = log_});
   return Conclude(engine.Run(watcher));
 }
 

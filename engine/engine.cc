@@ -125,6 +125,9 @@ RunResult Engine::Run(Watcher& watcher) {
     std::uint32_t open_sessions = 0;
     const delivery::Counters counters = Sum(open_sessions);
     watcher.OnProgress(counters, open_sessions);
+    if (options_.new_suppression != nullptr) {
+      if (auto lists = options_.new_suppression()) PostAll(delivery::SuppressionChanged{std::move(lists)});
+    }
     finished = counters.finals() >= pending_;
     stopped = watcher.Stops() > 0;
   }

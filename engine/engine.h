@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -29,7 +30,9 @@ struct EngineOptions {
   std::vector<delivery::PauseReason> pauses;  // As Shard::Options says.
   std::string tls_authorities;                // PEM, checked; empty: no certificate can be verified.
   bool batch_signatures = true;               // Where the processor can; else OpenSSL makes them all.
-  bool durable = true;                        // False: nothing is written down. For benchmarks of what that costs.
+  // Asked all the time; the suppression lists, where they have changed, else null.
+  std::function<std::shared_ptr<const campaign::SuppressionLists>()> new_suppression = nullptr;
+  bool durable = true;  // False: nothing is written down. For benchmarks of what that costs.
 };
 
 enum class RunEnd : std::uint8_t {

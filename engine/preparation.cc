@@ -1,19 +1,19 @@
 #include "engine/preparation.h"
 
+#include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
-#include "engine/campaign/suppression.h"
+#include "absl/strings/str_format.h"
 #include "engine/campaign/token.h"
 #include "engine/message/renderer.h"
 #include "engine/roster/prepare.h"
 
 namespace engine {
 namespace {
-
-constexpr std::uint64_t kSuppressionFileMax = 4ull << 30;
 
 message::TemplateText Text(const campaign::SourceText& text) { return {text.text, text.file, text.line}; }
 
@@ -67,18 +67,9 @@ absl::Status PrepareCampaign(io::Disk& disk, const Preparation& preparation) {
   absl::StatusOr<std::unique_ptr<const message::MessageTemplate>> compiled =
       message::MessageTemplate::Compile(std::move(spec));
   if (!compiled.ok()) return compiled.status();
-  campaign::Suppression suppression;
-  std::vector<std::string> files = preparation.config->suppression_files;
-  files.insert(files.end(), campaign.recipients.suppress.begin(), campaign.recipients.suppress.end());
-  for (const std::string& file : files) {
-    absl::StatusOr<std::string> text = io::ReadFile(disk, file, kSuppressionFileMax);
-    if (!text.ok()) return absl::InvalidArgumentError(text.status().message());
-    if (absl::Status status = suppression.Add(*text, file); !status.ok()) return status;
-  }
-  suppression.Seal();
   return roster::Prepare(disk, {.directory = preparation.directory,
                                 .campaign = &campaign,
-                                .suppression = &suppression,
+                                .suppression = preparation.suppression,
                                 .message = compiled->get(),
                                 .template_snapshot = snapshot,
                                 .dkim_keys = preparation.dkim_keys,
@@ -86,6 +77,23 @@ absl::Status PrepareCampaign(io::Disk& disk, const Preparation& preparation) {
                                 .test = preparation.test,
                                 .now = preparation.now,
                                 .progress = preparation.progress});
+}
+
+absl::Status CheckUnchanged(const campaign::Campaign& campaign, const roster::Manifest& manifest,
+                            const std::string& directory) {
+  if (manifest.campaign != campaign.id) {
+    return absl::InternalError(absl::StrFormat("%s: the state of another campaign, %s", directory, manifest.campaign));
+  }
+  const std::map<std::string, std::string> files = campaign::FileDigests(campaign);
+  const bool same_files = std::all_of(files.begin(), files.end(), [&](const auto& file) {
+    const auto then = manifest.message_files.find(file.first);
+    return then != manifest.message_files.end() && then->second == file.second;
+  });
+  if (same_files && manifest.frozen_digest == campaign::FrozenDigest(campaign)) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrFormat(
+      "%s: campaign %s was started on %s with another message or other recipients; what was started cannot be changed: "
+      "undo the change, or give the new campaign an id of its own",
+      campaign.path, campaign.id, directory));
 }
 
 }  // namespace engine

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "engine/base/time.h"
 #include "engine/campaign/campaign.h"
-#include "engine/config/config.h"
+#include "engine/campaign/suppression.h"
 #include "engine/io/disk.h"
 #include "engine/message/spec.h"
 #include "engine/roster/manifest.h"
@@ -22,7 +22,7 @@ message::MessageSpec SpecOf(const campaign::Campaign& campaign);
 
 struct Preparation {
   const campaign::Campaign* campaign = nullptr;
-  const config::Config* config = nullptr;
+  const campaign::SuppressionLists* suppression = nullptr;
   std::string directory;               // Exists; the prepared files go there.
   std::vector<std::string> dkim_keys;  // As in the manifest.
   base::WallTime now;
@@ -32,7 +32,12 @@ struct Preparation {
 };
 
 // Compiles the message and reads the recipients. Errors: as message::MessageTemplate::Compile and roster::Prepare;
-// InvalidArgument, a file of the message or a suppression list cannot be read.
+// InvalidArgument, a file of the message cannot be read.
 absl::Status PrepareCampaign(io::Disk& disk, const Preparation& preparation);
+
+// Whether a campaign that was prepared in `directory` is still the one that its file describes. Errors:
+// FailedPrecondition, message or recipients have changed; Internal, it is another campaign.
+absl::Status CheckUnchanged(const campaign::Campaign& campaign, const roster::Manifest& manifest,
+                            const std::string& directory);
 
 }  // namespace engine

@@ -274,7 +274,11 @@ void Shard::Handle(delivery::ShardMessage message) {
       shard.Coordinate(delivery::Coordinator::OnSmarthostUnusable(m.reason, m.sample));
     }
     void operator()(delivery::PauseCampaign& m) { shard.Pause(m); }
-    void operator()(delivery::RecordsDurable& m) { shard.commits_.OnDurable(m.ticket); }
+    void operator()(delivery::RecordsDurable& m) {
+      shard.commits_.OnDurable(m.ticket);
+      for (const ledger::RecipientId id : shard.commits_.TakeLearned()) shard.job_.on_learned(id);
+    }
+    void operator()(delivery::SuppressionChanged& m) { shard.settler_.SetSuppression(std::move(m.lists)); }
     void operator()(delivery::LedgerFailed& m) {
       shard.failure_ = m.why;
       shard.Drain();

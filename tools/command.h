@@ -51,6 +51,7 @@ void RegisterResume(CLI::App& app, Context& context);
 void RegisterSandbox(CLI::App& app, Context& context);
 void RegisterSend(CLI::App& app, Context& context);
 void RegisterSink(CLI::App& app, Context& context);
+void RegisterSuppress(CLI::App& app, Context& context);
 void RegisterToken(CLI::App& app, Context& context);
 
 }  // namespace tools

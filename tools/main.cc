@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   tools::RegisterEvents(app, context);
   tools::RegisterRemainder(app, context);
   tools::RegisterResume(app, context);
+  tools::RegisterSuppress(app, context);
   tools::RegisterToken(app, context);
   tools::RegisterKeygen(app, context);
   tools::RegisterLedger(app, context);

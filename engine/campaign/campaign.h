@@ -93,10 +93,12 @@ struct Budget {
 };
 
 struct Delivery {
+  std::optional<base::WallTime> start;
   std::optional<base::WallTime> finish_by;
   base::Duration max_age = base::Duration::Hours(72);
   InDoubt in_doubt = InDoubt::kHold;
   Tls tls = Tls::kOpportunistic;  // Can only tighten what shaping says.
+  std::string pool;               // Of sources; empty: all there are.
   bool dkim_required = true;      // A key must sign for the From domain.
   Budget budget;
 };

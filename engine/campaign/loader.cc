@@ -217,7 +217,14 @@ std::optional<base::WallTime> Loader::Time(Section& section, std::string_view ke
 }
 
 void Loader::LoadDelivery(Section delivery) {
+  campaign_.delivery.start = Time(delivery, "start");
   campaign_.delivery.finish_by = Time(delivery, "finish_by");
+  if (campaign_.delivery.start.has_value() && campaign_.delivery.finish_by <= campaign_.delivery.start) {
+    const Node* end = delivery.Any("finish_by");
+    if (campaign_.delivery.finish_by.has_value())
+      delivery.Mistake(end->line, "finish_by", "is not after delivery.start");
+  }
+  if (const Node* pool = delivery.Text("pool")) campaign_.delivery.pool = pool->text;
   if (const Node* age = delivery.Text("max_age")) {
     const absl::StatusOr<base::Duration> duration = base::ParseDuration(age->text);
     if (!duration.ok()) {
@@ -228,7 +235,7 @@ void Loader::LoadDelivery(Section delivery) {
     }
   }
   campaign_.delivery.in_doubt = static_cast<InDoubt>(delivery.Choice("in_doubt", {"hold", "resend"}).value_or(0));
-  delivery.RefuseUnsupported({"start", "max_message_rate", "pool"});
+  delivery.RefuseUnsupported({"max_message_rate"});
   campaign_.delivery.tls = static_cast<Tls>(delivery.Choice("tls", {"opportunistic", "required"}).value_or(0));
   campaign_.delivery.dkim_required = delivery.Choice("dkim", {"required", "optional"}).value_or(0) == 0;
   Section budget = delivery.Table("budget");

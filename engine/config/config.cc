@@ -268,7 +268,7 @@ class ConfigReader {
     Section section(table, name, problems_);
     std::vector<std::string> files = section.Texts("files").value_or(std::vector<std::string>());
     for (std::string& file : files) file = Resolve(file);
-    if (name == "suppression") section.Refuse("learn");
+    if (name == "suppression") config_.learned_classes = section.Texts("learn").value_or(std::vector<std::string>());
     section.Finish();
     return files;
   }

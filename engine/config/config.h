@@ -84,6 +84,7 @@ struct Config {
   std::vector<std::string> shaping_files;
   std::vector<std::string> bounce_rule_files;  // See bounce_rules.h.
   std::vector<std::string> suppression_files;
+  std::vector<std::string> learned_classes;   // Of bounces whose addresses join the host's suppression list.
   std::optional<std::string> token_key_file;  // None: "token.key" in the state folder.
   bool allow_private_destinations = false;
 

@@ -71,7 +71,7 @@ void CommitQueue::Cancel(DurableWaiter& waiter) {
 
 void CommitQueue::Flush() {
   if (batch_->empty()) return;
-  unsettled_.push_back({ticket_, std::exchange(counted_, Counters())});
+  unsettled_.push_back({ticket_, std::exchange(counted_, Counters()), std::exchange(learning_, {})});
   if (bugs_.tell_before_sync) durable_.Add(std::exchange(unsettled_.back().counters, Counters()));
   log_.Submit(shard_, std::exchange(batch_, std::make_unique<ledger::RecordBatch>()), ticket_);
   ++ticket_;
@@ -80,6 +80,8 @@ void CommitQueue::Flush() {
 void CommitQueue::OnDurable(std::uint64_t ticket) {
   while (!unsettled_.empty() && unsettled_.front().ticket <= ticket) {
     durable_.Add(unsettled_.front().counters);
+    const std::vector<ledger::RecipientId>& learning = unsettled_.front().learning;
+    learned_.insert(learned_.end(), learning.begin(), learning.end());
     unsettled_.pop_front();
   }
   while (!waiters_.empty() && waiters_.front().ticket_ <= ticket) waiters_.PopFront().OnRecordsDurable();

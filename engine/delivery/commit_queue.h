@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "engine/base/intrusive_list.h"
@@ -48,6 +50,9 @@ class CommitQueue {
   ledger::RecordBatch& batch() { return *batch_; }
   // Counts a record that is in the batch of this turn; in durable() once it is.
   void Count(const ledger::Outcome& outcome);
+  // A recipient whose outcome is in the batch of this turn is to be learned; in TakeLearned() once it is durable.
+  void Learn(ledger::RecipientId id) { learning_.push_back(id); }
+  std::vector<ledger::RecipientId> TakeLearned() { return std::exchange(learned_, {}); }
   // `waiter` hears OnRecordsDurable once every record so far is durable. Requires: IsBusy.
   void Wait(DurableWaiter& waiter);
   void Cancel(DurableWaiter& waiter);  // A waiter that does not wait is ignored.
@@ -64,16 +69,19 @@ class CommitQueue {
   struct Unsettled {
     std::uint64_t ticket;
     Counters counters;
+    std::vector<ledger::RecipientId> learning;
   };
 
   ledger::CommitLog& log_;
   const std::uint32_t shard_;
   const PlantedBugs& bugs_;
   std::unique_ptr<ledger::RecordBatch> batch_;
-  std::uint64_t ticket_ = 1;  // Of the batch of this turn.
-  Counters counted_;          // In the batch of this turn.
+  std::uint64_t ticket_ = 1;                   // Of the batch of this turn.
+  Counters counted_;                           // In the batch of this turn.
+  std::vector<ledger::RecipientId> learning_;  // Likewise.
   std::deque<Unsettled> unsettled_;
   Counters durable_;
+  std::vector<ledger::RecipientId> learned_;
   base::IntrusiveList<DurableWaiter, &DurableWaiter::hook_> waiters_;  // By ticket.
 };
 

@@ -1,18 +1,23 @@
 // One campaign as the shards see it: constant while it runs, shared by all of them, read-only.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/base/time.h"
 #include "engine/campaign/campaign.h"
+#include "engine/campaign/suppression.h"
 #include "engine/delivery/retry_plan.h"
 #include "engine/delivery/smarthost.h"
 #include "engine/delivery/source.h"
 #include "engine/dkim/signing_key.h"
+#include "engine/ledger/record.h"
 #include "engine/smtp/rule_set.h"
 #include "tls/policy.h"
 
@@ -50,6 +55,16 @@ struct Job {
   bool resend_in_doubt = false;
   bool resolver_trusted = false;  // However many domains do not exist.
   campaign::Budget budget = {};
+  // Who is on these lists gets nothing, other than those who were left out when the campaign was prepared. Null:
+  // nobody.
+  std::shared_ptr<const campaign::SuppressionLists> suppression = nullptr;
+  // Classes of bounces (smtp/classification.h) whose recipients `on_learned` hears of, once the bounce is durable; from
+  // any thread.
+  std::vector<std::string> learned_classes = {};
+  std::function<void(ledger::RecipientId)> on_learned = nullptr;
+  bool Learns(std::string_view classification) const {
+    return std::find(learned_classes.begin(), learned_classes.end(), classification) != learned_classes.end();
+  }
   tls::Policy tls_least{tls::Policy::Use::kNever, tls::Policy::Verification::kNone};  // Shaping may ask for more.
   std::optional<Smarthost> smarthost = std::nullopt;  // None: to each domain's own exchangers.
   std::uint16_t port = 25;

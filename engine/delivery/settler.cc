@@ -5,12 +5,14 @@
 #include "engine/base/check.h"
 #include "engine/base/stable_hash.h"
 #include "engine/ledger/state.h"
+#include "engine/roster/roster.h"
 
 namespace delivery {
 
 namespace {
 constexpr std::string_view kExpiredClass = "MessageExpired";
-}
+constexpr std::string_view kWithdrawnText = "on a suppression list that has changed since the start";
+}  // namespace
 
 std::uint16_t Settler::BeginAttempt(ledger::RecipientId id, std::uint64_t session) {
   const ledger::RecipientEntry& entry = (*job_.states)[id];
@@ -47,6 +49,8 @@ base::WallTime Settler::DueAfter(ledger::RecipientId id, std::uint32_t attempts)
 void Settler::Write(const ledger::Outcome& outcome) {
   commits_.batch().Add(outcome);
   commits_.Count(outcome);
+  if (outcome.kind == ledger::OutcomeKind::kBounced && job_.Learns(outcome.classification))
+    commits_.Learn(outcome.recipient);
   job_.states->Apply(outcome);
 }
 
@@ -88,6 +92,28 @@ void Settler::Expire(RecipientQueue& queue, ledger::RecipientId id) {
   outcome.classification = kExpiredClass;
   Write(outcome);
   queue.ReleaseFinal(id);
+}
+
+bool Settler::IsSuppressed(ledger::RecipientId id) {
+  if (suppression_ == nullptr) return false;
+  std::string_view reason;  // It was an address when the campaign was prepared.
+  return campaign::ParseAddress(job_.roster->Recipient(id).address, address_, reason) &&
+         suppression_->Contains(address_.folded, address_.domain);
+}
+
+bool Settler::WithdrawSuppressed(RecipientQueue& queue, ledger::RecipientId id) {
+  if (!IsSuppressed(id)) return false;
+  ledger::Outcome outcome;
+  outcome.kind = ledger::OutcomeKind::kWithdrawn;
+  outcome.reply_text = kWithdrawnText;
+  Settle(queue, id, outcome, /*attempted=*/false);
+  return true;
+}
+
+bool Settler::SettleUntried(RecipientQueue& queue, ledger::RecipientId id) {
+  if (!IsExpired(id)) return WithdrawSuppressed(queue, id);
+  Expire(queue, id);
+  return true;
 }
 
 }  // namespace delivery

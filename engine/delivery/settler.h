@@ -3,8 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
+#include <utility>
 
+#include "engine/campaign/address.h"
+#include "engine/campaign/suppression.h"
 #include "engine/delivery/commit_queue.h"
 #include "engine/delivery/job.h"
 #include "engine/delivery/recipient_queue.h"
@@ -16,7 +20,10 @@ namespace delivery {
 class Settler {
  public:
   Settler(const Job& job, const io::Clock& clock, CommitQueue& commits, const PlantedBugs& bugs)
-      : job_(job), clock_(clock), commits_(commits), bugs_(bugs) {}
+      : job_(job), clock_(clock), commits_(commits), bugs_(bugs), suppression_(job.suppression) {}
+
+  // Who is on these lists gets nothing any more.
+  void SetSuppression(std::shared_ptr<const campaign::SuppressionLists> lists) { suppression_ = std::move(lists); }
 
   // Begins an attempt of a claimed recipient: its record joins the batch of this turn. Returns the attempt's number.
   std::uint16_t BeginAttempt(ledger::RecipientId id, std::uint64_t session);
@@ -33,10 +40,15 @@ class Settler {
   bool IsExpired(ledger::RecipientId id) const;
   // Settles a claimed recipient as expired.
   void Expire(RecipientQueue& queue, ledger::RecipientId id);
+  // Settles a claimed recipient as withdrawn, where it is on a suppression list. False: it is not.
+  bool WithdrawSuppressed(RecipientQueue& queue, ledger::RecipientId id);
+  // Settles a claimed recipient that must not be tried, as expired or withdrawn. False: it may be tried.
+  bool SettleUntried(RecipientQueue& queue, ledger::RecipientId id);
 
   std::uint32_t now_s() const { return static_cast<std::uint32_t>(clock_.WallNow().seconds()); }
 
  private:
+  bool IsSuppressed(ledger::RecipientId id);
   void Write(const ledger::Outcome& outcome);
   base::WallTime DueAfter(ledger::RecipientId id, std::uint32_t attempts) const;
   base::WallTime EndOf(ledger::RecipientId id) const;  // When its age is over.
@@ -45,6 +57,8 @@ class Settler {
   const io::Clock& clock_;
   CommitQueue& commits_;
   const PlantedBugs& bugs_;
+  std::shared_ptr<const campaign::SuppressionLists> suppression_;  // Null: nobody is on any.
+  campaign::Address address_;                                      // Memory for reading one.
 };
 
 }  // namespace delivery

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <variant>
 
 #include "absl/status/status.h"
 #include "dns/mx_lookup.h"
+#include "engine/campaign/suppression.h"
 #include "engine/delivery/coordinator.h"
 #include "engine/delivery/destination.h"
 
@@ -53,12 +55,17 @@ struct LedgerFailed {
   absl::Status why;
 };
 
+// From the engine: suppression lists have changed.
+struct SuppressionChanged {
+  std::shared_ptr<const campaign::SuppressionLists> lists;
+};
+
 // From the engine: stop beginning anything, finish what is in flight.
 struct DrainShard {};
 
 using ShardMessage =
     std::variant<PlaceDestination, DomainFact, SenderRefusedFact, BudgetFact, ShardBlockedFact, SigningFailedFact,
-                 SmarthostUnusableFact, PauseCampaign, RecordsDurable, LedgerFailed, DrainShard>;
+                 SmarthostUnusableFact, PauseCampaign, RecordsDurable, LedgerFailed, SuppressionChanged, DrainShard>;
 
 // How a shard reaches the others.
 class ShardLinks {

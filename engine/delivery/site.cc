@@ -196,8 +196,7 @@ bool Site::BeginNext(Session& session) {
       Reconsider(destination);
       continue;
     }
-    if (context_.settler.IsExpired(*recipient)) {
-      context_.settler.Expire(destination.queue, *recipient);
+    if (context_.settler.SettleUntried(destination.queue, *recipient)) {
       Reconsider(destination);
       continue;
     }

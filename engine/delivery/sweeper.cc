@@ -32,6 +32,7 @@ bool Sweeper::SweepOne(Destination& destination) {
     settler_.Expire(destination.queue, *id);
     return true;
   }
+  if (settler_.WithdrawSuppressed(destination.queue, *id)) return true;
   ledger::Outcome outcome;
   outcome.kind = sweep.kind;
   outcome.classification = sweep.classification;

@@ -150,6 +150,7 @@ Summary::Totals Summary::Count() const {
 std::string_view Summary::State(const Totals& totals, bool running) const {
   if (facts_.kind == ledger::CampaignStateKind::kCancelled) return "cancelled";
   if (totals.pending() == 0) return "finished";
+  if (facts_.kind == ledger::CampaignStateKind::kScheduled) return "scheduled";
   if (running) return "running";
   if (facts_.kind == ledger::CampaignStateKind::kPaused) return "paused";
   return facts_.runs == 0 ? "prepared" : "interrupted";

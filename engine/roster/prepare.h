@@ -22,7 +22,7 @@ namespace roster {
 struct PrepareOptions {
   std::string directory;  // Of the campaign's state; exists.
   const campaign::Campaign* campaign = nullptr;
-  const campaign::Suppression* suppression = nullptr;
+  const campaign::SuppressionLists* suppression = nullptr;
   const message::MessageTemplate* message = nullptr;
   std::string template_snapshot;
   std::vector<std::string> dkim_keys;  // As in the manifest.

@@ -44,6 +44,7 @@ CASES = [
     ("recipients.max_invalid", "5.5%", True), ("recipients.max_invalid", 5, True), ("recipients.max_invalid", "5", False),
     ("recipients.expect", 1, True), ("recipients.expect", -1, False), ("recipients.defaults", {"a": "b"}, True),
     ("recipients.defaults", {"a": 1}, False), ("meta", {"tenant": "acme"}, True), ("meta", {"tenant": 1}, False),
+    ("delivery.start", "2030-01-01T00:00:00+01:00", True), ("delivery.start", 5, False), ("delivery.pool", "main", True), ("delivery.pool", 1, False),
     ("delivery.finish_by", "2030-01-01T00:00:00Z", True), ("delivery.finish_by", 5, False), ("delivery.max_age", "3 days", True),
     ("delivery.in_doubt", "resend", True), ("delivery.in_doubt", "drop", False), ("delivery.dkim", "sometimes", False),
     ("surprise", "x", False), ("message.surprise", "x", False), ("recipients.surprise", "x", False), ("delivery.surprise", "x", False)]
@@ -63,6 +64,8 @@ class SchemaTest(Lab):
     def setUp(self):
         super().setUp()
         self.config()
+        with self.path("sluice.toml").open("a") as config:
+            config.write('[sources.one]\nsource_address = "127.0.0.1"\n[pools.main]\none = 1\n')
         self.rows(["a@a.test"])
         for name, text in (("page.html", "<p>"), ("text.txt", "x"), ("mail.eml", EML), ("stop.txt", "")):
             self.write(name, text)
@@ -84,7 +87,7 @@ class SchemaTest(Lab):
         written = set(SCHEMA["properties"])
         for table in SCHEMA["properties"].values():
             written |= set(table.get("properties", {}))
-        unsupported = {"start", "max_message_rate", "pool", "budget"}
+        unsupported = {"max_message_rate", "budget"}
         self.assertEqual(read - unsupported, written - unsupported)
 
 

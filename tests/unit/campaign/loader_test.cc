@@ -39,6 +39,8 @@ date = "send"
 on_missing = "empty"
 [message.headers]
 X-Campaign = "{{sluice.campaign}}"
+[message.partials]
+footer = "{{team}}"
 [list]
 id = "weekly.example.com"
 unsubscribe_url = "https://example.com/u/{{token}}"
@@ -57,6 +59,8 @@ expect = 1000
 [recipients.defaults]
 name = "reader"
 [delivery]
+start = 2026-11-24T09:00:00+01:00
+pool = "main"
 finish_by = 2026-11-25T09:00:00+01:00
 max_age = "24h"
 in_doubt = "resend"
@@ -73,13 +77,14 @@ constexpr std::string_view kFullJson = R"({
 "to": {"name": "{{name}}"},
 "envelope": {"sender": "bounce+{{token}}@bounces.example.com"},
 "message": {"subject": "Hello {{name}}", "html": "<p>Hello {{name}}</p>", "text_file": "body.txt",
-  "date": "send", "on_missing": "empty", "headers": {"X-Campaign": "{{sluice.campaign}}"}},
+  "date": "send", "on_missing": "empty", "headers": {"X-Campaign": "{{sluice.campaign}}"},
+  "partials": {"footer": "{{team}}"}},
 "list": {"id": "weekly.example.com", "unsubscribe_url": "https://example.com/u/{{token}}",
   "unsubscribe_mailto": "u+{{token}}@example.com", "feedback_id": "weekly:example"},
 "recipients": {"file": "rows.csv.gz", "address": "mail", "key": "customer", "meta": ["country", "segment"],
   "suppress": ["stop.txt", "/var/lib/stop.txt"], "duplicates": "exact", "on_invalid": "stop",
   "max_invalid": "2.5%", "expect": 1000, "defaults": {"name": "reader"}},
-"delivery": {"finish_by": "2026-11-25T09:00:00+01:00", "max_age": "24h", "in_doubt": "resend",
+"delivery": {"start": "2026-11-24T09:00:00+01:00", "pool": "main", "finish_by": "2026-11-25T09:00:00+01:00", "max_age": "24h", "in_doubt": "resend",
   "tls": "required", "dkim": "optional"},
 "meta": {"team": "editors"}
 })";
@@ -100,7 +105,9 @@ TEST_F(LoaderTest, WhatIsNotSaidHasItsDefault) {
   EXPECT_EQ(campaign.delivery.max_age, base::Duration::Hours(72));
   EXPECT_EQ(campaign.delivery.in_doubt, InDoubt::kHold);
   EXPECT_EQ(campaign.delivery.tls, Tls::kOpportunistic);
+  EXPECT_FALSE(campaign.delivery.start.has_value());
   EXPECT_FALSE(campaign.delivery.finish_by.has_value());
+  EXPECT_EQ(campaign.delivery.pool, "");
 }
 
 TEST_F(LoaderTest, EveryKeyIsRead) {
@@ -140,7 +147,9 @@ TEST_F(LoaderTest, RecipientsAndDeliveryAreRead) {
   EXPECT_DOUBLE_EQ(campaign.recipients.max_invalid.share, 0.025);
   EXPECT_EQ(campaign.recipients.expect, 1000U);
   EXPECT_THAT(campaign.recipients.defaults, ElementsAre(Pair("name", "reader")));
+  EXPECT_EQ(campaign.delivery.start, base::WallTime::FromSeconds(1'795'507'200));
   EXPECT_EQ(campaign.delivery.finish_by, base::WallTime::FromSeconds(1'795'593'600));
+  EXPECT_EQ(campaign.delivery.pool, "main");
   EXPECT_EQ(campaign.delivery.max_age, base::Duration::Hours(24));
   EXPECT_EQ(campaign.delivery.in_doubt, InDoubt::kResend);
   EXPECT_EQ(campaign.delivery.tls, Tls::kRequired);
@@ -166,7 +175,10 @@ TEST_F(LoaderTest, TomlAndJsonGiveTheSameCampaign) {
   EXPECT_EQ(toml.recipients.max_invalid.share, json.recipients.max_invalid.share);
   EXPECT_EQ(toml.recipients.on_invalid, json.recipients.on_invalid);
   EXPECT_EQ(toml.recipients.expect, json.recipients.expect);
+  EXPECT_EQ(toml.delivery.start, json.delivery.start);
   EXPECT_EQ(toml.delivery.finish_by, json.delivery.finish_by);
+  EXPECT_EQ(toml.delivery.pool, json.delivery.pool);
+  EXPECT_EQ(json.message.partials.size(), 1U);
   EXPECT_EQ(toml.delivery.max_age, json.delivery.max_age);
   EXPECT_EQ(toml.delivery.in_doubt, json.delivery.in_doubt);
   EXPECT_EQ(toml.delivery.tls, json.delivery.tls);
@@ -196,10 +208,8 @@ TEST_F(LoaderTest, AnUnknownKeyNamesTheNearest) {
 }
 
 TEST_F(LoaderTest, KeysOfLaterVersionsAreRefusedByName) {
-  for (const char* key : {"start", "max_message_rate", "pool"}) {
-    EXPECT_EQ(Problem(With("[delivery]", std::string("[delivery]\n") + key + " = \"x\"")),
-              std::string("c.toml:12: delivery.") + key + ": not yet supported in this version; leave it out");
-  }
+  EXPECT_EQ(Problem(With("[delivery]", "[delivery]\nmax_message_rate = \"100/s\"")),
+            "c.toml:12: delivery.max_message_rate: not yet supported in this version; leave it out");
   EXPECT_THAT(Problem(With("[delivery]", "[delivery]\ntls = \"never\"")), StartsWith("c.toml:12: delivery.tls: "));
 }
 
@@ -303,6 +313,11 @@ TEST_F(LoaderTest, TimesNeedTheirOffset) {
     EXPECT_THAT(Problem(With("[delivery]", std::string("[delivery]\nfinish_by = ") + bad)),
                 StartsWith("c.toml:12: delivery.finish_by: a time with its offset belongs here"));
   }
+  EXPECT_THAT(Problem(With("[delivery]", "[delivery]\nstart = 2026-11-24T09:00:00")),
+              StartsWith("c.toml:12: delivery.start: a time with its offset belongs here"));
+  EXPECT_THAT(Problem(With("[delivery]",
+                           "[delivery]\nstart = 2026-11-24T09:00:00+01:00\nfinish_by = 2026-11-24T08:00:00+00:00")),
+              StartsWith("c.toml:13: delivery.finish_by: is not after delivery.start"));
   EXPECT_THAT(Problem(With("[delivery]", "[delivery]\nmax_age = \"soon\"")),
               StartsWith("c.toml:12: delivery.max_age: "));
 }
@@ -342,7 +357,8 @@ TEST_F(LoaderTest, TheDigestIsOfAllThatMayNotChange) {
   for (const auto& [line, instead] :
        {std::pair{"\"weekly-48\"", "\"weekly-49\""}, std::pair{"news@", "info@"}, std::pair{"\"Hello\"", "\"Hallo\""},
         std::pair{"rows.csv", "other.csv"}, std::pair{"[recipients]", "[recipients]\nduplicates = \"exact\""},
-        std::pair{"[recipients]", "html = \"\"\n[recipients]"}}) {
+        std::pair{"[recipients]", "html = \"\"\n[recipients]"},
+        std::pair{"[recipients]", "[message.partials]\na = \"\"\n[recipients]"}}) {
     EXPECT_NE(FrozenDigest(Good(With(line, instead))), digest) << instead;
   }
   EXPECT_EQ(FrozenDigest(Good(With("[delivery]", "[delivery]\nmax_age = \"5h\""))), digest);

@@ -1,7 +1,9 @@
 #include "engine/campaign/suppression.h"
 
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "engine/campaign/address.h"
 #include "gmock/gmock.h"
@@ -129,6 +131,37 @@ TEST_F(SuppressionTest, AtMostTenLinesAreNamed) {
   const std::string problem = Problem(text);
   EXPECT_THAT(problem, HasSubstr("stop.txt:10: "));
   EXPECT_THAT(problem, Not(HasSubstr("stop.txt:11: ")));
+}
+
+TEST_F(SuppressionTest, EntriesThatMeanTheSameAreTheSameLine) {
+  const std::string hex(64, 'A');
+  EXPECT_EQ(*SuppressionLine(" Zoe@B\xC3\xBC"
+                             "cher.Example "),
+            "zoe@xn--bcher-kva.example");
+  EXPECT_EQ(*SuppressionLine("@Example.COM."), "@example.com");
+  EXPECT_EQ(*SuppressionLine("sha256:" + hex), "sha256:" + std::string(64, 'a'));
+  EXPECT_THAT(SuppressionLine("nobody").status().message(),
+              HasSubstr("an address, @domain or sha256:HEX belongs here"));
+  EXPECT_FALSE(SuppressionLine(" ").ok());
+  Load("zoe@example.com\n@gone.example\nsha256:" + hex);
+  for (const char* line : {"zoe@example.com", "@gone.example"}) EXPECT_TRUE(list.Has(line)) << line;
+  EXPECT_TRUE(list.Has("sha256:" + std::string(64, 'a')));
+  EXPECT_FALSE(list.Has("x@gone.example"));
+  EXPECT_FALSE(list.Has("sha256:" + std::string(64, 'b')));
+}
+
+TEST_F(SuppressionTest, ListsOfSeveralFilesAreOne) {
+  SuppressionLists lists;
+  EXPECT_FALSE(lists.Contains("zoe@example.com", "example.com"));
+  for (const char* text : {"zoe@example.com\n", "@gone.example\n"}) {
+    auto one = std::make_shared<Suppression>();
+    ASSERT_TRUE(one->Add(text, "f").ok());
+    one->Seal();
+    lists.Add(std::move(one));
+  }
+  EXPECT_TRUE(lists.Contains("zoe@example.com", "example.com"));
+  EXPECT_TRUE(lists.Contains("a@gone.example", "gone.example"));
+  EXPECT_FALSE(lists.Contains("a@example.com", "example.com"));
 }
 
 }  // namespace

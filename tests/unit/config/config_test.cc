@@ -72,6 +72,7 @@ intervals = ["5m", "1 hour"]
 [shaping]
 files = ["shaping.toml", "/srv/more.toml"]
 [suppression]
+learn = ["InvalidRecipient"]
 files = ["never.txt"]
 [tokens]
 key_file = "token.key"
@@ -95,6 +96,7 @@ allow_private_destinations = true
   EXPECT_THAT(RetryMinutes("[retry]\nintervals = [\"5m\", \"1 hour\"]"), ElementsAre(5, 60));
   EXPECT_THAT(config.shaping_files, ElementsAre("/etc/sluice/shaping.toml", "/srv/more.toml"));
   EXPECT_THAT(config.suppression_files, ElementsAre("/etc/sluice/never.txt"));
+  EXPECT_THAT(config.learned_classes, ElementsAre("InvalidRecipient"));
   EXPECT_EQ(config.token_key_file, "/etc/sluice/token.key");
   EXPECT_TRUE(config.allow_private_destinations);
 
@@ -151,7 +153,7 @@ TEST(Config, ReadsWhereTheTrustedAuthoritiesAre) {
 }
 
 TEST(Config, WhatThisVersionLacksIsRefusedByName) {
-  for (const char* text : {"[metrics]", "[notify]", "[dns]\ntrust_ad = true", "[suppression]\nlearn = []"}) {
+  for (const char* text : {"[metrics]", "[notify]", "[dns]\ntrust_ad = true"}) {
     EXPECT_THAT(Problem(text), HasSubstr("is not supported by this version")) << text;
   }
 }

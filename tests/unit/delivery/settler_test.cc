@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <string_view>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "tests/unit/delivery/small_job.h"
 
@@ -137,6 +141,70 @@ TEST_F(SettlerTest, WhatHappensWithoutAConnectionCountsAsAnAttempt) {
   EXPECT_EQ(LastOutcome().number, 1);
   EXPECT_EQ(entry().attempts, 1);
   ASSERT_EQ(Records().size(), 1u) << "there is no record of an attempt: nothing could have been accepted";
+}
+
+TEST_F(SettlerTest, WhoIsSuppressedMeanwhileIsWithdrawn) {
+  const auto lists = [](std::string_view text) {
+    auto list = std::make_shared<campaign::Suppression>();
+    EXPECT_TRUE(list->Add(text, "stop.txt").ok());
+    list->Seal();
+    auto joined = std::make_shared<campaign::SuppressionLists>();
+    joined->Add(std::move(list));
+    return joined;
+  };
+  ASSERT_EQ(queue.Claim(small.settler.now_s()), 0u);
+  EXPECT_FALSE(small.settler.SettleUntried(queue, 0));
+  small.settler.SetSuppression(lists("other@d.example\n"));
+  EXPECT_FALSE(small.settler.SettleUntried(queue, 0));
+  small.settler.SetSuppression(lists("USER0@D.example\n"));
+  EXPECT_TRUE(small.settler.SettleUntried(queue, 0));
+  EXPECT_EQ(entry().state, State::kWithdrawn);
+  EXPECT_EQ(entry().attempts, 0);
+  EXPECT_TRUE(queue.IsFinished());
+  EXPECT_EQ(LastOutcome().kind, OutcomeKind::kWithdrawn);
+  EXPECT_EQ(LastOutcome().reply_text, "on a suppression list that has changed since the start");
+}
+
+TEST_F(SettlerTest, AnAttemptThatIsUnderWayIsNotWithdrawn) {
+  auto list = std::make_shared<campaign::Suppression>();
+  ASSERT_TRUE(list->Add("@d.example", "stop.txt").ok());
+  list->Seal();
+  auto lists = std::make_shared<campaign::SuppressionLists>();
+  lists->Add(std::move(list));
+  ASSERT_EQ(queue.Claim(small.settler.now_s()), 0u);
+  small.settler.BeginAttempt(0, 9);
+  small.settler.SetSuppression(lists);
+  ledger::Outcome outcome;
+  outcome.kind = OutcomeKind::kDeferred;
+  small.settler.Settle(queue, 0, outcome, /*attempted=*/true);
+  EXPECT_EQ(entry().state, State::kDeferred);
+  small.clock.passed = Duration::Hours(1);
+  ASSERT_EQ(queue.Claim(small.settler.now_s()), 0u);  // But the next one does not begin.
+  EXPECT_TRUE(small.settler.SettleUntried(queue, 0));
+  EXPECT_EQ(entry().state, State::kWithdrawn);
+  EXPECT_EQ(entry().attempts, 1);
+}
+
+TEST(SettlerLearning, BouncesOfTheseClassesAreToldWhenTheyAreDurable) {
+  SmallJob small{3};
+  small.job.learned_classes = {"InvalidRecipient", "BadDomain"};
+  RecipientQueue queue{small.states, small.Everybody()};
+  const auto settle = [&](OutcomeKind kind, std::string_view classification) {
+    const auto id = queue.Claim(small.settler.now_s());
+    ASSERT_TRUE(id.has_value());
+    ledger::Outcome outcome;
+    outcome.kind = kind;
+    outcome.classification = classification;
+    small.settler.Settle(queue, *id, outcome, /*attempted=*/false);
+  };
+  settle(OutcomeKind::kBounced, "QuotaIssues");
+  settle(OutcomeKind::kDeferred, "InvalidRecipient");
+  settle(OutcomeKind::kBounced, "BadDomain");
+  small.commits.Flush();
+  EXPECT_TRUE(small.commits.TakeLearned().empty());
+  small.commits.OnDurable(small.log.submitted.back().ticket);
+  EXPECT_EQ(small.commits.TakeLearned(), std::vector<ledger::RecipientId>{2});
+  EXPECT_TRUE(small.commits.TakeLearned().empty());
 }
 
 }  // namespace

@@ -48,9 +48,11 @@ class Preparing {
     if (compiled.ok()) message_ = *std::move(compiled);
   }
   void Suppress(std::string_view lines) {
-    const absl::Status status = suppression_.Add(lines, "stop.txt");
+    auto list = std::make_shared<campaign::Suppression>();
+    const absl::Status status = list->Add(lines, "stop.txt");
     EXPECT_TRUE(status.ok()) << status;
-    suppression_.Seal();
+    list->Seal();
+    suppression_.Add(std::move(list));
   }
 
   absl::Status Run() {
@@ -105,7 +107,7 @@ class Preparing {
   std::uint64_t progress_bytes = 0;
 
  private:
-  campaign::Suppression suppression_;
+  campaign::SuppressionLists suppression_;
   std::unique_ptr<const message::MessageTemplate> message_;
 };
 

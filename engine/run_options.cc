@@ -1,0 +1,53 @@
+#include "engine/run_options.h"
+
+#include "absl/strings/str_format.h"
+#include "engine/smtp/classification.h"
+
+namespace engine {
+namespace {
+
+io::Backend BackendOf(config::IoChoice choice) {
+  if (choice == config::IoChoice::kAuto) return io::Backend::kAuto;
+  return choice == config::IoChoice::kIoUring ? io::Backend::kIoUring : io::Backend::kEpoll;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<delivery::Source>> SourcesOf(const config::Config& config, std::string_view pool,
+                                                        std::string_view host_name) {
+  absl::StatusOr<std::vector<config::PoolMember>> members = config::PoolMembers(config, pool);
+  if (!members.ok()) return members.status();
+  std::vector<delivery::Source> sources;
+  for (const config::PoolMember& member : *members) {
+    absl::StatusOr<std::string> ehlo = config::EhloDomain(config, member.source, host_name);
+    if (!ehlo.ok()) return ehlo.status();
+    sources.push_back({member.source.name, member.source.source_address, *ehlo, member.weight});
+  }
+  return sources;
+}
+
+absl::Status CheckLearnedClasses(const config::Config& config) {
+  for (const std::string& name : config.learned_classes) {
+    if (smtp::ParseClassification(name).has_value()) continue;
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "[suppression] learn: \"%s\" is no class of bounces; write \"InvalidRecipient\", \"BadDomain\" or the like",
+        name));
+  }
+  return absl::OkStatus();
+}
+
+EngineOptions EngineOptionsOf(const config::Config& config, const ledger::CampaignFacts& facts) {
+  EngineOptions options;
+  options.backend = BackendOf(config.engine.io);
+  options.dns_servers = config.dns.servers;
+  options.dns_queries_per_second = config.dns.max_queries_per_second;
+  options.batch_signatures = config.engine.signer == config::SignerChoice::kAuto;
+  for (const auto& [key, suspension] : facts.suspensions) {
+    options.suspensions.push_back({key.first, key.second, suspension.reason, suspension.sample, suspension.until});
+  }
+  for (const auto& [scope, pause] : facts.pauses)
+    options.pauses.push_back({pause.by, pause.reason, pause.sample, delivery::PauseScope::Parse(scope)});
+  return options;
+}
+
+}  // namespace engine

@@ -1,0 +1,57 @@
+// What goes on beside the shards while a campaign runs: progress is told, the smarthost's token kept fresh, addresses
+// that bounced are learned, suppression lists are read again.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "engine/base/log.h"
+#include "engine/engine.h"
+#include "engine/io/clock.h"
+#include "engine/ledger/record.h"
+#include "engine/roster/roster.h"
+#include "engine/smarthost_login.h"
+#include "engine/suppression_watch.h"
+
+namespace engine {
+
+// Addresses that bounced for a class of `[suppression] learn`, on their way to the host's list.
+class LearnedAddresses {
+ public:
+  void Add(ledger::RecipientId id);  // Any thread.
+  // Writes down what was added. Errors: the list cannot be written; the next call tries again.
+  absl::Status Write(const roster::Roster& roster, const std::string& path, SuppressionWatch& suppression);
+
+ private:
+  std::mutex mutex_;  // Guards added_.
+  std::vector<ledger::RecipientId> added_;
+};
+
+class RunWatcher final : public Engine::Watcher {
+ public:
+  struct Parts {
+    SmarthostLogin* login = nullptr;  // Null: there is no smarthost.
+    SuppressionWatch& suppression;
+    const roster::Roster& roster;
+    std::string host_list;  // The host's suppression list; empty: there is none.
+    base::Log& log;
+  };
+  RunWatcher(Engine::Watcher& watcher, LearnedAddresses& learned, Parts parts)
+      : watcher_(watcher), learned_(learned), parts_(std::move(parts)) {}
+
+  int Stops() override { return watcher_.Stops(); }
+  void OnProgress(const delivery::Counters& counters, std::uint32_t open_sessions) override;
+
+ private:
+  Engine::Watcher& watcher_;
+  LearnedAddresses& learned_;
+  const Parts parts_;
+  bool write_failed_ = false;
+};
+
+// Waits for a time, and as long as nobody asks the watcher to stop. False: somebody did.
+bool WaitUntil(base::WallTime time, Engine::Watcher& watcher);
+
+}  // namespace engine

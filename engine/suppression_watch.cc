@@ -1,0 +1,91 @@
+#include "engine/suppression_watch.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+
+namespace engine {
+namespace {
+
+constexpr std::uint64_t kFileMax = 4ull << 30;
+constexpr base::Duration kPollEvery = base::Duration::Seconds(2);
+
+}  // namespace
+
+std::string HostSuppressionFile(const config::Config& config) {
+  return config.engine.state_dir.has_value() ? *config.engine.state_dir + "/suppressed.txt" : "";
+}
+
+std::vector<SuppressionFile> SuppressionFilesOf(const config::Config& config, const campaign::Campaign& campaign) {
+  std::vector<SuppressionFile> files;
+  if (const std::string own = HostSuppressionFile(config); !own.empty()) files.push_back({own, true});
+  for (const std::vector<std::string>* paths : {&config.suppression_files, &campaign.recipients.suppress}) {
+    for (const std::string& path : *paths) {
+      if (files.empty() || path != files.front().path || !files.front().may_be_absent) files.push_back({path, false});
+    }
+  }
+  return files;
+}
+
+SuppressionWatch::SuppressionWatch(io::Disk& disk, std::vector<SuppressionFile> files) : disk_(disk) {
+  for (SuppressionFile& file : files) files_.push_back({std::move(file), std::nullopt, {}});
+  Join();
+}
+
+void SuppressionWatch::Join() {
+  auto lists = std::make_shared<campaign::SuppressionLists>();
+  for (const Watched& watched : files_) {
+    for (const auto& list : watched.lists) lists->Add(list);
+  }
+  lists_ = std::move(lists);
+}
+
+absl::Status SuppressionWatch::Read(Watched& watched) {
+  const std::string& path = watched.file.path;
+  watched.stamp = io::StampOf(path);  // First: what is written meanwhile is read the next time.
+  if (!watched.stamp.has_value() && watched.file.may_be_absent) return absl::OkStatus();
+  const absl::StatusOr<std::string> text = io::ReadFile(disk_, path, kFileMax);
+  if (!text.ok()) return absl::InvalidArgumentError(text.status().message());
+  auto list = std::make_shared<campaign::Suppression>();
+  const absl::Status status = list->Add(*text, path);
+  list->Seal();
+  if (status.ok()) watched.lists.clear();
+  watched.lists.push_back(std::move(list));
+  return status;
+}
+
+absl::Status SuppressionWatch::Load() {
+  for (Watched& watched : files_) {
+    if (absl::Status status = Read(watched); !status.ok()) return status;
+  }
+  Join();
+  return absl::OkStatus();
+}
+
+std::shared_ptr<const campaign::SuppressionLists> SuppressionWatch::Poll(base::Instant now, base::Log& log) {
+  if (now < next_) return nullptr;
+  next_ = now + kPollEvery;
+  bool news = false;
+  for (Watched& watched : files_) {
+    if (io::StampOf(watched.file.path) == watched.stamp) continue;
+    news = true;
+    if (const absl::Status status = Read(watched); !status.ok()) {
+      log.Warning(absl::StrFormat("%s; the list counts as it was before, too", std::string(status.message())));
+    }
+  }
+  if (!news) return nullptr;
+  Join();
+  return lists_;
+}
+
+absl::Status SuppressionWatch::Add(const std::string& path, std::string_view lines) {
+  const auto watched =
+      std::find_if(files_.begin(), files_.end(), [&path](const Watched& known) { return known.file.path == path; });
+  const bool unchanged = watched != files_.end() && io::StampOf(path) == watched->stamp;
+  if (absl::Status status = io::AppendLines(path, lines); !status.ok()) return status;
+  if (unchanged) watched->stamp = io::StampOf(path);
+  return absl::OkStatus();
+}
+
+}  // namespace engine

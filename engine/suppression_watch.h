@@ -1,0 +1,61 @@
+// The suppression lists of a campaign: read before it starts, and again while it runs, when their files change.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/base/log.h"
+#include "engine/base/time.h"
+#include "engine/campaign/campaign.h"
+#include "engine/campaign/suppression.h"
+#include "engine/config/config.h"
+#include "engine/io/append.h"
+#include "engine/io/disk.h"
+
+namespace engine {
+
+struct SuppressionFile {
+  std::string path;
+  bool may_be_absent = false;
+};
+
+// The host's own list, which `sluice suppress` and `[suppression] learn` add to: <state_dir>/suppressed.txt. Empty: the
+// configuration has no state folder.
+std::string HostSuppressionFile(const config::Config& config);
+// Those of the host, the configuration and the campaign.
+std::vector<SuppressionFile> SuppressionFilesOf(const config::Config& config, const campaign::Campaign& campaign);
+
+class SuppressionWatch {
+ public:
+  SuppressionWatch(io::Disk& disk, std::vector<SuppressionFile> files);
+
+  // Reads all of them. Errors: InvalidArgument, one cannot be read, or has lines that are no entries.
+  absl::Status Load();
+  std::shared_ptr<const campaign::SuppressionLists> lists() const { return lists_; }
+
+  // Looks after the files, every two seconds, and reads those that have changed. Null: there is nothing new. A file
+  // that cannot be read counts as it was, and one with lines that are no entries counts as it was besides.
+  std::shared_ptr<const campaign::SuppressionLists> Poll(base::Instant now, base::Log& log);
+  // Adds lines to a file. What this program adds itself is nothing new.
+  absl::Status Add(const std::string& path, std::string_view lines);
+
+ private:
+  struct Watched {
+    SuppressionFile file;
+    std::optional<io::FileStamp> stamp;  // When it was read; none: it was not there.
+    std::vector<std::shared_ptr<const campaign::Suppression>> lists;
+  };
+  absl::Status Read(Watched& watched);
+  void Join();
+
+  io::Disk& disk_;
+  std::vector<Watched> files_;
+  std::shared_ptr<const campaign::SuppressionLists> lists_;
+  base::Instant next_;
+};
+
+}  // namespace engine
