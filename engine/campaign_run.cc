@@ -209,7 +209,9 @@ std::shared_ptr<const campaign::SuppressionLists> Run::NewSuppression() {
 absl::Status Run::Schedule() {
   const std::optional<base::WallTime>& start = campaign_.delivery.start;
   if (!start.has_value() || io::SystemClock().WallNow() >= *start || request_.test.has_value()) return absl::OkStatus();
-  if (absl::Status status = Append(ledger::CampaignStateKind::kScheduled); !status.ok()) return status;
+  absl::Status told = Append(ledger::CampaignStateKind::kScheduled);
+  if (told.ok()) told = journal_->Confirm();
+  if (!told.ok()) return told;
   log_.Info(absl::StrFormat("%s: waits for its start at %s", campaign_.id, base::FormatRfc3339(*start)));
   if (WaitUntil(*start, observer_)) return absl::OkStatus();
   if (absl::Status status = journal_->Close(); !status.ok()) return status;
