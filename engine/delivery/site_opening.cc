@@ -9,7 +9,7 @@
 namespace delivery {
 namespace {
 
-constexpr std::uint64_t kMessagesForASession = 16;             // That wait.
+constexpr std::uint64_t kMessagesForASession = 16;            // That wait.
 constexpr base::Duration kSlow = base::Duration::Seconds(5);  // A session that takes longer for a message.
 
 smtp::Client::Options ClientOptions(const config::Limits& limits, const Source& source) {

@@ -127,7 +127,9 @@ void Site::OnSessionContentWanted(Session& session) {
 // nobody has tried anything; an answer is an attempt like any other.
 bool Site::TakeUnanswered(const Session& session, const smtp::TransactionResult& result) {
   if (session.is_attempted()) return false;
-  if (result.end == smtp::TransactionResult::End::kClosed && !result.mail.has_value()) {
+  const bool goodbye = result.mail.has_value() && result.mail->code == 421;
+  if (goodbye || (result.end == smtp::TransactionResult::End::kClosed && !result.mail.has_value())) {
+    if (goodbye && !smtp::Judge(result, *context_.job.reply_rules).session_limit) Trouble(session.opened_at());
     ++unwritten_;
     PutBack(*session.destination(), session.recipient());
     return true;

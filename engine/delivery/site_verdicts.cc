@@ -272,9 +272,12 @@ void Site::OnSessionResult(Session& session, const smtp::TransactionResult& resu
   --transactions_;
   Destination& destination = *session.destination();
   smtp::Verdict verdict = smtp::Judge(result, *context_.job.reply_rules);
-  if (TakePipeliningTrouble(session, result) && verdict.outcome == smtp::Outcome::kBounced) {
-    verdict.outcome = smtp::Outcome::kDeferred;  // It is about what we sent, and not about the recipient.
-    verdict.counts_for_breaker = false;
+  if (TakePipeliningTrouble(session, result)) {
+    session.WearOut();
+    if (verdict.outcome == smtp::Outcome::kBounced) {  // It is about what we sent, and not about the recipient.
+      verdict.outcome = smtp::Outcome::kDeferred;
+      verdict.counts_for_breaker = false;
+    }
   }
   if (verdict.counts_for_breaker && verdict.reply.has_value())
     verdict.outcome = ApplyBreaker(session.recipient(), verdict);
