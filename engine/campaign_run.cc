@@ -11,10 +11,13 @@
 #include "absl/strings/str_join.h"
 #include "engine/authorities.h"
 #include "engine/base/date.h"
+#include "engine/campaign_operation.h"
+#include "engine/control_desk.h"
 #include "engine/io/clock.h"
 #include "engine/io/file_lock.h"
 #include "engine/ledger/recovery.h"
 #include "engine/preparation.h"
+#include "engine/report/summary.h"
 #include "engine/run_options.h"
 #include "engine/run_watcher.h"
 #include "engine/signing_keys.h"
@@ -42,6 +45,7 @@ class Run {
   RunOutcome Go();
 
  private:
+  RunOutcome GoOn();
   absl::Status LoadTrust();  // The authorities of certificates, and the keys that sign.
   void CompareKeys() const;
   absl::Status Open();
@@ -54,6 +58,9 @@ class Run {
   absl::Status Append(ledger::CampaignStateKind kind, const ledger::RecordBatch* before = nullptr);
   RunOutcome Conclude(const RunResult& result);
   RunOutcome ConcludeFinished();
+  RunOutcome ConcludeCancelled();
+  EngineOptions MakeOptions() const;
+  std::string StateNow() const;
   std::uint64_t CountFinals() const;
   std::string Named() const { return campaign_.id + request_.state_option; }  // As other commands find it.
 
@@ -64,6 +71,8 @@ class Run {
   base::Log& log_;
   io::SystemClock clock_;
   std::vector<dkim::SigningKey> keys_;
+  // Before the lock: who waits for the end of the program must find the state free. Null: nobody operates a test.
+  std::unique_ptr<ControlDesk> desk_;
   std::unique_ptr<io::FileLock> lock_;
   StartedCampaign started_;
   std::unique_ptr<io::Mapping> fold_memory_, run_memory_;
@@ -74,6 +83,7 @@ class Run {
   std::unique_ptr<SmarthostLogin> login_;  // Null: there is no smarthost.
   std::unique_ptr<delivery::Job> job_;
   bool is_new_ = false;      // It was not prepared before this run.
+  bool is_started_ = false;  // The journal.
   std::string authorities_;  // Who may sign receivers' certificates, PEM.
 };
 
@@ -110,7 +120,10 @@ void Run::CompareKeys() const {
 }
 
 absl::Status Run::Prepare() {
-  const auto progress = [this](std::uint64_t rows, std::uint64_t bytes) { return observer_.OnPreparing(rows, bytes); };
+  const auto progress = [this](std::uint64_t rows, std::uint64_t bytes) {
+    if (desk_ != nullptr) desk_->ServePreparing(rows);
+    return observer_.OnPreparing(rows, bytes);
+  };
   return PrepareCampaign(disk_, {.campaign = &campaign_,
                                  .suppression = suppression_->lists().get(),
                                  .directory = request_.paths.campaign,
@@ -229,6 +242,18 @@ RunOutcome Run::ConcludeFinished() {
   return {kExitOk, absl::OkStatus(), absl::StrFormat("%s: finished; sluice report %s says how", campaign_.id, Named())};
 }
 
+RunOutcome Run::ConcludeCancelled() {
+  if (CountFinals() == started_.roster->recipients())
+    return {kExitOk, absl::OkStatus(), campaign_.id + ": cancelled; nobody is pending"};
+  std::uint64_t cancelled = 0;
+  absl::Status status = is_started_ ? absl::OkStatus() : journal_->Start();
+  if (status.ok()) status = CancelPending(*journal_, clock_.WallNow(), cancelled);
+  if (status.ok()) status = journal_->Close();
+  if (!status.ok()) return Problem(status);
+  return {kExitOk, absl::OkStatus(),
+          absl::StrFormat("%s: cancelled; nothing is sent to %d who were pending", campaign_.id, cancelled)};
+}
+
 RunOutcome Run::Conclude(const RunResult& result) {
   if (result.end == RunEnd::kFailed) {
     return {
@@ -236,6 +261,7 @@ RunOutcome Run::Conclude(const RunResult& result) {
         result.failure.ok() ? absl::InternalError("the engine stopped before the campaign was done") : result.failure,
         ""};
   }
+  if (result.end == RunEnd::kPaused && result.pause.cancels) return ConcludeCancelled();
   absl::Status status;
   if (result.end == RunEnd::kFinished) status = Append(ledger::CampaignStateKind::kFinished);
   if (result.end == RunEnd::kInterrupted) status = Append(ledger::CampaignStateKind::kInterrupted);
@@ -265,6 +291,7 @@ absl::Status Run::Open() {
   if (!lock.ok()) return lock.status();
   lock_ = *std::move(lock);
   suppression_ = std::make_unique<SuppressionWatch>(disk_, SuppressionFilesOf(*request_.config, campaign_));
+  if (!request_.test.has_value()) desk_ = std::make_unique<ControlDesk>(request_.paths, campaign_.id, log_);
   is_new_ = !disk_.Exists(request_.paths.campaign + "/" + std::string(roster::kManifestName));
   if (is_new_) {
     if (absl::Status status = CheckNothingStarted(); !status.ok()) return status;
@@ -286,7 +313,32 @@ absl::Status Run::Open() {
   return OpenLedger();
 }
 
+std::string Run::StateNow() const {
+  if (journal_ == nullptr) return "";
+  const std::uint64_t pending = started_.roster->recipients() - CountFinals();
+  return std::string(report::StateName(journal_->facts(), pending, /*running=*/false));
+}
+
 RunOutcome Run::Go() {
+  RunOutcome outcome = GoOn();
+  if (desk_ != nullptr) desk_->Finish(StateNow());
+  return outcome;
+}
+
+EngineOptions Run::MakeOptions() const {
+  EngineOptions options = EngineOptionsOf(*request_.config, journal_->facts());
+  options.shards = request_.shards;
+  options.seed = request_.seed;
+  options.tls_authorities = authorities_;
+  options.durable = request_.durable;
+  options.sessions_max = request_.sessions_max;
+  if (!request_.test.has_value()) {
+    options.new_suppression = [this] { return suppression_->Poll(io::SystemClock().Now(), log_); };
+  }
+  return options;
+}
+
+RunOutcome Run::GoOn() {
   if (request_.config->smarthost.has_value()) {  // First of all: without it nothing can be sent.
     absl::StatusOr<std::unique_ptr<SmarthostLogin>> login =
         SmarthostLogin::Load(disk_, *request_.config->smarthost, log_);
@@ -297,6 +349,7 @@ RunOutcome Run::Go() {
   const bool resend = campaign_.delivery.in_doubt == campaign::InDoubt::kResend;
   ledger::RecordBatch concluded;
   const std::uint64_t in_doubt = ledger::ConcludeOpenAttempts(journal_->table(), clock_.WallNow(), resend, concluded);
+  if (journal_->facts().kind == ledger::CampaignStateKind::kCancelled) return ConcludeCancelled();
   if (CountFinals() == started_.roster->recipients() && concluded.empty()) return ConcludeFinished();
   if (journal_->facts().kind == ledger::CampaignStateKind::kPaused) {
     return {kExitPaused, absl::OkStatus(),
@@ -309,6 +362,7 @@ RunOutcome Run::Go() {
     CompareKeys();
   }
   if (absl::Status status = journal_->Start(); !status.ok()) return Problem(status);
+  is_started_ = true;
   if (absl::Status status = Schedule(); !status.ok()) return Problem(status);
   if (in_doubt > 0)
     log_.Warning(
@@ -316,20 +370,13 @@ RunOutcome Run::Go() {
   if (absl::Status status = Append(ledger::CampaignStateKind::kRunning, &concluded); !status.ok())
     return Problem(status);
   if (absl::Status status = MakeJob(); !status.ok()) return Problem(status);
-  EngineOptions options = EngineOptionsOf(*request_.config, journal_->facts());
-  options.shards = request_.shards;
-  options.seed = request_.seed;
-  options.tls_authorities = authorities_;
-  options.durable = request_.durable;
-  options.sessions_max = request_.sessions_max;
-  if (!request_.test.has_value()) {
-    options.new_suppression = [this] { return suppression_->Poll(io::SystemClock().Now(), log_); };
-  }
   const std::uint64_t finals = CountFinals();
   observer_.OnStart(started_.roster->recipients(), finals);
-  Engine engine(*job_, options, started_.roster->recipients() - finals, *journal_, log_);
+  Engine engine(*job_, MakeOptions(), started_.roster->recipients() - finals, *journal_, log_);
+  if (desk_ != nullptr) desk_->Start(engine, journal_->table());
   RunWatcher watcher(observer_, learned_,
                      {.login = login_.get(),
+                      .desk = desk_.get(),
                       .suppression = *suppression_,
                       .roster = *started_.roster,
                       .host_list = HostSuppressionFile(*request_.config),
@@ -341,48 +388,6 @@ RunOutcome Run::Go() {
 
 RunOutcome RunCampaign(io::Disk& disk, const RunRequest& request, RunObserver& observer, base::Log& log) {
   return Run(disk, request, observer, log).Go();
-}
-
-RunOutcome ResumeCampaign(io::Disk& disk, const StartedCampaign& started, base::WallTime now) {
-  absl::StatusOr<std::unique_ptr<io::FileLock>> lock = io::FileLock::Take(started.paths.lock());
-  if (!lock.ok()) return Problem(lock.status());
-  const std::uint64_t recipients = started.roster->recipients();
-  absl::StatusOr<std::unique_ptr<io::Mapping>> memory =
-      ledger::MakeTableFile(disk, started.paths.campaign + "/fold.table", recipients);
-  if (!memory.ok()) return Problem(memory.status());
-  ledger::StateTable table((*memory)->data(), recipients);
-  absl::StatusOr<ledger::Recovered> recovered = ledger::Recover(disk, started.paths.ledger(), started.hash(), table);
-  if (!recovered.ok()) return Problem(recovered.status());
-  const std::string& id = started.roster->manifest().campaign;
-  if (recovered->facts.pauses.empty()) return {kExitOk, absl::OkStatus(), id + ": not paused"};
-  ledger::Journal journal(disk,
-                          {.directory = started.paths.ledger(),
-                           .campaign_hash = started.hash(),
-                           .last_seq = recovered->last_seq,
-                           .next_segment = recovered->next_segment,
-                           .segment_bytes = 1u << 20},
-                          recovered->facts, table);
-  ledger::RecordBatch batch;
-  batch.Add(ledger::CampaignState{.kind = ledger::CampaignStateKind::kResumed,
-                                  .time = now,
-                                  .scope = ledger::kWholeCampaign,
-                                  .by = "operator",
-                                  .reason = "",
-                                  .sample = ""});
-  for (const auto& [key, suspension] : recovered->facts.suspensions) {
-    batch.Add(ledger::SiteState{.time = now,
-                                .site = key.first,
-                                .source = key.second,
-                                .until = base::WallTime(),
-                                .reason = "resumed",
-                                .sample = ""});
-  }
-  const ledger::RecordBatch* batches[] = {&batch};
-  absl::Status status = journal.Start();
-  if (status.ok()) status = journal.Commit(batches);
-  if (status.ok()) status = journal.Close();
-  if (!status.ok()) return Problem(status);
-  return {kExitOk, absl::OkStatus(), absl::StrFormat("%s: no longer paused; run: sluice send %s", id, id)};
 }
 
 }  // namespace engine

@@ -58,7 +58,4 @@ struct RunOutcome {
 // Runs one campaign. Everything is on the disk when it returns.
 RunOutcome RunCampaign(io::Disk& disk, const RunRequest& request, RunObserver& observer, base::Log& log);
 
-// Takes a pause away, so that the next `send` goes on. Returns what there was to say.
-RunOutcome ResumeCampaign(io::Disk& disk, const StartedCampaign& started, base::WallTime now);
-
 }  // namespace engine

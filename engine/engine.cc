@@ -69,6 +69,49 @@ void Engine::StopThreads(Watcher& watcher) {
   for (const auto& shard : shards_) shard->Join();
 }
 
+// ---- the operator ----
+
+std::uint64_t Engine::MakeQuestion(std::size_t shards) {
+  const std::lock_guard lock(mutex_);
+  questions_[++questions_asked_].shards = shards;
+  return questions_asked_;
+}
+
+std::uint64_t Engine::AskStatus() {
+  const std::uint64_t question = MakeQuestion(shards_.size());
+  PostAll(delivery::AskStatus{question});
+  return question;
+}
+
+std::uint64_t Engine::Pause(const delivery::PauseReason& reason) {
+  const std::uint64_t question = MakeQuestion(1);
+  Post(0, delivery::OperatorPause{question, reason});
+  return question;
+}
+
+std::uint64_t Engine::Resume() {
+  const std::uint64_t question = MakeQuestion(shards_.size());
+  Post(0, delivery::OperatorResume{question});
+  return question;
+}
+
+void Engine::Answer(std::uint32_t, delivery::ShardAnswer answer) {
+  const std::lock_guard lock(mutex_);
+  questions_[answer.question].answers.push_back(std::move(answer));
+  changed_ = true;
+  change_.notify_one();
+}
+
+std::optional<std::vector<delivery::ShardAnswer>> Engine::TakeAnswer(std::uint64_t question) {
+  const std::lock_guard lock(mutex_);
+  const auto found = questions_.find(question);
+  if (found == questions_.end() || found->second.answers.empty()) return std::nullopt;
+  if (found->second.answers.size() < found->second.shards && !found->second.answers.front().ends) return std::nullopt;
+  std::vector<delivery::ShardAnswer> answers = std::move(found->second.answers);
+  questions_.erase(found);
+  return answers;
+}
+
 ledger::CommitLog& Engine::MakeCommitLog() {
   const auto on_durable = [this](std::uint32_t shard, std::uint64_t ticket) {
     Post(shard, delivery::RecordsDurable{ticket});

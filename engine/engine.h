@@ -5,8 +5,10 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -69,7 +71,21 @@ class Engine final : private delivery::ShardLinks {
   // returns.
   RunResult Run(Watcher& watcher);
 
+  // For the operator; to be called from the watcher. Each returns a question's number, to be asked about with
+  // TakeAnswer until it is answered; it never is where the run ends before.
+  std::uint64_t AskStatus();
+  std::uint64_t Pause(const delivery::PauseReason& reason);  // Of the whole campaign: Run returns soon.
+  std::uint64_t Resume();
+  // One answer of each shard that was asked, or one that `ends`; nullopt: not yet.
+  std::optional<std::vector<delivery::ShardAnswer>> TakeAnswer(std::uint64_t question);
+
  private:
+  struct Question {
+    std::size_t shards = 0;  // So many are asked.
+    std::vector<delivery::ShardAnswer> answers;
+  };
+  void Answer(std::uint32_t shard, delivery::ShardAnswer answer) override;
+  std::uint64_t MakeQuestion(std::size_t shards);
   void Post(std::uint32_t shard, delivery::ShardMessage message) override;
   ledger::CommitLog& MakeCommitLog();
   void OnChange();
@@ -89,9 +105,11 @@ class Engine final : private delivery::ShardLinks {
   std::unique_ptr<ledger::JournalThread> journal_thread_;  // Null: nothing is written down…
   std::unique_ptr<ledger::NullLog> null_log_;              // …and this stands in.
 
-  std::mutex mutex_;  // Guards changed_.
+  std::mutex mutex_;  // Guards what follows.
   std::condition_variable change_;
   bool changed_ = false;
+  std::uint64_t questions_asked_ = 0;
+  std::map<std::uint64_t, Question> questions_;
 };
 
 }  // namespace engine

@@ -46,7 +46,7 @@ EngineOptions EngineOptionsOf(const config::Config& config, const ledger::Campai
     options.suspensions.push_back({key.first, key.second, suspension.reason, suspension.sample, suspension.until});
   }
   for (const auto& [scope, pause] : facts.pauses)
-    options.pauses.push_back({pause.by, pause.reason, pause.sample, delivery::PauseScope::Parse(scope)});
+    options.pauses.push_back({pause.by, pause.reason, pause.sample, delivery::PauseScope::Parse(scope), pause.since});
   return options;
 }
 

@@ -41,6 +41,7 @@ void RunWatcher::OnProgress(const delivery::Counters& counters, std::uint32_t op
                                        std::string(learned.message())));
   }
   if (learned.ok()) write_failed_ = false;
+  if (parts_.desk != nullptr) parts_.desk->Serve(counters, open_sessions);
   watcher_.OnProgress(counters, open_sessions);
 }
 

@@ -1,5 +1,5 @@
-// What goes on beside the shards while a campaign runs: progress is told, the smarthost's token kept fresh, addresses
-// that bounced are learned, suppression lists are read again.
+// What goes on beside the shards while a campaign runs: progress is told, the operator served, the smarthost's token
+// kept fresh, addresses that bounced are learned.
 #pragma once
 
 #include <memory>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/base/log.h"
+#include "engine/control_desk.h"
 #include "engine/engine.h"
 #include "engine/io/clock.h"
 #include "engine/ledger/record.h"
@@ -33,6 +34,7 @@ class RunWatcher final : public Engine::Watcher {
  public:
   struct Parts {
     SmarthostLogin* login = nullptr;  // Null: there is no smarthost.
+    ControlDesk* desk = nullptr;      // Null: nobody is served.
     SuppressionWatch& suppression;
     const roster::Roster& roster;
     std::string host_list;  // The host's suppression list; empty: there is none.

@@ -52,6 +52,7 @@ Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
       watch_timer_([this] { Watch(); }) {}
 
 Shard::~Shard() {
+  commits_.Cancel(*this);
   while (!to_pump_.empty()) to_pump_.PopFront();
   sites_.clear();  // Sessions first: they borrow from everything else.
   retired_.clear();
@@ -206,6 +207,7 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const st
   sites_by_id_.emplace(made.id(), &made);
   sites_.emplace(key, std::move(site));
   for (const RestoredSuspension& old : options_.suspensions) {
+    if (suspensions_lifted_) break;
     if (old.site != name || old.source != job_.sources[source].name || old.until <= seams_.clock.WallNow()) continue;
     made.RestoreSuspension(seams_.clock.Now() + (old.until - seams_.clock.WallNow()), old.reason, old.sample);
   }
@@ -274,6 +276,9 @@ void Shard::Handle(delivery::ShardMessage message) {
       shard.Coordinate(delivery::Coordinator::OnSmarthostUnusable(m.reason, m.sample));
     }
     void operator()(delivery::PauseCampaign& m) { shard.Pause(m); }
+    void operator()(delivery::AskStatus& m) { shard.AnswerStatus(m.question); }
+    void operator()(delivery::OperatorPause& m) { shard.PauseByOperator(std::move(m)); }
+    void operator()(delivery::OperatorResume& m) { shard.ResumeByOperator(m.question); }
     void operator()(delivery::RecordsDurable& m) {
       shard.commits_.OnDurable(m.ticket);
       for (const ledger::RecipientId id : shard.commits_.TakeLearned()) shard.job_.on_learned(id);

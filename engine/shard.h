@@ -30,7 +30,10 @@ struct RestoredSuspension {
   base::WallTime until;
 };
 
-class Shard final : private delivery::Router::Owner, private delivery::Site::Owner, private delivery::CampaignFacts {
+class Shard final : private delivery::Router::Owner,
+                    private delivery::Site::Owner,
+                    private delivery::CampaignFacts,
+                    private delivery::DurableWaiter {
  public:
   struct Options {
     std::uint32_t index = 0;
@@ -106,6 +109,13 @@ class Shard final : private delivery::Router::Owner, private delivery::Site::Own
                           const dns::Route& route) const;
   tls::Policy TlsPolicyOf(const delivery::Destination& destination, const delivery::Site& site,
                           const dns::Route& route) const;
+  // delivery::DurableWaiter
+  void OnRecordsDurable() override;  // Questions of the operator may be answered.
+  void AnswerStatus(std::uint64_t question);
+  void PauseByOperator(delivery::OperatorPause message);
+  void ResumeByOperator(std::uint64_t question);
+  void AnswerWhenDurable(std::uint64_t question);
+
   void Coordinate(std::optional<delivery::PauseReason> pause);
   void Pause(const delivery::PauseCampaign& message);
   void Hold(const delivery::PauseReason& pause);
@@ -144,6 +154,8 @@ class Shard final : private delivery::Router::Owner, private delivery::Site::Own
   Phase phase_ = Phase::kRunning;
   absl::Status failure_;
   std::unique_ptr<delivery::PauseReason> pause_;
+  bool suspensions_lifted_ = false;                        // Those of earlier runs.
+  std::vector<std::uint64_t> answers_due_, answers_next_;  // Questions; the former wait for records.
 };
 
 }  // namespace engine

@@ -55,6 +55,12 @@ void ShardBudgets::Hold(const delivery::PauseReason& pause) {
   timers_.Set(blocked_timer_, clock_.Now() + kTellEvery);
 }
 
+void ShardBudgets::ReleaseAll() {
+  holds_.clear();
+  timers_.Cancel(blocked_timer_);
+  if (std::exchange(blocked_, false)) links_.Post(0, delivery::ShardBlockedFact{shard_, false});
+}
+
 const delivery::PauseReason* ShardBudgets::HoldOf(std::string_view provider, std::string_view source) const {
   for (const delivery::PauseReason& hold : holds_) {
     if (hold.scope.Holds(NameOf(provider), source)) return &hold;

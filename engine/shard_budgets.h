@@ -28,6 +28,9 @@ class ShardBudgets {
 
   // A part of the campaign pauses.
   void Hold(const delivery::PauseReason& pause);
+  // Nothing is paused any more.
+  void ReleaseAll();
+  const std::vector<delivery::PauseReason>& holds() const { return holds_; }
   // What pauses mail to the provider from the source; null: nothing.
   const delivery::PauseReason* HoldOf(std::string_view provider, std::string_view source) const;
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -17,6 +18,13 @@ using delivery::Site;
 namespace {
 
 constexpr base::Duration kWatchEvery = base::Duration::Minutes(1);
+
+std::string Describe(const delivery::HeldQueue& held, base::WallTime now) {
+  const std::string when = held.until.has_value() ? absl::StrFormat("again in %d s", (*held.until - now).seconds())
+                                                  : "until `sluice resume`";
+  return absl::StrFormat("%s is %s, %s%s", held.queue, held.reason, when,
+                         held.sample.empty() ? "" : " (" + held.sample + ")");
+}
 
 }  // namespace
 
@@ -47,6 +55,7 @@ void Shard::OnSmarthostUnusable(std::string_view reason, std::string_view sample
 
 void Shard::Coordinate(std::optional<delivery::PauseReason> pause) {
   if (!pause.has_value() || pause_ != nullptr) return;
+  pause->since = seams_.clock.WallNow();
   for (std::uint32_t shard = 1; shard < options_.count; ++shard)
     seams_.links.Post(shard, delivery::PauseCampaign{*pause, false});
   Pause({*pause, true});
@@ -56,8 +65,8 @@ void Shard::Pause(const delivery::PauseCampaign& message) {
   if (pause_ != nullptr) return;
   if (message.record) {
     ledger::CampaignState record;
-    record.kind = ledger::CampaignStateKind::kPaused;
-    record.time = seams_.clock.WallNow();
+    record.kind = message.reason.cancels ? ledger::CampaignStateKind::kCancelled : ledger::CampaignStateKind::kPaused;
+    record.time = message.reason.since;
     const std::string scope = message.reason.scope.ToString();
     record.scope = scope;
     record.by = message.reason.by;
@@ -125,10 +134,10 @@ void Shard::Watch() {
   std::string example;
   std::size_t held = 0;
   for (const auto& [key, site] : sites_) {
-    const std::string wait = site->DescribeWait();
-    if (wait.empty()) continue;
+    const std::optional<delivery::HeldQueue> wait = site->HeldNow();
+    if (!wait.has_value()) continue;
     ++held;
-    if (example.empty()) example = wait;
+    if (example.empty()) example = Describe(*wait, seams_.clock.WallNow());
   }
   if (router_.unanswered() > 0) {
     seams_.log.Info(

@@ -21,6 +21,7 @@ struct StatePaths {
   std::string campaign;  // <root>/campaigns/<id>, or what --state says
   std::string ledger() const { return campaign + "/ledger"; }
   std::string lock() const { return campaign + "/lock"; }
+  std::string control() const { return campaign + "/control"; }  // Socket of the program that is at work on it.
 };
 StatePaths PathsOf(const std::string& root, const std::string& id, const std::string& state_override);
 // Of a test send, which has a folder for itself: <root>/tests/<id>/<token>.

@@ -82,31 +82,43 @@ int ExitCodeOf(const absl::Status& status) {
   return absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status) ? kExitInvalid : kExitFailure;
 }
 
-absl::StatusOr<Access> OpenCampaign(const Context& context, const std::string& campaign) {
-  Access access;
-  access.disk = io::MakeFileDisk();
+absl::StatusOr<CampaignPlace> FindCampaign(const Context& context, const std::string& campaign) {
+  CampaignPlace place;
   absl::StatusOr<config::Config> config = LoadConfiguration(context);
   if (!config.ok()) return config.status();
-  access.config = *std::move(config);
-  std::string id = campaign;
+  place.config = *std::move(config);
+  place.id = campaign;
   if (IsCampaignFile(campaign)) {
     absl::StatusOr<campaign::Campaign> loaded = campaign::LoadCampaign(campaign, campaign::MessageFiles::kMayBeGone);
     if (!loaded.ok()) return loaded.status();
-    id = loaded->id;
+    place.id = loaded->id;
   } else if (!campaign::IsCampaignId(campaign)) {
     return absl::InvalidArgumentError(absl::StrFormat("\"%s\" is neither a campaign file nor an id", campaign));
   }
-  const engine::StatePaths paths = engine::PathsOf(*access.config.engine.state_dir, id, context.state);
+  place.paths = engine::PathsOf(*place.config.engine.state_dir, place.id, context.state);
+  return place;
+}
+
+absl::StatusOr<Access> OpenCampaign(CampaignPlace place) {
+  Access access;
+  access.disk = io::MakeFileDisk();
+  access.config = std::move(place.config);
   absl::StatusOr<engine::StartedCampaign> started =
-      engine::OpenStarted(*access.disk, paths, TokenKeyFile(access.config));
+      engine::OpenStarted(*access.disk, place.paths, TokenKeyFile(access.config));
   if (absl::IsNotFound(started.status())) {
     return absl::InvalidArgumentError(
-        absl::StrFormat("campaign %s was never started (there is nothing in %s)", id, paths.campaign));
+        absl::StrFormat("campaign %s was never started (there is nothing in %s)", place.id, place.paths.campaign));
   }
   if (!started.ok()) return started.status();
   access.started = *std::move(started);
-  access.running = io::FileLock::IsHeld(paths.lock());
+  access.running = io::FileLock::IsHeld(place.paths.lock());
   return access;
+}
+
+absl::StatusOr<Access> OpenCampaign(const Context& context, const std::string& campaign) {
+  absl::StatusOr<CampaignPlace> place = FindCampaign(context, campaign);
+  if (!place.ok()) return place.status();
+  return OpenCampaign(*std::move(place));
 }
 
 }  // namespace tools

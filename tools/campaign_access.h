@@ -25,6 +25,15 @@ std::string HostName();
 // everything else.
 std::uint32_t SessionsMax();
 
+// Where the state of a campaign lies, or would.
+struct CampaignPlace {
+  config::Config config;
+  std::string id;
+  engine::StatePaths paths;
+};
+// `campaign` is a campaign file, or an id. Errors: InvalidArgument, it is neither.
+absl::StatusOr<CampaignPlace> FindCampaign(const Context& context, const std::string& campaign);
+
 // A campaign that was started, for commands that look at it.
 struct Access {
   std::unique_ptr<io::Disk> disk;
@@ -32,6 +41,8 @@ struct Access {
   engine::StartedCampaign started;
   bool running = false;  // A program is at work on it now.
 };
+// Errors: InvalidArgument, it was never started.
+absl::StatusOr<Access> OpenCampaign(CampaignPlace place);
 // `campaign` is a campaign file, or the id of one that was started. Errors: InvalidArgument, there is no such campaign.
 absl::StatusOr<Access> OpenCampaign(const Context& context, const std::string& campaign);
 

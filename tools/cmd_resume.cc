@@ -1,35 +1,28 @@
-// sluice resume: takes the pause of a campaign away.
-#include <cstdio>
+// sluice resume: takes the pauses of a campaign away.
 #include <memory>
 #include <string>
 
-#include "engine/campaign_run.h"
-#include "engine/io/clock.h"
-#include "tools/campaign_access.h"
-#include "tools/command.h"
+#include "tools/operation.h"
 
 namespace tools {
-namespace {
-
-int Resume(const std::string& campaign, Context& context) {
-  absl::StatusOr<Access> access = OpenCampaign(context, campaign);
-  if (!access.ok()) return Fail(context.log, access.status(), ExitCodeOf(access.status()));
-  const engine::RunOutcome outcome =
-      engine::ResumeCampaign(*access->disk, access->started, io::SystemClock().WallNow());
-  if (!outcome.problem.ok()) return Fail(context.log, outcome.problem, outcome.exit_code);
-  std::printf("%s\n", outcome.line.c_str());
-  return outcome.exit_code;
-}
-
-}  // namespace
 
 void RegisterResume(CLI::App& app, Context& context) {
-  CLI::App& command = *app.add_subcommand("resume", "Take the pause of a campaign away; the next send goes on");
-  auto campaign = std::make_shared<std::string>();
-  command.add_option("CAMPAIGN", *campaign, "Campaign file, or the id of one that was started")->required();
+  struct Arguments {
+    std::string campaign;
+    bool json = false;
+  };
+  CLI::App& command = *app.add_subcommand(
+      "resume", "Take pauses and suspensions away; one that has stopped goes on with the next send");
+  auto arguments = std::make_shared<Arguments>();
+  command.add_option("CAMPAIGN", arguments->campaign, "Campaign file, or the id of one that was started")->required();
+  command.add_flag("--json", arguments->json, "For programs");
   AddEngineOptions(command, context);
   SetExample(command, "sluice resume weekly-2026-48");
-  command.callback([campaign, &context] { context.exit_code = Resume(*campaign, context); });
+  command.callback([arguments, &context] {
+    context.exit_code =
+        RunOperation(arguments->campaign, {.operation = engine::Operation::kResume, .scope = {}, .reason = ""},
+                     arguments->json, context);
+  });
 }
 
 }  // namespace tools

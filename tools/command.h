@@ -40,10 +40,12 @@ int Fail(StderrLog& log, const absl::Status& status, int exit_code);
 
 void RegisterBench(CLI::App& app, Context& context);
 void RegisterBenchSink(CLI::App& app, Context& context);
+void RegisterCancel(CLI::App& app, Context& context);
 void RegisterCheck(CLI::App& app, Context& context);
 void RegisterEvents(CLI::App& app, Context& context);
 void RegisterKeygen(CLI::App& app, Context& context);
 void RegisterLedger(CLI::App& app, Context& context);
+void RegisterPause(CLI::App& app, Context& context);
 void RegisterRemainder(CLI::App& app, Context& context);
 void RegisterRender(CLI::App& app, Context& context);
 void RegisterReport(CLI::App& app, Context& context);
@@ -51,6 +53,7 @@ void RegisterResume(CLI::App& app, Context& context);
 void RegisterSandbox(CLI::App& app, Context& context);
 void RegisterSend(CLI::App& app, Context& context);
 void RegisterSink(CLI::App& app, Context& context);
+void RegisterStatus(CLI::App& app, Context& context);
 void RegisterSuppress(CLI::App& app, Context& context);
 void RegisterToken(CLI::App& app, Context& context);
 

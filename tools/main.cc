@@ -40,7 +40,10 @@ int main(int argc, char** argv) {
   tools::RegisterReport(app, context);
   tools::RegisterEvents(app, context);
   tools::RegisterRemainder(app, context);
+  tools::RegisterStatus(app, context);
+  tools::RegisterPause(app, context);
   tools::RegisterResume(app, context);
+  tools::RegisterCancel(app, context);
   tools::RegisterSuppress(app, context);
   tools::RegisterToken(app, context);
   tools::RegisterKeygen(app, context);

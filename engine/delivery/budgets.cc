@@ -52,6 +52,13 @@ std::optional<PauseReason> Budgets::OnFact(const BudgetFact& fact, base::Instant
   return std::nullopt;
 }
 
+void Budgets::Reset() {
+  attempted_ = authentication_failed_ = 0;
+  authentication_told_ = false;
+  providers_.clear();
+  sources_.clear();
+}
+
 std::optional<PauseReason> Budgets::OnBlocked(const BudgetFact& fact, const Provider& provider, base::Instant now) {
   SourceAtProvider& here = sources_[{fact.source, fact.provider}];
   if (here.paused) return std::nullopt;

@@ -38,6 +38,9 @@ class Budgets {
   // The pause that is due now; none: nothing is over, or it was told before.
   std::optional<PauseReason> OnFact(const BudgetFact& fact, base::Instant now);
 
+  // Counts anew, from nothing.
+  void Reset();
+
  private:
   static constexpr std::uint64_t kShareAfter = 200;  // Attempts, before a share of them says anything.
   static constexpr base::Duration kBlockedWithin = base::Duration::Hours(1);

@@ -43,6 +43,12 @@ void Coordinator::OnRestored(const PauseReason& pause) {
   if (!first_part_.has_value()) first_part_ = pause;
 }
 
+void Coordinator::OnResumed() {
+  first_part_.reset();
+  budgets_.Reset();
+  sites_by_text_.clear();
+}
+
 std::optional<PauseReason> Coordinator::OnShardBlocked(std::uint32_t shard, bool blocked, std::uint32_t shards) {
   if (blocked) {
     blocked_shards_.insert(shard);

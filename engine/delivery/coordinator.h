@@ -26,8 +26,10 @@ class Coordinator {
                                              bool invalid_sender, std::string_view sample);
   // Attempts and bad news. What it returns may pause a part of the campaign only.
   std::optional<PauseReason> OnBudget(const BudgetFact& fact, base::Instant now);
-  // A part of the campaign is paused from an earlier run.
+  // A part of the campaign is paused by an earlier run, or by the operator.
   void OnRestored(const PauseReason& pause);
+  // Everything was resumed: what was counted until now pauses nothing any more.
+  void OnResumed();
   // One of `shards` has nothing left to do that is not paused, or has again. When none has, the campaign pauses.
   std::optional<PauseReason> OnShardBlocked(std::uint32_t shard, bool blocked, std::uint32_t shards);
   // A message could not be signed. No other can be, and none may go without.

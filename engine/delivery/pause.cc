@@ -10,8 +10,9 @@ constexpr std::string_view kSource = "source:";
 
 std::string PauseScope::ToString() const {
   if (IsCampaign()) return "campaign";
-  const std::string of_provider = std::string(kProvider) + provider;
-  return source.empty() ? of_provider : std::string(kSource) + source + " " + of_provider;
+  const std::string of_provider = provider.empty() ? "" : std::string(kProvider) + provider;
+  const std::string of_source = source.empty() ? "" : std::string(kSource) + source;
+  return of_source + (of_source.empty() || of_provider.empty() ? "" : " ") + of_provider;
 }
 
 PauseScope PauseScope::Parse(std::string_view text) {

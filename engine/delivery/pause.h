@@ -1,21 +1,24 @@
 // Why a campaign, or a part of it, stops until `sluice resume`.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "engine/base/time.h"
+
 namespace delivery {
 
-// What stops: the campaign, the mail to one provider, or that from one source.
+// What stops: the campaign, the mail to one provider, that from one source, or that from the source to the provider.
 struct PauseScope {
-  std::string provider;  // Empty: the campaign.
+  std::string provider;  // Empty: every provider.
   std::string source;    // Empty: every source.
 
-  bool IsCampaign() const { return provider.empty(); }
+  bool IsCampaign() const { return provider.empty() && source.empty(); }
   bool Holds(std::string_view of_provider, std::string_view of_source) const {
-    return provider == of_provider && (source.empty() || source == of_source);
+    return (provider.empty() || provider == of_provider) && (source.empty() || source == of_source);
   }
-  // "campaign", "provider:google", "source:ip-1 provider:google"; as the ledger and reports have it.
+  // "campaign", "provider:google", "source:ip-1", "source:ip-1 provider:google"; as the ledger and reports have it.
   std::string ToString() const;
   static PauseScope Parse(std::string_view text);  // Of what ToString made.
 
@@ -25,11 +28,23 @@ struct PauseScope {
 inline constexpr std::string_view kOtherProvider = "other";  // All domains without a provider, for budgets.
 
 struct PauseReason {
-  std::string
-      by;  // "resolver-suspect", "sender", "dkim", "smarthost"; a budget: "auth", "blocked", "content", "bounce"
+  // "operator", "resolver-suspect", "sender", "dkim", "smarthost"; a budget: "auth", "blocked", "content", "bounce"
+  std::string by;
   std::string reason;  // One line for people.
   std::string sample;  // The reply that tipped it; empty: none.
   PauseScope scope = {};
+  base::WallTime since = {};  // When it was written down.
+  bool cancels = false;       // Nobody resumes it: what is pending becomes cancelled.
+};
+
+// Mail that waits for something else than its recipients' own retries, as people are shown it.
+struct HeldQueue {
+  std::string queue;     // The site, or a domain whose exchangers are not known.
+  std::string provider;  // Empty: none.
+  std::string source;
+  std::string reason;
+  std::string sample;                        // A reply that shows it; empty: none.
+  std::optional<base::WallTime> until = {};  // When it is tried again; none: after `sluice resume`.
 };
 
 }  // namespace delivery

@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "dns/mx_lookup.h"
@@ -47,6 +49,18 @@ struct PauseCampaign {
   bool record = false;
 };
 
+// From the operator, through the engine. Each is answered under its number by every shard that gets it.
+struct AskStatus {  // To each shard.
+  std::uint64_t question = 0;
+};
+struct OperatorPause {  // To the shard that has the coordinator. Answered once it is durable.
+  std::uint64_t question = 0;
+  PauseReason reason;
+};
+struct OperatorResume {  // To the shard that has the coordinator, and by it to the others. Answered once it is durable.
+  std::uint64_t question = 0;
+};
+
 // From the journal.
 struct RecordsDurable {
   std::uint64_t ticket = 0;
@@ -63,15 +77,27 @@ struct SuppressionChanged {
 // From the engine: stop beginning anything, finish what is in flight.
 struct DrainShard {};
 
-using ShardMessage =
-    std::variant<PlaceDestination, DomainFact, SenderRefusedFact, BudgetFact, ShardBlockedFact, SigningFailedFact,
-                 SmarthostUnusableFact, PauseCampaign, RecordsDurable, LedgerFailed, SuppressionChanged, DrainShard>;
+using ShardMessage = std::variant<PlaceDestination, DomainFact, SenderRefusedFact, BudgetFact, ShardBlockedFact,
+                                  SigningFailedFact, SmarthostUnusableFact, PauseCampaign, AskStatus, OperatorPause,
+                                  OperatorResume, RecordsDurable, LedgerFailed, SuppressionChanged, DrainShard>;
+
+// What a shard answers the operator.
+struct ShardAnswer {
+  std::uint64_t question = 0;
+  bool ends = false;  // To OperatorResume: it has stopped, and takes nothing away.
+  // To AskStatus:
+  std::vector<HeldQueue> held;
+  std::uint64_t held_more = 0;               // Beyond those that are named.
+  std::optional<base::WallTime> next_retry;  // Of recipients that nothing else holds.
+  std::vector<PauseReason> pauses;           // Of parts of the campaign; from the shard that has the coordinator.
+};
 
 // How a shard reaches the others.
 class ShardLinks {
  public:
   virtual ~ShardLinks() = default;
   virtual void Post(std::uint32_t shard, ShardMessage message) = 0;
+  virtual void Answer(std::uint32_t shard, ShardAnswer answer) = 0;  // To the engine.
 };
 
 }  // namespace delivery

@@ -183,11 +183,11 @@ void Site::Pump() {
   if (!ready_.empty()) OpenSessions();
 }
 
-// Begins a transaction on an idle session. False: nothing can be begun now.
-bool Site::BeginNext(Session& session) {
+// The next recipient that may be tried now.
+std::optional<Site::Claimed> Site::ClaimUnder(const tls::Policy& policy) {
   const base::Instant now = context_.clock.Now();
-  while (Destination* const next = NextFor(session.options().tls)) {
-    if (RoomToBegin() == 0) return false;
+  while (Destination* const next = NextFor(policy)) {
+    if (RoomToBegin() == 0) return std::nullopt;
     Destination& destination = *next;
     MoveTo(destination, Destination::Place::kReady);  // To the back: the destinations take turns.
     if (destination.route_expires <= now) owner_.OnRouteExpired(destination);
@@ -200,7 +200,15 @@ bool Site::BeginNext(Session& session) {
       Reconsider(destination);
       continue;
     }
-    if (BeginTransaction(session, destination, *recipient)) return true;
+    return Claimed{&destination, *recipient};
+  }
+  return std::nullopt;
+}
+
+// Begins a transaction on an idle session. False: nothing can be begun now.
+bool Site::BeginNext(Session& session) {
+  while (const std::optional<Claimed> next = ClaimUnder(session.options().tls)) {
+    if (BeginTransaction(session, *next->destination, next->recipient)) return true;
   }
   return false;
 }
@@ -253,6 +261,16 @@ void Site::Pause(std::string_view reason) {
   StopBeginning();
 }
 
+void Site::Resume() {
+  paused_ = false;
+  breaker_ = Breaker();
+  if (suspension_.IsActive(context_.clock.Now())) {
+    suspension_.Lift();
+    WriteSuspension(context_.clock.Now(), "resumed", "");
+  }
+  owner_.WantsPump(*this);
+}
+
 // What is in flight goes on.
 void Site::StopBeginning() {
   context_.timers.Cancel(timer_);
@@ -302,19 +320,33 @@ void Site::SetLimits(const config::Limits& limits) {
   ServeWriters();
 }
 
-std::string Site::DescribeWait() const {
+std::optional<HeldQueue> Site::HeldNow() const {
   const base::Instant now = context_.clock.Now();
-  if (paused_) return absl::StrFormat("%s is paused until `sluice resume`: %s", key_.name, pause_reason_);
-  if (suspension_.IsActive(now)) {
-    return absl::StrFormat("%s is suspended for %d s: %s (%s)", key_.name, (suspension_.until() - now).seconds(),
-                           suspension_.reason(), suspension_.sample());
+  HeldQueue held{.queue = key_.name,
+                 .provider = provider_,
+                 .source = context_.job.sources[key_.source].name,
+                 .reason = "",
+                 .sample = ""};
+  if (paused_) {
+    held.reason = "paused: " + pause_reason_;
+    return held;
   }
-  if (rests_until_ > now)
-    return absl::StrFormat("%s cannot be reached, again in %d s: %s", key_.name, (rests_until_ - now).seconds(),
-                           last_failure_);
-  if (dns_until_ > now)
-    return absl::StrFormat("no address of %s is known; asked again in %d s", key_.name, (dns_until_ - now).seconds());
-  return "";
+  base::Instant until;
+  if (suspension_.IsActive(now)) {
+    held.reason = "suspended: " + suspension_.reason();
+    held.sample = suspension_.sample();
+    until = suspension_.until();
+  } else if (rests_until_ > now) {
+    held.reason = "unreachable: " + last_failure_;
+    until = rests_until_;
+  } else if (dns_until_ > now) {
+    held.reason = "without a known address";
+    until = dns_until_;
+  } else {
+    return std::nullopt;
+  }
+  held.until = context_.clock.WallNow() + (until - now);
+  return held;
 }
 
 }  // namespace delivery

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -75,8 +76,10 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   void Drain();
   // Takes all destinations to another route, as SendAway.
   void SendEveryoneAway();
-  // Begins nothing any more, until the program runs again: `sluice resume` was not said yet.
+  // Begins nothing any more until it is resumed.
   void Pause(std::string_view reason);
+  // Lifts pause, suspension and breaker.
+  void Resume();
   bool IsPaused() const { return paused_; }
   // Holds everything until `until` (restored after a restart).
   void RestoreSuspension(base::Instant until, std::string_view reason, std::string_view sample);
@@ -87,8 +90,9 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   std::uint64_t id() const { return id_; }
   const SiteKey& key() const { return key_; }
   const std::string& provider() const { return provider_; }
-  // Why it does not send now, and until when; empty: nothing holds it.
-  std::string DescribeWait() const;
+  // Why it does not send now, and until when; none: nothing holds it.
+  std::optional<HeldQueue> HeldNow() const;
+  bool HasDestinations() const { return !ready_.empty() || !waiting_.empty(); }
 
   base::ListHook pump_hook;  // In the shard's list of sites to pump at the end of the turn.
 
@@ -102,6 +106,11 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   void OnSessionLost(Session& session) override;
   bool MayWrite(Session& session) override;
   void OnSessionWrites(Session& session) override;
+  void OnSessionMayTakeNext(Session& session) override;
+  void OnNextNotSealed(Session& session, const absl::Status& status) override;
+  void OnNextLost(const Session::Waiting& waiting) override;
+  bool KeepsNext(Session& session) override;
+  void OnSessionContentWanted(Session& session) override;
   void OnSessionResult(Session& session, const smtp::TransactionResult& result) override;
   void OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fact) override;
   void OnSessionClosing(Session& session) override;
@@ -119,9 +128,19 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
 
   base::Instant RestedAt() const;
   std::optional<base::Instant> HeldUntil() const;  // By suspension, rest or a missing address.
+  struct Claimed {
+    Destination* destination;
+    ledger::RecipientId recipient;
+  };
+  std::optional<Claimed> ClaimUnder(const tls::Policy& policy);
   bool BeginNext(Session& session);
   std::uint64_t RoomToBegin();
   void ServeWriters();
+  bool IsToEnd(const Session& session) const;
+  bool TakePipeliningTrouble(const Session& session, const smtp::TransactionResult& result);
+  bool IsSerial(const base::IpAddress& address) const;
+  bool TakeUnanswered(const Session& session, const smtp::TransactionResult& result);
+  void BounceUnrenderable(Destination& destination, ledger::RecipientId id, const absl::Status& why);
   bool BeginTransaction(Session& session, Destination& destination, ledger::RecipientId id);
   void PutBack(Destination& destination, ledger::RecipientId id);
   void StopSealing(Session& session);
@@ -161,6 +180,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   void Trouble(base::Instant began);
   void DeferOne(const smtp::Verdict& verdict);
   void Suspend(Suspension::Span span, std::string_view reason, std::string_view sample);
+  void WriteSuspension(base::Instant until, std::string_view reason, std::string_view sample);
   void Reconsider(Destination& destination);
   void MoveTo(Destination& destination, Destination::Place place);
   Sweep SweepOfSite(ledger::OutcomeKind kind, std::string command) const;
@@ -194,7 +214,9 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   base::Instant rests_opening_until_;            // Until then, no more than so many sessions: new ones failed…
   std::uint32_t enough_sessions_ = 0;            // …beside these, which work.
   std::vector<TlsFailure> tls_failures_;         // Addresses that rest.
-  bool missing_before_ = false;                  // Once already no host had an address.
+  // Addresses that go wrong when commands come in groups: one at a time, until then.
+  std::map<base::IpAddress, base::Instant> serial_until_;
+  bool missing_before_ = false;  // Once already no host had an address.
   bool draining_ = false;
   bool paused_ = false;
   std::string pause_reason_;

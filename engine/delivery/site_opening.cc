@@ -9,7 +9,7 @@
 namespace delivery {
 namespace {
 
-constexpr std::uint64_t kMessagesForASession = 16;             // That wait.
+constexpr std::uint64_t kMessagesForASession = 16;            // That wait.
 constexpr base::Duration kSlow = base::Duration::Seconds(5);  // A session that takes longer for a message.
 
 smtp::Client::Options ClientOptions(const config::Limits& limits, const Source& source) {
@@ -127,6 +127,7 @@ bool Site::OpenSession(const HostPlan::Next& next, const tls::Policy& policy) {
   options.connect_timeout = limits_.connect_timeout;
   options.idle_timeout = limits_.idle_timeout;
   options.client = ClientOptions(limits_, source);
+  if (IsSerial(next.address)) options.client.pipelining = false;
   options.tls = policy;
   options.tls_broken = policy.MayFallBackToClear() && context_.broken_tls.Contains(next.address, context_.clock.Now());
   options.client.tls = TlsUseOf(policy, options.tls_broken);

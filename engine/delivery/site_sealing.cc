@@ -22,17 +22,21 @@ bool Site::BeginTransaction(Session& session, Destination& destination, ledger::
     --transactions_;
     --unwritten_;
     MoveSession(session, Session::Listing::kIdle);
-    ledger::Outcome outcome;
-    outcome.kind = ledger::OutcomeKind::kBounced;
-    const std::string text(sealed.message());
-    outcome.reply_text = text;
-    outcome.command = "render";
-    outcome.classification = "ProtocolErrors";
-    context_.settler.Settle(destination.queue, id, outcome, /*attempted=*/false);
-    Reconsider(destination);
+    BounceUnrenderable(destination, id, sealed);
     return false;
   }
   return true;
+}
+
+void Site::BounceUnrenderable(Destination& destination, ledger::RecipientId id, const absl::Status& why) {
+  ledger::Outcome outcome;
+  outcome.kind = ledger::OutcomeKind::kBounced;
+  const std::string text(why.message());
+  outcome.reply_text = text;
+  outcome.command = "render";
+  outcome.classification = "ProtocolErrors";
+  context_.settler.Settle(destination.queue, id, outcome, /*attempted=*/false);
+  Reconsider(destination);
 }
 
 // The message is signed: the attempt begins. A suspension that came between holds the next ones: like a message that is
@@ -62,6 +66,7 @@ void Site::StopAllSealing() {
   for (Session* next = busy_.empty() ? nullptr : &busy_.front(); next != nullptr;) {
     Session& session = *next;
     next = busy_.Next(session);
+    session.ReleaseNext();
     if (session.state() == Session::State::kSealing) StopSealing(session);
   }
 }
@@ -78,6 +83,59 @@ void Site::PutBack(Destination& destination, ledger::RecipientId id) {
   }
   Reconsider(destination);
   owner_.WantsPump(*this);
+}
+
+// ---- the message behind ----
+
+// Where nobody is idle: they would take it at once. A message rate counts what is written, to the moment: there, one
+// message is written after the other.
+void Site::OnSessionMayTakeNext(Session& session) {
+  if (messages_.has_value()) return;
+  const tls::Policy& policy = session.options().tls;
+  while (session.MayTakeNext()) {
+    if (draining_ || paused_ || HeldUntil().has_value() || CountUnder(idle_, policy) > 0) return;
+    const std::optional<Claimed> next = ClaimUnder(policy);
+    if (!next.has_value()) return;
+    ++transactions_;
+    ++unwritten_;
+    const absl::Status sealed = session.SealNext(*next->destination, next->recipient);
+    if (sealed.ok()) return;
+    --transactions_;
+    --unwritten_;
+    BounceUnrenderable(*next->destination, next->recipient, sealed);
+  }
+}
+
+void Site::OnNextNotSealed(Session&, const absl::Status& status) {
+  rests_until_ = context_.clock.Now() + kSigningRest;
+  context_.facts.OnSigningFailed(std::string(status.message()));
+}
+
+void Site::OnNextLost(const Session::Waiting& waiting) {
+  if (waiting.written) ++unwritten_;  // Its token is gone; PutBack counts as if it had none.
+  PutBack(*waiting.destination, waiting.recipient);
+}
+
+bool Site::KeepsNext(Session& session) { return !IsToEnd(session) && !HeldUntil().has_value(); }
+
+void Site::OnSessionContentWanted(Session& session) {
+  context_.settler.BeginAttempt(session.recipient(), session.options().id);
+  session.CommitContent();
+}
+
+// What becomes of a follower before its attempt began. True: the server ended the session without a word about it, and
+// nobody has tried anything; an answer is an attempt like any other.
+bool Site::TakeUnanswered(const Session& session, const smtp::TransactionResult& result) {
+  if (session.is_attempted()) return false;
+  const bool goodbye = result.mail.has_value() && result.mail->code == 421;
+  if (goodbye || (result.end == smtp::TransactionResult::End::kClosed && !result.mail.has_value())) {
+    if (goodbye && !smtp::Judge(result, *context_.job.reply_rules).session_limit) Trouble(session.opened_at());
+    ++unwritten_;
+    PutBack(*session.destination(), session.recipient());
+    return true;
+  }
+  context_.settler.BeginAttempt(session.recipient(), session.options().id);
+  return false;
 }
 
 // The message that was being signed is kept, and goes as soon as a session is ready for it.

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "engine/base/check.h"
+#include "engine/base/text.h"
 #include "engine/delivery/site.h"
 #include "engine/ledger/state.h"
 #include "engine/smtp/normalize.h"
@@ -17,6 +18,7 @@ namespace {
 constexpr base::Duration kAddressRest = base::Duration::Minutes(5);  // After it failed, while others work.
 constexpr base::Duration kUnusableRest = base::Duration::Minutes(1);
 constexpr int kHangUpsInARow = 3;
+constexpr base::Duration kSerialFor = base::Duration::Hours(24);
 constexpr base::Duration kShortageRest = base::Duration::Seconds(1);
 constexpr base::Duration kBreakerPause = base::Duration::Minutes(1);  // Until who may be held by it is asked for again.
 
@@ -72,12 +74,16 @@ void Site::MoveSession(Session& session, Session::Listing to) {
   ListOf(to).PushBack(session);
 }
 
+bool Site::IsToEnd(const Session& session) const {
+  const bool is_one_too_many = sessions_ - closing_.size() > window_.size();  // The window has shrunk meanwhile.
+  return draining_ || paused_ || session.IsWornOut() || is_one_too_many;
+}
+
 void Site::OnSessionReady(Session& session) {
   const bool is_new = session.listing == Session::Listing::kOpening;
   MoveSession(session, Session::Listing::kIdle);
   if (is_new && session.options().tls_broken) context_.broken_tls.OnClearWorks(session.options().remote.address);
-  const bool is_one_too_many = sessions_ - closing_.size() > window_.size();  // The window has shrunk meanwhile.
-  if (draining_ || paused_ || session.IsWornOut() || is_one_too_many) {
+  if (IsToEnd(session)) {
     session.Quit();
   } else {
     owner_.WantsPump(*this);
@@ -136,8 +142,28 @@ void Site::OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fac
 // The server ended a new session before it answered a message. One may be bad luck; several in a row are a server that
 // cannot be reached, or it would be connected to for each recipient.
 void Site::OnHangUp(Session& session, const smtp::ConnectionFact& fact) {
-  if (++hang_ups_ < kHangUpsInARow) return;
+  ++hang_ups_;
+  if (hang_ups_ == kHangUpsInARow - 1)  // The last try is made the careful way.
+    serial_until_[session.options().remote.address] = context_.clock.Now() + kSerialFor;
+  if (hang_ups_ < kHangUpsInARow) return;
   OnSessionOpenFailed(session, fact);
+}
+
+// A server that announces PIPELINING and cannot do it: its replies get out of step, or it says so.
+bool Site::TakePipeliningTrouble(const Session& session, const smtp::TransactionResult& result) {
+  if (!session.options().client.pipelining) return false;
+  bool trouble = result.end == smtp::TransactionResult::End::kGarbage;
+  for (const std::optional<smtp::Reply>& reply : {result.mail, result.rcpt, result.data, result.final_reply}) {
+    trouble = trouble || (reply.has_value() && reply->first_digit() == 5 &&
+                          base::LowerAscii(reply->text).find("pipelin") != std::string::npos);
+  }
+  if (trouble) serial_until_[session.options().remote.address] = context_.clock.Now() + kSerialFor;
+  return trouble;
+}
+
+bool Site::IsSerial(const base::IpAddress& address) const {
+  const auto found = serial_until_.find(address);
+  return found != serial_until_.end() && found->second > context_.clock.Now();
 }
 
 // ---- verdicts ----
@@ -168,18 +194,22 @@ void Site::Suspend(Suspension::Span span, std::string_view reason, std::string_v
   const bool was_active = suspension_.IsActive(now);
   if (was_active) return;  // Replies that were under way when it was decided say nothing new.
   const base::Instant until = suspension_.Suspend(now, span, reason, sample);
-  const Source& source = context_.job.sources[key_.source];
-  ledger::SiteState record;
-  record.time = context_.clock.WallNow();
-  record.site = key_.name;
-  record.source = source.name;
-  record.until = record.time + (until - now);
-  record.reason = reason;
-  record.sample = sample;
-  context_.commits.batch().Add(record);
+  WriteSuspension(until, reason, sample);
   context_.log.Warning(
       absl::StrFormat("%s is suspended for %d s (%s): %s", key_.name, (until - now).seconds(), reason, sample));
   owner_.WantsPump(*this);
+}
+
+// `until` is now where it is over.
+void Site::WriteSuspension(base::Instant until, std::string_view reason, std::string_view sample) {
+  ledger::SiteState record;
+  record.time = context_.clock.WallNow();
+  record.site = key_.name;
+  record.source = context_.job.sources[key_.source].name;
+  record.until = record.time + (until - context_.clock.Now());
+  record.reason = reason;
+  record.sample = sample;
+  context_.commits.batch().Add(record);
 }
 
 void Site::Trouble(base::Instant began) {
@@ -238,9 +268,17 @@ smtp::Outcome Site::ApplyBreaker(ledger::RecipientId id, smtp::Verdict& verdict)
 
 void Site::OnSessionResult(Session& session, const smtp::TransactionResult& result) {
   CHECK(transactions_ > 0 && session.destination() != nullptr);
+  if (TakeUnanswered(session, result)) return;
   --transactions_;
   Destination& destination = *session.destination();
   smtp::Verdict verdict = smtp::Judge(result, *context_.job.reply_rules);
+  if (TakePipeliningTrouble(session, result)) {
+    session.WearOut();
+    if (verdict.outcome == smtp::Outcome::kBounced) {  // It is about what we sent, and not about the recipient.
+      verdict.outcome = smtp::Outcome::kDeferred;
+      verdict.counts_for_breaker = false;
+    }
+  }
   if (verdict.counts_for_breaker && verdict.reply.has_value())
     verdict.outcome = ApplyBreaker(session.recipient(), verdict);
   const bool was_its_turn = verdict.session_limit && session.uses() > 1;  // The connection had carried others before.

@@ -17,6 +17,11 @@ base::Instant Suspension::Suspend(base::Instant now, Span span, std::string_view
 
 void Suspension::Forgive() { last_ = base::Duration(); }
 
+void Suspension::Lift() {
+  until_ = base::Instant::FromNanoseconds(INT64_MIN);
+  Forgive();
+}
+
 Breaker::Advice Breaker::OnRefusal(std::string_view normalized_text, bool again) {
   if (text_ != normalized_text) {
     text_ = std::string(normalized_text);

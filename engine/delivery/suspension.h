@@ -21,6 +21,8 @@ class Suspension {
   base::Instant Suspend(base::Instant now, Span span, std::string_view reason, std::string_view sample);
   // A message was accepted: the next suspension starts at its shortest again.
   void Forgive();
+  // It is over, and forgiven.
+  void Lift();
 
   bool IsActive(base::Instant now) const { return now < until_; }
   base::Instant until() const { return until_; }

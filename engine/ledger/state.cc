@@ -62,6 +62,7 @@ void StateTable::Apply(const Outcome& record) {
 }
 
 void CampaignFacts::Apply(const CampaignState& record) {
+  if (kind == CampaignStateKind::kCancelled) return;  // For good.
   if (record.kind == CampaignStateKind::kPaused) {
     pauses[std::string(record.scope)] = {std::string(record.by), std::string(record.reason), std::string(record.sample),
                                          record.time};
@@ -72,6 +73,7 @@ void CampaignFacts::Apply(const CampaignState& record) {
     if (whole != pauses.end() && whole->second.by == kResolverSuspect) resolver_trusted = true;
     pauses.clear();
   }
+  if (record.kind == CampaignStateKind::kCancelled) pauses.clear();
   kind = record.kind;
   since = record.time;
   if (record.kind != CampaignStateKind::kRunning) return;

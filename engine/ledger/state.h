@@ -69,7 +69,7 @@ struct PauseState {
 
 // Everything else that a checkpoint keeps.
 struct CampaignFacts {
-  CampaignStateKind kind = CampaignStateKind::kPrepared;  // kPaused: the whole of it.
+  CampaignStateKind kind = CampaignStateKind::kPrepared;  // kPaused: the whole of it. kCancelled stays.
   base::WallTime since;
   std::map<std::string, PauseState> pauses;  // By scope, "campaign" or a part of it; until kResumed.
   base::WallTime started_at;                 // The first kRunning; the epoch: never.

@@ -147,13 +147,13 @@ Summary::Totals Summary::Count() const {
   return totals;
 }
 
-std::string_view Summary::State(const Totals& totals, bool running) const {
-  if (facts_.kind == ledger::CampaignStateKind::kCancelled) return "cancelled";
-  if (totals.pending() == 0) return "finished";
-  if (facts_.kind == ledger::CampaignStateKind::kScheduled) return "scheduled";
+std::string_view StateName(const ledger::CampaignFacts& facts, std::uint64_t pending, bool running) {
+  if (facts.kind == ledger::CampaignStateKind::kCancelled) return "cancelled";
+  if (pending == 0) return "finished";
+  if (facts.kind == ledger::CampaignStateKind::kScheduled) return "scheduled";
   if (running) return "running";
-  if (facts_.kind == ledger::CampaignStateKind::kPaused) return "paused";
-  return facts_.runs == 0 ? "prepared" : "interrupted";
+  if (facts.kind == ledger::CampaignStateKind::kPaused) return "paused";
+  return facts.runs == 0 ? "prepared" : "interrupted";
 }
 
 base::WallTime Summary::End(const Totals& totals, bool running, base::WallTime now) const {
@@ -168,7 +168,7 @@ std::string Summary::ToJson(bool running, base::WallTime now) const {
   Json json;
   json["format"] = 1;
   json["campaign"] = manifest_.campaign;
-  json["state"] = std::string(State(totals, running));
+  json["state"] = std::string(StateName(facts_, totals.pending(), running));
   json["totals"] = {{"rows", manifest_.rows},
                     {"invalid", manifest_.invalid},
                     {"duplicate", manifest_.duplicate},

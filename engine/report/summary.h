@@ -45,7 +45,6 @@ class Summary {
   void Take(const ledger::Outcome& outcome);
   void CountRate(base::WallTime time);
   Totals Count() const;
-  std::string_view State(const Totals& totals, bool running) const;
   base::WallTime End(const Totals& totals, bool running, base::WallTime now) const;
   static Group& GroupOf(std::map<std::string, Group, std::less<>>& groups, std::string_view name);
 
@@ -61,6 +60,9 @@ class Summary {
   std::map<std::string, Response, std::less<>> responses_;  // By normalised text.
   Histogram connect_, tls_, dot_;
 };
+
+// What reports call the state of a campaign.
+std::string_view StateName(const ledger::CampaignFacts& facts, std::uint64_t pending, bool running);
 
 // The reply text without what differs from message to message.
 std::string ResponseTemplate(std::string_view text);

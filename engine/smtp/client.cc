@@ -140,7 +140,10 @@ void Client::OnReceived(std::string_view bytes, base::Instant now) {
 
 void Client::OnReply(const Reply& reply) {
   if (expected_.empty()) {  // Nothing was asked: a server that says 421 goodbye, or one that is out of step.
-    if (state_ == State::kBusy) {
+    if (state_ == State::kBusy && reply.code == 421 && content_wanted_) {  // In place of what it waited for.
+      result_.final_reply = reply;
+      EndTransaction(TransactionResult::End::kReplied, /*usable=*/false);
+    } else if (state_ == State::kBusy) {
       OnGarbage();
     } else {
       Finish();
@@ -186,6 +189,10 @@ void Client::OnReply(const Reply& reply) {
 }
 
 void Client::OnGreeting(const Reply& reply) {
+  if (reply.first_digit() == 3) {
+    FailConnection({.at = Command::kGreeting, .garbage = true});
+    return;
+  }
   if (!reply.IsPositive()) {
     FailConnection({.at = Command::kGreeting, .reply = reply});
     return;
@@ -212,7 +219,11 @@ void Client::OnHelloReply(const Reply& reply, Command command) {
     Emit(Command::kHelo, "HELO " + options_.ehlo_domain + "\r\n");
     return;
   }
-  FailConnection({.at = command, .reply = reply});
+  if (reply.first_digit() == 3) {
+    FailConnection({.at = command, .garbage = true});
+  } else {
+    FailConnection({.at = command, .reply = reply});
+  }
 }
 
 // ---- TLS ----

@@ -28,7 +28,8 @@ std::optional<EnhancedCode> TakeEnhanced(std::string_view& text, int first_digit
     if (rest.empty() || rest[0] != '.') return std::nullopt;
     rest.remove_prefix(1);
   }
-  if (code.digits[0] != first_digit || (!rest.empty() && rest[0] != ' ' && rest[0] != '\t')) return std::nullopt;
+  if (code.digits[0] != first_digit || first_digit == 3 || (!rest.empty() && rest[0] != ' ' && rest[0] != '\t'))
+    return std::nullopt;
   text = base::TrimAscii(rest);
   return code;
 }

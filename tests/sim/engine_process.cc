@@ -103,6 +103,16 @@ void EngineProcess::Drain() {
   for (std::uint32_t i = 0; i < cores_.size(); ++i) Post(i, delivery::DrainShard{});
 }
 
+void EngineProcess::AskStatus() {
+  for (std::uint32_t i = 0; i < cores_.size(); ++i) Post(i, delivery::AskStatus{1});
+}
+
+void EngineProcess::Pause(const delivery::PauseReason& reason) { Post(0, delivery::OperatorPause{2, reason}); }
+
+void EngineProcess::Resume() { Post(0, delivery::OperatorResume{3}); }
+
+void EngineProcess::Answer(std::uint32_t, delivery::ShardAnswer answer) { answers_.push_back(std::move(answer)); }
+
 // ---- turns ----
 
 void EngineProcess::WantTurn(std::uint32_t index, base::Instant at) {

@@ -47,6 +47,10 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   // damaged (`why`).
   bool Start(std::string& why);
   void Drain();
+  // As the operator does; the answers are in answers().
+  void AskStatus();
+  void Pause(const delivery::PauseReason& reason);
+  void Resume();
 
   bool IsDone() const;  // Every recipient is final.
   bool IsPaused() const;
@@ -56,6 +60,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   std::uint64_t finals_at_start() const { return finals_at_start_; }
   const ledger::Journal* journal() const { return journal_.get(); }
   std::uint32_t open_sessions() const;
+  const std::vector<delivery::ShardAnswer>& answers() const { return answers_; }
 
  private:
   struct Core {
@@ -75,6 +80,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   };
   void Submit(std::uint32_t shard, std::unique_ptr<ledger::RecordBatch> batch, std::uint64_t ticket) override;
   void Post(std::uint32_t shard, delivery::ShardMessage message) override;
+  void Answer(std::uint32_t shard, delivery::ShardAnswer answer) override;
   void WantTurn(std::uint32_t index, base::Instant at);
   void Turn(std::uint32_t index);
   void CommitGroup();
@@ -94,6 +100,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   std::unique_ptr<ledger::Journal> journal_;
   std::vector<Core> cores_;
   std::vector<Submitted> submitted_;
+  std::vector<delivery::ShardAnswer> answers_;
   bool committing_ = false;
   bool failed_ = false;
   std::uint64_t finals_at_start_ = 0;

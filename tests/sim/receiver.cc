@@ -94,6 +94,7 @@ class Receiver::Connection final : public io::StreamHandler, public std::enable_
       Say(Point::kStartTls, {"502 5.5.1 Not here"});
     } else if (verb == "mail") {
       ++question_.message;
+      question_.grouped = !input_.empty();
       question_.recipient.clear();
       mail_ = Say(Point::kMail, {"250 ok"});
     } else if (verb == "rcpt") {
@@ -142,10 +143,24 @@ class Receiver::Connection final : public io::StreamHandler, public std::enable_
   }
 
   void Reply(const Answer& answer) {
-    if (!answer.reply.empty()) {
-      const std::string line = answer.reply + "\r\n";
-      receiver_.io_.Send(id_, std::array{std::string_view(line)});
+    std::string said;
+    for (std::uint32_t i = 0; i < answer.copies && !answer.reply.empty(); ++i)
+      said += answer.reply + (answer.raw ? "" : "\r\n");
+    if (answer.drip > base::Duration() && !said.empty()) {
+      Drip(said, 0, answer);
+      return;
     }
+    if (!said.empty()) receiver_.io_.Send(id_, std::array{std::string_view(said)});
+    GoOn(answer);
+  }
+
+  void Drip(const std::string& said, std::size_t at, const Answer& answer) {
+    receiver_.io_.Send(id_, std::array{std::string_view(said).substr(at, 1)});
+    if (at + 1 == said.size()) return GoOn(answer);
+    Later(answer.drip, [this, said, at, answer] { Drip(said, at + 1, answer); });
+  }
+
+  void GoOn(const Answer& answer) {
     switch (answer.then) {
       case Answer::Then::kGoOn:
         return;

@@ -33,6 +33,9 @@ struct Answer {
   std::string reply = {};  // Lines without the last CRLF. Empty: nothing is said.
   Then then = Then::kGoOn;
   base::Duration wait = {};  // Before the reply.
+  std::uint32_t copies = 1;  // So many times.
+  bool raw = false;          // As it is, without a CRLF at its end.
+  base::Duration drip = {};  // Not at once: between each byte and the next.
 };
 
 // What a receiver is asked.
@@ -41,6 +44,7 @@ struct Question {
   std::uint32_t message = 0;     // On this connection, 1 for the first.
   std::uint32_t time = 0;        // How often somebody came to this point here, 1 for the first.
   std::string recipient;         // From RCPT on.
+  bool grouped = false;          // More came with its MAIL.
   base::IpAddress client;
 };
 

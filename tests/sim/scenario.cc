@@ -90,7 +90,9 @@ Scenario::Scenario(Options options)
 std::unique_ptr<Campaign> Scenario::MakeCampaign() {
   CHECK(disk_.MakeDirectories(kLedgerFolder).ok());
   Campaign::Options campaign{.addresses = options_.addresses};
-  while (campaign.body.size() < options_.body_bytes) campaign.body += std::string(70, '.') + "\n";
+  if (!options_.body.empty()) campaign.body = options_.body;
+  while (options_.body.empty() && campaign.body.size() < options_.body_bytes)
+    campaign.body += std::string(70, '.') + "\n";
   campaign.manifest.campaign_hash = kCampaignHash;
   return std::make_unique<Campaign>(disk_, kStateFolder, std::move(campaign));
 }

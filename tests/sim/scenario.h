@@ -45,6 +45,7 @@ class Scenario {
     std::vector<std::string> addresses;
     std::string shaping = "";  // A shaping file.
     std::uint64_t body_bytes = 100;
+    std::string body = {};  // Instead; a template.
     std::uint32_t shards = 1;
     Network::Options network = {};
   };
@@ -79,6 +80,8 @@ class Scenario {
   std::uint32_t MostConnections(Receiver& receiver);
   // Kills the program and starts it again.
   void Restart();
+  // The program, once time has passed: what the operator does.
+  EngineProcess& process() { return *process_; }
 
   // ---- what the ledger says ----
   // "attempt 1", "deferred TransientFailure 450 4.2.1 RCPT", "delivered 250 BDAT", …

@@ -84,12 +84,17 @@ TEST(Budgets, AreWhatTheCampaignSays) {
 }
 
 TEST(PauseScope, IsReadAsItIsWritten) {
-  for (const PauseScope& scope : {PauseScope{}, PauseScope{.provider = "google", .source = ""},
-                                  PauseScope{.provider = "my provider", .source = "ip-1"}}) {
+  for (const PauseScope& scope :
+       {PauseScope{}, PauseScope{.provider = "google", .source = ""}, PauseScope{.provider = "", .source = "ip-1"},
+        PauseScope{.provider = "my provider", .source = "ip-1"}}) {
     EXPECT_EQ(PauseScope::Parse(scope.ToString()), scope) << scope.ToString();
   }
   EXPECT_EQ((PauseScope{.provider = "google", .source = "ip-1"}).ToString(), "source:ip-1 provider:google");
   EXPECT_TRUE((PauseScope{.provider = "google", .source = ""}).Holds("google", "ip-9"));
+  EXPECT_EQ((PauseScope{.provider = "", .source = "ip-1"}).ToString(), "source:ip-1");
+  EXPECT_TRUE((PauseScope{.provider = "", .source = "ip-1"}).Holds("google", "ip-1"));
+  EXPECT_FALSE((PauseScope{.provider = "", .source = "ip-1"}).Holds("google", "ip-9"));
+  EXPECT_FALSE((PauseScope{.provider = "", .source = "ip-1"}).IsCampaign());
   EXPECT_FALSE((PauseScope{.provider = "google", .source = "ip-1"}).Holds("google", "ip-9"));
   EXPECT_FALSE((PauseScope{.provider = "google", .source = ""}).Holds("yahoo", "ip-9"));
 }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+
 namespace delivery {
 namespace {
 
@@ -49,6 +51,20 @@ TEST(Coordinator, PausesTheCampaignWhenEveryShardHasOnlyPausedPartsLeft) {
   EXPECT_TRUE(pause->scope.IsCampaign());
   EXPECT_EQ(pause->by, "content");
   EXPECT_EQ(pause->sample, "554");
+}
+
+TEST(Coordinator, CountsAnewWhenEverythingIsResumed) {
+  campaign::Budget limits;
+  limits.content = {.count = 2, .share = std::nullopt};
+  Coordinator coordinator(limits);
+  const BudgetFact refused{
+      .event = BudgetEvent::kContent, .provider = "p", .source = "s", .sample = "554", .attempted = 1};
+  EXPECT_FALSE(coordinator.OnBudget(refused, base::Instant()).has_value());
+  EXPECT_TRUE(coordinator.OnBudget(refused, base::Instant()).has_value());
+  coordinator.OnResumed();
+  EXPECT_FALSE(coordinator.OnShardBlocked(0, true, 1).has_value());  // No part is paused any more.
+  EXPECT_FALSE(coordinator.OnBudget(refused, base::Instant()).has_value());
+  EXPECT_TRUE(coordinator.OnBudget(refused, base::Instant()).has_value());
 }
 
 TEST(Coordinator, AKeyThatCannotSignPausesAtOnce) {

@@ -152,6 +152,19 @@ TEST(CampaignFacts, APauseOfAPartLeavesTheCampaignAsItIs) {
   EXPECT_TRUE(facts.pauses.empty());
 }
 
+TEST(CampaignFacts, ACancelledCampaignStaysSo) {
+  CampaignFacts facts;
+  for (const CampaignStateKind kind :
+       {CampaignStateKind::kRunning, CampaignStateKind::kPaused, CampaignStateKind::kCancelled,
+        CampaignStateKind::kResumed, CampaignStateKind::kInterrupted, CampaignStateKind::kFinished}) {
+    facts.Apply(
+        CampaignState{.kind = kind, .time = At(1), .scope = "campaign", .by = "operator", .reason = "", .sample = ""});
+  }
+  EXPECT_EQ(facts.kind, CampaignStateKind::kCancelled);
+  EXPECT_TRUE(facts.pauses.empty());
+  EXPECT_EQ(facts.runs, 1u);
+}
+
 TEST(CampaignFacts, KeepTheSuspensionsThatLast) {
   CampaignFacts facts;
   SiteState state{.time = At(0), .site = "a", .source = "s1", .until = At(60), .reason = "r", .sample = "550"};

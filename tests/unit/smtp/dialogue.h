@@ -1,7 +1,9 @@
 // A client, and a server that says what a test tells it to.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,7 +27,14 @@ inline constexpr std::string_view kStuffed = "Subject: x\r\n\r\n..dot\r\n.\r\n";
 inline constexpr std::string_view kBdatGroup =
     "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nBDAT 20 LAST\r\nSubject: x\r\n\r\n.dot\r\n";
 
-class Dialogue final : public Client::Handler {
+// What the server says comes in pieces of so many bytes; 0: whole. Every dialogue holds at any split: the tests run at
+// several, by SLUICE_REPLY_SPLIT.
+inline std::size_t ReplySplit() {
+  const char* const split = std::getenv("SLUICE_REPLY_SPLIT");
+  return split == nullptr ? 0 : std::stoul(split);
+}
+
+class Dialogue : public Client::Handler {
  public:
   explicit Dialogue(Client::Options options = {.ehlo_domain = "mta.example.com", .timeouts = {}})
       : client(options, *this) {}
@@ -36,9 +45,14 @@ class Dialogue final : public Client::Handler {
     Say("220 mx.example.com\r\n");
     Say(ehlo);
   }
-  // The server says `bytes`; what the client sends then.
+  // The server says `bytes`; what the client sends then. What comes behind the answer to STARTTLS in a piece of its own
+  // is no SMTP.
   std::string Say(std::string_view bytes) {
-    client.OnReceived(bytes, now);
+    while (!bytes.empty() && client.expecting() != Command::kTls) {
+      const std::string_view piece = bytes.substr(0, split == 0 ? bytes.size() : split);
+      bytes.remove_prefix(piece.size());
+      client.OnReceived(piece, now);
+    }
     return Sent();
   }
   // What the client sends for a new message.
@@ -68,12 +82,15 @@ class Dialogue final : public Client::Handler {
     events_ += "done ";
     result = done;
   }
+  void OnFollowing() override { events_ += "following "; }
+  void OnContentWanted() override { events_ += "wanted "; }
   void OnSessionFailed(const ConnectionFact& failed) override {
     events_ += "failed ";
     fact = failed;
   }
   void OnFinished() override { events_ += "finished "; }
 
+  std::size_t split = ReplySplit();
   base::Instant now = base::Instant::FromNanoseconds(1);
   std::vector<std::string_view> content = {kContent.substr(0, 5), kContent.substr(5)};
   std::optional<TransactionResult> result;

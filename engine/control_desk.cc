@@ -1,0 +1,260 @@
+#include "engine/control_desk.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "engine/base/date.h"
+#include "nlohmann/json.hpp"
+
+namespace engine {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr base::Duration kLastAnswers = base::Duration::Seconds(2);  // So long may the end wait for who reads them.
+
+std::string Line(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+std::string TextOf(const Json& json, const char* name) {
+  const auto found = json.find(name);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+std::optional<Operation> OperationOf(const std::string& command) {
+  if (command == "pause") return Operation::kPause;
+  if (command == "resume") return Operation::kResume;
+  if (command == "cancel") return Operation::kCancel;
+  return std::nullopt;
+}
+
+Json Samples(const std::string& sample) { return sample.empty() ? Json::array() : Json::array({sample}); }
+
+delivery::Counters CountStates(const ledger::StateTable& table) {
+  delivery::Counters counters;
+  for (ledger::RecipientId id = 0; id < table.size(); ++id) {
+    switch (table[id].state) {
+      case ledger::State::kUnattempted:
+      case ledger::State::kDeferred:
+        break;
+      case ledger::State::kDelivered:
+        ++counters.delivered;
+        break;
+      case ledger::State::kBounced:
+        ++counters.bounced;
+        break;
+      case ledger::State::kExpired:
+        ++counters.expired;
+        break;
+      case ledger::State::kWithdrawn:
+        ++counters.withdrawn;
+        break;
+      case ledger::State::kCancelled:
+        ++counters.cancelled;
+        break;
+      case ledger::State::kInDoubt:
+        ++counters.in_doubt;
+        break;
+    }
+  }
+  return counters;
+}
+
+}  // namespace
+
+ControlDesk::ControlDesk(const StatePaths& paths, std::string campaign, base::Log& log)
+    : campaign_(std::move(campaign)) {
+  absl::StatusOr<std::unique_ptr<io::LocalServer>> server = io::LocalServer::Listen(paths.control());
+  if (server.ok()) {
+    server_ = *std::move(server);
+  } else {
+    log.Warning(
+        absl::StrFormat("no socket for status, pause, resume and cancel: %s", std::string(server.status().message())));
+  }
+}
+
+void ControlDesk::ServePreparing(std::uint64_t rows) {
+  rows_ = rows;
+  TakeRequests();
+}
+
+void ControlDesk::Start(Engine& engine, const ledger::StateTable& table) {
+  engine_ = &engine;
+  recipients_ = table.size();
+  before_ = CountStates(table);
+  clock_.Update();
+  rate_since_ = clock_.Now();
+}
+
+void ControlDesk::MeasureRate() {
+  const double seconds = static_cast<double>((clock_.Now() - rate_since_).microseconds()) / 1e6;
+  if (seconds < 1) return;
+  rate_ = static_cast<double>(counters_.delivered - rate_from_) / seconds;
+  rate_from_ = counters_.delivered;
+  rate_since_ = clock_.Now();
+}
+
+void ControlDesk::Serve(const delivery::Counters& counters, std::uint32_t open_sessions) {
+  counters_ = counters;
+  open_sessions_ = open_sessions;
+  TakeRequests();
+  MeasureRate();
+  std::vector<Waiting> still;
+  for (Waiting& waiting : waiting_) {
+    if (waiting.question == 0) AskEngine(waiting);
+    if (!AnswerOne(waiting)) still.push_back(std::move(waiting));
+  }
+  waiting_ = std::move(still);
+}
+
+void ControlDesk::TakeRequests() {
+  clock_.Update();
+  if (server_ == nullptr) return;
+  for (const io::LocalServer::Request& request : server_->Serve(clock_.Now())) TakeRequest(request);
+}
+
+void ControlDesk::TakeRequest(const io::LocalServer::Request& request) {
+  const Json json = Json::parse(request.line, nullptr, /*allow_exceptions=*/false);
+  const std::string command = json.is_object() ? TextOf(json, "command") : "";
+  Waiting waiting;
+  waiting.connection = request.connection;
+  waiting.is_status = command == "status";
+  const std::optional<Operation> operation = OperationOf(command);
+  if (!waiting.is_status && !operation.has_value()) {
+    OperationOutcome refused;
+    refused.exit_code = 2;
+    refused.problem = absl::InvalidArgumentError("no such command");
+    Answer(request.connection, refused);
+    return;
+  }
+  if (waiting.is_status && engine_ == nullptr) {
+    server_->Answer(request.connection,
+                    Line({{"format", 1}, {"campaign", campaign_}, {"state", "preparing"}, {"rows", rows_}}));
+    return;
+  }
+  if (operation.has_value()) {
+    waiting.order.operation = *operation;
+    waiting.order.scope = {.provider = TextOf(json, "provider"), .source = TextOf(json, "source")};
+    waiting.order.reason = TextOf(json, "reason");
+  }
+  waiting_.push_back(std::move(waiting));
+}
+
+void ControlDesk::AskEngine(Waiting& waiting) {
+  if (waiting.is_status) {
+    waiting.question = engine_->AskStatus();
+    return;
+  }
+  switch (waiting.order.operation) {
+    case Operation::kPause:
+    case Operation::kCancel:
+      waiting.question = engine_->Pause(PauseReasonOf(waiting.order));
+      if (!waiting.order.scope.IsCampaign()) return;
+      ending_ = waiting.order.operation == Operation::kCancel ? "cancelling" : "pausing";
+      return;
+    case Operation::kResume:
+      waiting.question = engine_->Resume();
+      return;
+  }
+}
+
+bool ControlDesk::AnswerOne(const Waiting& waiting) {
+  const std::optional<std::vector<delivery::ShardAnswer>> answers = engine_->TakeAnswer(waiting.question);
+  if (!answers.has_value()) return false;
+  if (waiting.is_status) {
+    server_->Answer(waiting.connection, StatusJson(*answers));
+    return true;
+  }
+  if (waiting.order.operation == Operation::kResume) {
+    if (answers->front().ends) return false;  // Not before the end: then it is resumed.
+    OperationOutcome outcome;
+    outcome.state = "running";
+    outcome.changed = true;
+    outcome.line = absl::StrFormat("%s: nothing is paused or suspended any more; it goes on", campaign_);
+    Answer(waiting.connection, outcome);
+    return true;
+  }
+  if (waiting.order.scope.IsCampaign()) return false;  // Once nothing is in flight any more: Finish.
+  Answer(waiting.connection, OutcomeOfPause(campaign_, waiting.order, "running"));
+  return true;
+}
+
+void ControlDesk::Answer(std::uint64_t connection, const OperationOutcome& outcome) {
+  server_->Answer(connection, Line({{"format", 1},
+                                    {"campaign", campaign_},
+                                    {"state", outcome.state},
+                                    {"changed", outcome.changed},
+                                    {"line", outcome.line},
+                                    {"exit_code", outcome.exit_code},
+                                    {"problem", std::string(outcome.problem.message())}}));
+}
+
+std::string ControlDesk::StatusJson(const std::vector<delivery::ShardAnswer>& answers) const {
+  delivery::Counters all = before_;
+  all.Add(counters_);
+  Json json = {{"format", 1}, {"campaign", campaign_}, {"state", ending_.empty() ? "running" : ending_}};
+  json["totals"] = {{"recipients", recipients_},
+                    {"delivered", all.delivered},
+                    {"bounced", all.bounced},
+                    {"expired", all.expired},
+                    {"withdrawn", all.withdrawn},
+                    {"cancelled", all.cancelled},
+                    {"in_doubt", all.in_doubt - all.resent},
+                    {"pending", recipients_ - all.finals()}};
+  json["sessions"] = open_sessions_;
+  json["messages_per_s"] = rate_;
+  json["paused"] = Json::array();
+  json["held"] = Json::array();
+  std::uint64_t held_more = 0;
+  std::optional<base::WallTime> next_retry;
+  for (const delivery::ShardAnswer& answer : answers) {
+    for (const delivery::PauseReason& pause : answer.pauses) {
+      json["paused"].push_back({{"scope", pause.scope.ToString()},
+                                {"by", pause.by},
+                                {"reason", pause.reason},
+                                {"since", base::FormatRfc3339(pause.since)},
+                                {"sample_replies", Samples(pause.sample)}});
+    }
+    for (const delivery::HeldQueue& held : answer.held) {
+      json["held"].push_back(
+          {{"queue", held.queue},
+           {"provider", held.provider},
+           {"source", held.source},
+           {"reason", held.reason},
+           {"sample_replies", Samples(held.sample)},
+           {"until", held.until.has_value() ? Json(base::FormatRfc3339(*held.until)) : Json(nullptr)}});
+    }
+    held_more += answer.held_more;
+    if (answer.next_retry.has_value())
+      next_retry = next_retry.has_value() ? std::min(*next_retry, *answer.next_retry) : *answer.next_retry;
+  }
+  json["held_more"] = held_more;
+  json["next_retry"] = next_retry.has_value() ? Json(base::FormatRfc3339(*next_retry)) : Json(nullptr);
+  return Line(json);
+}
+
+void ControlDesk::Finish(const std::string& state) {
+  if (server_ == nullptr) return;
+  engine_ = nullptr;
+  for (const Waiting& waiting : waiting_) {
+    const bool ended_it = !waiting.is_status && waiting.order.operation != Operation::kResume &&
+                          waiting.question != 0 && waiting.order.scope.IsCampaign();
+    if (!ended_it) continue;  // It acts on the state, now that it is free.
+    OperationOutcome outcome;
+    outcome.state = state;
+    if (waiting.order.operation == Operation::kPause && state == "paused") {
+      outcome = OutcomeOfPause(campaign_, waiting.order, state);
+    } else if (state == "cancelled" || state == "finished") {
+      outcome.changed = state == "cancelled" && waiting.order.operation == Operation::kCancel;
+      outcome.line = campaign_ + ": " + state;
+    } else {
+      continue;
+    }
+    Answer(waiting.connection, outcome);
+  }
+  waiting_.clear();
+  server_->StopListening();
+  server_->Flush(kLastAnswers);
+}
+
+}  // namespace engine

@@ -1,0 +1,121 @@
+// The part of a shard that serves the operator: what it tells of itself, and pauses that a person sets and takes away.
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/ledger/record.h"
+#include "engine/shard.h"
+
+namespace engine {
+
+using delivery::Destination;
+using delivery::Site;
+
+namespace {
+
+constexpr std::size_t kHeldMax = 10'000;  // Named in an answer; the rest is counted.
+
+}  // namespace
+
+// ---- answers ----
+
+void Shard::AnswerStatus(std::uint64_t question) {
+  delivery::ShardAnswer answer;
+  answer.question = question;
+  const auto add = [&answer](delivery::HeldQueue held) {
+    if (answer.held.size() < kHeldMax) {
+      answer.held.push_back(std::move(held));
+    } else {
+      ++answer.held_more;
+    }
+  };
+  for (const auto& [key, site] : sites_) {
+    std::optional<delivery::HeldQueue> held = site->HeldNow();
+    if (held.has_value() && site->HasDestinations()) add(*std::move(held));
+  }
+  const base::Instant now = seams_.clock.Now();
+  std::optional<base::Instant> next;
+  for (const auto& [key, destination] : destinations_) {
+    if (!destination->timer.IsSet()) continue;
+    const base::Instant at = std::max(now, destination->timer.at());
+    if (destination->site == nullptr && destination->dns_backoff != base::Duration()) {
+      add({.queue = destination->name,
+           .provider = "",
+           .source = job_.sources[key.share].name,
+           .reason = "without an answer from the DNS",
+           .sample = "",
+           .until = seams_.clock.WallNow() + (at - now)});
+    } else if (destination->site == nullptr || !destination->site->IsPaused()) {
+      next = std::min(next.value_or(at), at);
+    }
+  }
+  if (next.has_value()) answer.next_retry = seams_.clock.WallNow() + (*next - now);
+  if (options_.index == 0) answer.pauses = budgets_.holds();
+  seams_.links.Answer(options_.index, std::move(answer));
+}
+
+// What is said then is told only when it is written down.
+void Shard::AnswerWhenDurable(std::uint64_t question) {
+  answers_next_.push_back(question);
+  if (answers_due_.empty()) OnRecordsDurable();
+}
+
+void Shard::OnRecordsDurable() {
+  for (const std::uint64_t question : std::exchange(answers_due_, {})) {
+    delivery::ShardAnswer answer;
+    answer.question = question;
+    seams_.links.Answer(options_.index, std::move(answer));
+  }
+  if (answers_next_.empty()) return;
+  answers_due_ = std::exchange(answers_next_, {});
+  if (commits_.IsBusy()) {
+    commits_.Wait(*this);
+  } else {
+    OnRecordsDurable();
+  }
+}
+
+// ---- pauses ----
+
+void Shard::PauseByOperator(delivery::OperatorPause message) {
+  const std::vector<delivery::PauseReason>& holds = budgets_.holds();
+  const bool known = std::any_of(holds.begin(), holds.end(), [&message](const delivery::PauseReason& hold) {
+    return hold.scope == message.reason.scope;
+  });
+  if (!known) {
+    if (!message.reason.scope.IsCampaign()) coordinator_.OnRestored(message.reason);
+    Coordinate(std::move(message.reason));
+  }
+  AnswerWhenDurable(message.question);
+}
+
+// A campaign that pauses as a whole is on its way to its end, and is resumed then.
+void Shard::ResumeByOperator(std::uint64_t question) {
+  if (pause_ != nullptr || phase_ != Phase::kRunning) {
+    delivery::ShardAnswer answer;
+    answer.question = question;
+    answer.ends = true;
+    seams_.links.Answer(options_.index, std::move(answer));
+    return;
+  }
+  if (options_.index == 0) {  // The others hear of it from here, in order with the pauses.
+    for (std::uint32_t shard = 1; shard < options_.count; ++shard)
+      seams_.links.Post(shard, delivery::OperatorResume{question});
+    coordinator_.OnResumed();
+    commits_.batch().Add(ledger::CampaignState{.kind = ledger::CampaignStateKind::kResumed,
+                                               .time = seams_.clock.WallNow(),
+                                               .scope = ledger::kWholeCampaign,
+                                               .by = "operator",
+                                               .reason = "",
+                                               .sample = ""});
+  }
+  budgets_.ReleaseAll();
+  suspensions_lifted_ = true;
+  for (const auto& [key, site] : sites_) site->Resume();
+  AnswerWhenDurable(question);
+}
+
+}  // namespace engine

@@ -1,0 +1,277 @@
+"""An operator at another terminal: status, pause, resume and cancel, of a campaign that runs and of one that does not."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import stat
+
+from lab import BUILD, SHAPING, SLUICE, Lab
+from servers import Nsd, Process, wait_until
+
+SUSPENDED = "451 4.7.651 The mail server has been temporarily rate limited, try again in 600 seconds"
+
+
+class ControlTest(Lab):
+    def setUp(self):
+        super().setUp()
+        folder = pathlib.Path(self.path("nsd"))
+        folder.mkdir()
+        self.started(Nsd(BUILD, folder, "127.0.0.1", 5300, {
+            "slow.test": "@ MX 10 mx\nmx A 127.0.0.2", "good.test": "@ MX 10 mx\nmx A 127.0.0.3", "shut.test": "@ MX 10 mx\nmx A 127.0.0.4"}))
+        self.sinks = {}
+
+    def sink(self, address, *options):
+        port = self.path(f"port.{address}")
+        self.sinks[address] = self.started(Process(
+            [SLUICE, "sink", "--listen", f"{address}:2525", "--port-file", str(port), *options], self.path(f"sink.{address}"), cwd=self.folder))
+        wait_until("the sink's port", port.exists)
+
+    def prepare(self, each, domains=("slow.test",), shaping="", delivery="", intervals='["1s", "2s"]'):
+        """A campaign of `each` recipients at each domain; `slow.test` takes one in a tenth of a second."""
+        self.rows([f"user{n}@{domain}" for n in range(each) for domain in domains])
+        self.campaign(delivery=delivery)
+        slow = '[provider.slow]\nmatch = [{MXSuffix = ".slow.test"}]\nmax_message_rate = "10/s"\nconnection_limit = 1\n'
+        self.config(intervals=intervals, shaping=SHAPING + slow + shaping, engine="shards = 2")
+
+    def send(self):
+        process = self.start("send", "campaign.toml", "--progress", "off")
+        self.wait_for_report("the first delivery", lambda report: report["totals"]["delivered"] > 0)
+        return process
+
+    @property
+    def socket(self):
+        return self.path("state/campaigns/test/control")
+
+    def status(self) -> dict:
+        status = json.loads(self.sluice("status", "test", "--json").stdout)
+        totals = status["totals"]
+        self.assertEqual(totals["recipients"], sum(count for name, count in totals.items() if name != "recipients"))
+        return status
+
+    def asked(self, *arguments, code=0) -> dict:
+        return json.loads(self.sluice(*arguments, "--json", code=code).stdout)
+
+    def ended(self, process, code):
+        wait_until("the end of send", lambda: process.popen.poll() is not None, timeout=60)
+        self.assertEqual(process.popen.returncode, code, process.text())
+
+    # ---- of a running campaign ----
+
+    def test_a_running_campaign_is_paused_stays_so_and_goes_on(self):
+        self.sink("127.0.0.2")
+        self.prepare(80)
+        process = self.send()
+        status = self.status()
+        self.assertEqual(status["state"], "running")
+        self.assertGreater(status["totals"]["pending"], 0)
+        self.assertEqual((status["paused"], status["held"]), ([], []))
+        paused = self.asked("pause", "test", "--reason", "the wrong price")
+        self.assertEqual((paused["state"], paused["changed"]), ("paused", True))
+        self.ended(process, 6)
+        self.assertIn("the wrong price", process.text())
+        self.assertFalse(self.socket.exists())
+        report = self.report()
+        self.assertEqual(report["state"], "paused")
+        self.assertGreater(report["totals"]["pending"], 0)
+        self.assertEqual([(pause["scope"], pause["by"], pause["reason"]) for pause in report["paused"]],
+                         [("campaign", "operator", "the wrong price")])
+        self.assertEqual(self.status()["paused"], report["paused"])
+
+        again = self.sluice("send", "campaign.toml", code=6)  # Sticky: nothing is tried.
+        self.assertIn("sluice resume test", again.stdout)
+        self.assertEqual(self.report()["attempts"], report["attempts"])
+        self.assertIn("paused already", self.sluice("pause", "test").stdout)
+        self.assertIn("sluice send test", self.sluice("resume", "test").stdout)
+        self.sluice("send", "campaign.toml", code=0)
+        totals = self.report()["totals"]
+        self.assertEqual(totals["delivered"], 80)
+        self.assertEqual(self.status()["state"], "finished")
+        self.assertIn("nobody is pending", self.sluice("pause", "test").stdout)
+        self.sluice("ledger", "verify", "test")
+
+    def test_a_provider_is_paused_while_the_rest_goes_on(self):
+        self.sink("127.0.0.2")
+        self.sink("127.0.0.3")
+        self.prepare(60, domains=("slow.test", "good.test"), shaping='["good.test"]\nmax_message_rate = "10/s"\n')
+        process = self.send()
+        self.assertIn("provider:slow is paused", self.sluice("pause", "test", "--provider", "slow").stdout)
+        status = self.status()
+        self.assertEqual([pause["scope"] for pause in status["paused"]], ["provider:slow"])
+        self.assertEqual([(held["provider"], held["until"]) for held in status["held"]], [("slow", None)])
+        text = self.sluice("status", "test").stdout
+        self.assertIn("provider:slow: paused by the operator", text)
+        self.assertIn("until it is resumed", text)
+        self.ended(process, 6)  # Once nothing else is left.
+        report = self.report()
+        self.assertEqual(report["state"], "paused")
+        self.assertEqual({pause["scope"] for pause in report["paused"]}, {"campaign", "provider:slow"})
+        self.assertGreater(report["totals"]["pending"], 0)
+        self.assertGreater(report["totals"]["delivered"], 60)
+        self.sluice("resume", "test")
+        self.sluice("send", "campaign.toml", code=0)
+        self.assertEqual(self.report()["totals"]["delivered"], 120)
+
+    def test_what_was_paused_goes_on_without_a_new_start(self):
+        self.sink("127.0.0.2")
+        self.sink("127.0.0.3")
+        self.prepare(60, domains=("slow.test", "good.test"), shaping='["good.test"]\nmax_message_rate = "5/s"\n')
+        process = self.send()
+        self.sluice("pause", "test", "--source", "default", "--provider", "slow")
+        self.assertEqual([pause["scope"] for pause in self.status()["paused"]], ["source:default provider:slow"])
+        resumed = self.asked("resume", "test")
+        self.assertEqual(resumed["state"], "running")
+        status = self.status()
+        self.assertEqual((status["paused"], status["held"]), ([], []))
+        self.ended(process, 0)
+        self.assertEqual(self.report()["totals"]["delivered"], 120)
+
+    def test_a_paused_source_holds_all_that_it_sends(self):
+        self.sink("127.0.0.2")
+        self.prepare(40)
+        process = self.send()
+        self.sluice("pause", "test", "--source", "default")
+        self.ended(process, 6)
+        self.assertEqual({pause["scope"] for pause in self.report()["paused"]}, {"source:default", "campaign"})
+
+    def test_a_running_campaign_is_cancelled_for_good(self):
+        self.sink("127.0.0.2")
+        self.prepare(80)
+        process = self.send()
+        cancelled = self.asked("cancel", "test")
+        self.assertEqual((cancelled["state"], cancelled["changed"]), ("cancelled", True))
+        self.ended(process, 0)
+        report = self.report()
+        totals = report["totals"]
+        self.assertEqual(report["state"], "cancelled")
+        self.assertEqual(totals["pending"], 0)
+        self.assertGreater(totals["cancelled"], 0)
+        self.assertEqual(totals["delivered"] + totals["cancelled"], 80)
+        self.assertEqual(len(self.events("test", "--type", "AdminBounce")), totals["cancelled"])
+        received = json.loads(self.sink_totals("127.0.0.2"))
+        self.assertEqual(received["messages"], totals["delivered"])
+        rest = self.sluice("remainder", "test", "--which", "cancelled").stdout.splitlines()
+        self.assertEqual(len(rest), totals["cancelled"] + 1)
+
+        self.assertIn("cancelled", self.sluice("send", "campaign.toml", code=0).stdout)
+        self.assertIn("was cancelled", self.sluice("resume", "test", code=3).stderr)
+        self.assertIn("cancelled already", self.sluice("cancel", "test").stdout)
+        self.assertEqual(self.report()["totals"], totals)
+        self.sluice("ledger", "verify", "test")
+
+    def sink_totals(self, address) -> str:
+        self.sinks[address].stop()
+        return self.sinks[address].text().strip().splitlines()[-1]
+
+    def test_status_shows_what_is_held_why_and_until_when(self):
+        self.sink("127.0.0.2")
+        self.sink("127.0.0.4", "--reply-on", f"RCPT:{SUSPENDED}")
+        self.prepare(5, domains=("shut.test",), intervals='["10m"]')
+        process = self.start("send", "campaign.toml", "--progress", "off")
+        wait_until("the suspension", lambda: "is suspended" in process.text())
+        status = self.status()
+        self.assertEqual(len(status["held"]), 1, status)
+        held = status["held"][0]
+        self.assertIn("mx.shut.test", held["queue"])
+        self.assertEqual(held["source"], "default")
+        self.assertIn("RateLimited", held["reason"])
+        self.assertEqual(held["sample_replies"], [SUSPENDED])
+        self.assertIsNotNone(held["until"])
+        text = self.sluice("status", "test").stdout
+        self.assertIn(SUSPENDED, text)
+        self.assertIn(f"again at {held['until']}", text)
+        self.sluice("resume", "test")  # Lifts the suspension, too: it is tried again, and suspended again.
+        wait_until("the next suspension", lambda: process.text().count("is suspended") >= 2)
+        self.assertEqual(process.stop(), 4)
+        idle = self.status()
+        self.assertEqual(idle["state"], "interrupted")
+        self.assertEqual([(one["source"], one["sample_replies"]) for one in idle["held"]], [("default", [SUSPENDED])])
+        self.assertIsNotNone(idle["next_retry"])
+
+    # ---- of one that nobody works on ----
+
+    def test_a_stopped_campaign_is_paused_and_cancelled_in_its_state(self):
+        self.sink("127.0.0.2")
+        self.prepare(60)
+        process = self.send()
+        self.assertEqual(process.stop(), 4)
+        done = self.report()["totals"]["delivered"]
+        self.assertEqual(self.asked("pause", "test", "--provider", "slow")["state"], "interrupted")
+        self.sluice("send", "campaign.toml", code=6)
+        self.assertEqual(self.report()["totals"]["delivered"], done)
+        self.assertEqual(self.asked("cancel", "test"), {
+            "format": 1, "campaign": "test", "state": "cancelled", "changed": True,
+            "line": f"test: cancelled; nothing is sent to {60 - done} who were pending"})
+        totals = self.report()["totals"]
+        self.assertEqual((totals["cancelled"], totals["pending"]), (60 - done, 0))
+        self.assertEqual(self.status()["state"], "cancelled")
+
+    def test_a_campaign_that_does_not_exist_is_said_to(self):
+        self.config()
+        for command in ("status", "pause", "resume", "cancel"):
+            self.assertIn("never started", self.sluice(command, "nowhere", code=3).stderr)
+            self.assertIn("neither a campaign file nor an id", self.sluice(command, "not an id", code=3).stderr)
+        self.sluice("pause", code=2)
+
+    # ---- the socket ----
+
+    def test_the_socket_is_its_owners_and_a_killed_program_leaves_nothing_in_the_way(self):
+        self.sink("127.0.0.2")
+        self.prepare(60)
+        process = self.send()
+        mode = os.stat(self.socket).st_mode
+        self.assertTrue(stat.S_ISSOCK(mode))
+        self.assertEqual(stat.S_IMODE(mode), 0o600)
+        process.stop(signal.SIGKILL)
+        self.assertTrue(self.socket.exists())
+        self.assertEqual(self.status()["state"], "interrupted")
+        self.assertEqual(self.asked("pause", "test")["changed"], True)
+        self.sluice("resume", "test")
+        process = self.start("send", "campaign.toml", "--progress", "off")
+        wait_until("its answer", lambda: self.status()["state"] == "running")
+        self.ended(process, 0)
+        self.assertFalse(self.socket.exists())
+
+    def connect(self):
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(str(self.socket))
+        self.addCleanup(client.close)
+        return client
+
+    def test_nothing_that_a_client_does_harms_the_sender(self):
+        self.sink("127.0.0.2")
+        self.prepare(60)
+        process = self.send()
+        silent = [self.connect() for _ in range(20)]
+        for garbage in (b"\n", b"\xff\xfe\x00\n", b"[1]\n", b'{"command": 7}\n', b'{"command": "stop"}\n', b"{" * 3000 + b"\n"):
+            client = self.connect()
+            client.sendall(garbage)
+            self.assertIn(b"no such command", client.recv(4096), garbage)
+        flood = self.connect()
+        with self.assertRaises(OSError):  # It is cut off.
+            for _ in range(1000):
+                flood.sendall(b"x" * 65536)
+        deaf = self.connect()
+        deaf.sendall(b'{"command": "status"}\n')
+        gone = self.connect()
+        gone.sendall(b'{"command": "status"}\n')
+        gone.close()
+        self.assertEqual(self.status()["state"], "running")
+        crowd = [self.connect() for _ in range(60)]  # More than it serves at once.
+        for client in [*silent, *crowd]:
+            client.close()
+        wait_until("its answer", lambda: self.status()["state"] == "running")
+        self.ended(process, 0)
+        self.assertEqual(self.report()["totals"]["delivered"], 60)
+
+    def test_a_state_folder_with_a_long_name_has_a_socket_too(self):
+        self.sink("127.0.0.2")
+        self.prepare(40)
+        folder = self.path("a-folder-with-quite-a-long-name/" * 4)
+        process = self.start("send", "campaign.toml", "--progress", "off", "--state", folder)
+        wait_until("the socket", (folder / "control").exists)
+        wait_until("its answer", lambda: json.loads(
+            self.sluice("status", "test", "--json", "--state", folder).stdout)["state"] == "running")
+        self.sluice("pause", "test", "--state", folder)
+        self.ended(process, 6)

@@ -1,0 +1,143 @@
+// What an operator does to a campaign that runs, over several shards: pauses of it and of its parts, resume, and what
+// status is told.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+#include "tests/sim/scenario.h"
+
+namespace sim {
+namespace {
+
+using base::Duration;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+using testing::StartsWith;
+
+constexpr char kProviders[] =
+    "[provider.first]\nmatch = [{MXSuffix = \".one.example\"}]\n[provider.second]\nmatch = [{MXSuffix = "
+    "\".two.example\"}]\n[\"default\"]\nconnection_limit = 1\nmax_message_rate = \"1/s\"\n";
+
+std::vector<std::string> Both(int each) {
+  std::vector<std::string> addresses = Many(each);
+  for (const std::string& address : Many(each, "two.example")) addresses.push_back(address);
+  return addresses;
+}
+
+delivery::PauseReason ByOperator(delivery::PauseScope scope) {
+  return {.by = "operator", .reason = "ask first", .sample = "", .scope = std::move(scope)};
+}
+
+class OperatorOfShards : public testing::TestWithParam<std::uint32_t> {
+ protected:
+  // The answers to a question that every shard answers.
+  static std::vector<delivery::HeldQueue> Held(Scenario& scenario) {
+    const std::size_t before = scenario.process().answers().size();
+    scenario.process().AskStatus();
+    scenario.RunFor(Duration::Seconds(1));
+    std::vector<delivery::HeldQueue> held;
+    const auto& answers = scenario.process().answers();
+    EXPECT_EQ(answers.size(), before + GetParam());
+    for (std::size_t i = before; i < answers.size(); ++i)
+      held.insert(held.end(), answers[i].held.begin(), answers[i].held.end());
+    return held;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Shards, OperatorOfShards, testing::Values(1u, 2u, 5u));
+
+TEST_P(OperatorOfShards, APauseOfTheCampaignBeginsNothingMoreAndIsWrittenDown) {
+  Scenario scenario({.addresses = Both(60), .shaping = kProviders, .shards = GetParam()});
+  Receiver& one = scenario.Serve("one.example");
+  Receiver& two = scenario.Serve("two.example");
+  scenario.RunFor(Duration::Seconds(20));
+  scenario.process().Pause(ByOperator({}));
+  scenario.RunFor(Duration::Seconds(5));
+  EXPECT_TRUE(scenario.process().IsPaused());
+  EXPECT_TRUE(scenario.process().IsStopped());
+  const std::size_t accepted = one.accepted().size() + two.accepted().size();
+  EXPECT_GT(accepted, 10u);
+  scenario.RunFor(Duration::Minutes(10));
+  EXPECT_EQ(one.accepted().size() + two.accepted().size(), accepted);
+  EXPECT_EQ(scenario.CountLast("delivered"), accepted);
+  EXPECT_THAT(scenario.Pauses(), ElementsAre("operator: ask first ()"));
+}
+
+TEST_P(OperatorOfShards, APausedProviderWaitsWhileTheOtherGoesOnUntilItIsResumed) {
+  Scenario scenario({.addresses = Both(30), .shaping = kProviders, .shards = GetParam()});
+  Receiver& one = scenario.Serve("one.example");
+  Receiver& two = scenario.Serve("two.example");
+  scenario.RunFor(Duration::Seconds(5));
+  scenario.process().Pause(ByOperator({.provider = "first", .source = ""}));
+  scenario.RunFor(Duration::Seconds(2));
+  const std::size_t before = one.accepted().size();
+  scenario.RunFor(Duration::Seconds(10));
+  EXPECT_EQ(one.accepted().size(), before);
+  EXPECT_GE(two.accepted().size(), 12u);
+  const std::vector<delivery::HeldQueue> held = Held(scenario);
+  ASSERT_THAT(held, SizeIs(1));
+  EXPECT_EQ(held[0].provider, "first");
+  EXPECT_THAT(held[0].reason, HasSubstr("ask first"));
+  EXPECT_EQ(held[0].until, std::nullopt);
+
+  scenario.process().Resume();
+  scenario.RunFor(Duration::Seconds(2));
+  EXPECT_THAT(Held(scenario), IsEmpty());
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_EQ(scenario.CountLast("delivered"), 60u);
+}
+
+TEST_P(OperatorOfShards, WhereOnlyPausedMailIsLeftTheCampaignPauses) {
+  Scenario scenario({.addresses = Both(20), .shaping = kProviders, .shards = GetParam()});
+  scenario.Serve("one.example");
+  scenario.Serve("two.example");
+  scenario.RunFor(Duration::Seconds(2));
+  scenario.process().Pause(ByOperator({.provider = "", .source = "default"}));
+  EXPECT_FALSE(scenario.Finish());
+  EXPECT_THAT(scenario.Pauses(), SizeIs(2));
+  EXPECT_LT(scenario.CountLast("delivered"), 40u);
+}
+
+TEST_P(OperatorOfShards, ResumeLiftsSuspensionsAndCountsBudgetsAnew) {
+  Scenario scenario({.addresses = Both(40), .shaping = kProviders, .shards = GetParam()});
+  scenario.job().budget.content = campaign::BudgetLimit{.count = 3, .share = std::nullopt};
+  Receiver& one = scenario.Serve("one.example");
+  Receiver& two = scenario.Serve("two.example");
+  one.At(Point::kContent, "554 5.7.1 [CS01] Message rejected due to local policy");
+  two.At(Point::kRcpt, First(1, {"451 4.7.651 temporarily rate limited, try again in 3600 seconds"}));
+  scenario.RunFor(Duration::Seconds(20));
+  EXPECT_THAT(scenario.Pauses(), ElementsAre(StartsWith("content: first: 3 replies")));
+  EXPECT_THAT(Held(scenario), SizeIs(2));
+  one.Forget();
+  one.At(Point::kContent, First(2, {"554 5.7.1 [CS01] Message rejected due to local policy"}));
+  scenario.process().Resume();
+  scenario.RunFor(Duration::Seconds(2));
+  EXPECT_THAT(Held(scenario), IsEmpty());
+  scenario.RunFor(Duration::Seconds(60));
+  EXPECT_THAT(scenario.Pauses(), SizeIs(1));  // Two more refusals are not three.
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_EQ(scenario.CountLast("delivered"), 80u);
+}
+
+TEST_P(OperatorOfShards, AResumeThatComesWhileTheCampaignPausesTakesNothingAway) {
+  Scenario scenario({.addresses = Both(30), .shaping = kProviders, .shards = GetParam()});
+  scenario.Serve("one.example");
+  scenario.Serve("two.example");
+  scenario.RunFor(Duration::Seconds(5));
+  scenario.process().Pause(ByOperator({}));
+  scenario.RunFor(Duration::Milliseconds(5));
+  scenario.process().Resume();
+  scenario.RunFor(Duration::Seconds(5));
+  EXPECT_TRUE(scenario.process().IsPaused());
+  EXPECT_TRUE(scenario.process().answers().back().ends);
+}
+
+}  // namespace
+}  // namespace sim

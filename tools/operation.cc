@@ -1,0 +1,94 @@
+#include "tools/operation.h"
+
+#include <cstdio>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "engine/io/clock.h"
+#include "engine/io/local_server.h"
+
+namespace tools {
+namespace {
+
+// A pause waits until nothing is in flight any more, which the engine allows a minute.
+constexpr base::Duration kPatience = base::Duration::Minutes(3);
+constexpr std::size_t kReasonMax = 1000;
+
+const char* NameOf(engine::Operation operation) {
+  switch (operation) {
+    case engine::Operation::kPause:
+      return "pause";
+    case engine::Operation::kResume:
+      return "resume";
+    case engine::Operation::kCancel:
+      return "cancel";
+  }
+  return "";
+}
+
+absl::StatusOr<engine::OperationOutcome> OperateRunning(const engine::StatePaths& paths,
+                                                        const engine::OperationOrder& order) {
+  const absl::StatusOr<nlohmann::ordered_json> answer = AskRunning(paths,
+                                                                   {{"command", NameOf(order.operation)},
+                                                                    {"provider", order.scope.provider},
+                                                                    {"source", order.scope.source},
+                                                                    {"reason", order.reason}},
+                                                                   kPatience);
+  if (!answer.ok()) return answer.status();
+  engine::OperationOutcome outcome;
+  outcome.state = answer->value("state", "");
+  outcome.changed = answer->value("changed", false);
+  outcome.line = answer->value("line", "");
+  outcome.exit_code = answer->value("exit_code", kExitFailure);
+  const std::string problem = answer->value("problem", "");
+  if (!problem.empty()) outcome.problem = absl::InternalError(problem);
+  return outcome;
+}
+
+}  // namespace
+
+absl::StatusOr<nlohmann::ordered_json> AskRunning(const engine::StatePaths& paths, const nlohmann::json& request,
+                                                  base::Duration patience) {
+  const std::string line = request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const absl::StatusOr<std::string> answer = io::AskLocal(paths.control(), line, patience);
+  if (absl::IsNotFound(answer.status())) return answer.status();
+  if (!answer.ok()) {
+    return absl::UnavailableError(absl::StrFormat("the program that is at work on the campaign does not answer (%s)",
+                                                  std::string(answer.status().message())));
+  }
+  if (answer->empty()) return absl::NotFoundError("it ended");
+  nlohmann::ordered_json json = nlohmann::ordered_json::parse(*answer, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return absl::UnavailableError(paths.control() + ": another program answers there");
+  return json;
+}
+
+int RunOperation(const std::string& campaign, const engine::OperationOrder& order, bool json, Context& context) {
+  if (order.reason.size() > kReasonMax) {
+    return Fail(context.log, absl::InvalidArgumentError(absl::StrFormat("--reason: at most %d bytes", kReasonMax)),
+                kExitUsage);
+  }
+  absl::StatusOr<CampaignPlace> place = FindCampaign(context, campaign);
+  if (!place.ok()) return Fail(context.log, place.status(), ExitCodeOf(place.status()));
+  const std::string id = place->id;
+  absl::StatusOr<engine::OperationOutcome> outcome = OperateRunning(place->paths, order);
+  if (absl::IsNotFound(outcome.status())) {
+    absl::StatusOr<Access> access = OpenCampaign(*std::move(place));
+    if (!access.ok()) return Fail(context.log, access.status(), ExitCodeOf(access.status()));
+    outcome = engine::Operate(*access->disk, access->started, order, io::SystemClock().WallNow());
+  }
+  if (!outcome.ok()) return Fail(context.log, outcome.status(), kExitFailure);
+  if (!outcome->problem.ok()) return Fail(context.log, outcome->problem, outcome->exit_code);
+  if (json) {
+    const nlohmann::ordered_json object = {{"format", 1},
+                                           {"campaign", id},
+                                           {"state", outcome->state},
+                                           {"changed", outcome->changed},
+                                           {"line", outcome->line}};
+    std::printf("%s\n", object.dump().c_str());
+  } else {
+    std::printf("%s\n", outcome->line.c_str());
+  }
+  return outcome->exit_code;
+}
+
+}  // namespace tools

@@ -1,0 +1,24 @@
+// What status, pause, resume and cancel have in common: they ask the program that is at work on the campaign, and act
+// on the state themselves where there is none.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "engine/base/time.h"
+#include "engine/campaign_operation.h"
+#include "nlohmann/json.hpp"
+#include "tools/campaign_access.h"
+#include "tools/command.h"
+
+namespace tools {
+
+// The answer of the program that is at work on the campaign. Errors: NotFound, there is none; Unavailable, it does not
+// answer, or not in time.
+absl::StatusOr<nlohmann::ordered_json> AskRunning(const engine::StatePaths& paths, const nlohmann::json& request,
+                                                  base::Duration patience);
+
+// Carries the order out and prints how it went. Returns the exit code.
+int RunOperation(const std::string& campaign, const engine::OperationOrder& order, bool json, Context& context);
+
+}  // namespace tools
