@@ -268,7 +268,6 @@ smtp::Outcome Site::ApplyBreaker(ledger::RecipientId id, smtp::Verdict& verdict)
 
 void Site::OnSessionResult(Session& session, const smtp::TransactionResult& result) {
   CHECK(transactions_ > 0 && session.destination() != nullptr);
-  if (TakeUnanswered(session, result)) return;
   --transactions_;
   Destination& destination = *session.destination();
   smtp::Verdict verdict = smtp::Judge(result, *context_.job.reply_rules);

@@ -171,7 +171,9 @@ TEST_P(Hostile, HarmsNobody) {
   EXPECT_THAT(hostile.connections(), SizeIs(Le(100u)));
   const bool sees_ends =
       std::string(GetParam().name).find("Deaf") == std::string::npos;  // Who reads nothing sees none.
-  if (sees_ends) EXPECT_LE(hostile.open_max(), 3u);
+  if (sees_ends) {
+    EXPECT_LE(hostile.open_max(), 3u);
+  }
   const std::vector<std::string> story = scenario.Story("a00@one.example");
   const auto first =
       std::find_if(story.begin(), story.end(), [](const std::string& line) { return !line.starts_with("attempt"); });
@@ -195,7 +197,9 @@ TEST_P(Hostile, HarmsNobody) {
     }
   }
   scenario.RunFor(Duration::Minutes(2));
-  if (sees_ends) EXPECT_EQ(hostile.open(), 0u) << "a connection is left";
+  if (sees_ends) {
+    EXPECT_EQ(hostile.open(), 0u) << "a connection is left";
+  }
 }
 
 // It announces PIPELINING and cannot do it: it says so, gets out of step, or hangs up.
