@@ -77,13 +77,12 @@ TEST(SmtpClientFailure, ReportsAGreetingOrHelloThatSaysNo) {
     Command at;
     std::string_view text;
   };
-  for (const Case& one :
-       {Case{{"554 5.7.1 go away\r\n"}, Command::kGreeting, "554 5.7.1 go away"},
-        Case{{"421 busy\r\n"}, Command::kGreeting, "421 busy"},
-        Case{{"220 hi\r\n", "550 who?\r\n"}, Command::kEhlo, "550 who?"},
-        Case{{"220 hi\r\n", "421 bye\r\n"}, Command::kEhlo, "421 bye"},
-        Case{{"220 hi\r\n", "501 bad name\r\n"}, Command::kEhlo, "501 bad name"},
-        Case{{"220 hi\r\n", "502 no EHLO\r\n", "500 no HELO\r\n"}, Command::kHelo, "500 no HELO"}}) {
+  for (const Case& one : {Case{{"554 5.7.1 go away\r\n"}, Command::kGreeting, "554 5.7.1 go away"},
+                          Case{{"421 busy\r\n"}, Command::kGreeting, "421 busy"},
+                          Case{{"220 hi\r\n", "550 who?\r\n"}, Command::kEhlo, "550 who?"},
+                          Case{{"220 hi\r\n", "421 bye\r\n"}, Command::kEhlo, "421 bye"},
+                          Case{{"220 hi\r\n", "501 bad name\r\n"}, Command::kEhlo, "501 bad name"},
+                          Case{{"220 hi\r\n", "502 no EHLO\r\n", "500 no HELO\r\n"}, Command::kHelo, "500 no HELO"}}) {
     Dialogue dialogue;
     dialogue.client.OnConnected(dialogue.now);
     for (const std::string_view reply : one.said) dialogue.Say(reply);
