@@ -131,7 +131,9 @@ void MessageLoader::LoadHeaders(Section headers) {
 void MessageLoader::LoadPartials(Section partials, bool are_files) {
   constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-/";
   std::vector<std::pair<std::string, SourceText>>& out = campaign_.message.partials;
-  for (const auto& [name, node] : partials.members()) {
+  for (const auto& member : partials.members()) {
+    const std::string& name = member.name;
+    const Node& node = member.value;
     if (name.empty() || name.size() > 100 || name.find_first_not_of(kAllowed) != std::string::npos) {
       partials.Mistake(node.line, name, "not a name for {{> name}}; 1 to 100 of A-Z a-z 0-9 . _ - / belong here");
     } else if (node.kind != Node::Kind::kText) {
