@@ -192,6 +192,7 @@ absl::Status Run::MakeJob() {
       .sources = *std::move(sources),
       .retry_plan = delivery::RetryPlan(request_.config->retry_intervals),
       .date = campaign_.message.date == campaign::DateMode::kStart ? std::optional(start) : std::nullopt,
+      .max_message_rate = campaign_.delivery.max_message_rate,
       .max_age = campaign_.delivery.max_age,
       // A test may be sent after the campaign's end, too.
       .finish_by = request_.test.has_value() ? std::nullopt : campaign_.delivery.finish_by,

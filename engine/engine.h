@@ -101,6 +101,7 @@ class Engine final : private delivery::ShardLinks {
   ledger::Journal& journal_;
   base::Log& log_;
   dkim::SigningPool signing_;
+  std::optional<delivery::CampaignRate> rate_;
   std::vector<std::unique_ptr<ShardThread>> shards_;
   std::unique_ptr<ledger::JournalThread> journal_thread_;  // Null: nothing is written down…
   std::unique_ptr<ledger::NullLog> null_log_;              // …and this stands in.

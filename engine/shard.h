@@ -54,6 +54,7 @@ class Shard final : private delivery::Router::Owner,
     delivery::ShardLinks& links;
     dkim::Signer& signer;
     base::Log& log;
+    delivery::CampaignRate* campaign_rate = nullptr;  // Null: the campaign has none.
   };
   enum class Phase : std::uint8_t { kRunning, kDraining, kDrained, kFailed };
 
@@ -134,6 +135,7 @@ class Shard final : private delivery::Router::Owner,
   delivery::Settler settler_;
   delivery::Sealer sealer_;
   delivery::SessionBudget budget_;
+  delivery::CampaignLine line_;
   dns::MxLookup mx_;
   delivery::BrokenTls broken_tls_;
   const std::unique_ptr<smtp::Authenticator> authenticator_;  // Null: nobody logs in.

@@ -43,8 +43,14 @@ void ShardThread::Wake() {
   if (reactor_ != nullptr) reactor_->Wake();
 }
 
+void ShardThread::Begin() {
+  begun_ = true;
+  begun_.notify_one();
+}
+
 void ShardThread::Abort() {
   aborted_ = true;
+  Begin();
   Wake();
 }
 
@@ -72,7 +78,8 @@ absl::Status ShardThread::Start() {
       reactor_ = *std::move(own);
     }
     made.set_value(absl::OkStatus());
-    Run();
+    begun_.wait(false);
+    if (!aborted_) Run();
     std::unique_ptr<io::Reactor> last;
     {
       const std::lock_guard lock(reactor_mutex_);
@@ -114,7 +121,8 @@ void ShardThread::Run() {
       dkim::MakeDigestSigner(job_.keys, options_.batch_signatures, log_);
   CHECK(digest_signer.ok());  // The keys were read and tried.
   const auto signer = signing_.Join(*std::move(digest_signer), [this] { Wake(); });
-  Shard shard(job_, options_.shard, {*reactor_, clock, timers, resolver, tls, commit_log_, links_, *signer, log_});
+  Shard shard(job_, options_.shard,
+              {*reactor_, clock, timers, resolver, tls, commit_log_, links_, *signer, log_, options_.campaign_rate});
   std::vector<delivery::ShardMessage> messages;
   shard.Start();
   while (!aborted_) {

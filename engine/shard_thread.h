@@ -30,6 +30,7 @@ class ShardThread {
     dns::CaresResolver::Options dns;
     std::string_view tls_authorities;  // PEM; outlives the thread. Empty: no certificate can be verified.
     bool batch_signatures = true;      // Where the processor can; else OpenSSL makes them all.
+    delivery::CampaignRate* campaign_rate = nullptr;  // Null: none. Outlives the thread.
   };
   // What the shard has come to, for other threads: each number is exact at some moment not long ago.
   struct Snapshot {
@@ -46,8 +47,11 @@ class ShardThread {
 
   // Makes the reactor and the resolver, on the thread that calls. Errors: none of them works here.
   absl::Status Prepare();
-  // Errors: no reactor can be made for one more thread (of memory that may be locked there is only so much).
+  // Makes the thread and its reactor; the thread waits for Begin. Errors: no reactor can be made for one more thread
+  // (of descriptors and of memory that may be locked there are only so many).
   absl::Status Start();
+  // Nothing is asked, sent or written before: a run begins with all its shards or not at all.
+  void Begin();
   void Post(delivery::ShardMessage message) { mailbox_.Post(std::move(message)); }
   void Abort();  // At once, whatever is in flight.
   void Join();
@@ -72,6 +76,7 @@ class ShardThread {
   std::mutex reactor_mutex_;              // Guards the pointer; the reactor is the thread's own.
   std::unique_ptr<io::Reactor> reactor_;  // Null before and after the thread's life.
   io::Mailbox<delivery::ShardMessage> mailbox_;
+  std::atomic<bool> begun_ = false;
   std::atomic<bool> aborted_ = false;
   std::thread thread_;
 

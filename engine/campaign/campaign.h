@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "engine/base/rate.h"
 #include "engine/base/time.h"
 
 namespace campaign {
@@ -96,6 +97,7 @@ struct Delivery {
   std::optional<base::WallTime> start;
   std::optional<base::WallTime> finish_by;
   base::Duration max_age = base::Duration::Hours(72);
+  std::optional<base::Rate> max_message_rate;  // Of the whole campaign; greater than zero.
   InDoubt in_doubt = InDoubt::kHold;
   Tls tls = Tls::kOpportunistic;  // Can only tighten what shaping says.
   std::string pool;               // Of sources; empty: all there are.

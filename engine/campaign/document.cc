@@ -186,12 +186,6 @@ std::optional<std::size_t> Section::Choice(std::string_view key, const std::vect
   return std::nullopt;
 }
 
-void Section::RefuseUnsupported(const std::vector<std::string_view>& keys) {
-  for (const std::string_view key : keys) {
-    if (const Node* node = Find(key)) Mistake(node->line, key, "not yet supported in this version; leave it out");
-  }
-}
-
 void Section::Finish() {
   for (const auto& [name, value] : members()) {
     if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;

@@ -66,8 +66,6 @@ class Section {
   std::vector<std::string> Texts(std::string_view key);  // A list of texts.
   // One of a few words; its index. Nullopt: absent, or a mistake.
   std::optional<std::size_t> Choice(std::string_view key, const std::vector<std::string_view>& words);
-  // Keys that are known, and have no effect in this version.
-  void RefuseUnsupported(const std::vector<std::string_view>& keys);
   void Mistake(std::uint32_t line, std::string_view key, std::string_view what);
   std::string PathOf(std::string_view key) const;
   void Finish();

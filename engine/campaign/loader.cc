@@ -235,7 +235,17 @@ void Loader::LoadDelivery(Section delivery) {
     }
   }
   campaign_.delivery.in_doubt = static_cast<InDoubt>(delivery.Choice("in_doubt", {"hold", "resend"}).value_or(0));
-  delivery.RefuseUnsupported({"max_message_rate"});
+  if (const Node* node = delivery.Text("max_message_rate")) {
+    const absl::StatusOr<base::Rate> rate = base::ParseRate(node->text);
+    if (!rate.ok()) {
+      delivery.Mistake(node->line, "max_message_rate", std::string(rate.status().message()));
+    } else if (rate->count == 0) {
+      delivery.Mistake(node->line, "max_message_rate",
+                       "nothing would ever be sent; leave it out, or pause the campaign");
+    } else {
+      campaign_.delivery.max_message_rate = *rate;
+    }
+  }
   campaign_.delivery.tls = static_cast<Tls>(delivery.Choice("tls", {"opportunistic", "required"}).value_or(0));
   campaign_.delivery.dkim_required = delivery.Choice("dkim", {"required", "optional"}).value_or(0) == 0;
   Section budget = delivery.Table("budget");

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <optional>
 
+#include "engine/base/rate.h"
 #include "engine/base/time.h"
 #include "engine/config/address_set.h"
-#include "engine/config/rate.h"
 
 namespace config {
 
@@ -26,8 +26,8 @@ enum class TlsMode : std::uint8_t {
 // section 4.5.3.2, where KumoMTA's are.
 struct Limits {
   std::uint32_t connection_limit = 32;                                // KumoMTA. At least 1.
-  std::optional<Rate> max_connection_rate;                            // None: no limit, as KumoMTA.
-  std::optional<Rate> max_message_rate;                               // None: no limit, as KumoMTA.
+  std::optional<base::Rate> max_connection_rate;                      // None: no limit, as KumoMTA.
+  std::optional<base::Rate> max_message_rate;                         // None: no limit, as KumoMTA.
   std::uint32_t max_deliveries_per_connection = 1024;                 // KumoMTA. At least 1.
   std::uint32_t consecutive_connection_failures_before_delay = 100;   // KumoMTA. At least 1.
   base::Duration connect_timeout = base::Duration::Seconds(60);       // KumoMTA: until the TCP connection stands.

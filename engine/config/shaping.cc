@@ -87,7 +87,8 @@ Limits Shaping::For(std::string_view domain, absl::Span<const std::string> hosts
     limits.connection_limit = std::min(limits.connection_limit, *merged.provider_connection_limit);
   }
   if (merged.provider_max_message_rate.has_value() &&
-      (!limits.max_message_rate.has_value() || IsSlower(*merged.provider_max_message_rate, *limits.max_message_rate))) {
+      (!limits.max_message_rate.has_value() ||
+       base::IsSlower(*merged.provider_max_message_rate, *limits.max_message_rate))) {
     limits.max_message_rate = merged.provider_max_message_rate;
   }
   return limits;

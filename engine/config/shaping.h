@@ -16,8 +16,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "engine/base/rate.h"
 #include "engine/config/limits.h"
-#include "engine/config/rate.h"
 
 namespace config {
 
@@ -60,7 +60,7 @@ class Shaping {
   struct Merged {
     Limits limits;
     std::optional<std::uint32_t> provider_connection_limit;
-    std::optional<Rate> provider_max_message_rate;
+    std::optional<base::Rate> provider_max_message_rate;
   };
   struct Block {
     std::vector<std::function<void(Merged&)>> changes;  // One for each key.

@@ -32,7 +32,7 @@ absl::StatusOr<std::uint32_t> ReadCount(const toml::node& node) {
   if (const auto* number = node.as_integer(); number != nullptr && number->get() >= 0) {
     count = static_cast<std::uint64_t>(number->get());
   } else if (node.is_string()) {
-    count = ParseCount(WithoutLocal(TextOf(node)));
+    count = base::ParseCount(base::WithoutLocal(TextOf(node)));
   }
   if (!count.has_value() || *count < 1 || *count > kCountMax) {
     return Wrong(absl::StrCat("is not a number in its range; it must be a whole number from 1 to ", kCountMax));
@@ -40,9 +40,9 @@ absl::StatusOr<std::uint32_t> ReadCount(const toml::node& node) {
   return static_cast<std::uint32_t>(*count);
 }
 
-absl::StatusOr<Rate> ReadRate(const toml::node& node) {
+absl::StatusOr<base::Rate> ReadRate(const toml::node& node) {
   if (!node.is_string()) return Wrong("is not a text; write a rate in quotes, as \"100/min\"");
-  absl::StatusOr<Rate> rate = ParseRate(TextOf(node));
+  absl::StatusOr<base::Rate> rate = base::ParseRate(TextOf(node));
   if (!rate.ok()) return Wrong(absl::StrCat("is wrong: ", std::string(rate.status().message())));
   return rate;
 }
@@ -101,7 +101,7 @@ absl::StatusOr<TlsMode> ReadTlsMode(const toml::node& node) {
 }
 
 absl::StatusOr<std::uint32_t> ReadValue(const toml::node& node, std::uint32_t*) { return ReadCount(node); }
-absl::StatusOr<Rate> ReadValue(const toml::node& node, std::optional<Rate>*) { return ReadRate(node); }
+absl::StatusOr<base::Rate> ReadValue(const toml::node& node, std::optional<base::Rate>*) { return ReadRate(node); }
 absl::StatusOr<base::Duration> ReadValue(const toml::node& node, base::Duration*) { return ReadTimeout(node); }
 absl::StatusOr<bool> ReadValue(const toml::node& node, bool*) { return ReadBool(node); }
 absl::StatusOr<AddressSet> ReadValue(const toml::node& node, AddressSet*) { return ReadAddresses(node); }

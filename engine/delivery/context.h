@@ -10,6 +10,7 @@
 #include "engine/base/log.h"
 #include "engine/delivery/broken_tls.h"
 #include "engine/delivery/budgets.h"
+#include "engine/delivery/campaign_rate.h"
 #include "engine/delivery/commit_queue.h"
 #include "engine/delivery/job.h"
 #include "engine/delivery/session_budget.h"
@@ -56,6 +57,7 @@ struct Context {
   Settler& settler;
   Sealer& sealer;
   SessionBudget& budget;
+  CampaignLine& line;
   CampaignFacts& facts;
   base::Log& log;
   smtp::Authenticator* authenticator = nullptr;  // Logs in to the smarthost; null: nobody wants that.

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/rate.h"
 #include "engine/base/time.h"
 #include "engine/campaign/campaign.h"
 #include "engine/campaign/suppression.h"
@@ -49,9 +50,10 @@ struct Job {
   ledger::StateTable* states = nullptr;  // The run's own; each entry is touched by one shard at a time.
   std::vector<Source> sources;           // At least one.
   RetryPlan retry_plan;
-  std::optional<base::WallTime> date;       // What the Date header says; none: the moment of sending.
-  base::Duration max_age;                   // From a recipient's first attempt.
-  std::optional<base::WallTime> finish_by;  // Whoever is pending then becomes expired.
+  std::optional<base::WallTime> date;                         // What the Date header says; none: the moment of sending.
+  std::optional<base::Rate> max_message_rate = std::nullopt;  // Over all sites.
+  base::Duration max_age;                                     // From a recipient's first attempt.
+  std::optional<base::WallTime> finish_by;                    // Whoever is pending then becomes expired.
   bool resend_in_doubt = false;
   bool resolver_trusted = false;  // However many domains do not exist.
   campaign::Budget budget = {};

@@ -5,6 +5,11 @@
 #include "engine/base/check.h"
 
 namespace delivery {
+namespace {
+
+constexpr base::Duration kTurn = base::Duration::Milliseconds(10);
+
+}  // namespace
 
 RateGate::RateGate(const Options& options, base::Instant now) : options_(options), due_(0) {
   CHECK(options.period > base::Duration() && options.burst_max >= 1);
@@ -48,6 +53,14 @@ void RateGate::SetOptions(const Options& options) {
     due_ = due_ / static_cast<Wide>(options_.count) * static_cast<Wide>(options.count);
   }
   options_ = options;
+}
+
+RateGate::Options GateOptions(const base::Rate& rate) {
+  RateGate::Options options{.count = rate.count, .period = rate.period};
+  const double in_a_turn = static_cast<double>(rate.count) *
+                           (static_cast<double>(kTurn.nanoseconds()) / static_cast<double>(rate.period.nanoseconds()));
+  options.burst_max = rate.burst_max.value_or(std::max<std::uint64_t>(1, static_cast<std::uint64_t>(in_a_turn)));
+  return options;
 }
 
 }  // namespace delivery

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "engine/base/rate.h"
 #include "engine/base/time.h"
 
 namespace delivery {
@@ -40,5 +41,9 @@ class RateGate {
   Options options_;
   Wide due_;  // Theoretical arrival time of the next one at the even rate, scaled by count.
 };
+
+// Where no burst is stated, it is what the rate gives in one turn of a busy loop: else a high rate could not be
+// reached.
+RateGate::Options GateOptions(const base::Rate& rate);
 
 }  // namespace delivery

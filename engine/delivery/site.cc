@@ -9,8 +9,6 @@
 namespace delivery {
 namespace {
 
-constexpr base::Duration kTurn = base::Duration::Milliseconds(10);
-
 std::vector<PlannedHost> PlanHosts(const dns::Route& route) {
   std::vector<PlannedHost> hosts;
   for (const auto& host : route.hosts) hosts.push_back({host.name, host.preference});
@@ -23,16 +21,6 @@ HostPlan::Options PlanOptions(const Context& context, const config::Limits& limi
   options.prohibited = limits.prohibited_hosts;
   options.skipped = limits.skip_hosts;
   options.seed = context.seed;
-  return options;
-}
-
-// Where no burst is stated, it is what the rate gives in one turn of a busy loop: else a high rate could not be
-// reached.
-RateGate::Options GateOptions(const config::Rate& rate) {
-  RateGate::Options options{.count = rate.count, .period = rate.period};
-  const double in_a_turn = static_cast<double>(rate.count) *
-                           (static_cast<double>(kTurn.nanoseconds()) / static_cast<double>(rate.period.nanoseconds()));
-  options.burst_max = rate.burst_max.value_or(std::max<std::uint64_t>(1, static_cast<std::uint64_t>(in_a_turn)));
   return options;
 }
 
@@ -57,6 +45,7 @@ Site::Site(std::uint64_t id, SiteKey key, std::string provider, const config::Li
 
 Site::~Site() {
   context_.budget.Cancel(*this);
+  context_.line.Cancel(*this);
   while (!writers_.empty()) writers_.PopFront();
   while (!ready_.empty()) ready_.PopFront();
   while (!waiting_.empty()) waiting_.PopFront();
@@ -187,7 +176,7 @@ void Site::Pump() {
 std::optional<Site::Claimed> Site::ClaimUnder(const tls::Policy& policy) {
   const base::Instant now = context_.clock.Now();
   while (Destination* const next = NextFor(policy)) {
-    if (RoomToBegin() == 0) return std::nullopt;
+    if (RoomToBegin() == 0 || !context_.line.HasToken(*this)) return std::nullopt;
     Destination& destination = *next;
     MoveTo(destination, Destination::Place::kReady);  // To the back: the destinations take turns.
     if (destination.route_expires <= now) owner_.OnRouteExpired(destination);
@@ -200,6 +189,7 @@ std::optional<Site::Claimed> Site::ClaimUnder(const tls::Policy& policy) {
       Reconsider(destination);
       continue;
     }
+    context_.line.UseToken(*this);
     return Claimed{&destination, *recipient};
   }
   return std::nullopt;
@@ -245,6 +235,8 @@ void Site::ServeWriters() {
 
 void Site::OnSessionSlotFree() { owner_.WantsPump(*this); }
 
+void Site::OnMayBegin() { owner_.WantsPump(*this); }
+
 void Site::Drain() {
   draining_ = true;
   StopBeginning();
@@ -275,6 +267,7 @@ void Site::Resume() {
 void Site::StopBeginning() {
   context_.timers.Cancel(timer_);
   context_.budget.Cancel(*this);
+  context_.line.Cancel(*this);
   StopAllSealing();
   while (!idle_.empty()) idle_.front().Quit();
   while (!opening_.empty()) {
@@ -303,8 +296,7 @@ base::Instant Site::RestedAt() const {
 }
 
 void Site::SetLimits(const config::Limits& limits) {
-  const auto set = [now = context_.clock.Now()](std::optional<RateGate>& gate,
-                                                const std::optional<config::Rate>& rate) {
+  const auto set = [now = context_.clock.Now()](std::optional<RateGate>& gate, const std::optional<base::Rate>& rate) {
     if (!rate.has_value()) {
       gate.reset();
     } else if (gate.has_value()) {

@@ -35,7 +35,7 @@ struct SiteKey {
   friend auto operator<=>(const SiteKey&, const SiteKey&) = default;
 };
 
-class Site final : private Session::Owner, private SessionBudget::Waiter {
+class Site final : private Session::Owner, private SessionBudget::Waiter, private CampaignLine::Waiter {
  public:
   // What the site needs from its shard.
   class Owner {
@@ -112,6 +112,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter {
   void OnSessionEnded(Session& session) override;
   // SessionBudget::Waiter
   void OnSessionSlotFree() override;
+  // CampaignLine::Waiter
+  void OnMayBegin() override;
 
   // An address that does not do for a policy.
   struct TlsFailure {

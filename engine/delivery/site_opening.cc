@@ -72,9 +72,10 @@ void Site::OpenSessions() {
 void Site::OpenSessions(const tls::Policy& policy) {
   const base::Instant now = context_.clock.Now();
   const std::uint64_t demand = Demand(policy);
-  const std::uint64_t tokens = RoomToBegin();
+  const std::uint64_t tokens = std::min(RoomToBegin(), context_.line.TokensSoon());
   if (tokens == 0) return;
   while (WantsSession(policy, demand, tokens)) {
+    if (!context_.line.HasToken(*this)) return;
     if (sessions_ >= window_.size()) {
       MakeRoom();
       return;

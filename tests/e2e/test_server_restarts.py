@@ -73,7 +73,7 @@ class KillTest(CrashTest):
         addresses = [f"user{number}@{server.domain}" for number in range(20000 if SOAK else 5000)]
         self.connect(server)
         self.rows(addresses)
-        self.campaign()
+        self.campaign(delivery=f'max_message_rate = "{len(addresses) // 10}/s"')  # However fast the machine, twenty kills come first.
         chance = random.Random(11)
         for kill in range(20):
             process = self.start("send", "campaign.toml", "--progress", "off")

@@ -30,7 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     CHECK(!limits.max_message_rate.has_value() || limits.max_message_rate->period > base::Duration());
     shaping->ProviderFor("example.com", hosts);
   }
-  const absl::StatusOr<config::Rate> rate = config::ParseRate(text);
-  if (rate.ok()) CHECK(*config::ParseRate(config::ToString(*rate)) == *rate);
+  const absl::StatusOr<base::Rate> rate = base::ParseRate(text);
+  if (rate.ok()) CHECK(*base::ParseRate(base::ToString(*rate)) == *rate);
   return 0;
 }

@@ -69,6 +69,7 @@ bool EngineProcess::Start(std::string& why) {
   run_job_->states = states_.get();
   run_job_->run = journal_->facts().runs;
 
+  if (job_.max_message_rate.has_value()) rate_.emplace(*job_.max_message_rate);
   cores_.resize(options_.shards);
   for (std::uint32_t i = 0; i < options_.shards; ++i) {
     Core& core = cores_[i];
@@ -88,9 +89,10 @@ bool EngineProcess::Start(std::string& why) {
     options.bugs = options_.bugs;
     for (const auto& [key, suspension] : journal_->facts().suspensions)
       options.suspensions.push_back({key.first, key.second, suspension.reason, suspension.sample, suspension.until});
-    core.shard = std::make_unique<engine::Shard>(*run_job_, options,
-                                                 engine::Shard::Seams{*core.io, clock_, *core.timers, *core.resolver,
-                                                                      *core.tls, *this, *this, *core.signer, log_});
+    core.shard = std::make_unique<engine::Shard>(
+        *run_job_, options,
+        engine::Shard::Seams{*core.io, clock_, *core.timers, *core.resolver, *core.tls, *this, *this, *core.signer,
+                             log_, rate_.has_value() ? &*rate_ : nullptr});
   }
   for (std::uint32_t i = 0; i < options_.shards; ++i) {
     cores_[i].shard->Start();

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -98,6 +99,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   std::unique_ptr<ledger::StateTable> states_;
   std::unique_ptr<delivery::Job> run_job_;
   std::unique_ptr<ledger::Journal> journal_;
+  std::optional<delivery::CampaignRate> rate_;
   std::vector<Core> cores_;
   std::vector<Submitted> submitted_;
   std::vector<delivery::ShardAnswer> answers_;

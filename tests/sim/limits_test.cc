@@ -66,5 +66,58 @@ INSTANTIATE_TEST_SUITE_P(Rates, MessageRate,
                                          RateCase{"300/s,max_burst=20", 300, 20},
                                          RateCase{"30000/min,max_burst=1", 500, 1}));
 
+// One of every four domains is silent: what its sites hold back is no more than they would have sent.
+TEST(CampaignRate, IsReachedAndNotExceededOverSitesAndShards) {
+  constexpr int kDomains = 24, kEach = 40, kPerSecond = 100;
+  std::vector<std::string> addresses;
+  for (int domain = 0; domain < kDomains; ++domain) {
+    for (const std::string& address : Many(kEach, absl::StrFormat("d%d.example", domain))) addresses.push_back(address);
+  }
+  Scenario scenario({.addresses = addresses, .shards = 3});
+  scenario.job().max_message_rate = base::Rate{kPerSecond, Duration::Seconds(1), 20};
+  std::vector<Instant> arrivals;
+  for (int domain = 0; domain < kDomains; ++domain) {
+    Receiver& receiver = scenario.Serve(absl::StrFormat("d%d.example", domain));
+    receiver.At(Point::kMail, [&](const Question&) -> std::optional<Answer> {
+      arrivals.push_back(scenario.world().now());
+      return std::nullopt;
+    });
+  }
+  ASSERT_TRUE(scenario.Finish());
+  ASSERT_EQ(arrivals.size(), kDomains * kEach);
+  std::sort(arrivals.begin(), arrivals.end());
+  const Duration jitter = Duration::Milliseconds(400);  // From the token to the write: a connection, a signature.
+  for (std::size_t first = 0; first < arrivals.size(); ++first) {
+    for (std::size_t last = first; last < arrivals.size(); ++last) {
+      const double seconds = static_cast<double>((arrivals[last] - arrivals[first] + jitter).nanoseconds()) / 1e9;
+      ASSERT_LE(last - first + 1, 20 + kPerSecond * seconds) << first << " to " << last;
+    }
+  }
+  const double seconds = static_cast<double>((arrivals.back() - arrivals.front()).nanoseconds()) / 1e9;
+  EXPECT_LT(seconds, 1.1 * kDomains * kEach / kPerSecond);
+  EXPECT_GT(seconds, 0.9 * (kDomains * kEach - 20) / kPerSecond);
+}
+
+// Nobody has waited longer for its first message than one round of all takes.
+TEST(CampaignRate, IsSharedInTurns) {
+  std::vector<std::string> addresses = Many(600, "large.example");
+  for (int domain = 0; domain < 10; ++domain) addresses.push_back(absl::StrFormat("a@small%d.example", domain));
+  Scenario scenario({.addresses = addresses});
+  scenario.job().max_message_rate = base::Rate{10, Duration::Seconds(1), 1};
+  scenario.Serve("large.example");
+  std::vector<Instant> arrivals;
+  for (int domain = 0; domain < 10; ++domain) {
+    scenario.Serve(absl::StrFormat("small%d.example", domain))
+        .At(Point::kMail, [&](const Question&) -> std::optional<Answer> {
+          arrivals.push_back(scenario.world().now());
+          return std::nullopt;
+        });
+  }
+  const Instant begin = scenario.world().now();
+  ASSERT_TRUE(scenario.Finish());
+  ASSERT_EQ(arrivals.size(), 10u);
+  EXPECT_LT(*std::max_element(arrivals.begin(), arrivals.end()) - begin, Duration::Seconds(6));
+}
+
 }  // namespace
 }  // namespace sim

@@ -117,6 +117,8 @@ void Simulation::MakeCampaign() {
   job_->port = port_;
   if (prng.Chance(0.3))
     job_->finish_by = world_.wall_now() + base::Duration::Minutes(static_cast<std::int64_t>(1 + prng.Below(600)));
+  if (prng.Chance(0.15))
+    job_->max_message_rate = base::Rate{1 + prng.Below(50), base::Duration::Seconds(1), 1 + prng.Below(20)};
 }
 
 // Where a receiver never satisfies a policy, recipients come back until they are too old: that is not to take days.

@@ -63,6 +63,7 @@ start = 2026-11-24T09:00:00+01:00
 pool = "main"
 finish_by = 2026-11-25T09:00:00+01:00
 max_age = "24h"
+max_message_rate = "200_000/h"
 in_doubt = "resend"
 tls = "required"
 dkim = "optional"
@@ -84,7 +85,7 @@ constexpr std::string_view kFullJson = R"({
 "recipients": {"file": "rows.csv.gz", "address": "mail", "key": "customer", "meta": ["country", "segment"],
   "suppress": ["stop.txt", "/var/lib/stop.txt"], "duplicates": "exact", "on_invalid": "stop",
   "max_invalid": "2.5%", "expect": 1000, "defaults": {"name": "reader"}},
-"delivery": {"start": "2026-11-24T09:00:00+01:00", "pool": "main", "finish_by": "2026-11-25T09:00:00+01:00", "max_age": "24h", "in_doubt": "resend",
+"delivery": {"start": "2026-11-24T09:00:00+01:00", "pool": "main", "finish_by": "2026-11-25T09:00:00+01:00", "max_age": "24h", "max_message_rate": "200_000/h", "in_doubt": "resend",
   "tls": "required", "dkim": "optional"},
 "meta": {"team": "editors"}
 })";
@@ -103,6 +104,7 @@ TEST_F(LoaderTest, WhatIsNotSaidHasItsDefault) {
   EXPECT_EQ(campaign.message.on_missing, OnMissing::kInvalid);
   EXPECT_FALSE(campaign.message.html.has_value());
   EXPECT_EQ(campaign.delivery.max_age, base::Duration::Hours(72));
+  EXPECT_FALSE(campaign.delivery.max_message_rate.has_value());
   EXPECT_EQ(campaign.delivery.in_doubt, InDoubt::kHold);
   EXPECT_EQ(campaign.delivery.tls, Tls::kOpportunistic);
   EXPECT_FALSE(campaign.delivery.start.has_value());
@@ -151,6 +153,7 @@ TEST_F(LoaderTest, RecipientsAndDeliveryAreRead) {
   EXPECT_EQ(campaign.delivery.finish_by, base::WallTime::FromSeconds(1'795'593'600));
   EXPECT_EQ(campaign.delivery.pool, "main");
   EXPECT_EQ(campaign.delivery.max_age, base::Duration::Hours(24));
+  EXPECT_EQ(campaign.delivery.max_message_rate, (base::Rate{200'000, base::Duration::Hours(1), std::nullopt}));
   EXPECT_EQ(campaign.delivery.in_doubt, InDoubt::kResend);
   EXPECT_EQ(campaign.delivery.tls, Tls::kRequired);
 }
@@ -180,6 +183,7 @@ TEST_F(LoaderTest, TomlAndJsonGiveTheSameCampaign) {
   EXPECT_EQ(toml.delivery.pool, json.delivery.pool);
   EXPECT_EQ(json.message.partials.size(), 1U);
   EXPECT_EQ(toml.delivery.max_age, json.delivery.max_age);
+  EXPECT_EQ(toml.delivery.max_message_rate, json.delivery.max_message_rate);
   EXPECT_EQ(toml.delivery.in_doubt, json.delivery.in_doubt);
   EXPECT_EQ(toml.delivery.tls, json.delivery.tls);
   EXPECT_EQ(toml.meta, json.meta);
@@ -207,9 +211,14 @@ TEST_F(LoaderTest, AnUnknownKeyNamesTheNearest) {
       "c.json: from.nmae: unknown key; did you mean \"name\"?");
 }
 
-TEST_F(LoaderTest, KeysOfLaterVersionsAreRefusedByName) {
-  EXPECT_EQ(Problem(With("[delivery]", "[delivery]\nmax_message_rate = \"100/s\"")),
-            "c.toml:12: delivery.max_message_rate: not yet supported in this version; leave it out");
+TEST_F(LoaderTest, ARateOfTheCampaignLetsSomethingPass) {
+  EXPECT_THAT(Problem(With("[delivery]", "[delivery]\nmax_message_rate = \"100 a second\"")),
+              StartsWith("c.toml:12: delivery.max_message_rate: \"100 a second\" is not a rate"));
+  EXPECT_THAT(Problem(With("[delivery]", "[delivery]\nmax_message_rate = \"0/s\"")),
+              StartsWith("c.toml:12: delivery.max_message_rate: nothing would ever be sent"));
+}
+
+TEST_F(LoaderTest, TlsCanOnlyBeTightened) {
   EXPECT_THAT(Problem(With("[delivery]", "[delivery]\ntls = \"never\"")), StartsWith("c.toml:12: delivery.tls: "));
 }
 

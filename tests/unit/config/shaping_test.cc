@@ -74,8 +74,8 @@ ip_lookup_strategy = "Ipv4Only"
   EXPECT_THAT(warnings_, IsEmpty());
   const Limits limits = shaping.For("example.com", Hosts{"mx.example.com"}, "ip-1");
   EXPECT_EQ(limits.connection_limit, 1000U);
-  EXPECT_EQ(limits.max_connection_rate, (Rate{100, Duration::Minutes(1), std::nullopt}));
-  EXPECT_EQ(limits.max_message_rate, (Rate{1000, Duration::Hours(1), 7}));
+  EXPECT_EQ(limits.max_connection_rate, (base::Rate{100, Duration::Minutes(1), std::nullopt}));
+  EXPECT_EQ(limits.max_message_rate, (base::Rate{1000, Duration::Hours(1), 7}));
   EXPECT_EQ(limits.max_deliveries_per_connection, 20U);
   EXPECT_EQ(limits.consecutive_connection_failures_before_delay, 5U);
   const Duration timeouts[] = {limits.connect_timeout,   limits.banner_timeout,  limits.ehlo_timeout,
@@ -196,7 +196,7 @@ provider_max_message_rate = "10/min"
 )"});
   const Limits limits = shaping.For("x", Hosts{"mx.p.example"}, "s");
   EXPECT_EQ(limits.connection_limit, 5U);
-  EXPECT_EQ(limits.max_message_rate, (Rate{10, Duration::Minutes(1), std::nullopt}));
+  EXPECT_EQ(limits.max_message_rate, (base::Rate{10, Duration::Minutes(1), std::nullopt}));
   EXPECT_THAT(warnings_, ElementsAre(HasSubstr("a:7: provider_connection_limit holds for each site"),
                                      HasSubstr("a:8: provider_max_message_rate holds for each site")));
 }

@@ -1,11 +1,11 @@
-#include "engine/config/rate.h"
+#include "engine/base/rate.h"
 
 #include <array>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/text.h"
 
-namespace config {
+namespace base {
 namespace {
 
 constexpr std::uint64_t kCountMax = 1'000'000'000'000;
@@ -30,7 +30,7 @@ constexpr std::array<Period, 11> kPeriods{{{"s", 1},
 
 absl::Status Wrong(std::string_view text) {
   return absl::InvalidArgumentError(absl::StrCat(
-      "\"", base::AbslView(text), "\" is not a rate; write NUMBER/PERIOD, as \"100/min\" or \"10_000/h,max_burst=5\""));
+      "\"", AbslView(text), "\" is not a rate; write NUMBER/PERIOD, as \"100/min\" or \"10_000/h,max_burst=5\""));
 }
 
 }  // namespace
@@ -42,7 +42,7 @@ std::optional<std::uint64_t> ParseCount(std::string_view text) {
     if (separator && (digits.empty() || i + 1 == text.size())) return std::nullopt;
     if (!separator) digits.push_back(text[i]);
   }
-  const auto count = base::ParseInteger<std::uint64_t>(digits);
+  const auto count = ParseInteger<std::uint64_t>(digits);
   if (!count.has_value() || *count > kCountMax) return std::nullopt;
   return count;
 }
@@ -53,26 +53,26 @@ std::string_view WithoutLocal(std::string_view text) {
 }
 
 absl::StatusOr<Rate> ParseRate(std::string_view text) {
-  const std::string_view whole = WithoutLocal(base::TrimAscii(text));
+  const std::string_view whole = WithoutLocal(TrimAscii(text));
   const std::size_t slash = whole.find('/');
   if (slash == std::string_view::npos) return Wrong(text);
-  const auto count = ParseCount(base::TrimAscii(whole.substr(0, slash)));
+  const auto count = ParseCount(TrimAscii(whole.substr(0, slash)));
   std::string_view period = whole.substr(slash + 1);
   std::string_view burst;
   if (const std::size_t comma = period.find(','); comma != std::string_view::npos) {
-    burst = base::TrimAscii(period.substr(comma + 1));
+    burst = TrimAscii(period.substr(comma + 1));
     if (burst.substr(0, kBurst.size()) != kBurst) return Wrong(text);
     burst.remove_prefix(kBurst.size());
     period = period.substr(0, comma);
     if (burst.empty()) return Wrong(text);
   }
-  period = base::TrimAscii(period);
+  period = TrimAscii(period);
   Rate rate;
-  rate.period = base::Duration();
+  rate.period = Duration();
   for (const Period& known : kPeriods) {
-    if (known.name == period) rate.period = base::Duration::Seconds(known.seconds);
+    if (known.name == period) rate.period = Duration::Seconds(known.seconds);
   }
-  if (!count.has_value() || rate.period == base::Duration()) return Wrong(text);
+  if (!count.has_value() || rate.period == Duration()) return Wrong(text);
   rate.count = *count;
   if (!burst.empty()) {
     rate.burst_max = ParseCount(burst);
@@ -92,9 +92,9 @@ std::string ToString(const Rate& rate) {
   for (const Period& known : kPeriods) {
     if (known.seconds == rate.period.seconds() && (known.name == "min" || known.name.size() == 1)) period = known.name;
   }
-  std::string text = absl::StrCat(rate.count, "/", base::AbslView(period));
+  std::string text = absl::StrCat(rate.count, "/", AbslView(period));
   if (rate.burst_max.has_value()) absl::StrAppend(&text, ",max_burst=", *rate.burst_max);
   return text;
 }
 
-}  // namespace config
+}  // namespace base

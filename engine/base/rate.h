@@ -9,11 +9,11 @@
 #include "absl/status/statusor.h"
 #include "engine/base/time.h"
 
-namespace config {
+namespace base {
 
 struct Rate {
   std::uint64_t count = 0;  // Per `period`; zero: nothing passes.
-  base::Duration period = base::Duration::Seconds(1);
+  Duration period = Duration::Seconds(1);
   std::optional<std::uint64_t>
       burst_max;  // How many may pass at one moment; at least 1. None: the user of the rate decides.
 
@@ -36,4 +36,4 @@ bool IsSlower(const Rate& a, const Rate& b);
 
 std::string ToString(const Rate& rate);  // "100/min", "10/s,max_burst=5".
 
-}  // namespace config
+}  // namespace base
