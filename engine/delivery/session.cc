@@ -78,6 +78,7 @@ void Session::Advance() {
     if (!pieces.empty()) Send(pieces);
     if (sealed_ != nullptr && state_ == State::kSending && client_.IsContentTaken())
       context_.sealer.Recycle(std::move(sealed_));
+    if (follower_.has_value() && !follower_->written && client_.IsFollowerSent()) OnFollowerWritten();
   }
   if (state_ == State::kIdle || state_ == State::kSealing || state_ == State::kCommitting || state_ == State::kEnded)
     return;
@@ -92,6 +93,9 @@ void Session::Send(absl::Span<const std::string_view> pieces) {
     context_.io.Send(stream_, pieces);
     return;
   }
+  tls_client_begin_ = tls_written_;
+  client_said_ = 0;
+  for (const std::string_view piece : pieces) client_said_ += piece.size();
   const absl::Status status = channel_->Send(pieces, *this);
   tls_client_end_ = tls_written_;
   if (!status.ok()) client_.OnTlsFailed(std::string(status.message()), /*unsent=*/1);
@@ -143,10 +147,12 @@ void Session::ReceiveTls(std::string_view bytes) {
 }
 
 // Nobody can read a record before its last byte is there. So while bytes of the client's last records are left, the end
-// of what it said last has not been told.
+// of what it said last has not been told; how much of the beginning has, is not known unless it is nothing.
 std::uint64_t Session::UnsentByClient(std::uint64_t unsent) const {
   if (channel_ == nullptr) return unsent;
-  return tls_written_ - std::min(unsent, tls_written_) >= tls_client_end_ ? 0 : 1;
+  const std::uint64_t taken = tls_written_ - std::min(unsent, tls_written_);
+  if (taken >= tls_client_end_) return 0;
+  return taken <= tls_client_begin_ ? client_said_ : 1;
 }
 
 // ---- the client ----
@@ -154,6 +160,13 @@ std::uint64_t Session::UnsentByClient(std::uint64_t unsent) const {
 void Session::OnReady() {
   if (state_ == State::kOpening)
     timings_.banner = Microseconds(context_.clock.Now() - connected_at_ - base::Duration::Microseconds(timings_.tls));
+  if (follower_.has_value() || next_.has_value()) {
+    if (owner_.KeepsNext(*this)) {
+      TakeNextNow();
+      return;
+    }
+    LoseWaiting();
+  }
   BeIdle();
   owner_.OnSessionReady(*this);
 }
@@ -187,6 +200,7 @@ void Session::OnFinished() {
   if (sealing) context_.sealer.Keep(recipient_, std::move(sealed_));
   if (lost) owner_.OnSessionLost(*this);
   destination_ = nullptr;
+  LoseWaiting();
   owner_.OnSessionClosing(*this);
   context_.commits.Cancel(*this);
   if (context_.commits.IsBusy() && uses_ > 0) {
@@ -204,11 +218,14 @@ void Session::End() {
 // ---- the owner ----
 
 // As many messages as the limits or the server allow.
-bool Session::IsWornOut() const {
+bool Session::IsWornOutAfter(std::uint32_t more) const {
   const std::uint32_t mail_max = client_.capabilities().mail_max;
-  return worn_out_ || (options_.deliveries_max != 0 && uses_ >= options_.deliveries_max) ||
-         (mail_max != 0 && uses_ >= mail_max);
+  const std::uint32_t uses = uses_ + more;
+  return worn_out_ || (options_.deliveries_max != 0 && uses >= options_.deliveries_max) ||
+         (mail_max != 0 && uses >= mail_max);
 }
+
+bool Session::IsWornOut() const { return IsWornOutAfter(0); }
 
 absl::Status Session::Seal(Destination& destination, ledger::RecipientId recipient) {
   CHECK(state_ == State::kIdle && client_.IsReady());
@@ -226,12 +243,19 @@ absl::Status Session::Seal(Destination& destination, ledger::RecipientId recipie
 }
 
 void Session::OnSealed(const absl::Status& status) {
-  CHECK(state_ == State::kSealing);
-  owner_.OnSessionSealed(*this, status);
+  if (state_ == State::kSealing) {
+    owner_.OnSessionSealed(*this, status);
+  } else if (status.ok()) {
+    GiveNext();
+  } else {
+    ReleaseNext();
+    owner_.OnNextNotSealed(*this, status);
+  }
 }
 
 void Session::Release() {
   CHECK(state_ == State::kSealing);
+  ReleaseNext();
   context_.sealer.Recycle(std::move(sealed_));
   destination_ = nullptr;
   BeIdle();
@@ -240,6 +264,7 @@ void Session::Release() {
 void Session::Commit() {
   CHECK(state_ == State::kSealing && sealed_->IsReady());
   state_ = State::kCommitting;
+  attempted_ = true;
   size_ = sealed_->size();
   ++uses_;
   sealed_at_ = context_.clock.Now();
@@ -257,7 +282,12 @@ void Session::OnRecordsDurable() {
     return;
   }
   CHECK(state_ == State::kCommitting);
-  if (owner_.MayWrite(*this)) Write();
+  if (only_content_) {
+    SendContent();
+    Advance();
+  } else if (owner_.MayWrite(*this)) {
+    Write();
+  }
 }
 
 void Session::Write() {
@@ -279,13 +309,8 @@ void Session::StartTransaction() {
     OnFinished();
     return;
   }
-  smtp::Client::Transaction transaction;
-  transaction.sender = sealed_->sender();
-  transaction.recipient = sealed_->recipient();
-  transaction.content = sealed_->pieces();
-  transaction.size = size_;
-  transaction.needs_smtputf8 = sealed_->needs_smtputf8();
-  client_.Begin(transaction, written_at_);
+  client_.Begin(TransactionOf(*sealed_), written_at_);
+  owner_.OnSessionMayTakeNext(*this);
 }
 
 void Session::OnSlotWanted() {

@@ -1,12 +1,17 @@
 // One SMTP connection: joins a stream, the SMTP client, TLS between them, and a timer. It carries one message at a
 // time, and lets no byte of it leave before the attempt's record is durable.
 //
+// Without CHUNKING a message costs two round trips, and the next one is sealed meanwhile (next), so that its envelope
+// can go behind the content (then it is the follower). Only when the server wants the follower's content, its attempt
+// begins. Whatever ends the session before that costs it no attempt, unless the server has answered its envelope.
+//
 //   kOpening --> kIdle <--> kSealing --> kCommitting --> kSending --> kIdle
 //       \----------\----------\------------------------------\--> kClosing --> (OnSessionEnded)
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,6 +40,13 @@ class Session final : private io::StreamHandler,
     kClosing,     // QUIT was said, or the connection is gone; it waits until its last outcome is durable.
     kEnded,       // Nothing follows.
   };
+  // A message that is to come after the one under way.
+  struct Waiting {
+    Destination* destination = nullptr;
+    ledger::RecipientId recipient = 0;
+    std::unique_ptr<Sealed> sealed;
+    bool written = false;  // Its envelope has left.
+  };
   class Owner {
    public:
     virtual ~Owner() = default;
@@ -46,7 +58,15 @@ class Session final : private io::StreamHandler,
     virtual void OnSessionLost(Session& session) = 0;
     // The attempt is durable. False: the owner says Write later.
     virtual bool MayWrite(Session& session) = 0;
-    virtual void OnSessionWrites(Session& session) = 0;  // The transaction's first bytes leave now.
+    virtual void OnSessionWrites(Session& session) = 0;  // The first bytes of the transaction, or of a follower, leave.
+    virtual void OnSessionMayTakeNext(Session& session) = 0;  // Perhaps: MayTakeNext says whether.
+    virtual void OnNextNotSealed(Session& session, const absl::Status& status) = 0;  // It was given up before.
+    // A message that was to come next is given up: no attempt was made.
+    virtual void OnNextLost(const Waiting& waiting) = 0;
+    // It is ready, and a message waits to come next. False: it is given up.
+    virtual bool KeepsNext(Session& session) = 0;
+    // The server wants the content of the transaction's message: its attempt begins with CommitContent.
+    virtual void OnSessionContentWanted(Session& session) = 0;
     // The transaction is over; the session is kIdle, or on its way to kClosing (then OnSessionEnded follows).
     virtual void OnSessionResult(Session& session, const smtp::TransactionResult& result) = 0;
     // It never became ready; OnSessionEnded follows.
@@ -82,6 +102,15 @@ class Session final : private io::StreamHandler,
   void Write();
   // Gives the message up: no attempt was made. It is kIdle then. Requires: kSealing.
   void Release();
+  // Has the message sealed that comes next, as Seal. Requires: MayTakeNext.
+  absl::Status SealNext(Destination& destination, ledger::RecipientId recipient);
+  bool MayTakeNext() const;
+  // Gives up what is to come next, if nothing of it has left: OnNextLost follows.
+  void ReleaseNext();
+  // As Commit, for the content of what was a follower. Requires: OnSessionContentWanted was called.
+  void CommitContent();
+  // Instead: gives the message up, and the connection with it. OnSessionResult follows. Requires: the same.
+  void DropContent();
   // Says QUIT and closes. Requires: kIdle.
   void Quit();
   // It is to carry no more messages.
@@ -94,6 +123,7 @@ class Session final : private io::StreamHandler,
   Destination* destination() const { return destination_; }  // Of the transaction; null between them.
   ledger::RecipientId recipient() const { return recipient_; }
   std::uint64_t message_size() const { return size_; }
+  bool is_attempted() const { return attempted_; }             // The attempt of the transaction has begun.
   std::uint32_t uses() const { return uses_; }                 // Transactions begun.
   const ledger::Timings& timings() const { return timings_; }  // Of the connection and the last transaction.
   base::Instant opened_at() const { return opened_at_; }
@@ -126,6 +156,8 @@ class Session final : private io::StreamHandler,
   void OnStartTls() override;
   void OnReady() override;
   void OnTransactionDone(const smtp::TransactionResult& result) override;
+  void OnFollowing() override;
+  void OnContentWanted() override;
   void OnSessionFailed(const smtp::ConnectionFact& fact) override;
   void OnFinished() override;
 
@@ -138,6 +170,14 @@ class Session final : private io::StreamHandler,
   void OnTimer();
   void BeIdle();
   void StartTransaction();
+  static smtp::Client::Transaction TransactionOf(const Sealed& sealed);
+  bool IsWornOutAfter(std::uint32_t more) const;
+  void GiveNext();
+  void OnFollowerWritten();
+  void TakeNextNow();
+  void TakeOver(std::optional<Waiting>& waiting);
+  void LoseWaiting();
+  void SendContent();
   void End();
 
   const Options options_;
@@ -148,13 +188,18 @@ class Session final : private io::StreamHandler,
   smtp::Client client_;
   std::unique_ptr<tls::Channel> channel_;  // Null: in clear.
   bool tls_up_ = false;
-  std::uint64_t tls_written_ = 0;     // Bytes of the channel, for the stream…
-  std::uint64_t tls_client_end_ = 0;  // …and where the client's last ones end among them.
+  std::uint64_t tls_written_ = 0;       // Bytes of the channel, for the stream…
+  std::uint64_t tls_client_begin_ = 0;  // …and where what the client said last begins…
+  std::uint64_t tls_client_end_ = 0;    // …and ends among them;
+  std::uint64_t client_said_ = 0;       // so many bytes of the client's.
   io::Timer timer_;
   Destination* destination_ = nullptr;
   ledger::RecipientId recipient_ = 0;
   std::unique_ptr<Sealed> sealed_;
   std::uint64_t size_ = 0;
+  bool attempted_ = false;
+  bool only_content_ = false;  // Of the transaction is left to be sent, once the attempt is durable.
+  std::optional<Waiting> next_, follower_;
   std::uint32_t uses_ = 0;
   bool worn_out_ = false;
   std::string local_address_;

@@ -38,6 +38,8 @@ class Settler {
 
   // Whether the recipient may no longer be tried: older than max_age, or the campaign's end has come.
   bool IsExpired(ledger::RecipientId id) const;
+  // Neither expired nor on a suppression list.
+  bool IsWanted(ledger::RecipientId id) { return !IsExpired(id) && !IsSuppressed(id); }
   // Settles a claimed recipient as expired.
   void Expire(RecipientQueue& queue, ledger::RecipientId id);
   // Settles a claimed recipient as withdrawn, where it is on a suppression list. False: it is not.

@@ -106,6 +106,11 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void OnSessionLost(Session& session) override;
   bool MayWrite(Session& session) override;
   void OnSessionWrites(Session& session) override;
+  void OnSessionMayTakeNext(Session& session) override;
+  void OnNextNotSealed(Session& session, const absl::Status& status) override;
+  void OnNextLost(const Session::Waiting& waiting) override;
+  bool KeepsNext(Session& session) override;
+  void OnSessionContentWanted(Session& session) override;
   void OnSessionResult(Session& session, const smtp::TransactionResult& result) override;
   void OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fact) override;
   void OnSessionClosing(Session& session) override;
@@ -136,6 +141,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   bool IsToEnd(const Session& session) const;
   bool TakePipeliningTrouble(const Session& session, const smtp::TransactionResult& result);
   bool IsSerial(const base::IpAddress& address) const;
+  bool TakeUnanswered(const Session& session, const smtp::TransactionResult& result);
   void BounceUnrenderable(Destination& destination, ledger::RecipientId id, const absl::Status& why);
   bool BeginTransaction(Session& session, Destination& destination, ledger::RecipientId id);
   void PutBack(Destination& destination, ledger::RecipientId id);

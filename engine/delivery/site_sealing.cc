@@ -66,6 +66,7 @@ void Site::StopAllSealing() {
   for (Session* next = busy_.empty() ? nullptr : &busy_.front(); next != nullptr;) {
     Session& session = *next;
     next = busy_.Next(session);
+    session.ReleaseNext();
     if (session.state() == Session::State::kSealing) StopSealing(session);
   }
 }
@@ -82,6 +83,64 @@ void Site::PutBack(Destination& destination, ledger::RecipientId id) {
   }
   Reconsider(destination);
   owner_.WantsPump(*this);
+}
+
+// ---- the message behind ----
+
+// Where nobody is idle: they would take it at once. A message rate counts what is written, to the moment: there, one
+// message is written after the other.
+void Site::OnSessionMayTakeNext(Session& session) {
+  if (messages_.has_value()) return;
+  const tls::Policy& policy = session.options().tls;
+  while (session.MayTakeNext()) {
+    if (draining_ || paused_ || HeldUntil().has_value() || CountUnder(idle_, policy) > 0) return;
+    const std::optional<Claimed> next = ClaimUnder(policy);
+    if (!next.has_value()) return;
+    ++transactions_;
+    ++unwritten_;
+    const absl::Status sealed = session.SealNext(*next->destination, next->recipient);
+    if (sealed.ok()) return;
+    --transactions_;
+    --unwritten_;
+    BounceUnrenderable(*next->destination, next->recipient, sealed);
+  }
+}
+
+void Site::OnNextNotSealed(Session&, const absl::Status& status) {
+  rests_until_ = context_.clock.Now() + kSigningRest;
+  context_.facts.OnSigningFailed(std::string(status.message()));
+}
+
+void Site::OnNextLost(const Session::Waiting& waiting) {
+  if (waiting.written) ++unwritten_;  // Its token is gone; PutBack counts as if it had none.
+  PutBack(*waiting.destination, waiting.recipient);
+}
+
+bool Site::KeepsNext(Session& session) { return !IsToEnd(session) && !HeldUntil().has_value(); }
+
+void Site::OnSessionContentWanted(Session& session) {
+  if (!context_.settler.IsWanted(session.recipient())) {  // The message before it took long.
+    session.DropContent();
+    return;
+  }
+  context_.settler.BeginAttempt(session.recipient(), session.options().id);
+  session.CommitContent();
+}
+
+// What becomes of a follower before its attempt began. True: the server ended the session without a word about it, and
+// nobody has tried anything; an answer is an attempt like any other.
+bool Site::TakeUnanswered(const Session& session, const smtp::TransactionResult& result) {
+  if (session.is_attempted()) return false;
+  const bool goodbye = result.mail.has_value() && result.mail->code == 421;
+  if (goodbye || !context_.settler.IsWanted(session.recipient()) ||
+      (result.end == smtp::TransactionResult::End::kClosed && !result.mail.has_value())) {
+    if (goodbye && !smtp::Judge(result, *context_.job.reply_rules).session_limit) Trouble(session.opened_at());
+    ++unwritten_;
+    PutBack(*session.destination(), session.recipient());
+    return true;
+  }
+  context_.settler.BeginAttempt(session.recipient(), session.options().id);
+  return false;
 }
 
 // The message that was being signed is kept, and goes as soon as a session is ready for it.

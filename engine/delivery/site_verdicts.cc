@@ -50,6 +50,13 @@ bool IsShortage(const smtp::ConnectionFact& fact) {
          (fact.error == EMFILE || fact.error == ENFILE || fact.error == ENOBUFS || fact.error == ENOMEM);
 }
 
+// "503 5.5.0 Improper use of SMTP command pipelining", "554 5.5.1 Error: improper command pipelining": about the order
+// of commands (RFC 3463 section 3.6), and not a name that happens to have that word.
+bool BlamesPipelining(const smtp::Reply& reply) {
+  if (reply.first_digit() != 5 || (reply.enhanced.IsPresent() && reply.enhanced.digits[1] != 5)) return false;
+  return smtp::NormalizeReplyText(reply.text).find("pipelin") != std::string::npos;
+}
+
 }  // namespace
 
 // ---- sessions ----
@@ -154,8 +161,7 @@ bool Site::TakePipeliningTrouble(const Session& session, const smtp::Transaction
   if (!session.options().client.pipelining) return false;
   bool trouble = result.end == smtp::TransactionResult::End::kGarbage;
   for (const std::optional<smtp::Reply>& reply : {result.mail, result.rcpt, result.data, result.final_reply}) {
-    trouble = trouble || (reply.has_value() && reply->first_digit() == 5 &&
-                          base::LowerAscii(reply->text).find("pipelin") != std::string::npos);
+    trouble = trouble || (reply.has_value() && BlamesPipelining(*reply));
   }
   if (trouble) serial_until_[session.options().remote.address] = context_.clock.Now() + kSerialFor;
   return trouble;
@@ -268,14 +274,17 @@ smtp::Outcome Site::ApplyBreaker(ledger::RecipientId id, smtp::Verdict& verdict)
 
 void Site::OnSessionResult(Session& session, const smtp::TransactionResult& result) {
   CHECK(transactions_ > 0 && session.destination() != nullptr);
+  if (TakeUnanswered(session, result)) return;
   --transactions_;
   Destination& destination = *session.destination();
   smtp::Verdict verdict = smtp::Judge(result, *context_.job.reply_rules);
   if (TakePipeliningTrouble(session, result)) {
     session.WearOut();
-    if (verdict.outcome == smtp::Outcome::kBounced) {  // It is about what we sent, and not about the recipient.
+    // It is about how we said it, and about neither the recipient nor the sender.
+    if (verdict.outcome == smtp::Outcome::kBounced || verdict.outcome == smtp::Outcome::kHeld) {
       verdict.outcome = smtp::Outcome::kDeferred;
-      verdict.counts_for_breaker = false;
+      verdict.hold = smtp::Hold::kNone;
+      verdict.counts_for_breaker = verdict.sender_refused = false;
     }
   }
   if (verdict.counts_for_breaker && verdict.reply.has_value())

@@ -140,7 +140,10 @@ void Client::OnReceived(std::string_view bytes, base::Instant now) {
 
 void Client::OnReply(const Reply& reply) {
   if (expected_.empty()) {  // Nothing was asked: a server that says 421 goodbye, or one that is out of step.
-    if (state_ == State::kBusy) {
+    if (state_ == State::kBusy && reply.code == 421 && content_wanted_) {  // In place of what it waited for.
+      result_.final_reply = reply;
+      EndTransaction(TransactionResult::End::kReplied, /*usable=*/false);
+    } else if (state_ == State::kBusy) {
       OnGarbage();
     } else {
       Finish();

@@ -107,7 +107,9 @@ class Client {
     // Begin the handshake. Nothing is received from or sent by the client until OnTlsUp. Never called with kNever.
     virtual void OnStartTls() = 0;
     virtual void OnReady() = 0;                                           // May Begin.
-    virtual void OnTransactionDone(const TransactionResult& result) = 0;  // OnReady or OnFinished follows.
+    virtual void OnTransactionDone(const TransactionResult& result) = 0;  // OnReady, OnFollowing or OnFinished follows.
+    virtual void OnFollowing() = 0;      // The message that was given to Follow is the transaction now.
+    virtual void OnContentWanted() = 0;  // Of such a message: SendContent. The transaction may end before.
     virtual void OnSessionFailed(const ConnectionFact& fact) = 0;  // Before it was ever ready; OnFinished follows.
     virtual void OnFinished() = 0;                                 // Close the connection. The last call.
   };
@@ -132,6 +134,19 @@ class Client {
   void OnTimeout(std::uint64_t unsent);
   // Requires: ready.
   void Begin(const Transaction& transaction, base::Instant now);
+  // A message behind the one whose content has not left yet: its envelope goes in one write with the end of that
+  // content (RFC 2920 section 3.1), and its own content waits for SendContent. Where the transaction ends before its
+  // content, nothing of the message has left, and the client has forgotten it. With CHUNKING there is none: a message
+  // is one write anyway.
+  bool MayFollow() const;
+  void Follow(const Transaction& transaction);  // Requires: MayFollow, and Accepts.
+  void SendContent(base::Instant now);          // Requires: OnContentWanted was called, and no more of it since.
+  // Whether the server takes it at all, by its size and its address.
+  bool Accepts(const Transaction& transaction) const { return !RefusalOf(transaction).has_value(); }
+  bool IsFollowerSent() const { return follower_sent_; }  // Its envelope is on its way.
+  void Unfollow() { follower_.reset(); }                  // Requires: not IsFollowerSent.
+  // A message takes two round trips here, and one behind it saves the second.
+  bool HasUseForFollowers() const { return state_ == State::kBusy && !result_.used_bdat && MayPipeline(); }
   void Quit();  // Requires: ready. OnFinished follows.
 
   // Appends what is to be sent now. The pieces stay valid until the next call of any method.
@@ -166,8 +181,12 @@ class Client {
   void OnGarbage();
   void EmitSteps();  // The commands that may be sent now.
   void EmitContent();
-  void EmitMail();
+  void EmitMail(const Transaction& transaction);
+  void EmitRcpt(const Transaction& transaction);
+  void EmitFollower();
+  void TurnToFollower();
   bool IsRefused() const;
+  std::optional<TransactionResult::End> RefusalOf(const Transaction& transaction) const;  // By us, before it begins.
   void LogInOrMakeReady();
   void TakeAuthStep(const AuthDialogue::Step& step, const Reply* reply);
   void MakeReady();
@@ -206,6 +225,11 @@ class Client {
   bool needs_rset_ = false;
   bool content_taken_ = true;
   std::uint64_t completing_end_ = 0;  // Of the emitted bytes, where the completing ones end; 0: not emitted.
+
+  std::optional<Transaction> follower_;
+  bool follower_sent_ = false;   // Its envelope is behind the content of the transaction.
+  bool content_waits_ = false;   // The transaction was a follower: its content waits for SendContent…
+  bool content_wanted_ = false;  // …and the server for it.
 };
 
 }  // namespace smtp

@@ -1,5 +1,7 @@
 // The part of the client that carries one message: the commands that may go together, and what their replies amount to.
 
+#include <utility>
+
 #include "absl/strings/str_format.h"
 #include "engine/base/check.h"
 #include "engine/smtp/client.h"
@@ -15,12 +17,8 @@ void Client::Begin(const Transaction& transaction, base::Instant now) {
   completing_end_ = 0;
   content_taken_ = false;
   state_ = State::kBusy;
-  if (capabilities_.size_max != 0 && transaction.size > capabilities_.size_max) {
-    EndTransaction(TransactionResult::End::kTooLarge, /*usable=*/true);
-    return;
-  }
-  if (transaction.needs_smtputf8 && !capabilities_.smtputf8) {
-    EndTransaction(TransactionResult::End::kNeedsSmtpUtf8, /*usable=*/true);
+  if (const auto refusal = RefusalOf(transaction)) {
+    EndTransaction(*refusal, /*usable=*/true);
     return;
   }
   probing_ = now - idle_since_ > options_.idle_probe;
@@ -37,11 +35,22 @@ void Client::Begin(const Transaction& transaction, base::Instant now) {
   EmitSteps();
 }
 
-void Client::EmitMail() {
-  std::string line = absl::StrFormat("MAIL FROM:<%s>", transaction_.sender);
-  if (capabilities_.size) absl::StrAppendFormat(&line, " SIZE=%d", transaction_.size);
-  if (transaction_.needs_smtputf8) line += " SMTPUTF8";
+std::optional<TransactionResult::End> Client::RefusalOf(const Transaction& transaction) const {
+  if (capabilities_.size_max != 0 && transaction.size > capabilities_.size_max)
+    return TransactionResult::End::kTooLarge;
+  if (transaction.needs_smtputf8 && !capabilities_.smtputf8) return TransactionResult::End::kNeedsSmtpUtf8;
+  return std::nullopt;
+}
+
+void Client::EmitMail(const Transaction& transaction) {
+  std::string line = absl::StrFormat("MAIL FROM:<%s>", transaction.sender);
+  if (capabilities_.size) absl::StrAppendFormat(&line, " SIZE=%d", transaction.size);
+  if (transaction.needs_smtputf8) line += " SMTPUTF8";
   Emit(Command::kMail, line + "\r\n");
+}
+
+void Client::EmitRcpt(const Transaction& transaction) {
+  Emit(Command::kRcpt, absl::StrFormat("RCPT TO:<%s>\r\n", transaction.recipient));
 }
 
 void Client::EmitContent() {
@@ -67,14 +76,14 @@ void Client::EmitSteps() {
         Emit(step, "RSET\r\n");
         break;
       case Command::kMail:
-        EmitMail();
+        EmitMail(transaction_);
         if (probing_) {
           probing_ = false;
           return;
         }
         break;
       case Command::kRcpt:
-        Emit(step, absl::StrFormat("RCPT TO:<%s>\r\n", transaction_.recipient));
+        EmitRcpt(transaction_);
         break;
       case Command::kData:
         Emit(step, "DATA\r\n");
@@ -86,6 +95,7 @@ void Client::EmitSteps() {
       case Command::kDot:
         Emit(step, "");
         EmitContent();
+        EmitFollower();
         return;
       case Command::kConnect:
       case Command::kGreeting:
@@ -121,11 +131,20 @@ void Client::OnTransactionReply(Command command, const Reply& reply) {
     EndTransaction(TransactionResult::End::kReplied, /*usable=*/false);
     return;
   }
+  if (command == Command::kDot && follower_sent_) {  // What comes now is about the follower.
+    TurnToFollower();
+    return;
+  }
   if (!expected_.empty()) return;  // The rest of the group is answered first.
   if (command == Command::kData && reply.first_digit() == 3) {
     if (IsRefused()) {  // It takes data for nobody: an empty one ends it (RFC 2920 section 3.1).
       steps_.clear();
       Emit(Command::kDot, ".\r\n");
+      return;
+    }
+    if (content_waits_) {
+      content_wanted_ = true;
+      handler_.OnContentWanted();
       return;
     }
     EmitSteps();
@@ -140,6 +159,51 @@ void Client::OnTransactionReply(Command command, const Reply& reply) {
   EndTransaction(TransactionResult::End::kReplied, /*usable=*/true);
 }
 
+// ---- the message behind ----
+
+bool Client::MayFollow() const {
+  return HasUseForFollowers() && !follower_.has_value() && !IsRefused() && !steps_.empty();
+}
+
+void Client::Follow(const Transaction& transaction) {
+  CHECK(MayFollow() && Accepts(transaction));
+  follower_ = transaction;
+}
+
+// MAIL and RCPT may come anywhere in a group, and DATA last (RFC 2920 section 3.1).
+void Client::EmitFollower() {
+  if (!follower_.has_value()) return;
+  follower_sent_ = true;
+  EmitMail(*follower_);
+  EmitRcpt(*follower_);
+  Emit(Command::kData, "DATA\r\n");
+}
+
+// The end of the content was answered: that transaction is over, whatever the answer, and the next one is under way.
+void Client::TurnToFollower() {
+  TransactionResult done = std::move(result_);
+  done.end = TransactionResult::End::kReplied;
+  done.completing_handed_over = true;
+  transaction_ = *follower_;
+  follower_.reset();
+  follower_sent_ = false;
+  result_ = TransactionResult();
+  completing_end_ = 0;
+  content_taken_ = false;
+  content_waits_ = true;
+  steps_ = {Command::kDot};
+  ++wait_number_;
+  handler_.OnTransactionDone(done);
+  handler_.OnFollowing();
+}
+
+void Client::SendContent(base::Instant now) {
+  CHECK(state_ == State::kBusy && content_wanted_);
+  now_ = now;
+  content_waits_ = content_wanted_ = false;
+  EmitSteps();
+}
+
 void Client::EndTransaction(TransactionResult::End end, bool usable) {
   result_.end = end;
   if (end == TransactionResult::End::kReplied && completing_end_ != 0 && content_taken_)
@@ -150,6 +214,8 @@ void Client::EndTransaction(TransactionResult::End end, bool usable) {
   if (sent_something) needs_rset_ = !delivered;  // Row of architecture 4.8: some servers keep the old sender otherwise.
   steps_.clear();
   expected_.clear();
+  follower_.reset();
+  follower_sent_ = content_waits_ = content_wanted_ = false;
   ++wait_number_;
   content_taken_ = true;
   if (HasUntakenOutput()) output_.clear();  // It may borrow from the content, which goes now.

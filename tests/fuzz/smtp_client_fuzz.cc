@@ -22,16 +22,26 @@ class Owner final : public smtp::Client::Handler {
   void OnReady() override {
     CHECK(!busy && !finished);
     ready = true;
+    following = false;
   }
   void OnTransactionDone(const smtp::TransactionResult& result) override {
     CHECK(busy && !starting);
-    busy = false;
+    busy = wanted = false;
     const smtp::Verdict verdict = smtp::Judge(result);
     if (verdict.outcome == smtp::Outcome::kDelivered) {
       CHECK(result.final_reply.has_value() && result.final_reply->IsPositive());
       CHECK(result.rcpt.has_value() && result.rcpt->IsPositive());
     }
     if (verdict.outcome == smtp::Outcome::kBounced) CHECK(verdict.reply.has_value() || !verdict.text.empty());
+  }
+  void OnFollowing() override {
+    CHECK(!busy && following && !finished);
+    busy = true;
+    following = false;
+  }
+  void OnContentWanted() override {
+    CHECK(busy && !wanted);
+    wanted = true;
   }
   void OnSessionFailed(const smtp::ConnectionFact& fact) override {
     CHECK(!busy && !fact.ToString().empty());
@@ -41,7 +51,7 @@ class Owner final : public smtp::Client::Handler {
     CHECK(!finished && !busy);
     finished = true;
   }
-  bool starting = false, ready = false, busy = false, finished = false;
+  bool starting = false, ready = false, busy = false, finished = false, following = false, wanted = false;
 };
 
 // The first byte says whether TLS is wanted. Each other one steers: 0xFF, the connection ends; 0xFE, the time passes;
@@ -73,6 +83,15 @@ void Run(std::string_view bytes, smtp::Authenticator* authenticator) {
       client.Begin({.sender = "a@example.com", .recipient = "b@example.com", .content = content, .size = content_size},
                    now);
       continue;
+    }
+    if (owner.wanted) {
+      owner.wanted = false;
+      client.SendContent(now);
+      continue;
+    }
+    if (owner.busy && client.MayFollow() && transactions % 2 == 0) {
+      owner.following = true;
+      client.Follow({.sender = "a@example.com", .recipient = "c@example.com", .content = content, .size = 1});
     }
     if (bytes.empty()) {
       client.OnClosed(104, 0, /*connected=*/true);

@@ -20,6 +20,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::Le;
 using testing::SizeIs;
+using testing::StartsWith;
 using Then = Answer::Then;
 
 constexpr char kOther[] = "o@other.example";
@@ -222,6 +223,31 @@ TEST(HostileSerial, WhoGoesWrongWithGroupsGetsCommandsOneByOne) {
     EXPECT_EQ(scenario.CountLast("delivered 250 ."), 8u);
     EXPECT_LE(groups, 3u);
   }
+}
+
+TEST(HostileSerial, AnImproperMailIsNoRefusedSender) {
+  Scenario scenario({.addresses = Many(8), .shaping = kOneSession});
+  Receiver& receiver = scenario.Serve("one.example");
+  receiver.At(Point::kMail, [&](const Question& question) {
+    return question.grouped ? std::optional(Answer{"503 5.5.0 Improper use of SMTP command pipelining"}) : std::nullopt;
+  });
+  scenario.RunFor(Duration::Minutes(45));
+  EXPECT_THAT(receiver.accepted(), SizeIs(8));
+  EXPECT_THAT(scenario.Suspensions(), SizeIs(0));
+}
+
+TEST(HostileSerial, ANameWithThatWordBlamesNothing) {
+  Scenario scenario({.addresses = Many(8), .shaping = kOneSession});
+  Receiver& receiver = scenario.Serve("one.example");
+  receiver.At(Point::kRcpt, For("a03@one.example", {"550 5.1.1 <bob@pipeline-crm.example>: User unknown"}));
+  bool grouped = false;
+  receiver.At(Point::kMail, [&](const Question& question) {
+    grouped = question.grouped;
+    return std::nullopt;
+  });
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_THAT(scenario.Last("a03@one.example"), StartsWith("bounced InvalidRecipient"));
+  EXPECT_TRUE(grouped) << "the last message went one command at a time";
 }
 
 // What a watchdog is for: every byte comes in time, and nothing moves. Each reply has its time as a whole.

@@ -117,8 +117,10 @@ void Network::Reset(Side& side, StreamKey key) {
   const StreamKey peer = side.peer;
   const std::size_t size = side.unsent.size();
   const std::size_t last = size < 2 ? std::string::npos : side.unsent.find_last_of('\n', size - 2);
-  if (last != std::string::npos)
+  if (last != std::string::npos) {
     OnWire(side, [this, peer, data = side.unsent.substr(0, last + 1)]() mutable { Receive(peer, std::move(data)); });
+    side.unsent.erase(0, last + 1);
+  }
   OnWire(side, [this, peer] { End(peer, ECONNRESET); });
   End(key, ECONNRESET);
 }

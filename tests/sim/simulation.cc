@@ -370,7 +370,8 @@ Findings Simulation::Run() {
                               world_.now().nanoseconds() / 1'000'000'000, log_.last));
   }
   over_ = true;
-  if (process_ != nullptr) {  // Ends in order: nothing may be left open.
+  disk_.FailAfter(std::nullopt);  // A failure that was planned is too late; and the checkers write, too.
+  if (process_ != nullptr) {      // Ends in order: nothing may be left open.
     process_->Drain();
     const base::Instant patience = world_.now() + base::Duration::Hours(2);
     while (!process_->IsStopped() && world_.now() < patience && world_.Step()) {
@@ -379,7 +380,6 @@ Findings Simulation::Run() {
     if (process_->open_sessions() > 0) Violation("sessions are open after the drain");
   }
   process_.reset();
-  disk_.FailAfter(std::nullopt);  // The checkers write, too.
   CheckLedger();
   findings_.trace = world_.trace();
   exchanger_.reset();

@@ -56,7 +56,7 @@ INSTANTIATE_TEST_SUITE_P(Verdicts, Reply,
                                          Phase{"RcptAlone", Point::kRcpt, {}, "RCPT"},
                                          Phase{"DataOfAGroup", Point::kData, {"PIPELINING"}, "DATA"},
                                          Phase{"DataAlone", Point::kData, {}, "DATA"},
-                                         Phase{"Dot", Point::kContent, {"PIPELINING"}, "."},
+                                         Phase{"Dot", Point::kContent, {}, "."},
                                          Phase{"BdatOfAGroup", Point::kContent, {"PIPELINING", "CHUNKING"}, "BDAT"},
                                          Phase{"BdatAlone", Point::kContent, {"CHUNKING"}, "BDAT"}),
                          [](const auto& param) { return std::string(param.param.name); });

@@ -82,6 +82,8 @@ class Dialogue : public Client::Handler {
     events_ += "done ";
     result = done;
   }
+  void OnFollowing() override { events_ += "following "; }
+  void OnContentWanted() override { events_ += "wanted "; }
   void OnSessionFailed(const ConnectionFact& failed) override {
     events_ += "failed ";
     fact = failed;

@@ -58,6 +58,14 @@ TEST(StandardsOnTheWire, P02CommandsThatMustComeLastDo) {
   }
 }
 
+TEST(StandardsOnTheWire, P03TheNextEnvelopeRidesWithTheEndOfTheContent) {
+  Dialogue dialogue;
+  dialogue.Open(kPipelining);
+  dialogue.Begin();
+  dialogue.client.Follow({.sender = "a@example.com", .recipient = "b@example.net", .content = dialogue.content});
+  EXPECT_EQ(dialogue.Say("250 ok\r\n250 ok\r\n354 go\r\n"), std::string(kStuffed) + std::string(kGroup));
+}
+
 TEST(StandardsOnTheWire, P04RepliesAreMatchedByTheirNumber) {
   Dialogue dialogue;
   dialogue.Open(kChunking);

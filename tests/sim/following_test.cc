@@ -1,0 +1,155 @@
+// Messages one behind the other to receivers without CHUNKING, through the whole shard: one round trip each, and every
+// recipient exactly what became of it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/sim/scenario.h"
+
+namespace sim {
+namespace {
+
+using base::Duration;
+using testing::ElementsAre;
+using testing::Ge;
+using testing::SizeIs;
+using testing::StartsWith;
+using Then = Answer::Then;
+
+constexpr int kMany = 20;
+
+class FollowingMessages : public testing::Test {
+ protected:
+  Receiver& Start(Scenario& scenario) {
+    Receiver& receiver = scenario.Serve("one.example");
+    receiver.extensions = {"PIPELINING", "SIZE 100000"};
+    return receiver;
+  }
+  static std::uint64_t Accepted(const Receiver& receiver, const std::string& address) {
+    return static_cast<std::uint64_t>(std::count(receiver.accepted().begin(), receiver.accepted().end(), address));
+  }
+  // The ledger agrees with the receiver on everybody.
+  static void CheckEverybody(const Scenario& scenario, const Receiver& receiver) {
+    for (const std::string& address : Many(kMany)) {
+      const std::string last = scenario.Last(address);
+      if (last.starts_with("in doubt")) {
+        EXPECT_LE(Accepted(receiver, address), 1u) << address;
+      } else {
+        EXPECT_EQ(Accepted(receiver, address), last.starts_with("delivered") ? 1u : 0u) << address << ": " << last;
+      }
+    }
+  }
+};
+
+TEST_F(FollowingMessages, TheEnvelopeComesWithTheContentBefore) {
+  Scenario scenario({.addresses = Many(kMany), .shaping = kOneSession});
+  Receiver& receiver = Start(scenario);
+  int behind = 0;
+  // A MAIL with more behind it, and no new connection: it came in a group.
+  receiver.At(Point::kMail, [&behind](const Question& question) {
+    behind += question.message > 1 && question.grouped ? 1 : 0;
+    return std::nullopt;
+  });
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_THAT(receiver.connections(), SizeIs(1));
+  EXPECT_GE(behind, kMany - 2);
+  for (const std::string& address : Many(kMany))
+    EXPECT_THAT(scenario.Story(address), ElementsAre("attempt 1", "delivered 250 ."));
+  CheckEverybody(scenario, receiver);
+}
+
+TEST_F(FollowingMessages, RefusedRecipientsAndContentsAmongOthersAreTheirOwn) {
+  Scenario scenario({.addresses = Many(kMany), .shaping = kOneSession});
+  Receiver& receiver = Start(scenario);
+  receiver.At(Point::kRcpt, For("a03@one.example", {"550 5.1.1 No such user"}));
+  receiver.At(Point::kRcpt, For("a04@one.example", {"550 5.1.1 No such user"}));
+  receiver.At(Point::kContent, For("a08@one.example", {"550 5.2.1 Disabled"}));
+  bool asked = false;
+  receiver.At(Point::kRcpt, [&asked](const Question& question) {
+    if (question.recipient != "a10@one.example" || std::exchange(asked, true)) return std::optional<Answer>();
+    return std::optional(Answer{"450 4.2.1 Later"});
+  });
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_THAT(scenario.Last("a03@one.example"), StartsWith("bounced InvalidRecipient 550 5.1.1 RCPT"));
+  EXPECT_THAT(scenario.Last("a04@one.example"), StartsWith("bounced InvalidRecipient 550 5.1.1 RCPT"));
+  EXPECT_THAT(scenario.Last("a08@one.example"), StartsWith("bounced InactiveMailbox 550 5.2.1 ."));
+  EXPECT_EQ(scenario.CountLast("delivered"), static_cast<std::uint64_t>(kMany - 3));
+  EXPECT_EQ(scenario.Story("a10@one.example").size(), 4u);  // Two attempts: both count.
+  CheckEverybody(scenario, receiver);
+}
+
+TEST_F(FollowingMessages, WhoIsCutOffBeforeAWordOfItsOwnHasLostNothing) {
+  for (const Then then : {Then::kFin, Then::kReset}) {
+    Scenario scenario({.addresses = Many(kMany), .shaping = kOneSession});
+    Receiver& receiver = Start(scenario);
+    receiver.At(Point::kContent, Always({"250 ok", then}));  // One message for each connection.
+    EXPECT_TRUE(scenario.Finish());
+    EXPECT_EQ(scenario.CountLast("delivered"), static_cast<std::uint64_t>(kMany));
+    for (const std::string& address : Many(kMany))
+      EXPECT_THAT(scenario.Story(address), ElementsAre("attempt 1", "delivered 250 ."));
+    CheckEverybody(scenario, receiver);
+  }
+}
+
+TEST_F(FollowingMessages, OnlyTheContentThatHasLeftIsInDoubt) {
+  for (const Answer& answer : {Answer{"", Then::kFin}, Answer{"", Then::kReset}, Answer{"", Then::kSilence}}) {
+    Scenario scenario({.addresses = Many(kMany), .shaping = kOneSession});
+    Receiver& receiver = Start(scenario);
+    receiver.At(Point::kContent, For("a05@one.example", answer));
+    EXPECT_TRUE(scenario.Finish());
+    EXPECT_EQ(scenario.CountLast("in doubt"), 1u);
+    EXPECT_EQ(scenario.CountLast("delivered"), static_cast<std::uint64_t>(kMany - 1));
+    CheckEverybody(scenario, receiver);
+  }
+}
+
+TEST_F(FollowingMessages, LimitsOfTheConnectionAndTheRateHold) {
+  Scenario scenario(
+      {.addresses = Many(kMany),
+       .shaping = std::string(kOneSession) + "max_deliveries_per_connection = 3\nmax_message_rate = \"2/s\"\n"});
+  Receiver& receiver = Start(scenario);
+  std::uint32_t most = 0;
+  receiver.At(Point::kMail, [&most](const Question& question) {
+    most = std::max(most, question.message);
+    return std::nullopt;
+  });
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_EQ(most, 3u);
+  EXPECT_THAT(receiver.accepted(), SizeIs(kMany));
+  std::int64_t last = 0;
+  for (const std::string& address : Many(kMany)) last = std::max(last, scenario.Times(address).back());
+  EXPECT_THAT(last, Ge(kMany / 2 - 2));
+}
+
+TEST_F(FollowingMessages, AProgramThatDiesLeavesNoMoreThanOneInDoubtForEachConnection) {
+  for (int milliseconds = 100; milliseconds < 3000; milliseconds += 97) {
+    Scenario scenario({.addresses = Many(kMany), .shaping = kOneSession});
+    Receiver& receiver = Start(scenario);
+    scenario.RunFor(Duration::Milliseconds(milliseconds));
+    scenario.Restart();
+    EXPECT_TRUE(scenario.Finish());
+    EXPECT_LE(scenario.CountLast("in doubt"), 1u) << milliseconds;
+    EXPECT_EQ(scenario.CountLast("in doubt") + scenario.CountLast("delivered"), static_cast<std::uint64_t>(kMany));
+    CheckEverybody(scenario, receiver);
+  }
+}
+
+TEST_F(FollowingMessages, WhoIsTooLateWhenTheServerWantsTheContentGetsNone) {
+  Scenario scenario({.addresses = Many(3), .shaping = kOneSession});
+  Receiver& receiver = Start(scenario);
+  receiver.At(Point::kContent, Always({.reply = "250 ok", .wait = Duration::Seconds(60)}));
+  scenario.job().finish_by = scenario.world().wall_now() + Duration::Seconds(90);
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_EQ(scenario.CountLast("delivered"), 2u);
+  EXPECT_EQ(scenario.CountLast("expired"), 1u);
+  EXPECT_THAT(receiver.accepted(), SizeIs(2));
+  EXPECT_EQ(receiver.CountOf("RCPT"), 3u);
+}
+
+}  // namespace
+}  // namespace sim
