@@ -111,6 +111,11 @@ void Shard::ResumeByOperator(std::uint64_t question) {
                                                .by = "operator",
                                                .reason = "",
                                                .sample = ""});
+    for (const RestoredSuspension& old : options_.suspensions) {  // Of sites that may not be there yet.
+      const base::WallTime now = seams_.clock.WallNow();
+      commits_.batch().Add(ledger::SiteState{
+          .time = now, .site = old.site, .source = old.source, .until = now, .reason = "resumed", .sample = ""});
+    }
   }
   budgets_.ReleaseAll();
   suspensions_lifted_ = true;

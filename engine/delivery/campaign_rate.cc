@@ -6,7 +6,8 @@ namespace delivery {
 namespace {
 
 constexpr base::Duration kOpening = base::Duration::Seconds(1);
-constexpr base::Duration kTokenLife = base::Duration::Minutes(1);  // A connection and a signature fit in.
+// A connection and a signature usually fit in. Tokens that are used late are what may come above the rate.
+constexpr base::Duration kTokenLife = base::Duration::Seconds(2);
 
 }  // namespace
 

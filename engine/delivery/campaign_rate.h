@@ -36,7 +36,7 @@ class CampaignRate {
 };
 
 // Those of one shard who wait for tokens, first come first served. A token is taken before a session is opened for it;
-// who has not begun a message with it after a minute has lost it, and none is ever given back.
+// who has not begun a message with it after two seconds has lost it, and none is ever given back.
 class CampaignLine {
  public:
   class Waiter {

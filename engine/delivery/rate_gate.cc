@@ -20,19 +20,19 @@ RateGate::Wide RateGate::Tolerance() const {
   return static_cast<Wide>(options_.period.nanoseconds()) * static_cast<Wide>(options_.burst_max - 1);
 }
 
-base::Instant RateGate::OpensAt(std::uint64_t before) const {
-  if (options_.count == 0) return base::Instant::Never();
-  const Wide at = due_ - Tolerance() + static_cast<Wide>(before) * static_cast<Wide>(options_.period.nanoseconds());
-  const Wide count = static_cast<Wide>(options_.count);
-  return base::Instant::FromNanoseconds(static_cast<std::int64_t>(at <= 0 ? at / count : (at + count - 1) / count));
-}
-
-base::Instant RateGate::RestedAt() const {
+base::Instant RateGate::At(Wide scaled) const {
   if (options_.count == 0) return base::Instant::Never();
   const Wide count = static_cast<Wide>(options_.count);
   return base::Instant::FromNanoseconds(
-      static_cast<std::int64_t>(due_ <= 0 ? due_ / count : (due_ + count - 1) / count));
+      static_cast<std::int64_t>(scaled <= 0 ? scaled / count : (scaled + count - 1) / count));
 }
+
+base::Instant RateGate::OpensAfter(std::uint64_t before, base::Instant now) const {
+  const Wide due = std::max(due_, Scaled(now));  // A rest saves up no more.
+  return At(due - Tolerance() + static_cast<Wide>(before) * static_cast<Wide>(options_.period.nanoseconds()));
+}
+
+base::Instant RateGate::RestedAt() const { return At(due_); }
 
 std::uint64_t RateGate::Available(base::Instant now, base::Duration ahead) const {
   if (options_.count == 0) return 0;

@@ -20,8 +20,10 @@ class RateGate {
   // Requires: `options` is checked data (period > 0, burst_max >= 1).
   RateGate(const Options& options, base::Instant now);
 
-  // When the next one may pass, if `before` others pass first, each as soon as it may; Never() while closed for good.
-  base::Instant OpensAt(std::uint64_t before = 0) const;
+  // When the next one may pass; Never() while closed for good.
+  base::Instant OpensAt() const { return At(due_ - Tolerance()); }
+  // The same, if from `now` on `before` others pass first, each as soon as it may.
+  base::Instant OpensAfter(std::uint64_t before, base::Instant now) const;
   // How many may pass at `now`, or from then until `ahead` later.
   std::uint64_t Available(base::Instant now, base::Duration ahead = {}) const;
   // Whether nothing of the past holds it back: it could be made anew without a difference.
@@ -37,6 +39,7 @@ class RateGate {
   __extension__ using Wide = __int128;
   Wide Scaled(base::Instant t) const { return static_cast<Wide>(t.nanoseconds()) * static_cast<Wide>(options_.count); }
   Wide Tolerance() const;
+  base::Instant At(Wide scaled) const;  // The first moment that is not before.
 
   Options options_;
   Wide due_;  // Theoretical arrival time of the next one at the even rate, scaled by count.

@@ -40,6 +40,13 @@ bool RecipientQueue::AllPendingHave(std::uint8_t flag) const {
   return any;
 }
 
+void RecipientQueue::ClearFlag(std::uint8_t flag) {
+  for (std::uint64_t offset = 0; offset < share_.count; ++offset) {
+    const ledger::RecipientId id = share_.first + offset;
+    if (IsOpen(id)) table_[id].flags &= static_cast<std::uint8_t>(~flag);
+  }
+}
+
 void RecipientQueue::MeasureBlock(std::uint64_t block) {
   std::uint32_t due = kNever;
   const std::uint64_t end = std::min(share_.count, (block + 1) * kBlock);

@@ -44,6 +44,8 @@ class RecipientQueue {
 
   // Whether each that is pending and not claimed has this flag of its entry; false: there is none.
   bool AllPendingHave(std::uint8_t flag) const;
+  // Takes the flag from each that is pending. Looks at all entries.
+  void ClearFlag(std::uint8_t flag);
 
   std::uint64_t pending() const { return pending_; }  // Claimed ones included.
   std::uint64_t claimed() const { return claimed_; }

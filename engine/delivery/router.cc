@@ -103,6 +103,7 @@ void Router::OnRoute(DestinationKey key, const dns::Route& route) {
   Destination* destination = owner_.FindDestination(key);
   if (destination == nullptr) return;
   destination->looking_up = false;
+  if (stopped_) return;  // It would be placed at a site that sends, while the shard drains.
   if (route.kind != dns::RouteKind::kTemporary && destination->dns_backoff != base::Duration()) {
     destination->dns_backoff = base::Duration();
     if (destination->place == Destination::Place::kRouting) --unanswered_;

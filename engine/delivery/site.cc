@@ -9,6 +9,8 @@
 namespace delivery {
 namespace {
 
+constexpr int kSettledAtOnce = 256;
+
 std::vector<PlannedHost> PlanHosts(const dns::Route& route) {
   std::vector<PlannedHost> hosts;
   for (const auto& host : route.hosts) hosts.push_back({host.name, host.preference});
@@ -175,7 +177,12 @@ void Site::Pump() {
 // The next recipient that may be tried now.
 std::optional<Site::Claimed> Site::ClaimUnder(const tls::Policy& policy) {
   const base::Instant now = context_.clock.Now();
+  int settled = 0;
   while (Destination* const next = NextFor(policy)) {
+    if (settled == kSettledAtOnce) {  // A whole domain was put on a suppression list: others want their turn.
+      owner_.WantsPump(*this);
+      return std::nullopt;
+    }
     if (RoomToBegin() == 0 || !context_.line.HasToken(*this)) return std::nullopt;
     Destination& destination = *next;
     MoveTo(destination, Destination::Place::kReady);  // To the back: the destinations take turns.
@@ -186,6 +193,7 @@ std::optional<Site::Claimed> Site::ClaimUnder(const tls::Policy& policy) {
       continue;
     }
     if (context_.settler.SettleUntried(destination.queue, *recipient)) {
+      ++settled;
       Reconsider(destination);
       continue;
     }
@@ -210,7 +218,7 @@ std::uint64_t Site::RoomToBegin() {
   const base::Instant now = context_.clock.Now();
   const std::uint64_t tokens = messages_->Available(now, kBeginAhead);
   if (tokens > unwritten_) return tokens - unwritten_;
-  const base::Instant at = messages_->OpensAt(unwritten_);
+  const base::Instant at = messages_->OpensAfter(unwritten_, now);
   if (!at.IsNever()) SetTimer(std::max(at - kBeginAhead, now));
   return 0;
 }
@@ -255,6 +263,12 @@ void Site::Pause(std::string_view reason) {
 
 void Site::Resume() {
   paused_ = false;
+  if (breaker_.HasHeld()) {  // They begin anew with it: nobody bounces for what was before.
+    for (auto* list : {&ready_, &waiting_}) {
+      for (Destination* d = list->empty() ? nullptr : &list->front(); d != nullptr; d = list->Next(*d))
+        d->queue.ClearFlag(ledger::kHeldByBreaker);
+    }
+  }
   breaker_ = Breaker();
   if (suspension_.IsActive(context_.clock.Now())) {
     suspension_.Lift();

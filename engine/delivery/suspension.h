@@ -49,6 +49,7 @@ class Breaker {
   // nothing new.
   Advice OnRefusal(std::string_view normalized_text, bool again);
   void OnDelivery();
+  bool HasHeld() const { return streak_ > kBouncedAtMost; }  // Somebody, since the last delivery.
 
  private:
   static constexpr std::uint32_t kBouncedAtMost = 3;

@@ -53,6 +53,38 @@ class OperatorOfShards : public testing::TestWithParam<std::uint32_t> {
 
 INSTANTIATE_TEST_SUITE_P(Shards, OperatorOfShards, testing::Values(1u, 2u, 5u));
 
+// Nobody who was held bounces because they were refused before: the operator has mended something, or thinks so.
+TEST_P(OperatorOfShards, ResumeBeginsTheCountOfRefusalsAnew) {
+  Scenario scenario({.addresses = Many(20), .shaping = kOneSession, .shards = GetParam()});
+  Receiver& receiver = scenario.Serve("one.example");
+  receiver.At(Point::kRcpt, "554 5.7.1 Not from you");
+  scenario.RunFor(Duration::Minutes(10));
+  EXPECT_EQ(scenario.CountLast("bounced"), 3u);
+  EXPECT_EQ(scenario.CountLast("held"), 7u);
+  scenario.process().Resume();
+  scenario.RunFor(Duration::Minutes(10));
+  EXPECT_EQ(scenario.CountLast("bounced"), 6u);
+  EXPECT_EQ(receiver.CountOf("RCPT"), 20u);
+}
+
+// Also of a site that this run has not come to yet.
+TEST_P(OperatorOfShards, ResumeLiftsSuspensionsForGood) {
+  Scenario scenario({.addresses = Many(5), .shaping = kOneSession, .shards = GetParam()});
+  Receiver& receiver = scenario.Serve("one.example");
+  receiver.At(Point::kRcpt, First(1, {"451 4.7.0 Rate limit, try again in 15 hours"}));
+  scenario.RunFor(Duration::Minutes(1));
+  EXPECT_THAT(scenario.Suspensions(), SizeIs(1));
+  scenario.names().SetAnswer("one.example", dns::AnswerKind::kServerFail);  // After the restart it does not get so far.
+  scenario.Restart();
+  scenario.RunFor(Duration::Minutes(1));
+  scenario.process().Resume();
+  scenario.RunFor(Duration::Minutes(1));
+  scenario.names().SetAnswer("one.example", dns::AnswerKind::kFound);
+  scenario.Restart();
+  scenario.RunFor(Duration::Hours(1));
+  EXPECT_THAT(receiver.accepted(), SizeIs(5));
+}
+
 TEST_P(OperatorOfShards, APauseOfTheCampaignBeginsNothingMoreAndIsWrittenDown) {
   Scenario scenario({.addresses = Both(60), .shaping = kProviders, .shards = GetParam()});
   Receiver& one = scenario.Serve("one.example");

@@ -1,5 +1,6 @@
 #include "tests/sim/simulation.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -8,6 +9,9 @@
 
 namespace sim {
 namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
 
 std::string Join(const std::vector<std::string>& lines) {
   std::string all;
@@ -51,18 +55,28 @@ TEST(Simulation, TheSameSeedGivesTheSameTraceInTwoProcesses) {
 }
 
 // A checker that finds nothing proves nothing: each bug that is put in must be found.
-std::uint64_t SeedsToFind(const delivery::PlantedBugs& bugs) {
+// The first violation is to be one of those that the bug causes.
+std::string Found(const delivery::PlantedBugs& bugs) {
   for (std::uint64_t seed = 1; seed <= 2000; ++seed) {
-    if (!Simulate({.seed = seed, .bugs = bugs}).violations.empty()) return seed;
+    const Findings findings = Simulate({.seed = seed, .bugs = bugs});
+    if (!findings.violations.empty()) return findings.violations.front();
   }
-  return 0;
+  return "";
 }
 
-TEST(Simulation, FindsASkippedAttemptBarrier) { EXPECT_NE(SeedsToFind({.skip_attempt_barrier = true}), 0u); }
-TEST(Simulation, FindsAnOutcomeToldBeforeItsSync) { EXPECT_NE(SeedsToFind({.tell_before_sync = true}), 0u); }
-TEST(Simulation, FindsASessionUsedForAnotherTlsPolicy) { EXPECT_NE(SeedsToFind({.mix_tls = true}), 0u); }
-TEST(Simulation, FindsASignatureOfAnotherMessage) { EXPECT_NE(SeedsToFind({.wrong_signatures = true}), 0u); }
-TEST(Simulation, FindsARetryThatIsPoppedTwice) { EXPECT_NE(SeedsToFind({.pop_retry_twice = true}), 0u); }
+TEST(Simulation, FindsASkippedAttemptBarrier) {
+  EXPECT_THAT(Found({.skip_attempt_barrier = true}), HasSubstr(" was accepted"));
+}
+TEST(Simulation, FindsAnOutcomeToldBeforeItsSync) {
+  EXPECT_THAT(Found({.tell_before_sync = true}), HasSubstr("final states were told"));
+}
+TEST(Simulation, FindsASessionUsedForAnotherTlsPolicy) { EXPECT_THAT(Found({.mix_tls = true}), StartsWith("TLS: ")); }
+TEST(Simulation, FindsASignatureOfAnotherMessage) {
+  EXPECT_THAT(Found({.wrong_signatures = true}), HasSubstr("is not of this message"));
+}
+TEST(Simulation, FindsARetryThatIsPoppedTwice) {
+  EXPECT_THAT(Found({.pop_retry_twice = true}), HasSubstr("after its final state"));
+}
 
 }  // namespace
 }  // namespace sim

@@ -62,9 +62,9 @@ TEST_F(CampaignRateTest, ThoseWhoWaitAreServedInTheOrderTheyCame) {
   }
 }
 
-TEST_F(CampaignRateTest, ATokenIsKeptAMinuteAndNeverGivenBack) {
+TEST_F(CampaignRateTest, ATokenIsKeptTwoSecondsAndNeverGivenBack) {
   EXPECT_TRUE(line_.HasToken(a_));
-  PassTime(Duration::Seconds(59));
+  PassTime(Duration::Milliseconds(1990));
   EXPECT_TRUE(line_.HasToken(a_)) << "that is the same one";
   EXPECT_TRUE(line_.HasToken(b_)) << "and this the next";
   PassTime(Duration::Seconds(1));
