@@ -40,7 +40,8 @@ struct Limits {
   base::Duration rcpt_to_timeout = base::Duration::Minutes(5);        // Section 4.5.3.2.3
   base::Duration data_timeout =
       base::Duration::Minutes(5);  // KumoMTA; section 4.5.3.2.4 (reply) has 2, 4.5.3.2.5 (block) 3.
-  base::Duration data_dot_timeout = base::Duration::Minutes(10);  // Section 4.5.3.2.6
+  base::Duration data_block_timeout = base::Duration::Minutes(3);  // Ours; section 4.5.3.2.5
+  base::Duration data_dot_timeout = base::Duration::Minutes(10);   // Section 4.5.3.2.6
   base::Duration rset_timeout = base::Duration::Seconds(5);  // KumoMTA: also how long the reply to QUIT is awaited.
   base::Duration idle_timeout =
       base::Duration::Seconds(60);  // As KumoMTA's shaping file: a session without work is kept so long.

@@ -26,6 +26,7 @@ constexpr Field kFields[] = {
     {"mail_from_timeout", &Limits::mail_from_timeout},
     {"rcpt_to_timeout", &Limits::rcpt_to_timeout},
     {"data_timeout", &Limits::data_timeout},
+    {"data_block_timeout", &Limits::data_block_timeout},
     {"data_dot_timeout", &Limits::data_dot_timeout},
     {"rset_timeout", &Limits::rset_timeout},
     {"idle_timeout", &Limits::idle_timeout},

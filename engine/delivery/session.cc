@@ -9,6 +9,8 @@
 namespace delivery {
 namespace {
 
+constexpr std::uint64_t kBlock = 16384;  // Who takes less in the time of a block stands still.
+
 std::uint32_t Microseconds(base::Duration d) {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(d.microseconds(), 0, UINT32_MAX));
 }
@@ -51,7 +53,12 @@ void Session::OnReceive(std::string_view bytes) {
   Advance();
 }
 
-void Session::OnSent() {}
+void Session::OnSent() {
+  if (!watched_unsent_.has_value()) return;
+  watched_unsent_.reset();
+  context_.timers.Set(timer_,
+                      context_.clock.Now() + client_.Timeout());  // The server has all: its reply's time begins.
+}
 
 void Session::OnClose(io::CloseReason reason) {
   stream_ = io::StreamId::kNone;
@@ -61,12 +68,17 @@ void Session::OnClose(io::CloseReason reason) {
 }
 
 void Session::OnTimer() {
-  const std::uint64_t unsent = stream_ == io::StreamId::kNone ? 0 : UnsentByClient(context_.io.Unsent(stream_));
+  const std::uint64_t unsent = stream_ == io::StreamId::kNone ? 0 : context_.io.Unsent(stream_);
   if (state_ == State::kIdle) {  // Idle for long enough.
     Quit();
     return;
   }
-  client_.OnTimeout(unsent);
+  if (watched_unsent_.has_value() && unsent > 0 && unsent + kBlock <= *watched_unsent_) {  // It is slow, and it moves.
+    watched_unsent_ = unsent;
+    context_.timers.Set(timer_, context_.clock.Now() + options_.data_block_timeout);
+    return;
+  }
+  client_.OnTimeout(UnsentByClient(unsent));
   Advance();
 }
 
@@ -84,6 +96,15 @@ void Session::Advance() {
     return;
   if (client_.wait_number() == timed_wait_) return;
   timed_wait_ = client_.wait_number();
+  SetTimer();
+}
+
+// The time of the last reply begins when the server has the whole message. If it does not have it by then, each block
+// of the rest has a time of its own (RFC 5321 section 4.5.3.2.5).
+void Session::SetTimer() {
+  const bool sending = client_.IsSendingContent() && stream_ != io::StreamId::kNone;
+  const std::uint64_t unsent = sending ? context_.io.Unsent(stream_) : 0;
+  watched_unsent_ = unsent > 0 ? std::optional(unsent) : std::nullopt;
   const base::Duration timeout = client_.Timeout();
   if (timeout != base::Duration()) context_.timers.Set(timer_, context_.clock.Now() + timeout);
 }

@@ -81,6 +81,7 @@ class Session final : private io::StreamHandler,
     io::Endpoint remote;
     std::uint32_t deliveries_max = 0;  // Messages until QUIT; 0: no limit.
     base::Duration connect_timeout, idle_timeout;
+    base::Duration data_block_timeout;  // For each 16 KiB of a message that the server is slow to take.
     smtp::Client::Options client;
     tls::Policy tls;          // Whom it may serve. What it does itself: client.tls.
     bool tls_broken = false;  // In clear, because TLS was found broken there.
@@ -168,6 +169,7 @@ class Session final : private io::StreamHandler,
   void CloseStream();
   void Advance();  // Sends what the client wants sent, sets the timer to its deadline.
   void OnTimer();
+  void SetTimer();
   void BeIdle();
   void StartTransaction();
   static smtp::Client::Transaction TransactionOf(const Sealed& sealed);
@@ -193,6 +195,7 @@ class Session final : private io::StreamHandler,
   std::uint64_t tls_client_end_ = 0;    // …and ends among them;
   std::uint64_t client_said_ = 0;       // so many bytes of the client's.
   io::Timer timer_;
+  std::optional<std::uint64_t> watched_unsent_;  // Of a message, when the timer was set; none: the server has it all.
   Destination* destination_ = nullptr;
   ledger::RecipientId recipient_ = 0;
   std::unique_ptr<Sealed> sealed_;

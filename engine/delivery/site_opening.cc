@@ -127,6 +127,7 @@ bool Site::OpenSession(const HostPlan::Next& next, const tls::Policy& policy) {
   options.deliveries_max = limits_.max_deliveries_per_connection;
   options.connect_timeout = limits_.connect_timeout;
   options.idle_timeout = limits_.idle_timeout;
+  options.data_block_timeout = limits_.data_block_timeout;
   options.client = ClientOptions(limits_, source);
   if (IsSerial(next.address)) options.client.pipelining = false;
   options.tls = policy;

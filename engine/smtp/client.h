@@ -146,6 +146,10 @@ class Client {
   bool IsFollowerSent() const { return follower_sent_; }  // Its envelope is on its way.
   void Unfollow() { follower_.reset(); }                  // Requires: not IsFollowerSent.
   // A message takes two round trips here, and one behind it saves the second.
+  // The end of a message was given out, and its reply is the next to come.
+  bool IsSendingContent() const {
+    return completing_end_ != 0 && (expecting() == Command::kDot || expecting() == Command::kBdat);
+  }
   bool HasUseForFollowers() const { return state_ == State::kBusy && !result_.used_bdat && MayPipeline(); }
   void Quit();  // Requires: ready. OnFinished follows.
 

@@ -250,6 +250,33 @@ TEST(HostileSerial, ANameWithThatWordBlamesNothing) {
   EXPECT_TRUE(grouped) << "the last message went one command at a time";
 }
 
+// The reply's time begins when the receiver has the message; each block of it has a time of its own.
+TEST(HostileWatchdog, AReceiverMayBeSlowAsLongAsItMoves) {
+  for (const bool chunking : {true, false}) {
+    Scenario scenario({.addresses = Many(1), .shaping = kOneSession, .body_bytes = 3u << 20});
+    Receiver& receiver = scenario.Serve("one.example");
+    if (!chunking) receiver.extensions = {"PIPELINING"};
+    receiver.rests_between_reads = Duration::Seconds(60);
+    receiver.At(Point::kContent, Always({.reply = "250 ok", .wait = Duration::Seconds(60)}));
+    scenario.RunFor(Duration::Hours(2));
+    EXPECT_THAT(scenario.Story("a00@one.example"), ElementsAre("attempt 1", StartsWith("delivered 250")));
+    EXPECT_GT(scenario.Times("a00@one.example").back(), 11 * 60) << "it was not slow at all";
+  }
+}
+
+TEST(HostileWatchdog, WhoTakesNoMoreOfAMessageHasThirteenMinutesAndNobodyIsInDoubt) {
+  for (const bool chunking : {true, false}) {
+    Scenario scenario({.addresses = Many(1), .shaping = kOneSession, .body_bytes = 3u << 20});
+    Receiver& receiver = scenario.Serve("one.example");
+    if (!chunking) receiver.extensions = {"PIPELINING"};
+    receiver.rests_between_reads = Duration::Hours(10);
+    scenario.RunFor(Duration::Minutes(14));
+    EXPECT_THAT(scenario.Last("a00@one.example"), StartsWith("deferred"));
+    EXPECT_LE(scenario.Times("a00@one.example").back(), 785);
+    EXPECT_THAT(receiver.accepted(), SizeIs(0));
+  }
+}
+
 // What a watchdog is for: every byte comes in time, and nothing moves. Each reply has its time as a whole.
 TEST(HostileWatchdog, ADripHoldsASessionNoLongerThanSilence) {
   for (const Point point : {Point::kGreeting, Point::kEhlo, Point::kMail}) {

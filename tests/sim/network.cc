@@ -189,11 +189,12 @@ void Network::Resume(StreamKey key) {
   if (side == nullptr || side->paused) return;
   Receive(key, std::exchange(side->unread, {}));
   side = Find(key);
-  if (side == nullptr || side->paused) return;
+  if (side == nullptr) return;
   const StreamKey peer = side->peer;
-  if (side->unread_end) {
+  if (side->unread_end && !side->paused) {
     End(key, 0);
-  } else if (Side* sender = Find(peer); sender != nullptr && std::exchange(sender->held_back, false)) {
+  } else if (Side* sender = Find(peer);
+             sender != nullptr && side->unread.size() < kReceiveBuffer && std::exchange(sender->held_back, false)) {
     HandOver(peer);
   }
 }

@@ -37,6 +37,8 @@ class Receiver::Connection final : public io::StreamHandler, public std::enable_
   void OnConnect() override {}
   void OnReceive(std::string_view bytes) override {
     input_ += bytes;
+    read_ += bytes.size();
+    if (receiver_.rests_between_reads > base::Duration() && read_ >= kReadAtOnce) Rest();
     Process();
   }
   void OnSent() override {}
@@ -47,6 +49,15 @@ class Receiver::Connection final : public io::StreamHandler, public std::enable_
   io::StreamId id() const { return id_; }
 
  private:
+  static constexpr std::uint64_t kReadAtOnce = 1u << 18;
+  void Rest() {
+    read_ = 0;
+    receiver_.io_.PauseReceive(id_, true);
+    receiver_.world_.After(receiver_.rests_between_reads, [alive = weak_from_this()] {
+      const std::shared_ptr<Connection> self = alive.lock();
+      if (self != nullptr && !self->over_) self->receiver_.io_.PauseReceive(self->id_, false);
+    });
+  }
   void Later(base::Duration wait, absl::AnyInvocable<void()> event) {
     busy_ = true;
     receiver_.world_.After(wait, [alive = weak_from_this(), event = std::move(event)]() mutable {
@@ -192,6 +203,7 @@ class Receiver::Connection final : public io::StreamHandler, public std::enable_
   bool in_data_ = false, mail_ = false, rcpt_ = false;
   bool busy_ = false;  // An answer is under way.
   bool silent_ = false, over_ = false;
+  std::uint64_t read_ = 0;  // Since it rested.
 };
 
 Receiver::Receiver(World& world, Network& network, std::string name, const io::Endpoint& endpoint)

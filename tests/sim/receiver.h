@@ -64,6 +64,8 @@ class Receiver final : private io::AcceptHandler {
   void Forget() { rules_ = {}; }
   // What EHLO offers.
   std::vector<std::string> extensions = {"PIPELINING", "CHUNKING", "SIZE 100000000", "ENHANCEDSTATUSCODES"};
+  // It reads about 256 KiB, and rests for so long.
+  base::Duration rests_between_reads;
   // Connections that arrive are reset.
   bool resets_connections = false;
 

@@ -45,6 +45,7 @@ TEST_F(ShapingTest, S02_TheBuiltInTimeoutsAreNotBelowTheRfcs) {
   EXPECT_GE(limits.mail_from_timeout, Duration::Minutes(5));
   EXPECT_GE(limits.rcpt_to_timeout, Duration::Minutes(5));
   EXPECT_GE(limits.data_timeout, Duration::Minutes(3));
+  EXPECT_GE(limits.data_block_timeout, Duration::Minutes(3));
   EXPECT_GE(limits.data_dot_timeout, Duration::Minutes(10));
 }
 
@@ -66,6 +67,7 @@ data_dot_timeout = "7s"
 rset_timeout = "8s"
 idle_timeout = "9 seconds"
 auth_timeout = "10s"
+data_block_timeout = "11s"
 enable_pipelining = false
 skip_hosts = ["::/0", "192.0.2.1"]
 prohibited_hosts = ["198.51.100.0/24"]
@@ -78,11 +80,11 @@ ip_lookup_strategy = "Ipv4Only"
   EXPECT_EQ(limits.max_message_rate, (base::Rate{1000, Duration::Hours(1), 7}));
   EXPECT_EQ(limits.max_deliveries_per_connection, 20U);
   EXPECT_EQ(limits.consecutive_connection_failures_before_delay, 5U);
-  const Duration timeouts[] = {limits.connect_timeout,   limits.banner_timeout,  limits.ehlo_timeout,
-                               limits.mail_from_timeout, limits.rcpt_to_timeout, limits.data_timeout,
-                               limits.data_dot_timeout,  limits.rset_timeout,    limits.idle_timeout,
-                               limits.auth_timeout};
-  for (int i = 0; i < 10; ++i) EXPECT_EQ(timeouts[i], Duration::Seconds(i + 1)) << i;
+  const Duration timeouts[] = {limits.connect_timeout,   limits.banner_timeout,    limits.ehlo_timeout,
+                               limits.mail_from_timeout, limits.rcpt_to_timeout,   limits.data_timeout,
+                               limits.data_dot_timeout,  limits.rset_timeout,      limits.idle_timeout,
+                               limits.auth_timeout,      limits.data_block_timeout};
+  for (int i = 0; i < 11; ++i) EXPECT_EQ(timeouts[i], Duration::Seconds(i + 1)) << i;
   EXPECT_FALSE(limits.enable_pipelining);
   EXPECT_TRUE(limits.skip_hosts.Contains(*base::IpAddress::Parse("2001:db8::1")));
   EXPECT_TRUE(limits.skip_hosts.Contains(*base::IpAddress::Parse("192.0.2.1")));

@@ -1,0 +1,16 @@
+// What verdicts of section 3 cannot tell apart: the connection ended in place of the reply to MAIL, before the server
+// had read the message or after it had accepted it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+
+#include "engine/io/disk.h"
+#include "engine/ledger/record.h"
+
+namespace sim {
+
+// By recipient, how many of its attempts ended so, as the ledger says.
+std::map<ledger::RecipientId, std::uint64_t> ResidualRisks(io::Disk& disk);
+
+}  // namespace sim
