@@ -124,7 +124,10 @@ class Session final : private io::StreamHandler,
   Destination* destination() const { return destination_; }  // Of the transaction; null between them.
   ledger::RecipientId recipient() const { return recipient_; }
   std::uint64_t message_size() const { return size_; }
-  bool is_attempted() const { return attempted_; }             // The attempt of the transaction has begun.
+  bool is_attempted() const { return attempted_; }  // The attempt of the transaction has begun.
+  std::uint32_t mail_max() const {
+    return client_.capabilities().mail_max;
+  }                                                            // Messages that EHLO allows; 0: any number.
   std::uint32_t uses() const { return uses_; }                 // Transactions begun.
   const ledger::Timings& timings() const { return timings_; }  // Of the connection and the last transaction.
   base::Instant opened_at() const { return opened_at_; }

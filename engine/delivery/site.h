@@ -224,6 +224,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::string pause_reason_;
 
   base::IntrusiveList<Destination, &Destination::hook> ready_, waiting_;
+  std::uint32_t mail_max_ = 0;  // Messages per connection, as the last EHLO said (RFC 9422); 0: any number.
   SessionList opening_, idle_, busy_, closing_;
   std::uint32_t sessions_ = 0;
   std::uint32_t transactions_ = 0;  // Between BeginTransaction and its result, or until it is given up.

@@ -52,7 +52,8 @@ bool Site::WantsSession(const tls::Policy& policy, std::uint64_t demand, std::ui
     SetTimer(rests_opening_until_);
     return false;
   }
-  const std::uint64_t share = std::min<std::uint64_t>(kMessagesForASession, limits_.max_deliveries_per_connection);
+  std::uint64_t share = std::min<std::uint64_t>(kMessagesForASession, limits_.max_deliveries_per_connection);
+  if (mail_max_ != 0) share = std::min<std::uint64_t>(share, mail_max_);
   const std::uint64_t wanted = (demand + share - 1) / share;
   std::uint64_t working = CountUnder(opening_, policy);
   const bool is_refused = working > 0 && opening_backoff_ > base::Duration();  // Now and then: one by one.

@@ -306,6 +306,19 @@ TEST(Goodbye, AStatedLimitOfTheConnectionCostsNothing) {
   }
 }
 
+// What EHLO said last is remembered: as many connections are opened as the messages that wait will need.
+TEST(Limits, AMailMaxOpensMoreSessions) {
+  for (const bool limited : {true, false}) {
+    Scenario scenario({.addresses = Many(64)});
+    Receiver& receiver = scenario.Serve("one.example");
+    if (limited) receiver.extensions.push_back("LIMITS MAILMAX=2");
+    receiver.At(Point::kContent, Always({.reply = "250 ok", .wait = Duration::Seconds(1)}));
+    EXPECT_TRUE(scenario.Finish());
+    EXPECT_EQ(receiver.open_max() >= 8, limited) << receiver.open_max();
+    EXPECT_EQ(scenario.CountLast("delivered"), 64u);
+  }
+}
+
 TEST(Goodbye, AsAGreetingBesideSessionsThatWorkSuspendsNothing) {
   Scenario scenario({.addresses = Many(40)});
   Receiver& receiver = scenario.Serve("one.example");
