@@ -42,6 +42,7 @@ void RegisterBench(CLI::App& app, Context& context);
 void RegisterBenchSink(CLI::App& app, Context& context);
 void RegisterCancel(CLI::App& app, Context& context);
 void RegisterCheck(CLI::App& app, Context& context);
+void RegisterConfig(CLI::App& app, Context& context);
 void RegisterEvents(CLI::App& app, Context& context);
 void RegisterKeygen(CLI::App& app, Context& context);
 void RegisterLedger(CLI::App& app, Context& context);

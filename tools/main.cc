@@ -46,6 +46,7 @@ int main(int argc, char** argv) {
   tools::RegisterCancel(app, context);
   tools::RegisterSuppress(app, context);
   tools::RegisterToken(app, context);
+  tools::RegisterConfig(app, context);
   tools::RegisterKeygen(app, context);
   tools::RegisterLedger(app, context);
   tools::RegisterSink(app, context);

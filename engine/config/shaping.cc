@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "engine/config/fold_name.h"
-#include "engine/config/known_providers.h"
 
 namespace config {
 namespace {
@@ -28,14 +27,23 @@ std::vector<std::string> SortedHosts(absl::Span<const std::string> hosts) {
 
 }  // namespace
 
-void Shaping::Apply(const std::vector<Block>& blocks, Merged& merged) {
+void Shaping::Apply(const std::vector<Block>& blocks, Merged& merged) const {
   for (const Block& block : blocks) {
-    if (block.replace_base) merged = Merged();
-    for (const auto& change : block.changes) change(merged);
+    if (block.replace_base) {
+      std::map<std::string, Setting>* const told = merged.told;
+      if (told != nullptr) told->clear();
+      merged = Merged();
+      merged.told = told;
+      Apply(base_.blocks, merged);
+    }
+    for (const Change& change : block.changes) {
+      change.apply(merged);
+      if (merged.told != nullptr) (*merged.told)[change.setting.key] = change.setting;
+    }
   }
 }
 
-void Shaping::ApplySource(const Blocks& blocks, std::string_view source, Merged& merged) {
+void Shaping::ApplySource(const Blocks& blocks, std::string_view source, Merged& merged) const {
   const auto found = blocks.by_source.find(source);
   if (found != blocks.by_source.end()) Apply(found->second, merged);
 }
@@ -57,10 +65,13 @@ bool Shaping::IsOfSite(const Domain& block, std::string_view domain, absl::Span<
          (!block.rollup_hosts.empty() && absl::MakeConstSpan(block.rollup_hosts) == sorted_hosts);
 }
 
-Limits Shaping::For(std::string_view domain, absl::Span<const std::string> hosts, std::string_view source) const {
+Shaping::Merged Shaping::MergeFor(std::string_view domain, absl::Span<const std::string> hosts, std::string_view source,
+                                  std::map<std::string, Setting>* told) const {
   const std::string name = FoldName(domain);
   const std::vector<std::string> sorted = SortedHosts(hosts);
   Merged merged;
+  merged.told = told;
+  Apply(base_.blocks, merged);
   Apply(defaults_.blocks, merged);
   ApplySource(defaults_, source, merged);
   for (const Provider& provider : providers_) {
@@ -82,6 +93,11 @@ Limits Shaping::For(std::string_view domain, absl::Span<const std::string> hosts
   for (const Domain& block : domains_) {
     if (is_own(block)) ApplySource(block.blocks, source, merged);
   }
+  return merged;
+}
+
+Limits Shaping::For(std::string_view domain, absl::Span<const std::string> hosts, std::string_view source) const {
+  Merged merged = MergeFor(domain, hosts, source, nullptr);
   Limits& limits = merged.limits;
   if (merged.provider_connection_limit.has_value()) {
     limits.connection_limit = std::min(limits.connection_limit, *merged.provider_connection_limit);
@@ -94,6 +110,15 @@ Limits Shaping::For(std::string_view domain, absl::Span<const std::string> hosts
   return limits;
 }
 
+std::vector<Shaping::Setting> Shaping::Explain(std::string_view domain, absl::Span<const std::string> hosts,
+                                               std::string_view source) const {
+  std::map<std::string, Setting> told;
+  MergeFor(domain, hosts, source, &told);
+  std::vector<Setting> settings;
+  for (const auto& [key, setting] : told) settings.push_back(setting);
+  return settings;
+}
+
 std::string Shaping::ProviderFor(std::string_view domain, absl::Span<const std::string> hosts) const {
   const std::string name = FoldName(domain);
   const std::vector<std::string> sorted = SortedHosts(hosts);
@@ -101,7 +126,7 @@ std::string Shaping::ProviderFor(std::string_view domain, absl::Span<const std::
   for (const Provider& provider : providers_) {
     if (Matches(provider, name, sorted)) found = provider.name;
   }
-  return found.empty() ? std::string(KnownProvider(sorted)) : found;
+  return found;
 }
 
 std::vector<std::string> Shaping::RollupDomains() const {

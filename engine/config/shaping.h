@@ -21,17 +21,24 @@
 
 namespace config {
 
-// As made by default it knows the built-in defaults only.
 class Shaping {
  public:
+  // A key of a block.
+  struct Setting {
+    std::string key;
+    std::string value;  // As it is written there.
+    std::string place;  // "PATH:LINE"; "built-in:LINE": of BuiltinShaping.
+  };
   struct File {
     std::string path;
     std::string text;
   };
 
-  // Reads the files in order; later ones win. `warnings` gets one line for each key that has no effect ("PATH:LINE: …",
-  // the first place where it is used). Errors (kInvalidArgument): all that were found, one per line, "PATH:LINE: what
-  // is wrong; what would be right".
+  // What is built in, and nothing else.
+  Shaping();
+  // Reads what is built in, then the files in order; later ones win. `warnings` gets one line for each key that has no
+  // effect ("PATH:LINE: …", the first place where it is used). Errors (kInvalidArgument): all that were found, one per
+  // line, "PATH:LINE: what is wrong; what would be right".
   static absl::StatusOr<Shaping> Parse(absl::Span<const File> files, std::vector<std::string>& warnings);
   static absl::StatusOr<Shaping> Load(absl::Span<const std::string> paths, std::vector<std::string>& warnings);
 
@@ -41,8 +48,12 @@ class Shaping {
   // own. To be asked once per site, not per message.
   Limits For(std::string_view domain, absl::Span<const std::string> hosts, std::string_view source) const;
 
-  // The provider that the hosts, all of them, or the domain belong to; where several match, the last one; where none
-  // does, the large one that is known by its hosts. "": none.
+  // Where each of these comes from: the settings that are in effect, by key. One that was merged from provider_* and
+  // the site's own is both of them.
+  std::vector<Setting> Explain(std::string_view domain, absl::Span<const std::string> hosts,
+                               std::string_view source) const;
+
+  // The provider that the hosts, all of them, or the domain belong to; where several match, the last one. "": none.
   std::string ProviderFor(std::string_view domain, absl::Span<const std::string> hosts) const;
 
   // A block ["domain"] holds for every domain with the same mail exchangers. Which these are, somebody has to look up:
@@ -61,10 +72,15 @@ class Shaping {
     Limits limits;
     std::optional<std::uint32_t> provider_connection_limit;
     std::optional<base::Rate> provider_max_message_rate;
+    std::map<std::string, Setting>* told = nullptr;  // Null: nobody asks.
+  };
+  struct Change {
+    Setting setting;
+    std::function<void(Merged&)> apply;
   };
   struct Block {
-    std::vector<std::function<void(Merged&)>> changes;  // One for each key.
-    bool replace_base = false;                          // Starts again from the built-in defaults.
+    std::vector<Change> changes;  // One for each key.
+    bool replace_base = false;    // Starts again from the built-in defaults.
   };
   struct Blocks {  // One name's, in the order of the files.
     std::vector<Block> blocks;
@@ -82,11 +98,16 @@ class Shaping {
     std::vector<std::string> rollup_hosts;  // Sorted; empty: not looked up.
   };
 
-  static void Apply(const std::vector<Block>& blocks, Merged& merged);
-  static void ApplySource(const Blocks& blocks, std::string_view source, Merged& merged);
+  struct Empty {};
+  explicit Shaping(Empty) {}
+  Merged MergeFor(std::string_view domain, absl::Span<const std::string> hosts, std::string_view source,
+                  std::map<std::string, Setting>* told) const;
+  void Apply(const std::vector<Block>& blocks, Merged& merged) const;
+  void ApplySource(const Blocks& blocks, std::string_view source, Merged& merged) const;
   static bool Matches(const Provider& provider, std::string_view domain, absl::Span<const std::string> hosts);
   static bool IsOfSite(const Domain& block, std::string_view domain, absl::Span<const std::string> sorted_hosts);
 
+  Blocks base_;  // The built-in defaults; the values are those of Limits.
   Blocks defaults_;
   std::vector<Provider> providers_;  // In the order of their first appearance.
   std::vector<Domain> domains_;      // In the order of their first appearance.

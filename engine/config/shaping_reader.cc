@@ -1,10 +1,13 @@
 // Shaping::Parse and Shaping::Load: from the text of shaping files to blocks of changes.
 #include <algorithm>
+#include <sstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/check.h"
 #include "engine/base/duration_text.h"
 #include "engine/base/text.h"
+#include "engine/config/builtin_shaping.h"
 #include "engine/config/fold_name.h"
 #include "engine/config/shaping.h"
 #include "engine/config/shaping_keys.h"
@@ -122,7 +125,11 @@ std::vector<std::pair<std::string, const toml::node*>> InOrder(const toml::table
 
 class ShapingReader {
  public:
-  explicit ShapingReader(std::vector<std::string>& warnings) : warnings_(warnings) {}
+  explicit ShapingReader(std::vector<std::string>& warnings) : warnings_(warnings), shaping_(Shaping::Empty()) {
+    ReadFile({"built-in", std::string(BuiltinShaping())});
+    CHECK(errors_.empty());
+    std::swap(shaping_.base_, shaping_.defaults_);
+  }
 
   void ReadFile(const Shaping::File& file) {
     Problems problems(file.path);
@@ -220,8 +227,7 @@ class ShapingReader {
       } else if (key == "remember_broken_tls") {
         const auto time = Check(ReadTime(*node, kMemoryMin, kMemoryMax, "from 1 minute to 30 days"), *node, label, key);
         if (time.has_value()) {
-          block.changes.push_back(
-              [time = *time](Shaping::Merged& merged) { merged.limits.remember_broken_tls = time; });
+          Add(block, key, *node, [time = *time](Shaping::Merged& merged) { merged.limits.remember_broken_tls = time; });
         }
       } else if (key == "replace_base") {
         if (const auto value = Check(ReadBool(*node), *node, label, key)) block.replace_base = *value;
@@ -238,12 +244,23 @@ class ShapingReader {
     return block;
   }
 
+  void Add(Shaping::Block& block, const std::string& key, const toml::node& node,
+           std::function<void(Shaping::Merged&)> apply) {
+    std::ostringstream value;
+    if (node.is_string()) {
+      value << '"' << TextOf(node) << '"';
+    } else {
+      node.visit([&value](const auto& concrete) { value << concrete; });
+    }
+    block.changes.push_back({{key, value.str(), problems_->Place(node)}, std::move(apply)});
+  }
+
   template <typename Value>
   void ReadField(const toml::node& node, const std::string& label, const std::string& key, Value Limits::*member,
                  Shaping::Block& block) {
     const auto value = Check(ReadValue(node, static_cast<Value*>(nullptr)), node, label, key);
     if (!value.has_value()) return;
-    block.changes.push_back([member, value = *value](Shaping::Merged& merged) { merged.limits.*member = value; });
+    Add(block, key, node, [member, value = *value](Shaping::Merged& merged) { merged.limits.*member = value; });
   }
 
   void ReadProviderLimit(const toml::node& node, const std::string& label, const std::string& key,
@@ -252,11 +269,11 @@ class ShapingReader {
     if (key == "provider_connection_limit") {
       const auto limit = Check(ReadCount(node), node, label, key);
       if (!limit.has_value()) return;
-      block.changes.push_back([limit](Shaping::Merged& merged) { merged.provider_connection_limit = limit; });
+      Add(block, key, node, [limit](Shaping::Merged& merged) { merged.provider_connection_limit = limit; });
     } else {
       const auto rate = Check(ReadRate(node), node, label, key);
       if (!rate.has_value()) return;
-      block.changes.push_back([rate](Shaping::Merged& merged) { merged.provider_max_message_rate = rate; });
+      Add(block, key, node, [rate](Shaping::Merged& merged) { merged.provider_max_message_rate = rate; });
     }
   }
 
@@ -322,6 +339,11 @@ class ShapingReader {
   std::vector<std::string> warned_;
   std::map<std::string, std::string> first_place_;  // Of each provider.
 };
+
+Shaping::Shaping() {
+  std::vector<std::string> warnings;
+  *this = *Parse({}, warnings);
+}
 
 absl::StatusOr<Shaping> Shaping::Parse(absl::Span<const File> files, std::vector<std::string>& warnings) {
   ShapingReader reader(warnings);

@@ -32,6 +32,25 @@ class SitesTest(Lab):
             found.append((envelope.stat().st_mtime, recipient))
         return sorted(found)
 
+    def test_explain_says_what_holds_and_where_it_is_written(self):
+        self.zones({"small.test": "@ MX 10 mx\nmx A 127.0.0.1", "large.test": "@ MX 10 mx1.google.com.\n@ MX 20 mx2.google.com."})
+        self.config(shaping='["default"]\nconnection_limit = 7\nmax_message_rate = "3/s"\n')
+
+        def explain(domain):
+            told = json.loads(self.sluice("config", "explain", domain, "--json").stdout)
+            return told, told["sources"][0]["settings"]
+
+        small, settings = explain("small.test")
+        self.assertEqual((small["hosts"], small["provider"]), (["mx.small.test"], "other"))
+        self.assertEqual(settings["connection_limit"], {"value": "7", "from": f"{self.path('shaping.toml')}:2"})
+        self.assertEqual(settings["data_dot_timeout"]["value"], '"10m"')
+        self.assertRegex(settings["data_dot_timeout"]["from"], r"^built-in:\d+$")
+        large, settings = explain("large.test")
+        self.assertEqual((large["hosts"], large["provider"]), (["mx1.google.com", "mx2.google.com"], "google"))
+        self.assertEqual(settings["connection_limit"]["value"], "5")
+        self.assertEqual(settings["max_message_rate"], {"value": '"3/s"', "from": f"{self.path('shaping.toml')}:3"})
+        self.sluice("config", "explain", "not a domain", code=3)
+
     def test_a_rate_goes_on_where_the_session_ends_while_the_gate_is_shut(self):
         self.zones({"d.test": "@ MX 10 mx\nmx A 127.0.0.1"})
         self.sink()

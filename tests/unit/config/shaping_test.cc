@@ -167,10 +167,47 @@ TEST_F(ShapingTest, TheLargeProvidersAreKnownByTheirHosts) {
   // Not all of its hosts, or only a name that ends alike.
   EXPECT_EQ(nothing.ProviderFor("x.org", Hosts{"aspmx.l.google.com", "mx.x.org"}), "");
   EXPECT_EQ(nothing.ProviderFor("x.org", Hosts{"mx.notgoogle.com"}), "");
-  // A file's word counts more, and none brings a limit.
+  // A file's word counts more.
   const Shaping file = Read({"[provider.\"mine\"]\nmatch = [{MXSuffix = \".google.com\"}]"});
   EXPECT_EQ(file.ProviderFor("gmail.com", Hosts{"alt1.gmail-smtp-in.l.google.com"}), "mine");
-  EXPECT_EQ(nothing.For("gmail.com", Hosts{"alt1.gmail-smtp-in.l.google.com"}, "s"), Limits());
+}
+
+TEST_F(ShapingTest, WhatIsBuiltInSaysTheDefaultsAndWhatTheLargeProvidersTake) {
+  const Shaping nothing;
+  EXPECT_EQ(nothing.For("example.com", Hosts{"mx.example.com"}, "s"), Limits());
+  const Hosts google = {"alt1.gmail-smtp-in.l.google.com"};
+  const Limits limits = nothing.For("gmail.com", google, "s");
+  EXPECT_EQ(limits.connection_limit, 5U);
+  EXPECT_EQ(limits.max_deliveries_per_connection, 50U);
+  EXPECT_EQ(limits.enable_tls, TlsMode::kRequiredInsecure);
+  const Shaping file =
+      Read({"[\"default\"]\nconnection_limit = 100\n[provider.google]\nmax_deliveries_per_connection = 7"});
+  EXPECT_EQ(file.For("gmail.com", google, "s").connection_limit, 5U) << "a provider's block counts more than default";
+  EXPECT_EQ(file.For("gmail.com", google, "s").max_deliveries_per_connection, 7U);
+  EXPECT_EQ(Read({"[provider.google]\nreplace_base = true"}).For("gmail.com", google, "s"), Limits());
+}
+
+std::string Told(const std::vector<Shaping::Setting>& settings, std::string_view key) {
+  for (const Shaping::Setting& setting : settings) {
+    if (setting.key == key) return setting.value + " " + setting.place;
+  }
+  return "";
+}
+
+TEST_F(ShapingTest, EachSettingSaysWhereItComesFrom) {
+  const Shaping shaping =
+      Read({"[\"default\"]\nmax_message_rate = \"100/s\"\nidle_timeout = \"7s\"\n",
+            "[\"x.org\"]\nmx_rollup = false\nconnection_limit = 3\n[\"x.org\".sources.ip-1]\nconnection_limit = 2\n"});
+  const Hosts hosts = {"mx.x.org"};
+  EXPECT_EQ(Told(shaping.Explain("x.org", hosts, "ip-1"), "connection_limit"), "2 b:5");
+  EXPECT_EQ(Told(shaping.Explain("x.org", hosts, "ip-2"), "connection_limit"), "3 b:3");
+  EXPECT_EQ(Told(shaping.Explain("x.org", hosts, "ip-2"), "max_message_rate"), "\"100/s\" a:2");
+  EXPECT_EQ(Told(shaping.Explain("y.org", hosts, "ip-2"), "connection_limit"), "32 built-in:2");
+  EXPECT_EQ(Told(shaping.Explain("gmail.com", Hosts{"a.google.com"}, "s"), "connection_limit").substr(0, 11),
+            "5 built-in:");
+  const Shaping again =
+      Read({"[\"default\"]\nidle_timeout = \"7s\"", "[\"x.org\"]\nmx_rollup = false\nreplace_base = true\n"});
+  EXPECT_EQ(Told(again.Explain("x.org", hosts, "s"), "idle_timeout").substr(0, 14), "\"60s\" built-in");
 }
 
 TEST_F(ShapingTest, LaterFilesWin) {

@@ -1,0 +1,125 @@
+// sluice config explain: the limits that hold for mail to a domain, and where each comes from.
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_join.h"
+#include "dns/cares_resolver.h"
+#include "dns/mx_lookup.h"
+#include "dns/name.h"
+#include "engine/base/check.h"
+#include "engine/config/shaping.h"
+#include "engine/io/clock.h"
+#include "engine/io/reactor.h"
+#include "engine/io/timer_wheel.h"
+#include "nlohmann/json.hpp"
+#include "tools/campaign_access.h"
+#include "tools/command.h"
+
+namespace tools {
+namespace {
+
+constexpr base::Duration kPatience = base::Duration::Seconds(15);
+
+struct Arguments {
+  std::string domain, source;
+  bool json = false;
+};
+
+// Errors: the DNS cannot be asked.
+absl::StatusOr<dns::Route> LookUp(const config::Config& config, const std::string& domain, base::Log& log) {
+  io::SystemClock clock;
+  io::TimerWheel timers(clock.Now());
+  absl::StatusOr<std::unique_ptr<io::Reactor>> reactor = io::MakeReactor({.backend = io::Backend::kEpoll}, log);
+  if (!reactor.ok()) return reactor.status();
+  absl::StatusOr<std::unique_ptr<dns::CaresResolver>> resolver =
+      dns::CaresResolver::Make({.servers = config.dns.servers}, **reactor, clock, timers);
+  if (!resolver.ok()) return resolver.status();
+  dns::MxLookup mx(**resolver);
+  std::optional<dns::Route> found;
+  mx.LookupMx(domain, [&found](const dns::Route& route) { found = route; });
+  const base::Instant give_up = clock.Now() + kPatience;
+  while (!found.has_value() && clock.Now() < give_up) {
+    clock.Expire();
+    (*reactor)->RunOnce(std::min(give_up, timers.NextAt()));
+    timers.Advance(clock.Now());
+  }
+  if (!found.has_value()) found.emplace().detail = "no answer";
+  return *std::move(found);
+}
+
+std::vector<std::string> SourcesOf(const config::Config& config, const std::string& wanted) {
+  if (!wanted.empty()) return {wanted};
+  std::vector<std::string> names;
+  for (const config::SourceConfig& source : config.sources) names.push_back(source.name);
+  if (names.empty()) names.emplace_back("default");
+  return names;
+}
+
+void Print(const nlohmann::ordered_json& json) {
+  std::printf("%s\n", json["domain"].get<std::string>().c_str());
+  const auto hosts = json["hosts"].get<std::vector<std::string>>();
+  std::printf("  mail exchangers  %s\n",
+              hosts.empty() ? json["dns"].get<std::string>().c_str() : absl::StrJoin(hosts, " ").c_str());
+  std::printf("  provider         %s\n", json["provider"].get<std::string>().c_str());
+  for (const auto& source : json["sources"]) {
+    std::printf("  source %s\n", source["source"].get<std::string>().c_str());
+    for (const auto& [key, setting] : source["settings"].items()) {
+      std::printf("    %-45s %-26s %s\n", key.c_str(), setting["value"].get<std::string>().c_str(),
+                  setting["from"].get<std::string>().c_str());
+    }
+  }
+}
+
+int Explain(const Arguments& arguments, Context& context) {
+  const absl::StatusOr<config::Config> config = LoadConfiguration(context);
+  if (!config.ok()) return Fail(context.log, config.status(), ExitCodeOf(config.status()));
+  std::vector<std::string> warnings;
+  const absl::StatusOr<config::Shaping> shaping = config::Shaping::Load(config->shaping_files, warnings);
+  for (const std::string& warning : warnings) context.log.Warning(warning);
+  if (!shaping.ok()) return Fail(context.log, shaping.status(), kExitInvalid);
+  if (!dns::IsHostName(arguments.domain))
+    return Fail(context.log, absl::InvalidArgumentError("\"" + arguments.domain + "\" is no domain name"),
+                kExitInvalid);
+  const absl::StatusOr<dns::Route> route = LookUp(*config, arguments.domain, context.log);
+  if (!route.ok()) return Fail(context.log, route.status(), kExitFailure);
+  std::vector<std::string> hosts;
+  for (const dns::MxHost& host : route->hosts) hosts.push_back(host.name);
+  const std::string provider = shaping->ProviderFor(arguments.domain, hosts);
+  nlohmann::ordered_json json;
+  json["domain"] = arguments.domain;
+  json["hosts"] = hosts;
+  json["dns"] = route->detail;
+  json["provider"] = provider.empty() ? "other" : provider;
+  for (const std::string& source : SourcesOf(*config, arguments.source)) {
+    nlohmann::ordered_json settings;
+    for (const config::Shaping::Setting& setting : shaping->Explain(arguments.domain, hosts, source))
+      settings[setting.key] = {{"value", setting.value}, {"from", setting.place}};
+    json["sources"].push_back({{"source", source}, {"settings", settings}});
+  }
+  if (arguments.json) {
+    std::printf("%s\n", json.dump().c_str());
+  } else {
+    Print(json);
+  }
+  return kExitOk;
+}
+
+}  // namespace
+
+void RegisterConfig(CLI::App& app, Context& context) {
+  CLI::App& config = *app.add_subcommand("config", "What the configuration comes to");
+  config.require_subcommand(1);
+  CLI::App& command = *config.add_subcommand("explain", "The limits for a domain, and the file and line of each");
+  auto arguments = std::make_shared<Arguments>();
+  command.add_option("DOMAIN", arguments->domain, "A recipient's domain; the DNS is asked for its mail exchangers")
+      ->required();
+  command.add_option("--source", arguments->source, "Only from this source (default: each of the configuration's)");
+  command.add_flag("--json", arguments->json, "One JSON object");
+  AddEngineOptions(command, context);
+  SetExample(command, "sluice config explain gmail.com");
+  command.callback([arguments, &context] { context.exit_code = Explain(*arguments, context); });
+}
+
+}  // namespace tools
