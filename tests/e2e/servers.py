@@ -59,14 +59,16 @@ def wait_until_free(address: str, port: int):
 class SmtpSink(Process):
     """Postfix's smtp-sink; keeps each message, with its envelope in X- lines, as a file."""
 
-    def __init__(self, build: pathlib.Path, folder: pathlib.Path, address: str, port: int):
+    def __init__(self, build: pathlib.Path, folder: pathlib.Path, address: str, port: int, options=(), wait=True):
+        """`options`: its faults. `wait`: until it listens; a connection may be what it counts."""
         root = packages.fetch(build, "postfix")
         self.kept = folder / "kept"
         self.kept.mkdir()
         os.chmod(self.kept, 0o777)
-        super().__init__([str(root / "usr/sbin/smtp-sink"), "-u", "nobody", "-d", "%H%M%S.", f"{address}:{port}", "1000"],
+        super().__init__([str(root / "usr/sbin/smtp-sink"), "-u", "nobody", "-d", "%H%M%S.", *options, f"{address}:{port}", "1000"],
                          folder / "smtp-sink.log", env=packages.environment(root), cwd=self.kept)
-        wait_until("smtp-sink listening", lambda: accepts(address, port))
+        if wait:
+            wait_until("smtp-sink listening", lambda: accepts(address, port))
 
     def recipients(self) -> list:
         """The RCPT TO address of every message that it accepted, sorted."""
