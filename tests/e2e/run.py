@@ -17,7 +17,7 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 INSIDE = "SLUICE_E2E_INSIDE"
 # They take the longest and begin first, so that no core ends alone.
-LONG = ("HostileTemplatesTest", "KillTest", "HostileTest")
+LONG = ("HostileTemplatesTest", "KillTest", "MaliciousServersTest")
 
 
 def parse_arguments():
