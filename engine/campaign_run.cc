@@ -20,6 +20,7 @@
 #include "engine/report/summary.h"
 #include "engine/run_options.h"
 #include "engine/run_watcher.h"
+#include "engine/shaping_watch.h"
 #include "engine/signing_keys.h"
 #include "engine/smarthost_login.h"
 #include "engine/suppression_watch.h"
@@ -334,6 +335,9 @@ EngineOptions Run::MakeOptions() const {
   options.durable = request_.durable;
   options.sessions_max = request_.sessions_max;
   if (!request_.test.has_value()) {
+    options.new_shaping = [watch = std::make_shared<ShapingWatch>(request_.config->shaping_files), &log = log_] {
+      return watch->Poll(io::SystemClock().Now(), log);
+    };
     options.new_suppression = [this] { return suppression_->Poll(io::SystemClock().Now(), log_); };
   }
   return options;

@@ -173,6 +173,9 @@ RunResult Engine::Run(Watcher& watcher) {
     if (options_.new_suppression != nullptr) {
       if (auto lists = options_.new_suppression()) PostAll(delivery::SuppressionChanged{std::move(lists)});
     }
+    if (options_.new_shaping != nullptr) {
+      if (auto shaping = options_.new_shaping()) PostAll(delivery::ShapingChanged{std::move(shaping)});
+    }
     finished = counters.finals() >= pending_;
     stopped = watcher.Stops() > 0;
   }

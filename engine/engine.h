@@ -34,6 +34,8 @@ struct EngineOptions {
   bool batch_signatures = true;               // Where the processor can; else OpenSSL makes them all.
   // Asked all the time; the suppression lists, where they have changed, else null.
   std::function<std::shared_ptr<const campaign::SuppressionLists>()> new_suppression = nullptr;
+  // The same for the shaping.
+  std::function<std::shared_ptr<const config::Shaping>()> new_shaping = nullptr;
   bool durable = true;  // False: nothing is written down. For benchmarks of what that costs.
 };
 

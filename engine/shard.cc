@@ -62,6 +62,7 @@ Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
       budgets_(options_.index, seams.links, seams.clock, seams.timers, [this] { return IsBlocked(); }),
       router_(context_, *this),
       sweeper_(settler_, commits_, [this](Destination& destination) { OnSwept(destination); }),
+      shaping_(job.shaping),
       source_usable_(job.sources.size(), true),
       finish_timer_([this] { ExpireEveryone(); }),
       watch_timer_([this] { Watch(); }) {}
@@ -179,21 +180,23 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
     return;
   }
   Site& site = SiteFor(destination, route, name);
-  if (!job_.smarthost.has_value() && job_.shaping->NamesDomain(destination.name))
+  if (!job_.smarthost.has_value() && shaping_->NamesDomain(destination.name)) {
+    site_names_[site.id()].domain = destination.name;
     site.SetLimits(LimitsOf(destination, site, route));
+  }
   site.Add(destination, TlsPolicyOf(destination, site, route), seams_.clock.Now() + std::max(route.ttl, kRouteFloor));
 }
 
 // A domain with mx_rollup = false is a site of its own.
 std::string Shard::SiteNameOf(const Destination& destination, const dns::Route& route) const {
-  const bool alone = !job_.smarthost.has_value() && job_.shaping->HasOwnLimits(destination.name);
+  const bool alone = !job_.smarthost.has_value() && shaping_->HasOwnLimits(destination.name);
   return alone ? destination.name : dns::SiteName(route.hosts);
 }
 
 config::Limits Shard::LimitsOf(const Destination& destination, const Site& site, const dns::Route& route) const {
   std::vector<std::string> hosts;
   for (const auto& host : route.hosts) hosts.push_back(host.name);
-  return job_.shaping->For(destination.name, hosts, job_.sources[site.key().source].name);
+  return shaping_->For(destination.name, hosts, job_.sources[site.key().source].name);
 }
 
 // The domain's own, not that of the domain for which the site was made: it may share the site with others.
@@ -213,13 +216,14 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const st
   std::vector<std::string> hosts;
   for (const auto& host : route.hosts) hosts.push_back(host.name);
   const std::string& domain = job_.smarthost.has_value() ? job_.smarthost->host : destination.name;
-  const std::string provider = job_.shaping->ProviderFor(domain, hosts);
-  const config::Limits limits = job_.shaping->For(domain, hosts, job_.sources[source].name);
+  const std::string provider = shaping_->ProviderFor(domain, hosts);
+  const config::Limits limits = shaping_->For(domain, hosts, job_.sources[source].name);
   Site::Owner& self = *this;
   auto site = std::make_unique<Site>(++sites_made_, key, provider, limits, route, context_, self);
   Site& made = *site;
   HoldSite(made);
   sites_by_id_.emplace(made.id(), &made);
+  site_names_.emplace(made.id(), SiteNames{domain, hosts});
   sites_.emplace(key, std::move(site));
   for (const RestoredSuspension& old : options_.suspensions) {
     if (suspensions_lifted_) break;
@@ -227,6 +231,17 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const st
     made.RestoreSuspension(seams_.clock.Now() + (old.until - seams_.clock.WallNow()), old.reason, old.sample);
   }
   return made;
+}
+
+// A provider's name, and the TLS policy of domains that are at their sites, stay as they are.
+void Shard::SetShaping(std::shared_ptr<const config::Shaping> shaping) {
+  for (const auto& [key, site] : sites_) {
+    const SiteNames& names = site_names_.at(site->id());
+    site->SetLimits(shaping->For(names.domain, names.hosts, job_.sources[key.source].name));
+    WantsPump(*site);
+  }
+  new_shaping_ = std::move(shaping);
+  shaping_ = new_shaping_.get();
 }
 
 Site* Shard::FindSite(std::uint64_t id) {
@@ -299,6 +314,7 @@ void Shard::Handle(delivery::ShardMessage message) {
       for (const ledger::RecipientId id : shard.commits_.TakeLearned()) shard.job_.on_learned(id);
     }
     void operator()(delivery::SuppressionChanged& m) { shard.settler_.SetSuppression(std::move(m.lists)); }
+    void operator()(delivery::ShapingChanged& m) { shard.SetShaping(std::move(m.shaping)); }
     void operator()(delivery::LedgerFailed& m) {
       shard.failure_ = m.why;
       shard.Drain();
@@ -324,6 +340,7 @@ void Shard::EndTurn() {
     site.Pump();
     if (site.IsUnused() && !site.pump_hook.IsLinked()) {
       sites_by_id_.erase(site.id());
+      site_names_.erase(site.id());
       sites_.erase(delivery::SiteKey(site.key()));
     }
   }

@@ -104,6 +104,12 @@ class Shard final : private delivery::Router::Owner,
 
   void OnDestinationTimer(delivery::DestinationKey key);
   void OnSwept(delivery::Destination& destination);
+  // What a site's limits are read by: the domain that it was made for, or one with a block of its own.
+  struct SiteNames {
+    std::string domain;
+    std::vector<std::string> hosts;
+  };
+  void SetShaping(std::shared_ptr<const config::Shaping> shaping);
   delivery::Site& SiteFor(delivery::Destination& destination, const dns::Route& route, const std::string& name);
   std::string SiteNameOf(const delivery::Destination& destination, const dns::Route& route) const;
   config::Limits LimitsOf(const delivery::Destination& destination, const delivery::Site& site,
@@ -147,6 +153,9 @@ class Shard final : private delivery::Router::Owner,
   std::map<delivery::DestinationKey, std::unique_ptr<delivery::Destination>> destinations_;
   std::map<delivery::SiteKey, std::unique_ptr<delivery::Site>> sites_;
   absl::flat_hash_map<std::uint64_t, delivery::Site*> sites_by_id_;  // Look-up only, never iterated.
+  absl::flat_hash_map<std::uint64_t, SiteNames> site_names_;         // By id; the same.
+  const config::Shaping* shaping_;                                   // The job's, or…
+  std::shared_ptr<const config::Shaping> new_shaping_;               // …what came since.
   base::IntrusiveList<delivery::Site, &delivery::Site::pump_hook> to_pump_;
   std::vector<std::unique_ptr<delivery::Session>> retired_;
   std::vector<bool> source_usable_;

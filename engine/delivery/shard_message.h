@@ -15,6 +15,10 @@
 #include "engine/delivery/coordinator.h"
 #include "engine/delivery/destination.h"
 
+namespace config {
+class Shaping;
+}
+
 namespace delivery {
 
 // A destination moves to the shard of its site. Nothing of it is in flight.
@@ -74,12 +78,18 @@ struct SuppressionChanged {
   std::shared_ptr<const campaign::SuppressionLists> lists;
 };
 
+// From the engine: the shaping files have changed.
+struct ShapingChanged {
+  std::shared_ptr<const config::Shaping> shaping;
+};
+
 // From the engine: stop beginning anything, finish what is in flight.
 struct DrainShard {};
 
-using ShardMessage = std::variant<PlaceDestination, DomainFact, SenderRefusedFact, BudgetFact, ShardBlockedFact,
-                                  SigningFailedFact, SmarthostUnusableFact, PauseCampaign, AskStatus, OperatorPause,
-                                  OperatorResume, RecordsDurable, LedgerFailed, SuppressionChanged, DrainShard>;
+using ShardMessage =
+    std::variant<PlaceDestination, DomainFact, SenderRefusedFact, BudgetFact, ShardBlockedFact, SigningFailedFact,
+                 SmarthostUnusableFact, PauseCampaign, AskStatus, OperatorPause, OperatorResume, RecordsDurable,
+                 LedgerFailed, SuppressionChanged, ShapingChanged, DrainShard>;
 
 // What a shard answers the operator.
 struct ShardAnswer {

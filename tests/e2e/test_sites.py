@@ -51,6 +51,22 @@ class SitesTest(Lab):
         self.assertEqual(settings["max_message_rate"], {"value": '"3/s"', "from": f"{self.path('shaping.toml')}:3"})
         self.sluice("config", "explain", "not a domain", code=3)
 
+    def test_shaping_files_are_read_again_while_it_runs(self):
+        self.zones({"d.test": "@ MX 10 mx\nmx A 127.0.0.1"})
+        self.sink()
+        self.rows([f"user{n}@d.test" for n in range(200)])
+        self.campaign()
+        self.config(shaping='["default"]\nmax_message_rate = "2/s"\n')
+        process = self.start("send", "campaign.toml", "--progress", "off")
+        self.wait_for_report("the first mail", lambda report: report["totals"]["delivered"] > 0)
+        self.write("shaping.toml", '["default"]\nmax_message_rat = "5/s"\n')
+        wait_until("a word about the mistake", lambda: "max_message_rate" in process.text())
+        self.assertLess(self.report()["totals"]["delivered"], 100)
+        self.write("shaping.toml", '["default"]\nmax_message_rate = "1000/s"\n')
+        self.assertEqual(process.popen.wait(timeout=30), 0, process.text())
+        self.assertIn("the shaping files have changed", process.text())
+        self.assertEqual(self.report()["totals"]["delivered"], 200)
+
     def test_a_rate_goes_on_where_the_session_ends_while_the_gate_is_shut(self):
         self.zones({"d.test": "@ MX 10 mx\nmx A 127.0.0.1"})
         self.sink()

@@ -109,6 +109,10 @@ void EngineProcess::AskStatus() {
   for (std::uint32_t i = 0; i < cores_.size(); ++i) Post(i, delivery::AskStatus{1});
 }
 
+void EngineProcess::ChangeShaping(std::shared_ptr<const config::Shaping> shaping) {
+  for (std::uint32_t i = 0; i < cores_.size(); ++i) Post(i, delivery::ShapingChanged{shaping});
+}
+
 void EngineProcess::Pause(const delivery::PauseReason& reason) { Post(0, delivery::OperatorPause{2, reason}); }
 
 void EngineProcess::Resume() { Post(0, delivery::OperatorResume{3}); }

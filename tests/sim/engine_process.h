@@ -52,6 +52,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   void AskStatus();
   void Pause(const delivery::PauseReason& reason);
   void Resume();
+  void ChangeShaping(std::shared_ptr<const config::Shaping> shaping);
 
   bool IsDone() const;  // Every recipient is final.
   bool IsPaused() const;

@@ -66,6 +66,31 @@ INSTANTIATE_TEST_SUITE_P(Rates, MessageRate,
                                          RateCase{"300/s,max_burst=20", 300, 20},
                                          RateCase{"30000/min,max_burst=1", 500, 1}));
 
+// What the files say now holds for the sites that are there: those with a block of their own, too.
+TEST(ChangedShaping, HoldsAtOnce) {
+  const auto parse = [](const std::string& text) {
+    std::vector<std::string> warnings;
+    return std::make_shared<const config::Shaping>(*config::Shaping::Parse({{{"shaping", text}}}, warnings));
+  };
+  std::vector<std::string> addresses = Many(200, "a.example");
+  for (const std::string& address : Many(200, "b.example")) addresses.push_back(address);
+  Scenario scenario({.addresses = addresses, .shaping = "[\"default\"]\nmax_message_rate = \"1/s\"\n", .shards = 2});
+  Receiver& a = scenario.Serve("a.example");
+  Receiver& b = scenario.Serve("b.example");
+  const Instant begin = scenario.world().now();
+  scenario.RunFor(Duration::Seconds(10));
+  EXPECT_LE(a.accepted().size(), 12u);
+  scenario.process().ChangeShaping(
+      parse("[\"default\"]\nmax_message_rate = \"50/s\"\n[\"b.example\"]\nmax_message_rate = \"2/s\"\n"));
+  scenario.RunFor(Duration::Seconds(10));
+  EXPECT_EQ(a.accepted().size(), 200u);
+  EXPECT_GT(b.accepted().size(), 20u);
+  EXPECT_LT(b.accepted().size(), 40u);
+  scenario.process().ChangeShaping(parse(""));
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_LT(scenario.world().now() - begin, Duration::Seconds(40));
+}
+
 // One of every four domains is silent, and takes tokens that it cannot use.
 TEST(CampaignRate, IsReachedAndNotExceededOverSitesAndShards) {
   constexpr int kDomains = 24, kSpeaking = 18, kEach = 40, kPerSecond = 100;
