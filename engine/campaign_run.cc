@@ -130,6 +130,7 @@ absl::Status Run::Prepare() {
                                  .dkim_keys = DescribeKeys(keys_),
                                  .now = clock_.WallNow(),
                                  .test = request_.test,
+                                 .rehearsal = request_.rehearsal,
                                  .progress = progress});
 }
 
@@ -178,37 +179,38 @@ absl::Status Run::MakeJob() {
       SourcesOf(*request_.config, campaign_.delivery.pool, request_.host_name);
   if (!sources.ok()) return sources.status();
   const base::WallTime start = journal_->facts().started_at;
-  job_ = std::make_unique<delivery::Job>(delivery::Job{
-      .campaign = campaign_.id,
-      .pool = campaign_.delivery.pool,
-      .roster = started_.roster.get(),
-      .message = started_.message.get(),
-      .keys = keys_,
-      .fixed_header = request_.fixed_header,
-      .token = [this](std::uint64_t row) { return started_.Token(row); },
-      .shaping = request_.shaping,
-      .reply_rules = request_.reply_rules,
-      .states = states_.get(),
-      .sources = *std::move(sources),
-      .retry_plan = delivery::RetryPlan(request_.config->retry_intervals),
-      .date = campaign_.message.date == campaign::DateMode::kStart ? std::optional(start) : std::nullopt,
-      .max_message_rate = campaign_.delivery.max_message_rate,
-      .max_age = campaign_.delivery.max_age,
-      // A test may be sent after the campaign's end, too.
-      .finish_by = request_.test.has_value() ? std::nullopt : campaign_.delivery.finish_by,
-      .resend_in_doubt = campaign_.delivery.in_doubt == campaign::InDoubt::kResend,
-      .resolver_trusted = journal_->facts().resolver_trusted,
-      .budget = campaign_.delivery.budget,
-      .suppression = NewSuppression(),
-      .learned_classes = request_.test.has_value() ? std::vector<std::string>() : request_.config->learned_classes,
-      .on_learned = [this](ledger::RecipientId id) { learned_.Add(id); },
-      .tls_least = {campaign_.delivery.tls == campaign::Tls::kRequired ? tls::Policy::Use::kAlways
-                                                                       : tls::Policy::Use::kNever,
-                    tls::Policy::Verification::kNone},
-      .smarthost = login_ == nullptr ? std::nullopt : std::optional(login_->smarthost()),
-      .port = login_ == nullptr ? request_.config->smtp.port : request_.config->smarthost->port,
-      .allow_private_destinations = request_.config->allow_private_destinations,
-      .run = journal_->facts().runs});
+  const bool learns = !request_.test.has_value() && !request_.rehearsal;
+  job_ = std::make_unique<delivery::Job>(
+      delivery::Job{.campaign = campaign_.id,
+                    .pool = campaign_.delivery.pool,
+                    .roster = started_.roster.get(),
+                    .message = started_.message.get(),
+                    .keys = keys_,
+                    .fixed_header = request_.fixed_header,
+                    .token = [this](std::uint64_t row) { return started_.Token(row); },
+                    .shaping = request_.shaping,
+                    .reply_rules = request_.reply_rules,
+                    .states = states_.get(),
+                    .sources = *std::move(sources),
+                    .retry_plan = delivery::RetryPlan(request_.config->retry_intervals),
+                    .date = campaign_.message.date == campaign::DateMode::kStart ? std::optional(start) : std::nullopt,
+                    .max_message_rate = campaign_.delivery.max_message_rate,
+                    .max_age = campaign_.delivery.max_age,
+                    // A test may be sent after the campaign's end, too.
+                    .finish_by = request_.test.has_value() ? std::nullopt : campaign_.delivery.finish_by,
+                    .resend_in_doubt = campaign_.delivery.in_doubt == campaign::InDoubt::kResend,
+                    .resolver_trusted = journal_->facts().resolver_trusted,
+                    .budget = campaign_.delivery.budget,
+                    .suppression = NewSuppression(),
+                    .learned_classes = learns ? request_.config->learned_classes : std::vector<std::string>(),
+                    .on_learned = [this](ledger::RecipientId id) { learned_.Add(id); },
+                    .tls_least = {campaign_.delivery.tls == campaign::Tls::kRequired ? tls::Policy::Use::kAlways
+                                                                                     : tls::Policy::Use::kNever,
+                                  tls::Policy::Verification::kNone},
+                    .smarthost = login_ == nullptr ? std::nullopt : std::optional(login_->smarthost()),
+                    .port = login_ == nullptr ? request_.config->smtp.port : request_.config->smarthost->port,
+                    .allow_private_destinations = request_.config->allow_private_destinations,
+                    .run = journal_->facts().runs});
   return absl::OkStatus();
 }
 
@@ -222,7 +224,8 @@ std::shared_ptr<const campaign::SuppressionLists> Run::NewSuppression() {
 // Waits for the campaign's start. Errors: Cancelled, it was interrupted.
 absl::Status Run::Schedule() {
   const std::optional<base::WallTime>& start = campaign_.delivery.start;
-  if (!start.has_value() || io::SystemClock().WallNow() >= *start || request_.test.has_value()) return absl::OkStatus();
+  if (!start.has_value() || io::SystemClock().WallNow() >= *start) return absl::OkStatus();
+  if (request_.test.has_value() || request_.rehearsal) return absl::OkStatus();
   absl::Status told = Append(ledger::CampaignStateKind::kScheduled);
   if (told.ok()) told = journal_->Confirm();
   if (!told.ok()) return told;
@@ -308,9 +311,10 @@ absl::Status Run::Open() {
   if (!is_new_) {
     if (absl::Status status = started_.roster->Verify(); !status.ok()) return status;
   }
-  if (absl::Status status = CheckUnchanged(campaign_, started_.roster->manifest(), request_.paths.campaign);
-      !status.ok())
+  const roster::Manifest& manifest = started_.roster->manifest();
+  if (absl::Status status = CheckKind(request_.rehearsal, manifest, request_.paths.campaign); !status.ok())
     return status;
+  if (absl::Status status = CheckUnchanged(campaign_, manifest, request_.paths.campaign); !status.ok()) return status;
   return OpenLedger();
 }
 

@@ -35,6 +35,7 @@ struct RunRequest {
   std::string fixed_header = {};
   // A test send, in `paths` of its own. None: the campaign.
   std::optional<roster::TestSend> test = std::nullopt;
+  bool rehearsal = false;  // No mail leaves: it waits for no start, and what bounces is no reason to suppress anybody.
 };
 
 class RunObserver : public Engine::Watcher {

@@ -72,6 +72,7 @@ absl::Status UseSandbox(const std::string& ready_file, const std::string& id, io
   config.allow_private_destinations = true;
   if (!config.smtp.ehlo_domain.has_value()) config.smtp.ehlo_domain = "sluice.sandbox.test";
   request.paths = engine::PathsOf(*config.engine.state_dir + "/rehearsals", id, request.paths.campaign);
+  request.rehearsal = true;
   return absl::OkStatus();
 }
 

@@ -293,6 +293,7 @@ absl::Status Preparation::ReadRows() {
 
 absl::Status Preparation::Run() {
   manifest_.test = options_.test;
+  manifest_.rehearsal = options_.rehearsal;
   absl::StatusOr<std::unique_ptr<campaign::RowReader>> reader = campaign::OpenRows(recipients_.file);
   if (!reader.ok()) {
     return absl::InvalidArgumentError(reader.status().message());
