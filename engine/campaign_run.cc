@@ -16,6 +16,7 @@
 #include "engine/io/clock.h"
 #include "engine/io/file_lock.h"
 #include "engine/ledger/recovery.h"
+#include "engine/open_ledger.h"
 #include "engine/preparation.h"
 #include "engine/report/summary.h"
 #include "engine/run_options.h"
@@ -51,18 +52,17 @@ class Run {
   absl::Status Open();
   absl::Status CheckNothingStarted();
   absl::Status Prepare();
-  absl::Status OpenLedger();
   absl::Status MakeJob();
   std::shared_ptr<const campaign::SuppressionLists> NewSuppression();
-  absl::Status Schedule();
+  std::optional<RunOutcome> AwaitStart();
   absl::Status Append(ledger::CampaignStateKind kind, const ledger::RecordBatch* before = nullptr);
   RunOutcome Conclude(const RunResult& result);
   RunOutcome ConcludeFinished();
+  RunOutcome ConcludePaused() const;
   RunOutcome ConcludeCancelled();
   EngineOptions MakeOptions() const;
   std::string StateNow() const;
-  std::uint64_t CountFinals() const;
-  std::string Named() const { return campaign_.id + request_.state_option; }  // As other commands find it.
+  std::uint64_t CountFinals() const { return started_.roster->recipients() - CountPending(journal_->table()); }
 
   io::Disk& disk_;
   const RunRequest& request_;
@@ -134,28 +134,6 @@ absl::Status Run::Prepare() {
                                  .progress = progress});
 }
 
-absl::Status Run::OpenLedger() {
-  const std::uint64_t recipients = started_.roster->recipients();
-  if (absl::Status status = disk_.MakeDirectories(request_.paths.ledger()); !status.ok()) return status;
-  absl::StatusOr<std::unique_ptr<io::Mapping>> fold =
-      ledger::MakeTableFile(disk_, request_.paths.campaign + "/fold.table", recipients);
-  if (!fold.ok()) return fold.status();
-  fold_memory_ = *std::move(fold);
-  ledger::StateTable table(fold_memory_->data(), recipients);
-  absl::StatusOr<ledger::Recovered> recovered = ledger::Recover(disk_, request_.paths.ledger(), started_.hash(), table);
-  if (!recovered.ok()) return recovered.status();
-  // About 200 bytes for each recipient; small campaigns have small segments.
-  const std::uint64_t segment = std::clamp<std::uint64_t>(recipients * 100, 4u << 20, 64u << 20);
-  journal_ = std::make_unique<ledger::Journal>(disk_,
-                                               ledger::Journal::Options{.directory = request_.paths.ledger(),
-                                                                        .campaign_hash = started_.hash(),
-                                                                        .last_seq = recovered->last_seq,
-                                                                        .next_segment = recovered->next_segment,
-                                                                        .segment_bytes = segment},
-                                               recovered->facts, table);
-  return absl::OkStatus();
-}
-
 absl::Status Run::Append(ledger::CampaignStateKind kind, const ledger::RecordBatch* before) {
   clock_.Update();
   ledger::RecordBatch batch;
@@ -221,29 +199,43 @@ std::shared_ptr<const campaign::SuppressionLists> Run::NewSuppression() {
   return is_new_ ? changed : suppression_->lists();
 }
 
-// Waits for the campaign's start. Errors: Cancelled, it was interrupted.
-absl::Status Run::Schedule() {
-  const std::optional<base::WallTime>& start = campaign_.delivery.start;
-  if (!start.has_value() || io::SystemClock().WallNow() >= *start) return absl::OkStatus();
-  if (request_.test.has_value() || request_.rehearsal) return absl::OkStatus();
-  absl::Status told = Append(ledger::CampaignStateKind::kScheduled);
-  if (told.ok()) told = journal_->Confirm();
-  if (!told.ok()) return told;
-  log_.Info(absl::StrFormat("%s: waits for its start at %s", campaign_.id, base::FormatRfc3339(*start)));
-  if (WaitUntil(*start, observer_)) return absl::OkStatus();
-  if (absl::Status status = journal_->Close(); !status.ok()) return status;
-  return absl::CancelledError(absl::StrFormat("%s: interrupted before its start; run it again", campaign_.id));
+// Waits for the campaign's start. How the run ends instead of it; nullopt: it begins.
+std::optional<RunOutcome> Run::AwaitStart() {
+  std::optional<base::WallTime> start = campaign_.delivery.start;
+  if (request_.test.has_value() || request_.rehearsal) start.reset();
+  if (start.has_value() && io::SystemClock().WallNow() < *start)
+    log_.Info(absl::StrFormat("%s: waits for its start at %s", campaign_.id, base::FormatRfc3339(*start)));
+  const absl::StatusOr<std::optional<OperationOrder>> order =
+      WaitForStart({.journal = *journal_, .desk = desk_.get(), .watcher = observer_, .start = start});
+  if (order.ok() && !order->has_value()) return std::nullopt;
+  clock_.Update();
+  absl::Status status;
+  if (absl::IsCancelled(order.status())) {
+    status = journal_->Close();
+    if (status.ok()) status = absl::CancelledError(campaign_.id + ": interrupted before its start; run it again");
+  } else if (!order.ok()) {
+    status = order.status();
+  } else if ((*order)->operation == Operation::kCancel) {
+    return ConcludeCancelled();
+  } else {
+    const IdleLedger idle = {.journal = *journal_, .is_started = true, .paths = request_.paths};
+    status = OperateOn(idle, **order, clock_.WallNow()).problem;
+    if (status.ok()) status = journal_->Close();
+    if (status.ok()) return ConcludePaused();
+  }
+  return Problem(status);
 }
 
-std::uint64_t Run::CountFinals() const {
-  std::uint64_t finals = 0;
-  const ledger::StateTable& table = journal_->table();
-  for (ledger::RecipientId id = 0; id < table.size(); ++id) finals += ledger::IsFinal(table[id].state) ? 1 : 0;
-  return finals;
+RunOutcome Run::ConcludePaused() const {
+  return {
+      kExitPaused, absl::OkStatus(),
+      absl::StrFormat("%s: paused: %s; when that is mended: sluice resume %s", campaign_.id,
+                      journal_->facts().pauses.at(std::string(ledger::kWholeCampaign)).reason, request_.paths.Named())};
 }
 
 RunOutcome Run::ConcludeFinished() {
-  return {kExitOk, absl::OkStatus(), absl::StrFormat("%s: finished; sluice report %s says how", campaign_.id, Named())};
+  return {kExitOk, absl::OkStatus(),
+          absl::StrFormat("%s: finished; sluice report %s says how", campaign_.id, request_.paths.Named())};
 }
 
 RunOutcome Run::ConcludeCancelled() {
@@ -284,7 +276,7 @@ RunOutcome Run::Conclude(const RunResult& result) {
   }
   return {kExitPaused, absl::OkStatus(),
           absl::StrFormat("%s: paused: %s%s; when that is mended: sluice resume %s", campaign_.id, result.pause.reason,
-                          result.pause.sample.empty() ? "" : " (" + result.pause.sample + ")", Named())};
+                          result.pause.sample.empty() ? "" : " (" + result.pause.sample + ")", request_.paths.Named())};
 }
 
 // Prepares a campaign that is new, and opens one that was started.
@@ -295,7 +287,7 @@ absl::Status Run::Open() {
   if (!lock.ok()) return lock.status();
   lock_ = *std::move(lock);
   suppression_ = std::make_unique<SuppressionWatch>(disk_, SuppressionFilesOf(*request_.config, campaign_));
-  if (!request_.test.has_value()) desk_ = std::make_unique<ControlDesk>(request_.paths, campaign_.id, log_);
+  if (!request_.test.has_value()) desk_ = std::make_unique<ControlDesk>(request_.paths, log_);
   is_new_ = !disk_.Exists(request_.paths.campaign + "/" + std::string(roster::kManifestName));
   if (is_new_) {
     if (absl::Status status = CheckNothingStarted(); !status.ok()) return status;
@@ -315,13 +307,18 @@ absl::Status Run::Open() {
   if (absl::Status status = CheckKind(request_.rehearsal, manifest, request_.paths.campaign); !status.ok())
     return status;
   if (absl::Status status = CheckUnchanged(campaign_, manifest, request_.paths.campaign); !status.ok()) return status;
-  return OpenLedger();
+  // About 200 bytes for each recipient; small campaigns have small segments.
+  const std::uint64_t segment = std::clamp<std::uint64_t>(manifest.recipients * 100, 4u << 20, 64u << 20);
+  absl::StatusOr<OpenedLedger> opened = OpenLedger(disk_, started_, segment);
+  if (!opened.ok()) return opened.status();
+  fold_memory_ = std::move(opened->memory);
+  journal_ = std::move(opened->journal);
+  return absl::OkStatus();
 }
 
 std::string Run::StateNow() const {
   if (journal_ == nullptr) return "";
-  const std::uint64_t pending = started_.roster->recipients() - CountFinals();
-  return std::string(report::StateName(journal_->facts(), pending, /*running=*/false));
+  return std::string(report::StateName(journal_->facts(), CountPending(journal_->table()), /*running=*/false));
 }
 
 RunOutcome Run::Go() {
@@ -356,11 +353,7 @@ RunOutcome Run::GoOn() {
   const std::uint64_t in_doubt = ledger::ConcludeOpenAttempts(journal_->table(), clock_.WallNow(), resend, concluded);
   if (journal_->facts().kind == ledger::CampaignStateKind::kCancelled) return ConcludeCancelled();
   if (CountFinals() == started_.roster->recipients() && concluded.empty()) return ConcludeFinished();
-  if (journal_->facts().kind == ledger::CampaignStateKind::kPaused) {
-    return {kExitPaused, absl::OkStatus(),
-            absl::StrFormat("%s: paused: %s; when that is mended: sluice resume %s", campaign_.id,
-                            journal_->facts().pauses.at(std::string(ledger::kWholeCampaign)).reason, Named())};
-  }
+  if (journal_->facts().kind == ledger::CampaignStateKind::kPaused) return ConcludePaused();
   if (!is_new_) {  // Only now: what is finished needs none of it any more.
     if (absl::Status status = LoadTrust(); !status.ok()) return Problem(status);
     if (absl::Status status = suppression_->Load(); !status.ok()) return Problem(status);
@@ -368,7 +361,7 @@ RunOutcome Run::GoOn() {
   }
   if (absl::Status status = journal_->Start(); !status.ok()) return Problem(status);
   is_started_ = true;
-  if (absl::Status status = Schedule(); !status.ok()) return Problem(status);
+  if (std::optional<RunOutcome> instead = AwaitStart(); instead.has_value()) return *instead;
   if (in_doubt > 0)
     log_.Warning(
         absl::StrFormat("%d messages were in flight when the program last ended: they are in doubt", in_doubt));

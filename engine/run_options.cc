@@ -36,6 +36,13 @@ absl::Status CheckLearnedClasses(const config::Config& config) {
   return absl::OkStatus();
 }
 
+std::vector<delivery::PauseReason> PausesOf(const ledger::CampaignFacts& facts) {
+  std::vector<delivery::PauseReason> pauses;
+  for (const auto& [scope, pause] : facts.pauses)
+    pauses.push_back({pause.by, pause.reason, pause.sample, delivery::PauseScope::Parse(scope), pause.since});
+  return pauses;
+}
+
 EngineOptions EngineOptionsOf(const config::Config& config, const ledger::CampaignFacts& facts) {
   EngineOptions options;
   options.backend = BackendOf(config.engine.io);
@@ -45,8 +52,7 @@ EngineOptions EngineOptionsOf(const config::Config& config, const ledger::Campai
   for (const auto& [key, suspension] : facts.suspensions) {
     options.suspensions.push_back({key.first, key.second, suspension.reason, suspension.sample, suspension.until});
   }
-  for (const auto& [scope, pause] : facts.pauses)
-    options.pauses.push_back({pause.by, pause.reason, pause.sample, delivery::PauseScope::Parse(scope), pause.since});
+  options.pauses = PausesOf(facts);
   return options;
 }
 

@@ -19,6 +19,8 @@ absl::StatusOr<std::vector<delivery::Source>> SourcesOf(const config::Config& co
                                                         std::string_view host_name);
 // Errors: InvalidArgument, `[suppression] learn` names something that is no class of bounces.
 absl::Status CheckLearnedClasses(const config::Config& config);
+// What `sluice resume` has to take away, as the ledger has it.
+std::vector<delivery::PauseReason> PausesOf(const ledger::CampaignFacts& facts);
 // The engine's part of the configuration, and what held the campaign when it last stopped.
 EngineOptions EngineOptionsOf(const config::Config& config, const ledger::CampaignFacts& facts);
 

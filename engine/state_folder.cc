@@ -28,12 +28,13 @@ absl::StatusOr<campaign::TokenKey> ReadTokenKey(io::Disk& disk, const std::strin
 }  // namespace
 
 StatePaths PathsOf(const std::string& root, const std::string& id, const std::string& state_override) {
-  if (!state_override.empty()) return {state_override, state_override};
-  return {root, root + "/campaigns/" + id};
+  if (!state_override.empty()) return {state_override, state_override, id, " --state " + state_override};
+  return {root, root + "/campaigns/" + id, id, ""};
 }
 
 StatePaths TestPathsOf(const std::string& root, const std::string& id, const std::string& token) {
-  return {root, absl::StrFormat("%s/tests/%s/%s", root, id, token)};
+  const std::string folder = absl::StrFormat("%s/tests/%s/%s", root, id, token);
+  return {root, folder, id, " --state " + folder};
 }
 
 std::string StartedCampaign::Token(std::uint64_t row) const {

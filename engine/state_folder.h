@@ -15,10 +15,13 @@
 
 namespace engine {
 
-// Paths below the state folder of the host.
+// The state of one campaign, below the state folder of the host.
 struct StatePaths {
   std::string root;      // engine.state_dir
   std::string campaign;  // <root>/campaigns/<id>, or what --state says
+  std::string id;
+  std::string option;                                // " --state DIR" where the id alone does not lead there.
+  std::string Named() const { return id + option; }  // As commands find it; for what people are told.
   std::string ledger() const { return campaign + "/ledger"; }
   std::string lock() const { return campaign + "/lock"; }
   std::string control() const { return campaign + "/control"; }  // Socket of the program that is at work on it.

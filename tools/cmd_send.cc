@@ -72,6 +72,7 @@ absl::Status UseSandbox(const std::string& ready_file, const std::string& id, io
   config.allow_private_destinations = true;
   if (!config.smtp.ehlo_domain.has_value()) config.smtp.ehlo_domain = "sluice.sandbox.test";
   request.paths = engine::PathsOf(*config.engine.state_dir + "/rehearsals", id, request.paths.campaign);
+  request.paths.option = " --state " + request.paths.campaign;
   request.rehearsal = true;
   return absl::OkStatus();
 }
@@ -146,7 +147,6 @@ int Send(const Arguments& arguments, Context& context) {
       return Fail(context.log, status, ExitCodeOf(status));
     }
   }
-  if (!ready_file.empty() || !context.state.empty()) request.state_option = " --state " + request.paths.campaign;
   request.token_key_file = TokenKeyFile(*config);
   if (!arguments.only_to.empty()) {
     const absl::Status status = engine::MakeTestSend(*disk, arguments.row, arguments.only_to, request);
