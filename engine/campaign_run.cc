@@ -9,7 +9,6 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "engine/authorities.h"
 #include "engine/base/date.h"
 #include "engine/campaign_operation.h"
 #include "engine/control_desk.h"
@@ -47,11 +46,11 @@ class Run {
 
  private:
   RunOutcome GoOn();
-  absl::Status LoadTrust();  // The authorities of certificates, and the keys that sign.
+  absl::Status LoadMeans();
   void CompareKeys() const;
   absl::Status Open();
   absl::Status CheckNothingStarted();
-  absl::Status Prepare();
+  absl::Status Prepare(const campaign::TokenKey& token_key);
   absl::Status MakeJob();
   std::shared_ptr<const campaign::SuppressionLists> NewSuppression();
   std::optional<RunOutcome> AwaitStart();
@@ -70,7 +69,7 @@ class Run {
   RunObserver& observer_;
   base::Log& log_;
   io::SystemClock clock_;
-  std::vector<dkim::SigningKey> keys_;
+  SendingMeans means_;
   // Before the lock: who waits for the end of the program must find the state free. Null: nobody operates a test.
   std::unique_ptr<ControlDesk> desk_;
   std::unique_ptr<io::FileLock> lock_;
@@ -84,7 +83,6 @@ class Run {
   std::unique_ptr<delivery::Job> job_;
   bool is_new_ = false;      // It was not prepared before this run.
   bool is_started_ = false;  // The journal.
-  std::string authorities_;  // Who may sign receivers' certificates, PEM.
 };
 
 // A ledger whose manifest is gone must not meet another preparation: its records would be about other people.
@@ -97,29 +95,23 @@ absl::Status Run::CheckNothingStarted() {
       request_.paths.campaign, roster::kManifestName, request_.paths.campaign));
 }
 
-absl::Status Run::LoadTrust() {
-  absl::StatusOr<std::string> authorities = LoadAuthorities(disk_, *request_.config);
-  if (!authorities.ok()) return authorities.status();
-  authorities_ = *std::move(authorities);
-  if (absl::Status status = CheckSigningKeys(*request_.config, log_); !status.ok()) return status;
-  absl::StatusOr<std::vector<dkim::SigningKey>> keys =
-      SigningKeysFor(*request_.config, campaign_, campaign_.delivery.dkim_required);
-  if (!keys.ok()) return keys.status();
-  keys_ = *std::move(keys);
-  return absl::OkStatus();
+absl::Status Run::LoadMeans() {
+  absl::StatusOr<SendingMeans> means = engine::LoadMeans(disk_, *request_.config, campaign_, request_.host_name, log_);
+  if (means.ok()) means_ = *std::move(means);
+  return means.status();
 }
 
 // Keys may change while a campaign runs, so that they can be replaced at any time; who does it is told what that needs.
 void Run::CompareKeys() const {
   const std::vector<std::string>& before = started_.roster->manifest().dkim_keys;
-  const std::vector<std::string> now = DescribeKeys(keys_);
+  const std::vector<std::string> now = DescribeKeys(means_.keys);
   if (before == now) return;
   log_.Warning(absl::StrFormat(
       "campaign %s was started with the DKIM keys [%s] and goes on with [%s]; leave the former in the DNS for a week",
       campaign_.id, absl::StrJoin(before, ", "), absl::StrJoin(now, ", ")));
 }
 
-absl::Status Run::Prepare() {
+absl::Status Run::Prepare(const campaign::TokenKey& token_key) {
   const auto progress = [this](std::uint64_t rows, std::uint64_t bytes) {
     if (desk_ != nullptr) desk_->ServePreparing(rows);
     return observer_.OnPreparing(rows, bytes);
@@ -127,7 +119,8 @@ absl::Status Run::Prepare() {
   return PrepareCampaign(disk_, {.campaign = &campaign_,
                                  .suppression = suppression_->lists().get(),
                                  .directory = request_.paths.campaign,
-                                 .dkim_keys = DescribeKeys(keys_),
+                                 .dkim_keys = DescribeKeys(means_.keys),
+                                 .token_key = token_key.Fingerprint(),
                                  .now = clock_.WallNow(),
                                  .test = request_.test,
                                  .rehearsal = request_.rehearsal,
@@ -153,9 +146,6 @@ absl::Status Run::MakeJob() {
   run_memory_ = *std::move(run);
   std::memcpy(run_memory_->data(), fold_memory_->data(), ledger::StateTable::Bytes(recipients));
   states_ = std::make_unique<ledger::StateTable>(run_memory_->data(), recipients);
-  absl::StatusOr<std::vector<delivery::Source>> sources =
-      SourcesOf(*request_.config, campaign_.delivery.pool, request_.host_name);
-  if (!sources.ok()) return sources.status();
   const base::WallTime start = journal_->facts().started_at;
   const bool learns = !request_.test.has_value() && !request_.rehearsal;
   job_ = std::make_unique<delivery::Job>(
@@ -163,13 +153,13 @@ absl::Status Run::MakeJob() {
                     .pool = campaign_.delivery.pool,
                     .roster = started_.roster.get(),
                     .message = started_.message.get(),
-                    .keys = keys_,
+                    .keys = means_.keys,
                     .fixed_header = request_.fixed_header,
                     .token = [this](std::uint64_t row) { return started_.Token(row); },
                     .shaping = request_.shaping,
                     .reply_rules = request_.reply_rules,
                     .states = states_.get(),
-                    .sources = *std::move(sources),
+                    .sources = means_.sources,
                     .retry_plan = delivery::RetryPlan(request_.config->retry_intervals),
                     .date = campaign_.message.date == campaign::DateMode::kStart ? std::optional(start) : std::nullopt,
                     .max_message_rate = campaign_.delivery.max_message_rate,
@@ -281,7 +271,6 @@ RunOutcome Run::Conclude(const RunResult& result) {
 
 // Prepares a campaign that is new, and opens one that was started.
 absl::Status Run::Open() {
-  if (absl::Status status = CheckLearnedClasses(*request_.config); !status.ok()) return status;
   if (absl::Status status = disk_.MakeDirectories(request_.paths.campaign); !status.ok()) return status;
   absl::StatusOr<std::unique_ptr<io::FileLock>> lock = io::FileLock::Take(request_.paths.lock());
   if (!lock.ok()) return lock.status();
@@ -291,11 +280,12 @@ absl::Status Run::Open() {
   is_new_ = !disk_.Exists(request_.paths.campaign + "/" + std::string(roster::kManifestName));
   if (is_new_) {
     if (absl::Status status = CheckNothingStarted(); !status.ok()) return status;
-    if (absl::Status status = LoadTrust(); !status.ok()) return status;
+    if (absl::Status status = LoadMeans(); !status.ok()) return status;
     // Made before anything is prepared: a campaign that was started never gets another.
-    if (auto key = LoadTokenKey(disk_, request_.token_key_file); !key.ok()) return key.status();
+    const absl::StatusOr<campaign::TokenKey> key = LoadTokenKey(disk_, request_.token_key_file);
+    if (!key.ok()) return key.status();
     if (absl::Status status = suppression_->Load(); !status.ok()) return status;
-    if (absl::Status status = Prepare(); !status.ok()) return status;
+    if (absl::Status status = Prepare(*key); !status.ok()) return status;
   }
   absl::StatusOr<StartedCampaign> started = OpenStarted(disk_, request_.paths, request_.token_key_file);
   if (!started.ok()) return started.status();
@@ -331,7 +321,7 @@ EngineOptions Run::MakeOptions() const {
   EngineOptions options = EngineOptionsOf(*request_.config, journal_->facts());
   options.shards = request_.shards;
   options.seed = request_.seed;
-  options.tls_authorities = authorities_;
+  options.tls_authorities = means_.authorities;
   options.durable = request_.durable;
   options.sessions_max = request_.sessions_max;
   if (!request_.test.has_value()) {
@@ -355,7 +345,7 @@ RunOutcome Run::GoOn() {
   if (CountFinals() == started_.roster->recipients() && concluded.empty()) return ConcludeFinished();
   if (journal_->facts().kind == ledger::CampaignStateKind::kPaused) return ConcludePaused();
   if (!is_new_) {  // Only now: what is finished needs none of it any more.
-    if (absl::Status status = LoadTrust(); !status.ok()) return Problem(status);
+    if (absl::Status status = LoadMeans(); !status.ok()) return Problem(status);
     if (absl::Status status = suppression_->Load(); !status.ok()) return Problem(status);
     CompareKeys();
   }

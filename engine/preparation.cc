@@ -73,6 +73,7 @@ absl::Status PrepareCampaign(io::Disk& disk, const Preparation& preparation) {
                                 .message = compiled->get(),
                                 .template_snapshot = snapshot,
                                 .dkim_keys = preparation.dkim_keys,
+                                .token_key = preparation.token_key,
                                 .campaign_hash = campaign::CampaignHash(campaign.id),
                                 .test = preparation.test,
                                 .rehearsal = preparation.rehearsal,

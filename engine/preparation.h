@@ -25,6 +25,7 @@ struct Preparation {
   const campaign::SuppressionLists* suppression = nullptr;
   std::string directory;               // Exists; the prepared files go there.
   std::vector<std::string> dkim_keys;  // As in the manifest.
+  std::string token_key = {};          // As in the manifest.
   base::WallTime now;
   std::optional<roster::TestSend> test = std::nullopt;  // As roster::PrepareOptions says.
   bool rehearsal = false;                               // As in the manifest.

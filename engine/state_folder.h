@@ -40,9 +40,12 @@ struct StartedCampaign {
   std::string Token(std::uint64_t row) const;
   std::uint64_t hash() const { return roster->manifest().campaign_hash; }
 };
-// Errors: NotFound, it was never started; DataLoss; the token key is missing or is none.
+// Errors: NotFound, it was never started; DataLoss, also where the token key is missing, or is not the one that the
+// campaign was started with; the token key is none.
 absl::StatusOr<StartedCampaign> OpenStarted(io::Disk& disk, const StatePaths& paths, const std::string& key_file);
 
+// Errors: NotFound, there is none; InvalidArgument, it is none.
+absl::StatusOr<campaign::TokenKey> ReadTokenKey(io::Disk& disk, const std::string& key_file);
 // Reads the key, or makes one where there is none: before a campaign starts, never after.
 absl::StatusOr<campaign::TokenKey> LoadTokenKey(io::Disk& disk, const std::string& key_file);
 // A name for this host that does not change: made on first use.
