@@ -1,9 +1,14 @@
 #include "tools/operation.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_format.h"
+#include "engine/base/text.h"
+#include "engine/config/shaping.h"
 #include "engine/io/clock.h"
 #include "engine/io/local_server.h"
 
@@ -24,6 +29,31 @@ const char* NameOf(engine::Operation operation) {
       return "cancel";
   }
   return "";
+}
+
+absl::Status NoSuch(std::string_view what, const std::string& name, const std::vector<std::string>& names) {
+  const std::string_view nearest = base::Nearest(name, names);
+  return absl::InvalidArgumentError(
+      absl::StrFormat("there is no %s \"%s\"%s", what, name,
+                      nearest.empty() ? "" : absl::StrFormat("; did you mean \"%s\"?", nearest)));
+}
+
+// A pause of what does not exist holds nothing, and whoever asked for it would not know.
+absl::Status CheckScope(const config::Config& config, const delivery::PauseScope& scope) {
+  const auto is_among = [](const std::string& name, const std::vector<std::string>& names) {
+    return name.empty() || std::find(names.begin(), names.end(), name) != names.end();
+  };
+  std::vector<std::string> sources;
+  const auto members = config::PoolMembers(config, "");
+  if (!members.ok()) return members.status();
+  for (const config::PoolMember& member : *members) sources.push_back(member.source.name);
+  if (!is_among(scope.source, sources)) return NoSuch("source", scope.source, sources);
+  std::vector<std::string> warnings;
+  const absl::StatusOr<config::Shaping> shaping = config::Shaping::Load(config.shaping_files, warnings);
+  if (!shaping.ok()) return absl::OkStatus();  // It names the providers, and is no reason not to pause one.
+  std::vector<std::string> providers = shaping->ProviderNames();
+  providers.emplace_back(delivery::kOtherProvider);
+  return is_among(scope.provider, providers) ? absl::OkStatus() : NoSuch("provider", scope.provider, providers);
 }
 
 absl::StatusOr<engine::OperationOutcome> OperateRunning(const engine::StatePaths& paths,
@@ -69,6 +99,8 @@ int RunOperation(const std::string& campaign, const engine::OperationOrder& orde
   }
   absl::StatusOr<CampaignPlace> place = FindCampaign(context, campaign);
   if (!place.ok()) return Fail(context.log, place.status(), ExitCodeOf(place.status()));
+  if (absl::Status status = CheckScope(place->config, order.scope); !status.ok())
+    return Fail(context.log, status, kExitInvalid);
   const std::string id = place->id;
   absl::StatusOr<engine::OperationOutcome> outcome = OperateRunning(place->paths, order);
   if (absl::IsNotFound(outcome.status())) {

@@ -48,4 +48,10 @@ std::string_view KnownProvider(absl::Span<const std::string> hosts) {
   return all ? first : "";
 }
 
+std::vector<std::string_view> KnownProviders() {
+  std::vector<std::string_view> names;
+  for (const Known& known : kKnown) names.push_back(known.provider);
+  return names;
+}
+
 }  // namespace config

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/types/span.h"
 
@@ -11,5 +12,8 @@ namespace config {
 
 // The provider that all of these hosts belong to; "": none. Requires: lower case, without a final dot.
 std::string_view KnownProvider(absl::Span<const std::string> hosts);
+
+// All that there are, each once or more.
+std::vector<std::string_view> KnownProviders();
 
 }  // namespace config

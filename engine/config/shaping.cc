@@ -104,6 +104,13 @@ std::string Shaping::ProviderFor(std::string_view domain, absl::Span<const std::
   return found.empty() ? std::string(KnownProvider(sorted)) : found;
 }
 
+std::vector<std::string> Shaping::ProviderNames() const {
+  std::vector<std::string> names;
+  for (const Provider& provider : providers_) names.push_back(provider.name);
+  for (const std::string_view known : KnownProviders()) names.emplace_back(known);
+  return names;
+}
+
 std::vector<std::string> Shaping::RollupDomains() const {
   std::vector<std::string> names;
   for (const Domain& block : domains_) {

@@ -210,8 +210,17 @@ class ControlTest(Lab):
         self.assertEqual((totals["cancelled"], totals["pending"]), (60 - done, 0))
         self.assertEqual(self.status()["state"], "cancelled")
 
+    def test_a_part_that_does_not_exist_cannot_be_paused(self):
+        self.prepare(1)
+        for scope in (["--provider", "gogle"], ["--source", "defualt"], ["--provider", "slow", "--source", "ip-1"]):
+            self.assertIn(f'"{scope[-1]}"', self.sluice("pause", "test", *scope, code=3).stderr)
+        self.assertIn('did you mean "google"?', self.sluice("pause", "test", "--provider", "gogle", code=3).stderr)
+        for provider in ("google", "slow", "other"):
+            self.assertIn("never started", self.sluice("pause", "test", "--provider", provider, code=3).stderr)
+
     def test_a_campaign_that_does_not_exist_is_said_to(self):
         self.config()
+        self.path("nowhere").mkdir()  # A folder is no campaign file.
         for command in ("status", "pause", "resume", "cancel"):
             self.assertIn("never started", self.sluice(command, "nowhere", code=3).stderr)
             self.assertIn("neither a campaign file nor an id", self.sluice(command, "not an id", code=3).stderr)
