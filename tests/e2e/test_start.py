@@ -56,7 +56,8 @@ class StartTest(Lab):
     def ask(self, command) -> socket.socket:
         client = socket.socket(socket.AF_UNIX)
         self.addCleanup(client.close)
-        client.connect(str(self.path("state/campaigns/test/control")))
+        address = str(self.path("state/campaigns/test/control"))
+        wait_until("a program that serves", lambda: client.connect_ex(address) == 0)
         client.sendall(json.dumps({"command": command}).encode() + b"\n")
         return client
 
@@ -104,7 +105,6 @@ class StartTest(Lab):
                                        stdin=subprocess.PIPE))
         sending.popen.stdin.write(self.path("rows.csv").read_bytes())
         sending.popen.stdin.flush()
-        wait_until("the socket", self.path("state/campaigns/test/control").exists)
         client = self.ask("cancel")
         sending.popen.stdin.close()
         self.assertEqual(json.loads(client.recv(65536))["state"], "cancelled")
