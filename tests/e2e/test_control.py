@@ -289,5 +289,6 @@ class ControlTest(Lab):
         self.assertIn(there, self.sluice("pause", "test", "--state", folder).stdout)
         self.ended(process, 6)
         self.assertIn(there, process.text())
-        self.assertIn(there, self.sluice("status", "test", "--state", folder).stdout)
+        for command in ("status", "report"):
+            self.assertIn(there, self.sluice(command, "test", "--state", folder).stdout)
         self.assertIn(f"CAMPAIGN_FILE --state {folder}", self.sluice("resume", "test", "--state", folder).stdout)
