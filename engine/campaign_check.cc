@@ -15,8 +15,6 @@
 #include "engine/preparation.h"
 #include "engine/roster/roster.h"
 #include "engine/roster/row_value.h"
-#include "engine/run_options.h"
-#include "engine/signing_keys.h"
 #include "engine/suppression_watch.h"
 
 namespace engine {
@@ -239,12 +237,6 @@ void Check::Report() {
 }
 
 absl::StatusOr<CheckResult> Check::Run() {
-  const absl::StatusOr<std::vector<dkim::SigningKey>> keys =
-      SigningKeysFor(*request_.config, campaign_, campaign_.delivery.dkim_required);
-  if (!keys.ok()) return keys.status();
-  if (absl::Status status = CheckLearnedClasses(*request_.config); !status.ok()) return status;
-  if (const auto pool = config::PoolMembers(*request_.config, campaign_.delivery.pool); !pool.ok())
-    return pool.status();
   SuppressionWatch suppression(disk_, SuppressionFilesOf(*request_.config, campaign_));
   absl::Status status = suppression.Load();
   if (!status.ok()) return status;
@@ -252,7 +244,7 @@ absl::StatusOr<CheckResult> Check::Run() {
   status = PrepareCampaign(disk_, {.campaign = &campaign_,
                                    .suppression = lists.get(),
                                    .directory = request_.scratch,
-                                   .dkim_keys = DescribeKeys(*keys),
+                                   .dkim_keys = {},
                                    .now = request_.now,
                                    .progress = request_.progress});
   if (status.ok()) status = Open();

@@ -29,7 +29,7 @@ struct CheckResult {
   bool HasFailed() const;
 };
 
-// Errors: as SigningKeysFor and PrepareCampaign; the campaign is then invalid and nothing else was looked at.
+// Errors: as PrepareCampaign; the campaign is then invalid and nothing else was looked at.
 absl::StatusOr<CheckResult> CheckCampaign(io::Disk& disk, const CheckRequest& request);
 
 }  // namespace engine

@@ -3,10 +3,12 @@
 #include <memory>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_format.h"
 #include "engine/campaign_run.h"
 #include "engine/io/file_lock.h"
 #include "engine/ledger/recovery.h"
+#include "engine/open_ledger.h"
 #include "engine/report/summary.h"
 
 namespace engine {
@@ -14,64 +16,21 @@ namespace {
 
 constexpr std::uint64_t kCancelledAtOnce = 4096;  // Records of one commit.
 
-// The ledger of a campaign on which nobody works.
-class IdleLedger {
- public:
-  IdleLedger(io::Disk& disk, const StartedCampaign& started) : disk_(disk), started_(started) {}
-
-  absl::Status Open();
-  absl::Status Commit(const ledger::RecordBatch& batch);
-  absl::Status Start() { return journal_->Start(); }
-  absl::Status Close() { return journal_->Close(); }
-  ledger::Journal& journal() { return *journal_; }
-  const ledger::CampaignFacts& facts() const { return journal_->facts(); }
-  std::uint64_t CountPending() const;
-  std::string state() const { return std::string(report::StateName(facts(), CountPending(), /*running=*/false)); }
-
- private:
-  io::Disk& disk_;
-  const StartedCampaign& started_;
-  std::unique_ptr<io::FileLock> lock_;
-  std::unique_ptr<io::Mapping> memory_;
-  std::unique_ptr<ledger::Journal> journal_;
-};
-
-absl::Status IdleLedger::Open() {
-  absl::StatusOr<std::unique_ptr<io::FileLock>> lock = io::FileLock::Take(started_.paths.lock());
-  if (!lock.ok()) return lock.status();
-  lock_ = *std::move(lock);
-  if (absl::Status status = disk_.MakeDirectories(started_.paths.ledger()); !status.ok()) return status;
-  const std::uint64_t recipients = started_.roster->recipients();
-  absl::StatusOr<std::unique_ptr<io::Mapping>> memory =
-      ledger::MakeTableFile(disk_, started_.paths.campaign + "/fold.table", recipients);
-  if (!memory.ok()) return memory.status();
-  memory_ = *std::move(memory);
-  ledger::StateTable table(memory_->data(), recipients);
-  absl::StatusOr<ledger::Recovered> recovered = ledger::Recover(disk_, started_.paths.ledger(), started_.hash(), table);
-  if (!recovered.ok()) return recovered.status();
-  journal_ = std::make_unique<ledger::Journal>(disk_,
-                                               ledger::Journal::Options{.directory = started_.paths.ledger(),
-                                                                        .campaign_hash = started_.hash(),
-                                                                        .last_seq = recovered->last_seq,
-                                                                        .next_segment = recovered->next_segment,
-                                                                        .segment_bytes = 1u << 20},
-                                               recovered->facts, table);
-  return absl::OkStatus();
+std::string StateOf(const IdleLedger& idle) {
+  const std::uint64_t pending = CountPending(idle.journal.table());
+  return std::string(report::StateName(idle.journal.facts(), pending, /*running=*/false));
 }
 
-absl::Status IdleLedger::Commit(const ledger::RecordBatch& batch) {
+absl::Status Write(const IdleLedger& idle, absl::FunctionRef<absl::Status()> write) {
+  absl::Status status = idle.is_started ? absl::OkStatus() : idle.journal.Start();
+  if (status.ok()) status = write();
+  if (!status.ok()) return status;
+  return idle.is_started ? idle.journal.Confirm() : idle.journal.Close();
+}
+
+absl::Status Commit(const IdleLedger& idle, const ledger::RecordBatch& batch) {
   const ledger::RecordBatch* batches[] = {&batch};
-  absl::Status status = Start();
-  if (status.ok()) status = journal_->Commit(batches);
-  if (status.ok()) status = Close();
-  return status;
-}
-
-std::uint64_t IdleLedger::CountPending() const {
-  std::uint64_t pending = 0;
-  const ledger::StateTable& table = journal_->table();
-  for (ledger::RecipientId id = 0; id < table.size(); ++id) pending += ledger::IsFinal(table[id].state) ? 0 : 1;
-  return pending;
+  return Write(idle, [&] { return idle.journal.Commit(batches); });
 }
 
 OperationOutcome Problem(absl::Status status) {
@@ -88,11 +47,11 @@ OperationOutcome Unchanged(std::string state, std::string line) {
   return outcome;
 }
 
-OperationOutcome Pause(IdleLedger& idle, const std::string& id, const OperationOrder& order, base::WallTime now) {
+OperationOutcome Pause(const IdleLedger& idle, const OperationOrder& order, base::WallTime now) {
   const delivery::PauseReason pause = PauseReasonOf(order);
   const std::string scope = pause.scope.ToString();
-  if (idle.facts().pauses.count(scope) > 0)
-    return Unchanged(idle.state(), absl::StrFormat("%s: paused already (%s)", id, scope));
+  if (idle.journal.facts().pauses.count(scope) > 0)
+    return Unchanged(StateOf(idle), absl::StrFormat("%s: paused already (%s)", idle.paths.id, scope));
   ledger::RecordBatch batch;
   batch.Add(ledger::CampaignState{.kind = ledger::CampaignStateKind::kPaused,
                                   .time = now,
@@ -100,18 +59,14 @@ OperationOutcome Pause(IdleLedger& idle, const std::string& id, const OperationO
                                   .by = pause.by,
                                   .reason = pause.reason,
                                   .sample = ""});
-  if (absl::Status status = idle.Commit(batch); !status.ok()) return Problem(status);
-  return OutcomeOfPause(id, order, idle.state());
+  if (absl::Status status = Commit(idle, batch); !status.ok()) return Problem(status);
+  return OutcomeOfPause(idle.paths, order, StateOf(idle));
 }
 
-OperationOutcome Resume(IdleLedger& idle, const std::string& id, base::WallTime now) {
-  if (idle.facts().kind == ledger::CampaignStateKind::kCancelled) {
-    OperationOutcome outcome =
-        Problem(absl::InvalidArgumentError(absl::StrFormat("%s was cancelled, and is not resumed", id)));
-    outcome.exit_code = kExitInvalid;
-    return outcome;
-  }
-  if (idle.facts().pauses.empty()) return Unchanged(idle.state(), id + ": not paused");
+OperationOutcome Resume(const IdleLedger& idle, base::WallTime now) {
+  const ledger::CampaignFacts& facts = idle.journal.facts();
+  if (facts.pauses.empty() && facts.suspensions.empty())
+    return Unchanged(StateOf(idle), idle.paths.id + ": not paused");
   ledger::RecordBatch batch;
   batch.Add(ledger::CampaignState{.kind = ledger::CampaignStateKind::kResumed,
                                   .time = now,
@@ -119,7 +74,7 @@ OperationOutcome Resume(IdleLedger& idle, const std::string& id, base::WallTime 
                                   .by = "operator",
                                   .reason = "",
                                   .sample = ""});
-  for (const auto& [key, suspension] : idle.facts().suspensions) {
+  for (const auto& [key, suspension] : facts.suspensions) {
     batch.Add(ledger::SiteState{.time = now,
                                 .site = key.first,
                                 .source = key.second,
@@ -127,21 +82,21 @@ OperationOutcome Resume(IdleLedger& idle, const std::string& id, base::WallTime 
                                 .reason = "resumed",
                                 .sample = ""});
   }
-  if (absl::Status status = idle.Commit(batch); !status.ok()) return Problem(status);
+  if (absl::Status status = Commit(idle, batch); !status.ok()) return Problem(status);
+  const std::string then = idle.is_started ? "it goes on" : "to go on: sluice send CAMPAIGN_FILE" + idle.paths.option;
   OperationOutcome outcome =
-      Unchanged(idle.state(), absl::StrFormat("%s: no longer paused; run: sluice send %s", id, id));
+      Unchanged(StateOf(idle), absl::StrFormat("%s: nothing is paused or suspended any more; %s", idle.paths.id, then));
   outcome.changed = true;
   return outcome;
 }
 
-OperationOutcome Cancel(IdleLedger& idle, const std::string& id, base::WallTime now) {
+OperationOutcome Cancel(const IdleLedger& idle, base::WallTime now) {
   std::uint64_t cancelled = 0;
-  absl::Status status = idle.Start();
-  if (status.ok()) status = CancelPending(idle.journal(), now, cancelled);
-  if (status.ok()) status = idle.Close();
+  const absl::Status status = Write(idle, [&] { return CancelPending(idle.journal, now, cancelled); });
   if (!status.ok()) return Problem(status);
   OperationOutcome outcome =
-      Unchanged(idle.state(), absl::StrFormat("%s: cancelled; nothing is sent to %d who were pending", id, cancelled));
+      Unchanged(StateOf(idle),
+                absl::StrFormat("%s: cancelled; nothing is sent to %d who were pending", idle.paths.id, cancelled));
   outcome.changed = true;
   return outcome;
 }
@@ -158,12 +113,12 @@ delivery::PauseReason PauseReasonOf(const OperationOrder& order) {
   return pause;
 }
 
-OperationOutcome OutcomeOfPause(const std::string& campaign, const OperationOrder& order, const std::string& state) {
+OperationOutcome OutcomeOfPause(const StatePaths& paths, const OperationOrder& order, const std::string& state) {
   OperationOutcome outcome;
   outcome.state = state;
   outcome.changed = true;
   const std::string what = order.scope.IsCampaign() ? "paused" : order.scope.ToString() + " is paused";
-  outcome.line = absl::StrFormat("%s: %s; to go on: sluice resume %s", campaign, what, campaign);
+  outcome.line = absl::StrFormat("%s: %s; to go on: sluice resume %s", paths.id, what, paths.Named());
   return outcome;
 }
 
@@ -203,26 +158,37 @@ absl::Status CancelPending(ledger::Journal& journal, base::WallTime now, std::ui
   return absl::OkStatus();
 }
 
-OperationOutcome Operate(io::Disk& disk, const StartedCampaign& started, const OperationOrder& order,
-                         base::WallTime now) {
-  IdleLedger idle(disk, started);
-  if (absl::Status status = idle.Open(); !status.ok()) return Problem(status);
-  const std::string& id = started.roster->manifest().campaign;
-  const bool cancelled = idle.facts().kind == ledger::CampaignStateKind::kCancelled;
-  const bool over = idle.CountPending() == 0;
-  if (over && !cancelled && order.operation != Operation::kResume)
-    return Unchanged(idle.state(), id + ": finished; nobody is pending");
-  if (cancelled && (order.operation == Operation::kPause || (over && order.operation == Operation::kCancel)))
-    return Unchanged(idle.state(), id + ": cancelled already");
+OperationOutcome OperateOn(const IdleLedger& idle, const OperationOrder& order, base::WallTime now) {
+  const std::string& id = idle.paths.id;
+  const bool over = CountPending(idle.journal.table()) == 0;
+  if (idle.journal.facts().kind == ledger::CampaignStateKind::kCancelled) {
+    if (order.operation == Operation::kResume) {
+      OperationOutcome refused = Problem(absl::InvalidArgumentError(id + " was cancelled, and is not resumed"));
+      refused.exit_code = kExitInvalid;
+      return refused;
+    }
+    if (over || order.operation == Operation::kPause) return Unchanged(StateOf(idle), id + ": cancelled already");
+  } else if (over) {
+    return Unchanged(StateOf(idle), id + ": finished; nobody is pending");
+  }
   switch (order.operation) {
     case Operation::kPause:
-      return Pause(idle, id, order, now);
+      return Pause(idle, order, now);
     case Operation::kResume:
-      return Resume(idle, id, now);
+      return Resume(idle, now);
     case Operation::kCancel:
-      return Cancel(idle, id, now);
+      return Cancel(idle, now);
   }
-  return Unchanged(idle.state(), id);
+  return Unchanged(StateOf(idle), id);
+}
+
+OperationOutcome Operate(io::Disk& disk, const StartedCampaign& started, const OperationOrder& order,
+                         base::WallTime now) {
+  const absl::StatusOr<std::unique_ptr<io::FileLock>> lock = io::FileLock::Take(started.paths.lock());
+  if (!lock.ok()) return Problem(lock.status());
+  const absl::StatusOr<OpenedLedger> opened = OpenLedger(disk, started, /*segment_bytes=*/1u << 20);
+  if (!opened.ok()) return Problem(opened.status());
+  return OperateOn({.journal = *opened->journal, .is_started = false, .paths = started.paths}, order, now);
 }
 
 }  // namespace engine

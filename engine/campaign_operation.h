@@ -1,5 +1,5 @@
-// What an operator does to a campaign from another terminal: pause, resume, cancel. Here on the state itself, when no
-// program is at work on it; control_desk.h is for one that is.
+// What an operator does to a campaign from another terminal: pause, resume, cancel. Here on the ledger itself, while no
+// engine runs on it; control_desk.h is for one that does.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,16 @@ struct OperationOutcome {
 
 // How an operator's pause is written down.
 delivery::PauseReason PauseReasonOf(const OperationOrder& order);
-OperationOutcome OutcomeOfPause(const std::string& campaign, const OperationOrder& order, const std::string& state);
+OperationOutcome OutcomeOfPause(const StatePaths& paths, const OperationOrder& order, const std::string& state);
+
+// A ledger that no engine runs on.
+struct IdleLedger {
+  ledger::Journal& journal;
+  bool is_started = false;  // The journal; else it is started and closed where there is something to write down.
+  const StatePaths& paths;
+};
+// Durable when it returns.
+OperationOutcome OperateOn(const IdleLedger& idle, const OperationOrder& order, base::WallTime now);
 
 // Requires: nobody works on the campaign (who does it is told who does). Durable when it returns.
 OperationOutcome Operate(io::Disk& disk, const StartedCampaign& started, const OperationOrder& order,

@@ -9,13 +9,13 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "engine/authorities.h"
 #include "engine/base/date.h"
 #include "engine/campaign_operation.h"
 #include "engine/control_desk.h"
 #include "engine/io/clock.h"
 #include "engine/io/file_lock.h"
 #include "engine/ledger/recovery.h"
+#include "engine/open_ledger.h"
 #include "engine/preparation.h"
 #include "engine/report/summary.h"
 #include "engine/run_options.h"
@@ -47,23 +47,22 @@ class Run {
 
  private:
   RunOutcome GoOn();
-  absl::Status LoadTrust();  // The authorities of certificates, and the keys that sign.
+  absl::Status LoadMeans();
   void CompareKeys() const;
   absl::Status Open();
   absl::Status CheckNothingStarted();
-  absl::Status Prepare();
-  absl::Status OpenLedger();
+  absl::Status Prepare(const campaign::TokenKey& token_key);
   absl::Status MakeJob();
   std::shared_ptr<const campaign::SuppressionLists> NewSuppression();
-  absl::Status Schedule();
+  std::optional<RunOutcome> AwaitStart();
   absl::Status Append(ledger::CampaignStateKind kind, const ledger::RecordBatch* before = nullptr);
   RunOutcome Conclude(const RunResult& result);
   RunOutcome ConcludeFinished();
+  RunOutcome ConcludePaused() const;
   RunOutcome ConcludeCancelled();
   EngineOptions MakeOptions() const;
   std::string StateNow() const;
-  std::uint64_t CountFinals() const;
-  std::string Named() const { return campaign_.id + request_.state_option; }  // As other commands find it.
+  std::uint64_t CountFinals() const { return started_.roster->recipients() - CountPending(journal_->table()); }
 
   io::Disk& disk_;
   const RunRequest& request_;
@@ -71,7 +70,7 @@ class Run {
   RunObserver& observer_;
   base::Log& log_;
   io::SystemClock clock_;
-  std::vector<dkim::SigningKey> keys_;
+  SendingMeans means_;
   // Before the lock: who waits for the end of the program must find the state free. Null: nobody operates a test.
   std::unique_ptr<ControlDesk> desk_;
   std::unique_ptr<io::FileLock> lock_;
@@ -85,7 +84,6 @@ class Run {
   std::unique_ptr<delivery::Job> job_;
   bool is_new_ = false;      // It was not prepared before this run.
   bool is_started_ = false;  // The journal.
-  std::string authorities_;  // Who may sign receivers' certificates, PEM.
 };
 
 // A ledger whose manifest is gone must not meet another preparation: its records would be about other people.
@@ -98,29 +96,23 @@ absl::Status Run::CheckNothingStarted() {
       request_.paths.campaign, roster::kManifestName, request_.paths.campaign));
 }
 
-absl::Status Run::LoadTrust() {
-  absl::StatusOr<std::string> authorities = LoadAuthorities(disk_, *request_.config);
-  if (!authorities.ok()) return authorities.status();
-  authorities_ = *std::move(authorities);
-  if (absl::Status status = CheckSigningKeys(*request_.config, log_); !status.ok()) return status;
-  absl::StatusOr<std::vector<dkim::SigningKey>> keys =
-      SigningKeysFor(*request_.config, campaign_, campaign_.delivery.dkim_required);
-  if (!keys.ok()) return keys.status();
-  keys_ = *std::move(keys);
-  return absl::OkStatus();
+absl::Status Run::LoadMeans() {
+  absl::StatusOr<SendingMeans> means = engine::LoadMeans(disk_, *request_.config, campaign_, request_.host_name, log_);
+  if (means.ok()) means_ = *std::move(means);
+  return means.status();
 }
 
 // Keys may change while a campaign runs, so that they can be replaced at any time; who does it is told what that needs.
 void Run::CompareKeys() const {
   const std::vector<std::string>& before = started_.roster->manifest().dkim_keys;
-  const std::vector<std::string> now = DescribeKeys(keys_);
+  const std::vector<std::string> now = DescribeKeys(means_.keys);
   if (before == now) return;
   log_.Warning(absl::StrFormat(
       "campaign %s was started with the DKIM keys [%s] and goes on with [%s]; leave the former in the DNS for a week",
       campaign_.id, absl::StrJoin(before, ", "), absl::StrJoin(now, ", ")));
 }
 
-absl::Status Run::Prepare() {
+absl::Status Run::Prepare(const campaign::TokenKey& token_key) {
   const auto progress = [this](std::uint64_t rows, std::uint64_t bytes) {
     if (desk_ != nullptr) desk_->ServePreparing(rows);
     return observer_.OnPreparing(rows, bytes);
@@ -128,32 +120,12 @@ absl::Status Run::Prepare() {
   return PrepareCampaign(disk_, {.campaign = &campaign_,
                                  .suppression = suppression_->lists().get(),
                                  .directory = request_.paths.campaign,
-                                 .dkim_keys = DescribeKeys(keys_),
+                                 .dkim_keys = DescribeKeys(means_.keys),
+                                 .token_key = token_key.Fingerprint(),
                                  .now = clock_.WallNow(),
                                  .test = request_.test,
+                                 .rehearsal = request_.rehearsal,
                                  .progress = progress});
-}
-
-absl::Status Run::OpenLedger() {
-  const std::uint64_t recipients = started_.roster->recipients();
-  if (absl::Status status = disk_.MakeDirectories(request_.paths.ledger()); !status.ok()) return status;
-  absl::StatusOr<std::unique_ptr<io::Mapping>> fold =
-      ledger::MakeTableFile(disk_, request_.paths.campaign + "/fold.table", recipients);
-  if (!fold.ok()) return fold.status();
-  fold_memory_ = *std::move(fold);
-  ledger::StateTable table(fold_memory_->data(), recipients);
-  absl::StatusOr<ledger::Recovered> recovered = ledger::Recover(disk_, request_.paths.ledger(), started_.hash(), table);
-  if (!recovered.ok()) return recovered.status();
-  // About 200 bytes for each recipient; small campaigns have small segments.
-  const std::uint64_t segment = std::clamp<std::uint64_t>(recipients * 100, 4u << 20, 64u << 20);
-  journal_ = std::make_unique<ledger::Journal>(disk_,
-                                               ledger::Journal::Options{.directory = request_.paths.ledger(),
-                                                                        .campaign_hash = started_.hash(),
-                                                                        .last_seq = recovered->last_seq,
-                                                                        .next_segment = recovered->next_segment,
-                                                                        .segment_bytes = segment},
-                                               recovered->facts, table);
-  return absl::OkStatus();
 }
 
 absl::Status Run::Append(ledger::CampaignStateKind kind, const ledger::RecordBatch* before) {
@@ -175,41 +147,39 @@ absl::Status Run::MakeJob() {
   run_memory_ = *std::move(run);
   std::memcpy(run_memory_->data(), fold_memory_->data(), ledger::StateTable::Bytes(recipients));
   states_ = std::make_unique<ledger::StateTable>(run_memory_->data(), recipients);
-  absl::StatusOr<std::vector<delivery::Source>> sources =
-      SourcesOf(*request_.config, campaign_.delivery.pool, request_.host_name);
-  if (!sources.ok()) return sources.status();
   const base::WallTime start = journal_->facts().started_at;
-  job_ = std::make_unique<delivery::Job>(delivery::Job{
-      .campaign = campaign_.id,
-      .pool = campaign_.delivery.pool,
-      .roster = started_.roster.get(),
-      .message = started_.message.get(),
-      .keys = keys_,
-      .fixed_header = request_.fixed_header,
-      .token = [this](std::uint64_t row) { return started_.Token(row); },
-      .shaping = request_.shaping,
-      .reply_rules = request_.reply_rules,
-      .states = states_.get(),
-      .sources = *std::move(sources),
-      .retry_plan = delivery::RetryPlan(request_.config->retry_intervals),
-      .date = campaign_.message.date == campaign::DateMode::kStart ? std::optional(start) : std::nullopt,
-      .max_message_rate = campaign_.delivery.max_message_rate,
-      .max_age = campaign_.delivery.max_age,
-      // A test may be sent after the campaign's end, too.
-      .finish_by = request_.test.has_value() ? std::nullopt : campaign_.delivery.finish_by,
-      .resend_in_doubt = campaign_.delivery.in_doubt == campaign::InDoubt::kResend,
-      .resolver_trusted = journal_->facts().resolver_trusted,
-      .budget = campaign_.delivery.budget,
-      .suppression = NewSuppression(),
-      .learned_classes = request_.test.has_value() ? std::vector<std::string>() : request_.config->learned_classes,
-      .on_learned = [this](ledger::RecipientId id) { learned_.Add(id); },
-      .tls_least = {campaign_.delivery.tls == campaign::Tls::kRequired ? tls::Policy::Use::kAlways
-                                                                       : tls::Policy::Use::kNever,
-                    tls::Policy::Verification::kNone},
-      .smarthost = login_ == nullptr ? std::nullopt : std::optional(login_->smarthost()),
-      .port = login_ == nullptr ? request_.config->smtp.port : request_.config->smarthost->port,
-      .allow_private_destinations = request_.config->allow_private_destinations,
-      .run = journal_->facts().runs});
+  const bool learns = !request_.test.has_value() && !request_.rehearsal;
+  job_ = std::make_unique<delivery::Job>(
+      delivery::Job{.campaign = campaign_.id,
+                    .pool = campaign_.delivery.pool,
+                    .roster = started_.roster.get(),
+                    .message = started_.message.get(),
+                    .keys = means_.keys,
+                    .fixed_header = request_.fixed_header,
+                    .token = [this](std::uint64_t row) { return started_.Token(row); },
+                    .shaping = request_.shaping,
+                    .reply_rules = request_.reply_rules,
+                    .states = states_.get(),
+                    .sources = means_.sources,
+                    .retry_plan = delivery::RetryPlan(request_.config->retry_intervals),
+                    .date = campaign_.message.date == campaign::DateMode::kStart ? std::optional(start) : std::nullopt,
+                    .max_message_rate = campaign_.delivery.max_message_rate,
+                    .max_age = campaign_.delivery.max_age,
+                    // A test may be sent after the campaign's end, too.
+                    .finish_by = request_.test.has_value() ? std::nullopt : campaign_.delivery.finish_by,
+                    .resend_in_doubt = campaign_.delivery.in_doubt == campaign::InDoubt::kResend,
+                    .resolver_trusted = journal_->facts().resolver_trusted,
+                    .budget = campaign_.delivery.budget,
+                    .suppression = NewSuppression(),
+                    .learned_classes = learns ? request_.config->learned_classes : std::vector<std::string>(),
+                    .on_learned = [this](ledger::RecipientId id) { learned_.Add(id); },
+                    .tls_least = {campaign_.delivery.tls == campaign::Tls::kRequired ? tls::Policy::Use::kAlways
+                                                                                     : tls::Policy::Use::kNever,
+                                  tls::Policy::Verification::kNone},
+                    .smarthost = login_ == nullptr ? std::nullopt : std::optional(login_->smarthost()),
+                    .port = login_ == nullptr ? request_.config->smtp.port : request_.config->smarthost->port,
+                    .allow_private_destinations = request_.config->allow_private_destinations,
+                    .run = journal_->facts().runs});
   return absl::OkStatus();
 }
 
@@ -220,28 +190,43 @@ std::shared_ptr<const campaign::SuppressionLists> Run::NewSuppression() {
   return is_new_ ? changed : suppression_->lists();
 }
 
-// Waits for the campaign's start. Errors: Cancelled, it was interrupted.
-absl::Status Run::Schedule() {
-  const std::optional<base::WallTime>& start = campaign_.delivery.start;
-  if (!start.has_value() || io::SystemClock().WallNow() >= *start || request_.test.has_value()) return absl::OkStatus();
-  absl::Status told = Append(ledger::CampaignStateKind::kScheduled);
-  if (told.ok()) told = journal_->Confirm();
-  if (!told.ok()) return told;
-  log_.Info(absl::StrFormat("%s: waits for its start at %s", campaign_.id, base::FormatRfc3339(*start)));
-  if (WaitUntil(*start, observer_)) return absl::OkStatus();
-  if (absl::Status status = journal_->Close(); !status.ok()) return status;
-  return absl::CancelledError(absl::StrFormat("%s: interrupted before its start; run it again", campaign_.id));
+// Waits for the campaign's start. How the run ends instead of it; nullopt: it begins.
+std::optional<RunOutcome> Run::AwaitStart() {
+  std::optional<base::WallTime> start = campaign_.delivery.start;
+  if (request_.test.has_value() || request_.rehearsal) start.reset();
+  if (start.has_value() && io::SystemClock().WallNow() < *start)
+    log_.Info(absl::StrFormat("%s: waits for its start at %s", campaign_.id, base::FormatRfc3339(*start)));
+  const absl::StatusOr<std::optional<OperationOrder>> order =
+      WaitForStart({.journal = *journal_, .desk = desk_.get(), .watcher = observer_, .start = start});
+  if (order.ok() && !order->has_value()) return std::nullopt;
+  clock_.Update();
+  absl::Status status;
+  if (absl::IsCancelled(order.status())) {
+    status = journal_->Close();
+    if (status.ok()) status = absl::CancelledError(campaign_.id + ": interrupted before its start; run it again");
+  } else if (!order.ok()) {
+    status = order.status();
+  } else if ((*order)->operation == Operation::kCancel) {
+    return ConcludeCancelled();
+  } else {
+    const IdleLedger idle = {.journal = *journal_, .is_started = true, .paths = request_.paths};
+    status = OperateOn(idle, **order, clock_.WallNow()).problem;
+    if (status.ok()) status = journal_->Close();
+    if (status.ok()) return ConcludePaused();
+  }
+  return Problem(status);
 }
 
-std::uint64_t Run::CountFinals() const {
-  std::uint64_t finals = 0;
-  const ledger::StateTable& table = journal_->table();
-  for (ledger::RecipientId id = 0; id < table.size(); ++id) finals += ledger::IsFinal(table[id].state) ? 1 : 0;
-  return finals;
+RunOutcome Run::ConcludePaused() const {
+  return {
+      kExitPaused, absl::OkStatus(),
+      absl::StrFormat("%s: paused: %s; when that is mended: sluice resume %s", campaign_.id,
+                      journal_->facts().pauses.at(std::string(ledger::kWholeCampaign)).reason, request_.paths.Named())};
 }
 
 RunOutcome Run::ConcludeFinished() {
-  return {kExitOk, absl::OkStatus(), absl::StrFormat("%s: finished; sluice report %s says how", campaign_.id, Named())};
+  return {kExitOk, absl::OkStatus(),
+          absl::StrFormat("%s: finished; sluice report %s says how", campaign_.id, request_.paths.Named())};
 }
 
 RunOutcome Run::ConcludeCancelled() {
@@ -282,26 +267,26 @@ RunOutcome Run::Conclude(const RunResult& result) {
   }
   return {kExitPaused, absl::OkStatus(),
           absl::StrFormat("%s: paused: %s%s; when that is mended: sluice resume %s", campaign_.id, result.pause.reason,
-                          result.pause.sample.empty() ? "" : " (" + result.pause.sample + ")", Named())};
+                          result.pause.sample.empty() ? "" : " (" + result.pause.sample + ")", request_.paths.Named())};
 }
 
 // Prepares a campaign that is new, and opens one that was started.
 absl::Status Run::Open() {
-  if (absl::Status status = CheckLearnedClasses(*request_.config); !status.ok()) return status;
   if (absl::Status status = disk_.MakeDirectories(request_.paths.campaign); !status.ok()) return status;
   absl::StatusOr<std::unique_ptr<io::FileLock>> lock = io::FileLock::Take(request_.paths.lock());
   if (!lock.ok()) return lock.status();
   lock_ = *std::move(lock);
   suppression_ = std::make_unique<SuppressionWatch>(disk_, SuppressionFilesOf(*request_.config, campaign_));
-  if (!request_.test.has_value()) desk_ = std::make_unique<ControlDesk>(request_.paths, campaign_.id, log_);
+  if (!request_.test.has_value()) desk_ = std::make_unique<ControlDesk>(request_.paths, log_);
   is_new_ = !disk_.Exists(request_.paths.campaign + "/" + std::string(roster::kManifestName));
   if (is_new_) {
     if (absl::Status status = CheckNothingStarted(); !status.ok()) return status;
-    if (absl::Status status = LoadTrust(); !status.ok()) return status;
+    if (absl::Status status = LoadMeans(); !status.ok()) return status;
     // Made before anything is prepared: a campaign that was started never gets another.
-    if (auto key = LoadTokenKey(disk_, request_.token_key_file); !key.ok()) return key.status();
+    const absl::StatusOr<campaign::TokenKey> key = LoadTokenKey(disk_, request_.token_key_file);
+    if (!key.ok()) return key.status();
     if (absl::Status status = suppression_->Load(); !status.ok()) return status;
-    if (absl::Status status = Prepare(); !status.ok()) return status;
+    if (absl::Status status = Prepare(*key); !status.ok()) return status;
   }
   absl::StatusOr<StartedCampaign> started = OpenStarted(disk_, request_.paths, request_.token_key_file);
   if (!started.ok()) return started.status();
@@ -309,16 +294,22 @@ absl::Status Run::Open() {
   if (!is_new_) {
     if (absl::Status status = started_.roster->Verify(); !status.ok()) return status;
   }
-  if (absl::Status status = CheckUnchanged(campaign_, started_.roster->manifest(), request_.paths.campaign);
-      !status.ok())
+  const roster::Manifest& manifest = started_.roster->manifest();
+  if (absl::Status status = CheckKind(request_.rehearsal, manifest, request_.paths.campaign); !status.ok())
     return status;
-  return OpenLedger();
+  if (absl::Status status = CheckUnchanged(campaign_, manifest, request_.paths.campaign); !status.ok()) return status;
+  // About 200 bytes for each recipient; small campaigns have small segments.
+  const std::uint64_t segment = std::clamp<std::uint64_t>(manifest.recipients * 100, 4u << 20, 64u << 20);
+  absl::StatusOr<OpenedLedger> opened = OpenLedger(disk_, started_, segment);
+  if (!opened.ok()) return opened.status();
+  fold_memory_ = std::move(opened->memory);
+  journal_ = std::move(opened->journal);
+  return absl::OkStatus();
 }
 
 std::string Run::StateNow() const {
   if (journal_ == nullptr) return "";
-  const std::uint64_t pending = started_.roster->recipients() - CountFinals();
-  return std::string(report::StateName(journal_->facts(), pending, /*running=*/false));
+  return std::string(report::StateName(journal_->facts(), CountPending(journal_->table()), /*running=*/false));
 }
 
 RunOutcome Run::Go() {
@@ -331,7 +322,7 @@ EngineOptions Run::MakeOptions() const {
   EngineOptions options = EngineOptionsOf(*request_.config, journal_->facts());
   options.shards = request_.shards;
   options.seed = request_.seed;
-  options.tls_authorities = authorities_;
+  options.tls_authorities = means_.authorities;
   options.durable = request_.durable;
   options.sessions_max = request_.sessions_max;
   if (!request_.test.has_value()) {
@@ -356,19 +347,15 @@ RunOutcome Run::GoOn() {
   const std::uint64_t in_doubt = ledger::ConcludeOpenAttempts(journal_->table(), clock_.WallNow(), resend, concluded);
   if (journal_->facts().kind == ledger::CampaignStateKind::kCancelled) return ConcludeCancelled();
   if (CountFinals() == started_.roster->recipients() && concluded.empty()) return ConcludeFinished();
-  if (journal_->facts().kind == ledger::CampaignStateKind::kPaused) {
-    return {kExitPaused, absl::OkStatus(),
-            absl::StrFormat("%s: paused: %s; when that is mended: sluice resume %s", campaign_.id,
-                            journal_->facts().pauses.at(std::string(ledger::kWholeCampaign)).reason, Named())};
-  }
+  if (journal_->facts().kind == ledger::CampaignStateKind::kPaused) return ConcludePaused();
   if (!is_new_) {  // Only now: what is finished needs none of it any more.
-    if (absl::Status status = LoadTrust(); !status.ok()) return Problem(status);
+    if (absl::Status status = LoadMeans(); !status.ok()) return Problem(status);
     if (absl::Status status = suppression_->Load(); !status.ok()) return Problem(status);
     CompareKeys();
   }
   if (absl::Status status = journal_->Start(); !status.ok()) return Problem(status);
   is_started_ = true;
-  if (absl::Status status = Schedule(); !status.ok()) return Problem(status);
+  if (std::optional<RunOutcome> instead = AwaitStart(); instead.has_value()) return *instead;
   if (in_doubt > 0)
     log_.Warning(
         absl::StrFormat("%d messages were in flight when the program last ended: they are in doubt", in_doubt));

@@ -24,7 +24,6 @@ struct RunRequest {
   const config::Shaping* shaping = nullptr;
   const smtp::RuleSet* reply_rules = &smtp::RuleSet::None();
   StatePaths paths;
-  std::string state_option;  // " --state DIR" where the id alone does not lead to the state; for what people are told.
   std::string token_key_file;
   std::string host_name;
   std::uint32_t shards = 1;
@@ -35,6 +34,7 @@ struct RunRequest {
   std::string fixed_header = {};
   // A test send, in `paths` of its own. None: the campaign.
   std::optional<roster::TestSend> test = std::nullopt;
+  bool rehearsal = false;  // No mail leaves: it waits for no start, and what bounces is no reason to suppress anybody.
 };
 
 class RunObserver : public Engine::Watcher {

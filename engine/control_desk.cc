@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_format.h"
 #include "engine/base/date.h"
+#include "engine/run_options.h"
 #include "nlohmann/json.hpp"
 
 namespace engine {
@@ -29,6 +30,9 @@ std::optional<Operation> OperationOf(const std::string& command) {
 }
 
 Json Samples(const std::string& sample) { return sample.empty() ? Json::array() : Json::array({sample}); }
+
+// A pause or the cancellation of the whole campaign: nothing is sent any more.
+bool EndsRun(const OperationOrder& order) { return order.operation != Operation::kResume && order.scope.IsCampaign(); }
 
 delivery::Counters CountStates(const ledger::StateTable& table) {
   delivery::Counters counters;
@@ -62,8 +66,7 @@ delivery::Counters CountStates(const ledger::StateTable& table) {
 
 }  // namespace
 
-ControlDesk::ControlDesk(const StatePaths& paths, std::string campaign, base::Log& log)
-    : campaign_(std::move(campaign)) {
+ControlDesk::ControlDesk(const StatePaths& paths, base::Log& log) : paths_(paths) {
   absl::StatusOr<std::unique_ptr<io::LocalServer>> server = io::LocalServer::Listen(paths.control());
   if (server.ok()) {
     server_ = *std::move(server);
@@ -74,8 +77,45 @@ ControlDesk::ControlDesk(const StatePaths& paths, std::string campaign, base::Lo
 }
 
 void ControlDesk::ServePreparing(std::uint64_t rows) {
-  rows_ = rows;
   TakeRequests();
+  std::erase_if(waiting_, [&](const Waiting& waiting) {
+    if (!waiting.is_status) return false;
+    server_->Answer(waiting.connection,
+                    Line({{"format", 1}, {"campaign", paths_.id}, {"state", "preparing"}, {"rows", rows}}));
+    return true;
+  });
+}
+
+absl::StatusOr<std::optional<OperationOrder>> ControlDesk::ServeBeforeStart(
+    ledger::Journal& journal, const std::optional<base::WallTime>& start) {
+  TakeRequests();
+  absl::Status failure;
+  std::optional<OperationOrder> last;
+  std::erase_if(waiting_, [&](Waiting& waiting) {
+    if (last.has_value() || !failure.ok()) return false;  // It finds the state free.
+    if (!waiting.is_status && EndsRun(waiting.order)) {
+      waiting.ends_run = true;
+      last = waiting.order;
+      return false;
+    }
+    if (!start.has_value()) return false;
+    if (waiting.is_status) {
+      recipients_ = journal.table().size();
+      before_ = CountStates(journal.table());
+      delivery::ShardAnswer answer;
+      answer.pauses = PausesOf(journal.facts());
+      server_->Answer(waiting.connection, StatusJson({answer}, "scheduled", start));
+      return true;
+    }
+    OperationOutcome outcome =
+        OperateOn({.journal = journal, .is_started = true, .paths = paths_}, waiting.order, clock_.WallNow());
+    failure = outcome.problem;
+    outcome.state = "scheduled";
+    Answer(waiting.connection, outcome);
+    return true;
+  });
+  if (!failure.ok()) return failure;
+  return last;
 }
 
 void ControlDesk::Start(Engine& engine, const ledger::StateTable& table) {
@@ -111,6 +151,10 @@ void ControlDesk::TakeRequests() {
   clock_.Update();
   if (server_ == nullptr) return;
   for (const io::LocalServer::Request& request : server_->Serve(clock_.Now())) TakeRequest(request);
+  // Who has gone away was told that nothing answers, and counts on it.
+  std::erase_if(waiting_, [this](const Waiting& waiting) {
+    return waiting.question == 0 && !waiting.ends_run && !server_->Waits(waiting.connection);
+  });
 }
 
 void ControlDesk::TakeRequest(const io::LocalServer::Request& request) {
@@ -125,11 +169,6 @@ void ControlDesk::TakeRequest(const io::LocalServer::Request& request) {
     refused.exit_code = 2;
     refused.problem = absl::InvalidArgumentError("no such command");
     Answer(request.connection, refused);
-    return;
-  }
-  if (waiting.is_status && engine_ == nullptr) {
-    server_->Answer(request.connection,
-                    Line({{"format", 1}, {"campaign", campaign_}, {"state", "preparing"}, {"rows", rows_}}));
     return;
   }
   if (operation.has_value()) {
@@ -149,7 +188,8 @@ void ControlDesk::AskEngine(Waiting& waiting) {
     case Operation::kPause:
     case Operation::kCancel:
       waiting.question = engine_->Pause(PauseReasonOf(waiting.order));
-      if (!waiting.order.scope.IsCampaign()) return;
+      if (!EndsRun(waiting.order)) return;
+      waiting.ends_run = true;
       ending_ = waiting.order.operation == Operation::kCancel ? "cancelling" : "pausing";
       return;
     case Operation::kResume:
@@ -162,7 +202,7 @@ bool ControlDesk::AnswerOne(const Waiting& waiting) {
   const std::optional<std::vector<delivery::ShardAnswer>> answers = engine_->TakeAnswer(waiting.question);
   if (!answers.has_value()) return false;
   if (waiting.is_status) {
-    server_->Answer(waiting.connection, StatusJson(*answers));
+    server_->Answer(waiting.connection, StatusJson(*answers, ending_.empty() ? "running" : ending_));
     return true;
   }
   if (waiting.order.operation == Operation::kResume) {
@@ -170,18 +210,18 @@ bool ControlDesk::AnswerOne(const Waiting& waiting) {
     OperationOutcome outcome;
     outcome.state = "running";
     outcome.changed = true;
-    outcome.line = absl::StrFormat("%s: nothing is paused or suspended any more; it goes on", campaign_);
+    outcome.line = absl::StrFormat("%s: nothing is paused or suspended any more; it goes on", paths_.id);
     Answer(waiting.connection, outcome);
     return true;
   }
-  if (waiting.order.scope.IsCampaign()) return false;  // Once nothing is in flight any more: Finish.
-  Answer(waiting.connection, OutcomeOfPause(campaign_, waiting.order, "running"));
+  if (waiting.ends_run) return false;  // Once nothing is in flight any more: Finish.
+  Answer(waiting.connection, OutcomeOfPause(paths_, waiting.order, "running"));
   return true;
 }
 
 void ControlDesk::Answer(std::uint64_t connection, const OperationOutcome& outcome) {
   server_->Answer(connection, Line({{"format", 1},
-                                    {"campaign", campaign_},
+                                    {"campaign", paths_.id},
                                     {"state", outcome.state},
                                     {"changed", outcome.changed},
                                     {"line", outcome.line},
@@ -189,10 +229,12 @@ void ControlDesk::Answer(std::uint64_t connection, const OperationOutcome& outco
                                     {"problem", std::string(outcome.problem.message())}}));
 }
 
-std::string ControlDesk::StatusJson(const std::vector<delivery::ShardAnswer>& answers) const {
+std::string ControlDesk::StatusJson(const std::vector<delivery::ShardAnswer>& answers, const std::string& state,
+                                    const std::optional<base::WallTime>& start) const {
   delivery::Counters all = before_;
   all.Add(counters_);
-  Json json = {{"format", 1}, {"campaign", campaign_}, {"state", ending_.empty() ? "running" : ending_}};
+  Json json = {{"format", 1}, {"campaign", paths_.id}, {"state", state}};
+  if (start.has_value()) json["starts_at"] = base::FormatRfc3339(*start);
   json["totals"] = {{"recipients", recipients_},
                     {"delivered", all.delivered},
                     {"bounced", all.bounced},
@@ -237,16 +279,14 @@ void ControlDesk::Finish(const std::string& state) {
   if (server_ == nullptr) return;
   engine_ = nullptr;
   for (const Waiting& waiting : waiting_) {
-    const bool ended_it = !waiting.is_status && waiting.order.operation != Operation::kResume &&
-                          waiting.question != 0 && waiting.order.scope.IsCampaign();
-    if (!ended_it) continue;  // It acts on the state, now that it is free.
+    if (!waiting.ends_run) continue;  // It acts on the state, now that it is free.
     OperationOutcome outcome;
     outcome.state = state;
     if (waiting.order.operation == Operation::kPause && state == "paused") {
-      outcome = OutcomeOfPause(campaign_, waiting.order, state);
+      outcome = OutcomeOfPause(paths_, waiting.order, state);
     } else if (state == "cancelled" || state == "finished") {
       outcome.changed = state == "cancelled" && waiting.order.operation == Operation::kCancel;
-      outcome.line = campaign_ + ": " + state;
+      outcome.line = paths_.id + ": " + state;
     } else {
       continue;
     }

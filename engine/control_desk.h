@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,10 +24,15 @@ class ControlDesk {
  public:
   // Without a socket (the folder cannot have one) nobody is served, and a warning says so. Requires: the campaign's
   // lock is held, until Finish.
-  ControlDesk(const StatePaths& paths, std::string campaign, base::Log& log);
+  ControlDesk(const StatePaths& paths, base::Log& log);
 
-  // While the campaign is prepared: status is answered, everything else waits for the start.
+  // While the campaign is prepared: status is answered, everything else waits until that is done.
   void ServePreparing(std::uint64_t rows);
+  // Before the engine runs, on the journal that was started. Returns an order that the caller carries out instead of
+  // sending: a pause or the cancellation of the whole campaign. `start`: until when the campaign waits; status and
+  // everything else is served then. None: it waits no longer, and the engine will be asked. Errors: the journal's.
+  absl::StatusOr<std::optional<OperationOrder>> ServeBeforeStart(ledger::Journal& journal,
+                                                                 const std::optional<base::WallTime>& start);
   // The engine is about to run. `table`: how the recipients stand.
   void Start(Engine& engine, const ledger::StateTable& table);
   void Serve(const delivery::Counters& counters, std::uint32_t open_sessions);
@@ -39,6 +45,7 @@ class ControlDesk {
     bool is_status = false;
     OperationOrder order;
     std::uint64_t question = 0;  // Of the engine; 0: not asked yet.
+    bool ends_run = false;       // It was carried out, and is answered at the end.
   };
 
   void TakeRequests();
@@ -46,16 +53,16 @@ class ControlDesk {
   void AskEngine(Waiting& waiting);
   bool AnswerOne(const Waiting& waiting);  // False: it waits on.
   void Answer(std::uint64_t connection, const OperationOutcome& outcome);
-  std::string StatusJson(const std::vector<delivery::ShardAnswer>& answers) const;
+  std::string StatusJson(const std::vector<delivery::ShardAnswer>& answers, const std::string& state,
+                         const std::optional<base::WallTime>& start = std::nullopt) const;
   void MeasureRate();
 
-  const std::string campaign_;
+  const StatePaths paths_;
   std::unique_ptr<io::LocalServer> server_;  // Null: there is none.
   Engine* engine_ = nullptr;                 // Null: it does not run yet.
   io::SystemClock clock_;
   std::vector<Waiting> waiting_;
   std::string ending_;  // "pausing" or "cancelling", where the operator ends the run.
-  std::uint64_t rows_ = 0;
   std::uint64_t recipients_ = 0;
   delivery::Counters before_, counters_;  // Of earlier runs, and of this one.
   std::uint32_t open_sessions_ = 0;

@@ -73,8 +73,10 @@ absl::Status PrepareCampaign(io::Disk& disk, const Preparation& preparation) {
                                 .message = compiled->get(),
                                 .template_snapshot = snapshot,
                                 .dkim_keys = preparation.dkim_keys,
+                                .token_key = preparation.token_key,
                                 .campaign_hash = campaign::CampaignHash(campaign.id),
                                 .test = preparation.test,
+                                .rehearsal = preparation.rehearsal,
                                 .now = preparation.now,
                                 .progress = preparation.progress});
 }
@@ -94,6 +96,14 @@ absl::Status CheckUnchanged(const campaign::Campaign& campaign, const roster::Ma
       "%s: campaign %s was started on %s with another message or other recipients; what was started cannot be changed: "
       "undo the change, or give the new campaign an id of its own",
       campaign.path, campaign.id, directory));
+}
+
+absl::Status CheckKind(bool rehearsal, const roster::Manifest& manifest, const std::string& directory) {
+  if (rehearsal == manifest.rehearsal) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      directory +
+      (rehearsal ? " is the state of the campaign itself, not of a rehearsal; rehearse with another --state, or none"
+                 : " is the state of a rehearsal, in which no mail has left; send with another --state, or none"));
 }
 
 }  // namespace engine

@@ -25,8 +25,10 @@ struct Preparation {
   const campaign::SuppressionLists* suppression = nullptr;
   std::string directory;               // Exists; the prepared files go there.
   std::vector<std::string> dkim_keys;  // As in the manifest.
+  std::string token_key = {};          // As in the manifest.
   base::WallTime now;
   std::optional<roster::TestSend> test = std::nullopt;  // As roster::PrepareOptions says.
+  bool rehearsal = false;                               // As in the manifest.
   // Rows and bytes of the recipients file so far; false stops.
   absl::FunctionRef<bool(std::uint64_t rows, std::uint64_t bytes)> progress;
 };
@@ -39,5 +41,8 @@ absl::Status PrepareCampaign(io::Disk& disk, const Preparation& preparation);
 // FailedPrecondition, message or recipients have changed; Internal, it is another campaign.
 absl::Status CheckUnchanged(const campaign::Campaign& campaign, const roster::Manifest& manifest,
                             const std::string& directory);
+// A rehearsal and the campaign itself never share a state: who has "got" the mail in the one has not in the other.
+// Errors: FailedPrecondition, what was prepared in `directory` is the other of the two.
+absl::Status CheckKind(bool rehearsal, const roster::Manifest& manifest, const std::string& directory);
 
 }  // namespace engine

@@ -1,6 +1,10 @@
 #include "engine/run_options.h"
 
+#include <utility>
+
 #include "absl/strings/str_format.h"
+#include "engine/authorities.h"
+#include "engine/signing_keys.h"
 #include "engine/smtp/classification.h"
 
 namespace engine {
@@ -11,8 +15,7 @@ io::Backend BackendOf(config::IoChoice choice) {
   return choice == config::IoChoice::kIoUring ? io::Backend::kIoUring : io::Backend::kEpoll;
 }
 
-}  // namespace
-
+// The sources of a pool; an empty name: all there are.
 absl::StatusOr<std::vector<delivery::Source>> SourcesOf(const config::Config& config, std::string_view pool,
                                                         std::string_view host_name) {
   absl::StatusOr<std::vector<config::PoolMember>> members = config::PoolMembers(config, pool);
@@ -36,6 +39,33 @@ absl::Status CheckLearnedClasses(const config::Config& config) {
   return absl::OkStatus();
 }
 
+}  // namespace
+
+absl::StatusOr<SendingMeans> LoadMeans(io::Disk& disk, const config::Config& config, const campaign::Campaign& campaign,
+                                       std::string_view host_name, base::Log& log) {
+  if (absl::Status status = CheckLearnedClasses(config); !status.ok()) return status;
+  SendingMeans means;
+  absl::StatusOr<std::string> authorities = LoadAuthorities(disk, config);
+  if (!authorities.ok()) return authorities.status();
+  means.authorities = *std::move(authorities);
+  if (absl::Status status = CheckSigningKeys(config, log); !status.ok()) return status;
+  absl::StatusOr<std::vector<dkim::SigningKey>> keys =
+      SigningKeysFor(config, campaign, campaign.delivery.dkim_required);
+  if (!keys.ok()) return keys.status();
+  means.keys = *std::move(keys);
+  absl::StatusOr<std::vector<delivery::Source>> sources = SourcesOf(config, campaign.delivery.pool, host_name);
+  if (!sources.ok()) return sources.status();
+  means.sources = *std::move(sources);
+  return means;
+}
+
+std::vector<delivery::PauseReason> PausesOf(const ledger::CampaignFacts& facts) {
+  std::vector<delivery::PauseReason> pauses;
+  for (const auto& [scope, pause] : facts.pauses)
+    pauses.push_back({pause.by, pause.reason, pause.sample, delivery::PauseScope::Parse(scope), pause.since});
+  return pauses;
+}
+
 EngineOptions EngineOptionsOf(const config::Config& config, const ledger::CampaignFacts& facts) {
   EngineOptions options;
   options.backend = BackendOf(config.engine.io);
@@ -45,8 +75,7 @@ EngineOptions EngineOptionsOf(const config::Config& config, const ledger::Campai
   for (const auto& [key, suspension] : facts.suspensions) {
     options.suspensions.push_back({key.first, key.second, suspension.reason, suspension.sample, suspension.until});
   }
-  for (const auto& [scope, pause] : facts.pauses)
-    options.pauses.push_back({pause.by, pause.reason, pause.sample, delivery::PauseScope::Parse(scope), pause.since});
+  options.pauses = PausesOf(facts);
   return options;
 }
 

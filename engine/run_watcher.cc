@@ -7,6 +7,24 @@
 #include "absl/strings/str_format.h"
 
 namespace engine {
+namespace {
+
+// Reports say "scheduled" from here on.
+absl::Status TellScheduled(ledger::Journal& journal, base::WallTime now) {
+  if (journal.facts().kind == ledger::CampaignStateKind::kScheduled) return absl::OkStatus();
+  ledger::RecordBatch batch;
+  batch.Add(ledger::CampaignState{.kind = ledger::CampaignStateKind::kScheduled,
+                                  .time = now,
+                                  .scope = ledger::kWholeCampaign,
+                                  .by = "",
+                                  .reason = "",
+                                  .sample = ""});
+  const ledger::RecordBatch* batches[] = {&batch};
+  if (absl::Status status = journal.Commit(batches); !status.ok()) return status;
+  return journal.Confirm();
+}
+
+}  // namespace
 
 void LearnedAddresses::Add(ledger::RecipientId id) {
   const std::lock_guard lock(mutex_);
@@ -45,16 +63,25 @@ void RunWatcher::OnProgress(const delivery::Counters& counters, std::uint32_t op
   watcher_.OnProgress(counters, open_sessions);
 }
 
-bool WaitUntil(base::WallTime time, Engine::Watcher& watcher) {
+absl::StatusOr<std::optional<OperationOrder>> WaitForStart(const StartWait& wait) {
   constexpr std::chrono::milliseconds kLookEvery{100};
   std::mutex mutex;
   std::condition_variable nothing;
   std::unique_lock lock(mutex);
-  while (io::SystemClock().WallNow() < time) {
-    if (watcher.Stops() > 0) return false;
-    nothing.wait_for(lock, kLookEvery, [&watcher] { return watcher.Stops() > 0; });
+  while (true) {
+    const base::WallTime now = io::SystemClock().WallNow();
+    const std::optional<base::WallTime> start = wait.start.has_value() && now < *wait.start ? wait.start : std::nullopt;
+    if (start.has_value()) {
+      if (absl::Status status = TellScheduled(wait.journal, now); !status.ok()) return status;
+    }
+    if (wait.desk != nullptr) {
+      absl::StatusOr<std::optional<OperationOrder>> order = wait.desk->ServeBeforeStart(wait.journal, start);
+      if (!order.ok() || order->has_value()) return order;
+    }
+    if (!start.has_value()) return std::nullopt;
+    if (wait.watcher.Stops() > 0) return absl::CancelledError("interrupted before the start");
+    nothing.wait_for(lock, kLookEvery, [&wait] { return wait.watcher.Stops() > 0; });
   }
-  return watcher.Stops() == 0;
 }
 
 }  // namespace engine

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,7 +54,15 @@ class RunWatcher final : public Engine::Watcher {
   bool write_failed_ = false;
 };
 
-// Waits for a time, and as long as nobody asks the watcher to stop. False: somebody did.
-bool WaitUntil(base::WallTime time, Engine::Watcher& watcher);
+struct StartWait {
+  ledger::Journal& journal;     // Was started.
+  ControlDesk* desk = nullptr;  // Null: nobody is served.
+  Engine::Watcher& watcher;
+  std::optional<base::WallTime> start;  // None, or past: there is nothing to wait for.
+};
+// Waits for a campaign's start, and serves the operator meanwhile. Returns what the operator wants instead of it, as
+// ControlDesk::ServeBeforeStart says; nullopt: it begins. Errors: Cancelled, the watcher was asked to stop; the
+// journal's.
+absl::StatusOr<std::optional<OperationOrder>> WaitForStart(const StartWait& wait);
 
 }  // namespace engine

@@ -16,29 +16,31 @@ std::string FolderOf(const std::string& path) {
   return slash == std::string::npos ? "." : path.substr(0, slash);
 }
 
+}  // namespace
+
+StatePaths PathsOf(const std::string& root, const std::string& id, const std::string& state_override) {
+  if (!state_override.empty()) return {state_override, state_override, id, " --state " + state_override};
+  return {root, root + "/campaigns/" + id, id, ""};
+}
+
+StatePaths TestPathsOf(const std::string& root, const std::string& id, const std::string& token) {
+  const std::string folder = absl::StrFormat("%s/tests/%s/%s", root, id, token);
+  return {root, folder, id, " --state " + folder};
+}
+
+std::string StartedCampaign::Token(std::uint64_t row) const {
+  const roster::Manifest& manifest = roster->manifest();
+  return manifest.test.has_value() ? manifest.test->token : token_key->Make(manifest.campaign, row);
+}
+
 absl::StatusOr<campaign::TokenKey> ReadTokenKey(io::Disk& disk, const std::string& key_file) {
+  if (!disk.Exists(key_file)) return absl::NotFoundError(key_file + ": there is no token key");
   absl::StatusOr<std::string> text = io::ReadFile(disk, key_file, kKeyFileMax);
   if (!text.ok()) return text.status();
   absl::StatusOr<campaign::TokenKey> key = campaign::TokenKey::Parse(*text);
   if (!key.ok())
     return absl::InvalidArgumentError(absl::StrFormat("%s: %s", key_file, std::string(key.status().message())));
   return key;
-}
-
-}  // namespace
-
-StatePaths PathsOf(const std::string& root, const std::string& id, const std::string& state_override) {
-  if (!state_override.empty()) return {state_override, state_override};
-  return {root, root + "/campaigns/" + id};
-}
-
-StatePaths TestPathsOf(const std::string& root, const std::string& id, const std::string& token) {
-  return {root, absl::StrFormat("%s/tests/%s/%s", root, id, token)};
-}
-
-std::string StartedCampaign::Token(std::uint64_t row) const {
-  const roster::Manifest& manifest = roster->manifest();
-  return manifest.test.has_value() ? manifest.test->token : token_key->Make(manifest.campaign, row);
 }
 
 absl::StatusOr<campaign::TokenKey> LoadTokenKey(io::Disk& disk, const std::string& key_file) {
@@ -76,11 +78,16 @@ absl::StatusOr<StartedCampaign> OpenStarted(io::Disk& disk, const StatePaths& pa
       message::MessageTemplate::Compile(*std::move(spec));
   if (!message.ok()) return absl::DataLossError(message.status().message());
   started.message = *std::move(message);
-  if (!disk.Exists(key_file)) {  // Another one would give every message another Message-ID than it had.
-    return absl::DataLossError(absl::StrFormat("%s is missing: it made the tokens and Message-IDs of %s; restore it",
-                                               key_file, paths.campaign));
-  }
+  // Another key would give every message another Message-ID than it had.
   absl::StatusOr<campaign::TokenKey> key = ReadTokenKey(disk, key_file);
+  const std::string& started_with = started.roster->manifest().token_key;
+  const bool is_another = key.ok() && !started_with.empty() && key->Fingerprint() != started_with;
+  if (is_another || absl::IsNotFound(key.status())) {
+    return absl::DataLossError(
+        absl::StrFormat("%s is %s: the tokens and Message-IDs of %s were made with the key that was there when it "
+                        "started; restore that",
+                        key_file, is_another ? "another key now" : "missing", paths.campaign));
+  }
   if (!key.ok()) return key.status();
   started.token_key = std::make_shared<const campaign::TokenKey>(*std::move(key));
   return started;

@@ -15,10 +15,13 @@
 
 namespace engine {
 
-// Paths below the state folder of the host.
+// The state of one campaign, below the state folder of the host.
 struct StatePaths {
   std::string root;      // engine.state_dir
   std::string campaign;  // <root>/campaigns/<id>, or what --state says
+  std::string id;
+  std::string option;                                // " --state DIR" where the id alone does not lead there.
+  std::string Named() const { return id + option; }  // As commands find it; for what people are told.
   std::string ledger() const { return campaign + "/ledger"; }
   std::string lock() const { return campaign + "/lock"; }
   std::string control() const { return campaign + "/control"; }  // Socket of the program that is at work on it.
@@ -37,9 +40,12 @@ struct StartedCampaign {
   std::string Token(std::uint64_t row) const;
   std::uint64_t hash() const { return roster->manifest().campaign_hash; }
 };
-// Errors: NotFound, it was never started; DataLoss; the token key is missing or is none.
+// Errors: NotFound, it was never started; DataLoss, also where the token key is missing, or is not the one that the
+// campaign was started with; the token key is none.
 absl::StatusOr<StartedCampaign> OpenStarted(io::Disk& disk, const StatePaths& paths, const std::string& key_file);
 
+// Errors: NotFound, there is none; InvalidArgument, it is none.
+absl::StatusOr<campaign::TokenKey> ReadTokenKey(io::Disk& disk, const std::string& key_file);
 // Reads the key, or makes one where there is none: before a campaign starts, never after.
 absl::StatusOr<campaign::TokenKey> LoadTokenKey(io::Disk& disk, const std::string& key_file);
 // A name for this host that does not change: made on first use.

@@ -3,15 +3,18 @@
 #include <netdb.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_format.h"
 #include "engine/campaign/campaign.h"
 #include "engine/io/file_lock.h"
+#include "engine/reply_rules.h"
 
 namespace tools {
 namespace {
@@ -51,6 +54,16 @@ std::string TokenKeyFile(const config::Config& config) {
   return config.token_key_file.value_or(*config.engine.state_dir + "/token.key");
 }
 
+absl::StatusOr<ReceiverRules> LoadReceiverRules(const config::Config& config, base::Log& log) {
+  std::vector<std::string> warnings;
+  absl::StatusOr<config::Shaping> shaping = config::Shaping::Load(config.shaping_files, warnings);
+  for (const std::string& warning : warnings) log.Warning(warning);
+  if (!shaping.ok()) return absl::InvalidArgumentError(shaping.status().message());
+  absl::StatusOr<smtp::RuleSet> replies = engine::LoadReplyRules(config.bounce_rule_files);
+  if (!replies.ok()) return absl::InvalidArgumentError(replies.status().message());
+  return ReceiverRules{*std::move(shaping), *std::move(replies)};
+}
+
 std::uint32_t SessionsMax() {
   constexpr rlim_t kReserve = 100;
   rlimit limit{};
@@ -74,8 +87,10 @@ std::string HostName() {
 }
 
 bool IsCampaignFile(const std::string& campaign) {
-  return campaign.find('/') != std::string::npos || campaign.ends_with(".toml") || campaign.ends_with(".json") ||
-         access(campaign.c_str(), F_OK) == 0;
+  if (campaign.find('/') != std::string::npos || campaign.ends_with(".toml") || campaign.ends_with(".json"))
+    return true;
+  struct stat found {};
+  return stat(campaign.c_str(), &found) == 0 && S_ISREG(found.st_mode);  // A folder may be named like the campaign.
 }
 
 int ExitCodeOf(const absl::Status& status) {

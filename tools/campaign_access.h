@@ -8,9 +8,12 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "engine/base/log.h"
 #include "engine/config/config.h"
+#include "engine/config/shaping.h"
 #include "engine/io/disk.h"
 #include "engine/ledger/state.h"
+#include "engine/smtp/rule_set.h"
 #include "engine/state_folder.h"
 #include "tools/command.h"
 
@@ -21,6 +24,14 @@ namespace tools {
 absl::StatusOr<config::Config> LoadConfiguration(const Context& context);
 std::string TokenKeyFile(const config::Config& config);
 std::string HostName();
+
+// What the files say that the configuration names.
+struct ReceiverRules {
+  config::Shaping shaping;
+  smtp::RuleSet replies;
+};
+// Errors (InvalidArgument): what is wrong in them. Keys without effect are warnings.
+absl::StatusOr<ReceiverRules> LoadReceiverRules(const config::Config& config, base::Log& log);
 // So many sessions can be open at once: the limit of open files, raised to what the system allows, less some for
 // everything else.
 std::uint32_t SessionsMax();

@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "engine/campaign_check.h"
 #include "engine/io/clock.h"
+#include "engine/run_options.h"
 #include "engine/smarthost_login.h"
 #include "nlohmann/json.hpp"
 #include "tools/campaign_access.h"
@@ -85,6 +86,10 @@ int Check(const Arguments& arguments, Context& context) {
     const auto login = engine::SmarthostLogin::Load(*disk, *config->smarthost, context.log);
     if (!login.ok()) return Invalid(arguments, context, login.status());
   }
+  const auto means = engine::LoadMeans(*disk, *config, *campaign, HostName(), context.log);
+  if (!means.ok()) return Invalid(arguments, context, means.status());
+  const absl::StatusOr<ReceiverRules> rules = LoadReceiverRules(*config, context.log);
+  if (!rules.ok()) return Invalid(arguments, context, rules.status());
   const std::string root = context.state.empty() ? *config->engine.state_dir : context.state;
   const std::string scratch = absl::StrFormat("%s/checks/%s.%d", root, campaign->id, getpid());
   const absl::Cleanup remove = [&scratch] {

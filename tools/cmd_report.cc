@@ -36,7 +36,8 @@ int Report(const Arguments& arguments, Context& context) {
   }
   const base::WallTime now = io::SystemClock().WallNow();
   const bool json = arguments.json || arguments.format == "json";
-  const std::string text = json ? summary.ToJson(access->running, now) : summary.ToText(access->running, now);
+  const std::string text =
+      json ? summary.ToJson(access->running, now) : summary.ToText(access->running, now, access->started.paths.option);
   std::fwrite(text.data(), 1, text.size(), stdout);
   return kExitOk;
 }

@@ -11,7 +11,6 @@
 #include "absl/strings/str_format.h"
 #include "engine/campaign/byte_source.h"
 #include "engine/campaign_run.h"
-#include "engine/reply_rules.h"
 #include "engine/signing_keys.h"
 #include "engine/test_send.h"
 #include "nlohmann/json.hpp"
@@ -72,6 +71,8 @@ absl::Status UseSandbox(const std::string& ready_file, const std::string& id, io
   config.allow_private_destinations = true;
   if (!config.smtp.ehlo_domain.has_value()) config.smtp.ehlo_domain = "sluice.sandbox.test";
   request.paths = engine::PathsOf(*config.engine.state_dir + "/rehearsals", id, request.paths.campaign);
+  request.paths.option = " --state " + request.paths.campaign;
+  request.rehearsal = true;
   return absl::OkStatus();
 }
 
@@ -110,20 +111,16 @@ int Send(const Arguments& arguments, Context& context) {
   absl::StatusOr<campaign::Campaign> campaign =
       campaign::LoadCampaign(arguments.campaigns.front(), campaign::MessageFiles::kMayBeGone);
   if (!campaign.ok()) return Fail(context.log, campaign.status(), kExitInvalid);
-  std::vector<std::string> warnings;
-  absl::StatusOr<config::Shaping> shaping = config::Shaping::Load(config->shaping_files, warnings);
-  for (const std::string& warning : warnings) context.log.Warning(warning);
-  if (!shaping.ok()) return Fail(context.log, absl::InvalidArgumentError(shaping.status().message()), kExitInvalid);
-  absl::StatusOr<smtp::RuleSet> reply_rules = engine::LoadReplyRules(config->bounce_rule_files);
-  if (!reply_rules.ok()) return Fail(context.log, reply_rules.status(), kExitInvalid);
+  const absl::StatusOr<ReceiverRules> rules = LoadReceiverRules(*config, context.log);
+  if (!rules.ok()) return Fail(context.log, rules.status(), kExitInvalid);
   absl::StatusOr<std::unique_ptr<Signals>> signals = Signals::Make();
   if (!signals.ok()) return Fail(context.log, signals.status(), kExitFailure);
 
   engine::RunRequest request;
   request.campaign = &*campaign;
   request.config = &*config;
-  request.shaping = &*shaping;
-  request.reply_rules = &*reply_rules;
+  request.shaping = &rules->shaping;
+  request.reply_rules = &rules->replies;
   request.host_name = HostName();
   request.seed = arguments.seed;
   request.sessions_max = SessionsMax();
@@ -145,7 +142,6 @@ int Send(const Arguments& arguments, Context& context) {
       return Fail(context.log, status, ExitCodeOf(status));
     }
   }
-  if (!ready_file.empty() || !context.state.empty()) request.state_option = " --state " + request.paths.campaign;
   request.token_key_file = TokenKeyFile(*config);
   if (!arguments.only_to.empty()) {
     const absl::Status status = engine::MakeTestSend(*disk, arguments.row, arguments.only_to, request);

@@ -68,10 +68,11 @@ void PrintSamples(const Json& json) {
   for (const Json& sample : json.at("sample_replies")) std::printf("    %s\n", sample.get<std::string>().c_str());
 }
 
-void PrintText(const Json& status) {
+void PrintText(const Json& status, const std::string& named) {
   const std::string id = status.at("campaign").get<std::string>();
   std::printf("%s: %s\n", id.c_str(), status.at("state").get<std::string>().c_str());
   if (status.contains("rows")) std::printf("  %llu rows read\n", status["rows"].get<unsigned long long>());
+  if (status.contains("starts_at")) std::printf("  starts at %s\n", status["starts_at"].get<std::string>().c_str());
   if (!status.contains("totals")) return;
   for (const auto& [name, count] : status["totals"].items()) {
     const auto number = count.get<unsigned long long>();
@@ -84,7 +85,7 @@ void PrintText(const Json& status) {
                 pause["scope"].get<std::string>().c_str(), pause["reason"].get<std::string>().c_str());
     PrintSamples(pause);
   }
-  if (!status["paused"].empty()) std::printf("    sluice resume %s\n", id.c_str());
+  if (!status["paused"].empty()) std::printf("    sluice resume %s\n", named.c_str());
   for (const Json& held : status["held"]) {
     const std::string when =
         held["until"].is_null() ? "until it is resumed" : "again at " + held["until"].get<std::string>();
@@ -101,6 +102,7 @@ void PrintText(const Json& status) {
 int Status(const std::string& campaign, bool json, Context& context) {
   absl::StatusOr<CampaignPlace> place = FindCampaign(context, campaign);
   if (!place.ok()) return Fail(context.log, place.status(), ExitCodeOf(place.status()));
+  const std::string named = place->paths.Named();
   Json status;
   const absl::StatusOr<nlohmann::ordered_json> running = AskRunning(place->paths, {{"command", "status"}}, kPatience);
   if (running.ok()) {
@@ -117,7 +119,7 @@ int Status(const std::string& campaign, bool json, Context& context) {
   if (json) {
     std::printf("%s\n", status.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
   } else {
-    PrintText(status);
+    PrintText(status, named);
   }
   return kExitOk;
 }

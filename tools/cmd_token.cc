@@ -51,7 +51,8 @@ int Decode(const Arguments& arguments, Context& context) {
   const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();
   absl::StatusOr<config::Config> config = LoadConfiguration(context);
   if (!config.ok()) return Fail(context.log, config.status(), ExitCodeOf(config.status()));
-  absl::StatusOr<campaign::TokenKey> key = engine::LoadTokenKey(*disk, TokenKeyFile(*config));
+  absl::StatusOr<campaign::TokenKey> key = engine::ReadTokenKey(*disk, TokenKeyFile(*config));
+  if (absl::IsNotFound(key.status())) return Fail(context.log, key.status(), kExitInvalid);
   if (!key.ok()) return Fail(context.log, key.status(), ExitCodeOf(key.status()));
   // As it stands in a Message-ID or an address, too.
   std::string text = arguments.token.substr(0, arguments.token.find('@'));

@@ -1,9 +1,14 @@
 #include "tools/operation.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_format.h"
+#include "engine/base/text.h"
+#include "engine/config/shaping.h"
 #include "engine/io/clock.h"
 #include "engine/io/local_server.h"
 
@@ -26,6 +31,31 @@ const char* NameOf(engine::Operation operation) {
   return "";
 }
 
+absl::Status NoSuch(std::string_view what, const std::string& name, const std::vector<std::string>& names) {
+  const std::string_view nearest = base::Nearest(name, names);
+  return absl::InvalidArgumentError(
+      absl::StrFormat("there is no %s \"%s\"%s", what, name,
+                      nearest.empty() ? "" : absl::StrFormat("; did you mean \"%s\"?", nearest)));
+}
+
+// A pause of what does not exist holds nothing, and whoever asked for it would not know.
+absl::Status CheckScope(const config::Config& config, const delivery::PauseScope& scope) {
+  const auto is_among = [](const std::string& name, const std::vector<std::string>& names) {
+    return name.empty() || std::find(names.begin(), names.end(), name) != names.end();
+  };
+  std::vector<std::string> sources;
+  const auto members = config::PoolMembers(config, "");
+  if (!members.ok()) return members.status();
+  for (const config::PoolMember& member : *members) sources.push_back(member.source.name);
+  if (!is_among(scope.source, sources)) return NoSuch("source", scope.source, sources);
+  std::vector<std::string> warnings;
+  const absl::StatusOr<config::Shaping> shaping = config::Shaping::Load(config.shaping_files, warnings);
+  if (!shaping.ok()) return absl::OkStatus();  // It names the providers, and is no reason not to pause one.
+  std::vector<std::string> providers = shaping->ProviderNames();
+  providers.emplace_back(delivery::kOtherProvider);
+  return is_among(scope.provider, providers) ? absl::OkStatus() : NoSuch("provider", scope.provider, providers);
+}
+
 absl::StatusOr<engine::OperationOutcome> OperateRunning(const engine::StatePaths& paths,
                                                         const engine::OperationOrder& order) {
   const absl::StatusOr<nlohmann::ordered_json> answer = AskRunning(paths,
@@ -45,6 +75,39 @@ absl::StatusOr<engine::OperationOutcome> OperateRunning(const engine::StatePaths
   return outcome;
 }
 
+// Carries the order out and prints how it went. Returns the exit code.
+int RunOperation(const OperationArguments& arguments, Context& context) {
+  const engine::OperationOrder& order = arguments.order;
+  if (order.reason.size() > kReasonMax) {
+    return Fail(context.log, absl::InvalidArgumentError(absl::StrFormat("--reason: at most %d bytes", kReasonMax)),
+                kExitUsage);
+  }
+  absl::StatusOr<CampaignPlace> place = FindCampaign(context, arguments.campaign);
+  if (!place.ok()) return Fail(context.log, place.status(), ExitCodeOf(place.status()));
+  if (absl::Status status = CheckScope(place->config, order.scope); !status.ok())
+    return Fail(context.log, status, kExitInvalid);
+  const std::string id = place->id;
+  absl::StatusOr<engine::OperationOutcome> outcome = OperateRunning(place->paths, order);
+  if (absl::IsNotFound(outcome.status())) {
+    absl::StatusOr<Access> access = OpenCampaign(*std::move(place));
+    if (!access.ok()) return Fail(context.log, access.status(), ExitCodeOf(access.status()));
+    outcome = engine::Operate(*access->disk, access->started, order, io::SystemClock().WallNow());
+  }
+  if (!outcome.ok()) return Fail(context.log, outcome.status(), kExitFailure);
+  if (!outcome->problem.ok()) return Fail(context.log, outcome->problem, outcome->exit_code);
+  if (arguments.json) {
+    const nlohmann::ordered_json object = {{"format", 1},
+                                           {"campaign", id},
+                                           {"state", outcome->state},
+                                           {"changed", outcome->changed},
+                                           {"line", outcome->line}};
+    std::printf("%s\n", object.dump().c_str());
+  } else {
+    std::printf("%s\n", outcome->line.c_str());
+  }
+  return outcome->exit_code;
+}
+
 }  // namespace
 
 absl::StatusOr<nlohmann::ordered_json> AskRunning(const engine::StatePaths& paths, const nlohmann::json& request,
@@ -62,33 +125,17 @@ absl::StatusOr<nlohmann::ordered_json> AskRunning(const engine::StatePaths& path
   return json;
 }
 
-int RunOperation(const std::string& campaign, const engine::OperationOrder& order, bool json, Context& context) {
-  if (order.reason.size() > kReasonMax) {
-    return Fail(context.log, absl::InvalidArgumentError(absl::StrFormat("--reason: at most %d bytes", kReasonMax)),
-                kExitUsage);
-  }
-  absl::StatusOr<CampaignPlace> place = FindCampaign(context, campaign);
-  if (!place.ok()) return Fail(context.log, place.status(), ExitCodeOf(place.status()));
-  const std::string id = place->id;
-  absl::StatusOr<engine::OperationOutcome> outcome = OperateRunning(place->paths, order);
-  if (absl::IsNotFound(outcome.status())) {
-    absl::StatusOr<Access> access = OpenCampaign(*std::move(place));
-    if (!access.ok()) return Fail(context.log, access.status(), ExitCodeOf(access.status()));
-    outcome = engine::Operate(*access->disk, access->started, order, io::SystemClock().WallNow());
-  }
-  if (!outcome.ok()) return Fail(context.log, outcome.status(), kExitFailure);
-  if (!outcome->problem.ok()) return Fail(context.log, outcome->problem, outcome->exit_code);
-  if (json) {
-    const nlohmann::ordered_json object = {{"format", 1},
-                                           {"campaign", id},
-                                           {"state", outcome->state},
-                                           {"changed", outcome->changed},
-                                           {"line", outcome->line}};
-    std::printf("%s\n", object.dump().c_str());
-  } else {
-    std::printf("%s\n", outcome->line.c_str());
-  }
-  return outcome->exit_code;
+OperationCommand AddOperation(CLI::App& app, Context& context, engine::Operation operation,
+                              const std::string& description, const std::string& example) {
+  CLI::App& command = *app.add_subcommand(NameOf(operation), description);
+  auto arguments = std::make_shared<OperationArguments>();
+  arguments->order.operation = operation;
+  command.add_option("CAMPAIGN", arguments->campaign, "Campaign file, or the id of one that was started")->required();
+  command.add_flag("--json", arguments->json, "For programs");
+  AddEngineOptions(command, context);
+  SetExample(command, example);
+  command.callback([arguments, &context] { context.exit_code = RunOperation(*arguments, context); });
+  return {command, std::move(arguments)};
 }
 
 }  // namespace tools

@@ -2,6 +2,7 @@
 // on the state themselves where there is none.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -18,7 +19,17 @@ namespace tools {
 absl::StatusOr<nlohmann::ordered_json> AskRunning(const engine::StatePaths& paths, const nlohmann::json& request,
                                                   base::Duration patience);
 
-// Carries the order out and prints how it went. Returns the exit code.
-int RunOperation(const std::string& campaign, const engine::OperationOrder& order, bool json, Context& context);
+struct OperationArguments {
+  std::string campaign;
+  engine::OperationOrder order;
+  bool json = false;
+};
+struct OperationCommand {
+  CLI::App& command;                              // For options of its own,
+  std::shared_ptr<OperationArguments> arguments;  // which go here.
+};
+// Adds the command that carries the operation out and prints how it went.
+OperationCommand AddOperation(CLI::App& app, Context& context, engine::Operation operation,
+                              const std::string& description, const std::string& example);
 
 }  // namespace tools

@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::string_view kPrefix = "v1", kTestPrefix = "t1";
 constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";  // RFC 4648 section 6, lower case
-constexpr std::size_t kHeadSize = 1 + 4 + 5, kMacSize = 10, kNonceSize = 3, kTestMacSize = 7, kSecretSize = 32;
+constexpr std::size_t kHeadSize = 1 + 4 + 5, kMacSize = 10, kNonceSize = 3, kTestMacSize = 7, kSecretSize = 32,
+                      kFingerprintSize = 8;
 constexpr std::string_view kFileMagic = "sluice-token-key";
 
 std::string Base32(std::string_view bytes) {
@@ -101,6 +102,10 @@ std::string TokenKey::Mac(std::string_view head, std::size_t mac_size) const {
   HMAC(EVP_sha256(), secret_.data(), static_cast<int>(secret_.size()),
        reinterpret_cast<const unsigned char*>(head.data()), head.size(), mac, &size);
   return std::string(reinterpret_cast<const char*>(mac), mac_size);
+}
+
+std::string TokenKey::Fingerprint() const {
+  return absl::BytesToHexString(base::AbslView(Mac("fingerprint of a token key", kFingerprintSize)));
 }
 
 std::string TokenKey::Head(std::string_view campaign_id, std::uint64_t row) const {

@@ -37,6 +37,8 @@ class TokenKey {
   // Errors: InvalidArgument, not a token; PermissionDenied, not one of this key.
   absl::StatusOr<Token> Decode(std::string_view text) const;
 
+  // Tells keys apart, and nothing about the secret.
+  std::string Fingerprint() const;
   std::uint8_t id() const { return id_; }
 
  private:

@@ -129,6 +129,12 @@ std::string Shaping::ProviderFor(std::string_view domain, absl::Span<const std::
   return found;
 }
 
+std::vector<std::string> Shaping::ProviderNames() const {
+  std::vector<std::string> names;
+  for (const Provider& provider : providers_) names.push_back(provider.name);
+  return names;
+}
+
 std::vector<std::string> Shaping::RollupDomains() const {
   std::vector<std::string> names;
   for (const Domain& block : domains_) {

@@ -56,6 +56,9 @@ class Shaping {
   // The provider that the hosts, all of them, or the domain belong to; where several match, the last one. "": none.
   std::string ProviderFor(std::string_view domain, absl::Span<const std::string> hosts) const;
 
+  // All that ProviderFor may say, each once or more.
+  std::vector<std::string> ProviderNames() const;
+
   // A block ["domain"] holds for every domain with the same mail exchangers. Which these are, somebody has to look up:
   // RollupDomains() are the names, SetRollupHosts() takes the answer. Until then, and where the look-up fails, the
   // block holds for its name alone.

@@ -123,16 +123,17 @@ void LocalServer::Accept(base::Instant now) {
 }
 
 bool LocalServer::Read(Connection& connection) {
+  constexpr int kReadsMax = 64;  // At a time; whoever sends without end holds up nobody.
   char buffer[kLineMax];
-  while (true) {
+  for (int reads = 0; reads < kReadsMax; ++reads) {
     const ssize_t size = recv(connection.fd, buffer, sizeof buffer, 0);
     if (size < 0) return errno == EAGAIN || errno == EINTR;
     if (size == 0) return connection.answered;  // Who has gone wants no answer; the rest of one may still be read.
-    if (connection.asked) continue;             // Nothing more is listened to.
+    if (connection.asked || connection.in.find('\n') != std::string::npos) continue;  // Nothing more is listened to.
     connection.in.append(buffer, static_cast<std::size_t>(size));
-    if (connection.in.find('\n') != std::string::npos) return true;
-    if (connection.in.size() > kLineMax) return false;
+    if (connection.in.size() > kLineMax && connection.in.find('\n') == std::string::npos) return false;
   }
+  return true;
 }
 
 bool LocalServer::Write(Connection& connection) {
@@ -166,6 +167,11 @@ std::vector<LocalServer::Request> LocalServer::Serve(base::Instant now) {
     connections_.erase(current);
   }
   return requests;
+}
+
+bool LocalServer::Waits(std::uint64_t connection) const {
+  const auto found = connections_.find(connection);
+  return found != connections_.end() && !found->second.answered;
 }
 
 void LocalServer::Answer(std::uint64_t connection, std::string_view line) {

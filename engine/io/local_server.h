@@ -29,8 +29,10 @@ class LocalServer {
   LocalServer& operator=(const LocalServer&) = delete;
   ~LocalServer();  // Whoever was not answered sees the end of the connection.
 
-  // Moves bytes and takes new connections. Returns the requests that are complete.
+  // Moves bytes and takes new connections. Returns the requests that are complete, of clients that are still there.
   std::vector<Request> Serve(base::Instant now);
+  // Whether the client is still there for its answer.
+  bool Waits(std::uint64_t connection) const;
   // Sends the answer and closes. A connection that is gone is ignored.
   void Answer(std::uint64_t connection, std::string_view line);
   // Takes no connection any more and removes the socket's file. Connections that wait for an answer stay.

@@ -230,7 +230,7 @@ std::string Summary::ToJson(bool running, base::WallTime now) const {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-std::string Summary::ToText(bool running, base::WallTime now) const {
+std::string Summary::ToText(bool running, base::WallTime now, std::string_view option) const {
   const Json json = Json::parse(ToJson(running, now));
   const Json& totals = json["totals"];
   std::string out = absl::StrFormat("%s: %s\n", manifest_.campaign, json["state"].get<std::string>());
@@ -255,7 +255,7 @@ std::string Summary::ToText(bool running, base::WallTime now) const {
                           pause["reason"].get<std::string>());
     for (const Json& sample : pause["sample_replies"])
       absl::StrAppendFormat(&out, "    %s\n", sample.get<std::string>());
-    absl::StrAppendFormat(&out, "    sluice resume %s\n", manifest_.campaign);
+    absl::StrAppendFormat(&out, "    sluice resume %s%s\n", manifest_.campaign, option);
   }
   for (const Json& one : json["suspended"]) {
     absl::StrAppendFormat(&out, "  suspended until %s: %s (%s): %s\n", one["until"].get<std::string>(),
@@ -268,8 +268,8 @@ std::string Summary::ToText(bool running, base::WallTime now) const {
   }
   if (totals["in_doubt"].get<std::uint64_t>() > 0) {
     absl::StrAppendFormat(
-        &out, "  in doubt: accepted or not, it cannot be known. Their rows: sluice remainder %s --which in_doubt\n",
-        manifest_.campaign);
+        &out, "  in doubt: accepted or not, it cannot be known. Their rows: sluice remainder %s%s --which in_doubt\n",
+        manifest_.campaign, option);
   }
   return out;
 }

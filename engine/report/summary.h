@@ -23,7 +23,8 @@ class Summary {
   void Add(const ledger::Record& record);
   // `running`: a program is at work on the campaign now. `now`: for the elapsed time of a running one.
   std::string ToJson(bool running, base::WallTime now) const;
-  std::string ToText(bool running, base::WallTime now) const;
+  // `option` follows the campaign's id in the commands that people are told: " --state DIR".
+  std::string ToText(bool running, base::WallTime now, std::string_view option = "") const;
 
  private:
   static constexpr std::size_t kGroupsMax = 10'000;    // Sites, sources, providers; the rest is "other".

@@ -22,6 +22,7 @@ std::string Manifest::ToJson() const {
   json["frozen_digest"] = frozen_digest;
   json["message_files"] = message_files;
   json["dkim_keys"] = dkim_keys;
+  json["token_key"] = token_key;
   json["prepared_at_us"] = prepared_at.microseconds();
   json["rows"] = rows;
   json["invalid"] = invalid;
@@ -37,6 +38,7 @@ std::string Manifest::ToJson() const {
   json["key"] = key;
   json["files"] = Json::object();
   for (const auto& [name, entry] : files) json["files"][name] = {{"size", entry.size}, {"crc32c", entry.crc32c}};
+  if (rehearsal) json["rehearsal"] = true;
   if (test.has_value()) {
     json["test"] = {{"row", test->row}, {"token", test->token}, {"recipient", test->recipient}, {"shown", test->shown}};
   }
@@ -56,6 +58,7 @@ absl::StatusOr<Manifest> Manifest::FromJson(std::string_view text, std::string_v
     m.frozen_digest = json.at("frozen_digest").get<std::string>();
     m.message_files = json.at("message_files").get<std::map<std::string, std::string>>();
     m.dkim_keys = json.value("dkim_keys", std::vector<std::string>());  // Older ones lack it.
+    m.token_key = json.value("token_key", "");
     m.prepared_at = base::WallTime::FromMicroseconds(json.at("prepared_at_us").get<std::int64_t>());
     m.rows = json.at("rows").get<std::uint64_t>();
     m.invalid = json.at("invalid").get<std::uint64_t>();
@@ -72,6 +75,7 @@ absl::StatusOr<Manifest> Manifest::FromJson(std::string_view text, std::string_v
     for (const auto& [name, entry] : json.at("files").items()) {
       m.files[name] = {entry.at("size").get<std::uint64_t>(), entry.at("crc32c").get<std::uint32_t>()};
     }
+    m.rehearsal = json.value("rehearsal", false);
     if (json.contains("test")) {
       const Json& test = json.at("test");
       m.test = {.row = test.at("row").get<std::uint64_t>(),

@@ -34,6 +34,7 @@ struct Manifest {
   std::uint64_t campaign_hash = 0;
   std::string frozen_digest;           // Of what may not change after the start, apart from message_files.
   std::vector<std::string> dkim_keys;  // What it was started with: "s1._domainkey.example.com rsa-sha256 FINGERPRINT".
+  std::string token_key;               // Fingerprint of what makes the tokens; empty: not known.
   base::WallTime prepared_at;
   std::uint64_t rows = 0, invalid = 0, duplicate = 0, suppressed = 0, recipients = 0, domains = 0;
   std::vector<std::string> columns;  // Of a CSV; empty for NDJSON.
@@ -44,6 +45,7 @@ struct Manifest {
   std::map<std::string, FileEntry> files;
   std::map<std::string, std::string> message_files;  // The SHA-256 of each file of the message, by its key.
   std::optional<TestSend> test;                      // None: it is the campaign itself.
+  bool rehearsal = false;                            // Its mail goes to a sandbox.
 
   std::string ToJson() const;
   // Errors: DataLoss, not a manifest of this format.

@@ -293,6 +293,7 @@ absl::Status Preparation::ReadRows() {
 
 absl::Status Preparation::Run() {
   manifest_.test = options_.test;
+  manifest_.rehearsal = options_.rehearsal;
   absl::StatusOr<std::unique_ptr<campaign::RowReader>> reader = campaign::OpenRows(recipients_.file);
   if (!reader.ok()) {
     return absl::InvalidArgumentError(reader.status().message());
@@ -311,6 +312,7 @@ absl::Status Preparation::Run() {
   manifest_.frozen_digest = campaign::FrozenDigest(campaign_);
   manifest_.message_files = campaign::FileDigests(campaign_);
   manifest_.dkim_keys = options_.dkim_keys;
+  manifest_.token_key = options_.token_key;
   manifest_.prepared_at = options_.now;
   manifest_.columns = reader_->columns();
   manifest_.meta = recipients_.meta;

@@ -26,9 +26,11 @@ struct PrepareOptions {
   const message::MessageTemplate* message = nullptr;
   std::string template_snapshot;
   std::vector<std::string> dkim_keys;  // As in the manifest.
+  std::string token_key = {};          // As in the manifest.
   std::uint64_t campaign_hash = 0;
   // A test send: only this row, whether or not it is suppressed; `shown` is filled in here. None: the campaign.
   std::optional<TestSend> test = std::nullopt;
+  bool rehearsal = false;  // As in the manifest.
   base::WallTime now;
   std::size_t arena_bytes = 8u << 20;
   // Called every few thousand rows with rows and bytes so far; false stops the preparation.

@@ -1,6 +1,7 @@
 """`sluice check`: what it says, its exit codes, and that it leaves nothing behind."""
 
 import json
+import subprocess
 
 from lab import Lab
 
@@ -26,6 +27,33 @@ class CheckTest(Lab):
         answer = json.loads(done.stdout)
         self.assertEqual(answer["state"], "invalid")
         self.assertIn("nobody", answer["errors"][0])
+
+    def test_what_send_would_refuse_is_3_and_send_prepares_nothing_then(self):
+        self.rows(["a@a.test"])
+        self.write("bounces.toml", "nonsense")
+        broken = {
+            "connection_limt": lambda: self.config(shaping='["default"]\nconnection_limt = 1\n'),
+            "bounces.toml": lambda: self.append('[bounce_classifier]\nfiles = ["bounces.toml"]\n'),
+            "nowhere.pem": lambda: self.config(ca_file="nowhere.pem"),
+            "other.pem": lambda: self.append('[[dkim."other.test"]]\nselector = "s1"\nkey_file = "other.pem"\n'),
+            'there is no pool "mian"': lambda: self.campaign(delivery='pool = "mian"'),
+            "is no class of bounces": lambda: self.append('[suppression]\nlearn = ["Nonsense"]\n'),
+            "set ehlo_domain in [smtp]": lambda: self.write("sluice.toml", self.path("sluice.toml").read_text().replace("ehlo_domain", "#")),
+        }
+        for words, breaks in broken.items():
+            self.campaign()
+            self.config(dns="127.0.0.1:1", port=1)
+            breaks()
+            for command in ("check", "send"):
+                done = subprocess.run(["unshare", "--uts", "sh", "-c", 'hostname plain && exec "$@"', "sh", *self.command(command, "campaign.toml")],
+                                      capture_output=True, text=True, timeout=60, cwd=self.folder)
+                self.assertEqual(done.returncode, 3, f"{command}: {words}: {done.stdout} {done.stderr}")
+                self.assertIn(words, done.stderr, command)
+        self.assertFalse(list(self.path("state").glob("campaigns/*/manifest.json")))
+
+    def append(self, text):
+        with self.path("sluice.toml").open("a") as config:
+            config.write(text)
 
     def test_a_failed_check_is_5_and_sends_nothing(self):
         self.rows(["a@a.test"])

@@ -114,6 +114,20 @@ class FinishedCampaignTest(Lab):
         seen = self.receivers.end()
         self.assertTrue(all(row["accepted"] + row["accepted_silent"] <= 1 for row in seen.values()))
 
+    def test_another_token_key_does_not_take_the_place_of_a_lost_one(self):
+        key, kept = self.path("state/token.key"), self.path("kept.key")
+        event = self.events("test", "--type", "Delivery")[0]
+        key.rename(kept)
+        self.assertIn("there is no token key", self.sluice("token", event["id"], code=3).stderr)
+        self.assertFalse(key.exists())
+        self.sluice("render", "campaign.toml", "--row", 1)  # Makes one, as before the first campaign.
+        self.assertTrue(key.exists())
+        for command in (("send", "campaign.toml"), ("events", "test")):
+            self.assertIn(f"{key} is another key now", self.sluice(*command, code=1).stderr)
+        kept.rename(key)
+        self.sluice("send", "campaign.toml")
+        self.assertEqual(json.loads(self.sluice("token", event["id"], "--json").stdout)["address"], event["recipient"])
+
 
 class PausedCampaignTest(Lab):
     def test_a_pause_lasts_until_resume(self):

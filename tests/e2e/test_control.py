@@ -83,7 +83,7 @@ class ControlTest(Lab):
         self.assertIn("sluice resume test", again.stdout)
         self.assertEqual(self.report()["attempts"], report["attempts"])
         self.assertIn("paused already", self.sluice("pause", "test").stdout)
-        self.assertIn("sluice send test", self.sluice("resume", "test").stdout)
+        self.assertIn("sluice send CAMPAIGN_FILE\n", self.sluice("resume", "test").stdout)
         self.sluice("send", "campaign.toml", code=0)
         totals = self.report()["totals"]
         self.assertEqual(totals["delivered"], 80)
@@ -94,7 +94,7 @@ class ControlTest(Lab):
     def test_a_provider_is_paused_while_the_rest_goes_on(self):
         self.sink("127.0.0.2")
         self.sink("127.0.0.3")
-        self.prepare(60, domains=("slow.test", "good.test"), shaping='["good.test"]\nmax_message_rate = "10/s"\n')
+        self.prepare(60, domains=("slow.test", "good.test"), shaping='["good.test"]\nmax_message_rate = "5/s"\n')
         process = self.send()
         self.assertIn("provider:slow is paused", self.sluice("pause", "test", "--provider", "slow").stdout)
         status = self.status()
@@ -188,6 +188,9 @@ class ControlTest(Lab):
         self.assertEqual(idle["state"], "interrupted")
         self.assertEqual([(one["source"], one["sample_replies"]) for one in idle["held"]], [("default", [SUSPENDED])])
         self.assertIsNotNone(idle["next_retry"])
+        self.assertTrue(self.asked("resume", "test")["changed"])
+        self.assertEqual(self.status()["held"], [])
+        self.assertIn("not paused", self.sluice("resume", "test").stdout)
 
     # ---- of one that nobody works on ----
 
@@ -207,8 +210,17 @@ class ControlTest(Lab):
         self.assertEqual((totals["cancelled"], totals["pending"]), (60 - done, 0))
         self.assertEqual(self.status()["state"], "cancelled")
 
+    def test_a_part_that_does_not_exist_cannot_be_paused(self):
+        self.prepare(1)
+        for scope in (["--provider", "gogle"], ["--source", "defualt"], ["--provider", "slow", "--source", "ip-1"]):
+            self.assertIn(f'"{scope[-1]}"', self.sluice("pause", "test", *scope, code=3).stderr)
+        self.assertIn('did you mean "google"?', self.sluice("pause", "test", "--provider", "gogle", code=3).stderr)
+        for provider in ("google", "slow", "other"):
+            self.assertIn("never started", self.sluice("pause", "test", "--provider", provider, code=3).stderr)
+
     def test_a_campaign_that_does_not_exist_is_said_to(self):
         self.config()
+        self.path("nowhere").mkdir()  # A folder is no campaign file.
         for command in ("status", "pause", "resume", "cancel"):
             self.assertIn("never started", self.sluice(command, "nowhere", code=3).stderr)
             self.assertIn("neither a campaign file nor an id", self.sluice(command, "not an id", code=3).stderr)
@@ -273,5 +285,10 @@ class ControlTest(Lab):
         wait_until("the socket", (folder / "control").exists)
         wait_until("its answer", lambda: json.loads(
             self.sluice("status", "test", "--json", "--state", folder).stdout)["state"] == "running")
-        self.sluice("pause", "test", "--state", folder)
+        there = f"sluice resume test --state {folder}"  # What people are told leads there, too.
+        self.assertIn(there, self.sluice("pause", "test", "--state", folder).stdout)
         self.ended(process, 6)
+        self.assertIn(there, process.text())
+        for command in ("status", "report"):
+            self.assertIn(there, self.sluice(command, "test", "--state", folder).stdout)
+        self.assertIn(f"CAMPAIGN_FILE --state {folder}", self.sluice("resume", "test", "--state", folder).stdout)
