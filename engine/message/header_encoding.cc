@@ -23,17 +23,6 @@ bool IsAtext(char c) {
   return IsAlnum(c) || (c != '\0' && std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos);
 }
 
-bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
-
-// Octets of the control character at `i`; 0: another character is there.
-std::size_t ControlAt(std::string_view text, std::size_t i) {
-  if (IsControl(text[i])) return 1;
-  const auto byte = [&](std::size_t k) { return i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0U; };
-  if (byte(0) == 0xC2 && byte(1) >= 0x80 && byte(1) <= 0x9F) return 2;
-  if (byte(0) == 0xE2 && byte(1) == 0x80 && (byte(2) == 0xA8 || byte(2) == 0xA9)) return 3;
-  return 0;
-}
-
 // Octets of the UTF-8 character at `i`; 0: the byte there begins none.
 std::size_t CharacterAt(std::string_view text, std::size_t i) {
   const auto lead = static_cast<unsigned char>(text[i]);
@@ -144,8 +133,8 @@ void AppendQuoted(std::string_view text, std::string& out) {
 }
 
 // Appends what goes before a word of so many octets, a space or a fold.
-std::size_t AppendGap(std::size_t size, std::size_t column, std::string& out) {
-  if (column > 1 && column + 1 + size > kLine) {
+std::size_t AppendGap(std::size_t size, std::size_t column, std::string& out, std::size_t line = kLine) {
+  if (column > 1 && column + 1 + size > line) {
     out.append(kFold);
     return 1;
   }
@@ -187,7 +176,7 @@ void AppendCleanText(std::string_view text, std::string& out) {
   for (std::size_t i = plain; i < text.size();) {
     std::size_t run = 0;
     while (i + run < text.size()) {
-      const std::size_t control = ControlAt(text, i + run);
+      const std::size_t control = base::ControlAt(text, i + run);
       if (control == 0) break;
       run += control;
     }
@@ -246,6 +235,7 @@ std::size_t AppendUnstructured(std::string_view text, std::size_t column, bool k
 std::size_t AppendMailbox(std::string_view name, std::string_view address, std::size_t column, std::string& out) {
   if (name.empty()) return AppendWord(address, column, out);
   const bool plain = IsAscii(name) && name.find("=?") == std::string_view::npos;
+  std::size_t line = kLine;
   if (plain && IsAtoms(name) && CanFold(name, column, kLine)) {
     column = AppendFolded(name, column, out);
   } else if (const std::size_t size = QuotedSize(name); plain && size < kLine) {
@@ -259,9 +249,10 @@ std::size_t AppendMailbox(std::string_view name, std::string_view address, std::
       column = 0;
     }
     column = AppendEncodedWords(name, column, out);
+    line = kEncodedLine;
   }
   const std::size_t size = address.size() + 2;
-  column = AppendGap(size, column, out) + size;
+  column = AppendGap(size, column, out, line) + size;
   out.append("<").append(address).append(">");
   return column;
 }
@@ -296,9 +287,7 @@ bool IsPlainAddress(std::string_view text, bool utf8_allowed) {
 bool IsHarmlessAddress(std::string_view text, bool utf8_allowed) {
   const std::size_t at = text.rfind('@');
   if (at == std::string_view::npos || at == 0 || at + 1 == text.size() || text.size() > 320) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (ControlAt(text, i) > 0) return false;
-  }
+  if (base::HasControl(text)) return false;
   return utf8_allowed ? base::IsUtf8(text) : IsAscii(text);
 }
 
