@@ -274,6 +274,9 @@ Campaign Loader::Load(const Node& document) {
   Section reply_to = top.Table("reply_to");
   campaign_.reply_to_address = Template(reply_to, "address");
   campaign_.reply_to_name = Template(reply_to, "name");
+  if (const Node* name = reply_to.Any("name"); name != nullptr && campaign_.reply_to_address.empty()) {
+    reply_to.Mistake(name->line, "name", "there is no reply_to.address that it could belong to; write that, too");
+  }
   reply_to.Finish();
   Section to = top.Table("to");
   campaign_.to_name = Template(to, "name");
