@@ -307,6 +307,7 @@ absl::Status Preparation::Run() {
     if (absl::Status status = CountRepeatedKeys(); !status.ok()) return status;
   }
   manifest_.campaign = campaign_.id;
+  manifest_.campaign_name = campaign_.name;
   manifest_.campaign_hash = options_.campaign_hash;
   manifest_.frozen_digest = campaign::FrozenDigest(campaign_);
   manifest_.message_files = campaign::FileDigests(campaign_);
