@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "engine/base/text.h"
 #include "engine/campaign/token.h"
+#include "engine/message/eml.h"
 #include "engine/message/mime_decoding.h"
 #include "engine/message/renderer.h"
 #include "engine/preparation.h"
@@ -64,6 +65,15 @@ std::string SubjectOf(std::string_view header) {
     unfolded.push_back(header[at]);
   }
   return message::DecodeHeaderText(base::TrimAscii(unfolded)).value_or("");
+}
+
+// The first text of a message that is HTML.
+std::optional<message::TemplateText> HtmlOf(const message::MimePart& part) {
+  if (part.kind == message::MimePart::Kind::kText && part.escape == message::Escape::kHtml) return part.text;
+  for (const message::MimePart& child : part.children) {
+    if (std::optional<message::TemplateText> html = HtmlOf(child)) return html;
+  }
+  return std::nullopt;
 }
 
 class Check {
@@ -184,8 +194,14 @@ absl::Status Check::LookAtRows() {
 
 // The HTML of the largest message by itself, as a mail program has it after decoding.
 absl::Status Check::MeasureHtml() {
-  if (!spec_.html.has_value()) return absl::OkStatus();
   message::MessageSpec only_html = spec_;
+  if (spec_.eml.has_value()) {
+    std::vector<std::string> errors;
+    only_html.html = HtmlOf(message::ReadEml(*spec_.eml, errors).root);
+    only_html.eml.reset();
+  }
+  if (!only_html.html.has_value()) return absl::OkStatus();
+  const message::TemplateText where = *only_html.html;
   only_html.text.reset();
   only_html.inlines.clear();
   only_html.attachments.clear();
@@ -202,7 +218,7 @@ absl::Status Check::MeasureHtml() {
     size = message::DecodeQuotedPrintable(body).value_or(body).size();
   }
   if (size <= kGmailClip) return absl::OkStatus();
-  Add("gmail_clip", false, *spec_.html,
+  Add("gmail_clip", false, where,
       absl::StrFormat("the HTML has up to %d KB (line %d of the recipients); Gmail shows the first 102 only, and what "
                       "is behind, the unsubscribe link perhaps, not",
                       (size + 1023) >> 10, roster_->Recipient(largest_id_).line));

@@ -82,6 +82,8 @@ class Template {
   // iterator.
   std::vector<FieldUse> Fields() const;
   const std::vector<UnknownPartial>& unknown_partials() const { return unknown_partials_; }
+  // Names of the partials that it and they call, each once.
+  const std::vector<std::string>& partials() const { return partials_; }
   bool HasFields() const { return !names_.empty(); }
   bool IsEmpty() const { return nodes_.empty(); }
   bool HasSections() const { return has_sections_; }
@@ -132,6 +134,7 @@ class Template {
   std::vector<Name> names_;
   std::vector<Slice> parts_;
   std::vector<UnknownPartial> unknown_partials_;
+  std::vector<std::string> partials_;
   bool has_sections_ = false;
 };
 

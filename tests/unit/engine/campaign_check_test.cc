@@ -147,6 +147,18 @@ TEST_F(CampaignCheckTest, FindsTheHtmlThatGmailWouldClip) {
               ElementsAre(HasSubstr("gmail_clip: the HTML has up to 103 KB (line 3 of the recipients)")));
 }
 
+TEST_F(CampaignCheckTest, FindsTheHtmlOfAnEmlThatGmailWouldClip) {
+  Write("m.eml",
+        "Subject: x\nMIME-Version: 1.0\nContent-Type: multipart/alternative; boundary=b\n\n--b\n\nHello.\n--b\n"
+        "Content-Type: text/html\n\n<p>{{name}}</p>\n--b--\n");
+  const std::string rows = "email,name\nb@d.example,x\na@d.example," + std::string(102 << 10, 'x') + "\n";
+  const auto result = Check("eml_file = \"m.eml\"\n", rows);
+  EXPECT_THAT(Lines(result),
+              ElementsAre(HasSubstr("gmail_clip: the HTML has up to 103 KB (line 3 of the recipients)")));
+  EXPECT_EQ(result->findings[0].file, folder_ + "/m.eml");
+  EXPECT_EQ(result->findings[0].line, 11U);
+}
+
 TEST_F(CampaignCheckTest, ALargeListWantsAnEnvelopeSender) {
   std::string rows = "email,name\n";
   for (int i = 0; i < 1000; ++i) rows += absl::StrFormat("u%d@d.example,x\n", i);
