@@ -14,6 +14,7 @@
 #include "engine/message/mime_decoding.h"
 #include "engine/message/renderer.h"
 #include "engine/preparation.h"
+#include "engine/roster/prepare.h"
 #include "engine/roster/roster.h"
 #include "engine/roster/row_value.h"
 #include "engine/run_options.h"
@@ -24,6 +25,7 @@ namespace engine {
 namespace {
 
 constexpr std::size_t kLinesShown = 3;
+constexpr std::size_t kGroupsMax = 100;
 constexpr std::size_t kGmailClip = std::size_t{102} << 10;  // Gmail shows the rest of longer HTML only when asked to.
 constexpr std::size_t kSubjectLong = 70;                    // Characters; phones show about half of that.
 constexpr std::uint64_t kLargeList = 1000;                  // From here on bounces must not go to people.
@@ -44,6 +46,12 @@ struct Group {
     return text + (count > lines.size() ? ", ...)" : ")");
   }
 };
+
+// What is wrong may be different in every row: the groups are not many.
+void Put(std::map<std::string, Group>& groups, const std::string& reason, std::uint64_t line) {
+  const bool has_room = groups.size() < kGroupsMax || groups.find(reason) != groups.end();
+  groups[has_room ? reason : "other reasons"].Add(line);
+}
 
 std::size_t Characters(std::string_view utf8) {
   return static_cast<std::size_t>(
@@ -143,8 +151,12 @@ absl::Status Check::Open() {
 absl::Status Check::LookAtRejects() {
   return roster_->VisitRejects([this](const roster::Reject& reject) {
     if (reject.type != roster::Reject::Type::kInvalid) return;
-    const bool is_field = base::StartsWithIgnoreCase(reject.reason, "the field \"");
-    (is_field ? missing_ : invalid_)[reject.reason].Add(reject.line);
+    if (base::StartsWithIgnoreCase(reject.reason, roster::kRefusedRow)) {
+      Put(refused_, reject.reason.substr(roster::kRefusedRow.size()), reject.line);
+    } else {
+      const bool is_field = base::StartsWithIgnoreCase(reject.reason, "the field \"");
+      Put(is_field ? missing_ : invalid_, reject.reason, reject.line);
+    }
   });
 }
 
@@ -166,10 +178,10 @@ absl::Status Check::LookAtRow(std::uint64_t id) {
   if (absl::Status status = Fill(id, input); !status.ok()) return status;
   const std::uint64_t line = roster_->Recipient(id).line;
   if (strict_ != nullptr) {
-    if (const std::optional<std::string> missing = strict_->MissingField(row_->value())) missing_[*missing].Add(line);
+    if (const std::optional<std::string> missing = strict_->MissingField(row_->value())) Put(missing_, *missing, line);
   }
   if (const absl::Status status = message_->Render(input, rendered_); !status.ok()) {
-    refused_[std::string(status.message())].Add(line);
+    Put(refused_, std::string(status.message()), line);
     return absl::OkStatus();
   }
   const std::string subject = SubjectOf(rendered_.header());

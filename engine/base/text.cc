@@ -29,7 +29,8 @@ std::string_view TrimAscii(std::string_view text) {
 
 bool HasControl(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (ControlAt(text, i) > 0) return true;
+    const char c = text[i];
+    if ((c < ' ' || c > '~') && ControlAt(text, i) > 0) return true;
   }
   return false;
 }

@@ -38,6 +38,10 @@ struct ShardBlockedFact {  // Everything that is left to do there is paused, or 
 struct SigningFailedFact {
   std::string why;
 };
+struct MessageFailedFact {
+  std::uint64_t row = 0;
+  std::string why;
+};
 struct SmarthostUnusableFact {
   std::string reason, sample;
 };
@@ -77,9 +81,10 @@ struct SuppressionChanged {
 // From the engine: stop beginning anything, finish what is in flight.
 struct DrainShard {};
 
-using ShardMessage = std::variant<PlaceDestination, DomainFact, SenderRefusedFact, BudgetFact, ShardBlockedFact,
-                                  SigningFailedFact, SmarthostUnusableFact, PauseCampaign, AskStatus, OperatorPause,
-                                  OperatorResume, RecordsDurable, LedgerFailed, SuppressionChanged, DrainShard>;
+using ShardMessage =
+    std::variant<PlaceDestination, DomainFact, SenderRefusedFact, BudgetFact, ShardBlockedFact, SigningFailedFact,
+                 MessageFailedFact, SmarthostUnusableFact, PauseCampaign, AskStatus, OperatorPause, OperatorResume,
+                 RecordsDurable, LedgerFailed, SuppressionChanged, DrainShard>;
 
 // What a shard answers the operator.
 struct ShardAnswer {

@@ -1,6 +1,7 @@
 #include "engine/message/header_encoding.h"
 
 #include <algorithm>
+#include <array>
 
 #include "engine/base/text.h"
 #include "engine/message/transfer_encoding.h"
@@ -17,7 +18,7 @@ constexpr std::string_view kEncodedStart = "=?utf-8?";
 constexpr std::size_t kAroundEncoded = kEncodedStart.size() + 2 + 2;  // The letter with its "?", and "?=".
 constexpr char kHex[] = "0123456789ABCDEF";
 
-bool IsAlnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+constexpr bool IsAlnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 bool IsAtext(char c) {
   return IsAlnum(c) || (c != '\0' && std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos);
@@ -156,10 +157,34 @@ bool IsLocalPart(std::string_view text, bool utf8_allowed) {
   });
 }
 
-void AppendPercent(char c, std::string& out) {
-  const auto byte = static_cast<unsigned char>(c);
-  const char encoded[] = {'%', kHex[byte >> 4], kHex[byte & 15]};
-  out.append(encoded, 3);
+using OctetSet = std::array<bool, 256>;
+
+constexpr OctetSet kUriOctets = [] {
+  OctetSet set{};
+  for (std::size_t octet = '!'; octet <= '~'; ++octet) set[octet] = true;
+  for (const char c : std::string_view("\"<>\\^`{|}")) set[static_cast<std::size_t>(c)] = false;
+  return set;
+}();
+constexpr OctetSet kUnreservedOctets = [] {
+  OctetSet set{};
+  for (std::size_t octet = '0'; octet <= 'z'; ++octet) set[octet] = IsAlnum(static_cast<char>(octet));
+  for (const char c : std::string_view("-._~")) set[static_cast<std::size_t>(c)] = true;
+  return set;
+}();
+
+// Appends `text` with each octet that is not in `kept` percent-encoded.
+void AppendPercentExcept(const OctetSet& kept, std::string_view text, std::string& out) {
+  while (!text.empty()) {
+    const auto end =
+        std::find_if(text.begin(), text.end(), [&](char c) { return !kept[static_cast<unsigned char>(c)]; });
+    const auto size = static_cast<std::size_t>(end - text.begin());
+    out.append(text, 0, size);
+    if (size == text.size()) return;
+    const auto byte = static_cast<unsigned char>(text[size]);
+    const char encoded[] = {'%', kHex[byte >> 4], kHex[byte & 15]};
+    out.append(encoded, 3);
+    text.remove_prefix(size + 1);
+  }
 }
 
 }  // namespace
@@ -257,25 +282,10 @@ std::size_t AppendMailbox(std::string_view name, std::string_view address, std::
   return column;
 }
 
-void AppendUri(std::string_view text, std::string& out) {
-  for (char c : text) {
-    const bool allowed = c > ' ' && c < 0x7F && std::string_view("\"<>\\^`{|}").find(c) == std::string_view::npos;
-    if (allowed) {
-      out.push_back(c);
-    } else {
-      AppendPercent(c, out);
-    }
-  }
-}
+void AppendUri(std::string_view text, std::string& out) { AppendPercentExcept(kUriOctets, text, out); }
 
 void AppendPercentEncoded(std::string_view text, std::string& out) {
-  for (char c : text) {
-    if (IsAlnum(c) || c == '-' || c == '.' || c == '_' || c == '~') {
-      out.push_back(c);
-    } else {
-      AppendPercent(c, out);
-    }
-  }
+  AppendPercentExcept(kUnreservedOctets, text, out);
 }
 
 bool IsPlainAddress(std::string_view text, bool utf8_allowed) {

@@ -120,6 +120,14 @@ TEST_F(CampaignCheckTest, ARowWhoseMessageCannotBeMadeRefusesTheCampaign) {
   EXPECT_THAT(Lines(result).at(0), HasSubstr("refused_row!: 1 row (line 3): the unsubscribe URL \"ftp://x\""));
 }
 
+TEST_F(CampaignCheckTest, ReasonsThatAreDifferentInEveryRowAreNotAllListed) {
+  std::string rows = "email,name,url\na@d.example,x,https://x\n";
+  for (int i = 0; i < 500; ++i) rows += absl::StrFormat("u%d@d.example,x,ftp://x%d\n", i, i);
+  const auto result = Check(kPlain, rows, "[list]\nunsubscribe_url = \"{{url}}\"\n");
+  EXPECT_LE(Lines(result).size(), 110U);
+  EXPECT_THAT(Lines(result), testing::Contains(HasSubstr("refused_row!: 400 rows")));
+}
+
 TEST_F(CampaignCheckTest, MeasuresSubjects) {
   const auto long_subject =
       Check("subject = \"{{name}}\"\ntext = \"x\"\n", "email,name\na@d.example,x\nb@d.example," + std::string(40, 'x') +

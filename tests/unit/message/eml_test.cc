@@ -226,7 +226,7 @@ TEST(Eml, AMessageWithoutABodyKeepsItsFieldsApart) {
     spec.eml = TemplateText{"Subject: x\n" + last, "m.eml", 1};
     Renderer renderer(spec);
     const Entity message = renderer.Read(Name("x"));
-    EXPECT_NE(message.Get("Content-Transfer-Encoding"), "") << last;
+    EXPECT_THAT(message.Get("Content-Transfer-Encoding"), ::testing::AnyOf("7bit", "base64")) << last;
   }
 }
 
