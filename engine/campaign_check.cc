@@ -10,9 +10,11 @@
 #include "absl/strings/str_format.h"
 #include "engine/base/text.h"
 #include "engine/campaign/token.h"
+#include "engine/message/eml.h"
 #include "engine/message/mime_decoding.h"
 #include "engine/message/renderer.h"
 #include "engine/preparation.h"
+#include "engine/roster/prepare.h"
 #include "engine/roster/roster.h"
 #include "engine/roster/row_value.h"
 #include "engine/suppression_watch.h"
@@ -21,6 +23,7 @@ namespace engine {
 namespace {
 
 constexpr std::size_t kLinesShown = 3;
+constexpr std::size_t kGroupsMax = 100;
 constexpr std::size_t kGmailClip = std::size_t{102} << 10;  // Gmail shows the rest of longer HTML only when asked to.
 constexpr std::size_t kSubjectLong = 70;                    // Characters; phones show about half of that.
 constexpr std::uint64_t kLargeList = 1000;                  // From here on bounces must not go to people.
@@ -42,6 +45,12 @@ struct Group {
   }
 };
 
+// What is wrong may be different in every row: the groups are not many.
+void Put(std::map<std::string, Group>& groups, const std::string& reason, std::uint64_t line) {
+  const bool has_room = groups.size() < kGroupsMax || groups.find(reason) != groups.end();
+  groups[has_room ? reason : "other reasons"].Add(line);
+}
+
 std::size_t Characters(std::string_view utf8) {
   return static_cast<std::size_t>(
       std::count_if(utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
@@ -62,6 +71,15 @@ std::string SubjectOf(std::string_view header) {
     unfolded.push_back(header[at]);
   }
   return message::DecodeHeaderText(base::TrimAscii(unfolded)).value_or("");
+}
+
+// The first text of a message that is HTML.
+std::optional<message::TemplateText> HtmlOf(const message::MimePart& part) {
+  if (part.kind == message::MimePart::Kind::kText && part.escape == message::Escape::kHtml) return part.text;
+  for (const message::MimePart& child : part.children) {
+    if (std::optional<message::TemplateText> html = HtmlOf(child)) return html;
+  }
+  return std::nullopt;
 }
 
 class Check {
@@ -131,8 +149,12 @@ absl::Status Check::Open() {
 absl::Status Check::LookAtRejects() {
   return roster_->VisitRejects([this](const roster::Reject& reject) {
     if (reject.type != roster::Reject::Type::kInvalid) return;
-    const bool is_field = base::StartsWithIgnoreCase(reject.reason, "the field \"");
-    (is_field ? missing_ : invalid_)[reject.reason].Add(reject.line);
+    if (base::StartsWithIgnoreCase(reject.reason, roster::kRefusedRow)) {
+      Put(refused_, reject.reason.substr(roster::kRefusedRow.size()), reject.line);
+    } else {
+      const bool is_field = base::StartsWithIgnoreCase(reject.reason, "the field \"");
+      Put(is_field ? missing_ : invalid_, reject.reason, reject.line);
+    }
   });
 }
 
@@ -154,10 +176,10 @@ absl::Status Check::LookAtRow(std::uint64_t id) {
   if (absl::Status status = Fill(id, input); !status.ok()) return status;
   const std::uint64_t line = roster_->Recipient(id).line;
   if (strict_ != nullptr) {
-    if (const std::optional<std::string> missing = strict_->MissingField(row_->value())) missing_[*missing].Add(line);
+    if (const std::optional<std::string> missing = strict_->MissingField(row_->value())) Put(missing_, *missing, line);
   }
   if (const absl::Status status = message_->Render(input, rendered_); !status.ok()) {
-    refused_[std::string(status.message())].Add(line);
+    Put(refused_, std::string(status.message()), line);
     return absl::OkStatus();
   }
   const std::string subject = SubjectOf(rendered_.header());
@@ -182,8 +204,14 @@ absl::Status Check::LookAtRows() {
 
 // The HTML of the largest message by itself, as a mail program has it after decoding.
 absl::Status Check::MeasureHtml() {
-  if (!spec_.html.has_value()) return absl::OkStatus();
   message::MessageSpec only_html = spec_;
+  if (spec_.eml.has_value()) {
+    std::vector<std::string> errors;
+    only_html.html = HtmlOf(message::ReadEml(*spec_.eml, errors).root);
+    only_html.eml.reset();
+  }
+  if (!only_html.html.has_value()) return absl::OkStatus();
+  const message::TemplateText where = *only_html.html;
   only_html.text.reset();
   only_html.inlines.clear();
   only_html.attachments.clear();
@@ -200,7 +228,7 @@ absl::Status Check::MeasureHtml() {
     size = message::DecodeQuotedPrintable(body).value_or(body).size();
   }
   if (size <= kGmailClip) return absl::OkStatus();
-  Add("gmail_clip", false, *spec_.html,
+  Add("gmail_clip", false, where,
       absl::StrFormat("the HTML has up to %d KB (line %d of the recipients); Gmail shows the first 102 only, and what "
                       "is behind, the unsubscribe link perhaps, not",
                       (size + 1023) >> 10, roster_->Recipient(largest_id_).line));

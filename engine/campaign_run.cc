@@ -363,6 +363,10 @@ RunOutcome Run::GoOn() {
     return Problem(status);
   if (absl::Status status = MakeJob(); !status.ok()) return Problem(status);
   const std::uint64_t finals = CountFinals();
+  if (!campaign_.name.empty()) {
+    log_.Info(absl::StrFormat("%s (%s): %d of %d recipients are pending", campaign_.id, campaign_.name,
+                              started_.roster->recipients() - finals, started_.roster->recipients()));
+  }
   observer_.OnStart(started_.roster->recipients(), finals);
   Engine engine(*job_, MakeOptions(), started_.roster->recipients() - finals, *journal_, log_);
   if (desk_ != nullptr) desk_->Start(engine, journal_->table());

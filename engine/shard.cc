@@ -302,6 +302,9 @@ void Shard::Handle(delivery::ShardMessage message) {
       shard.Coordinate(shard.coordinator_.OnShardBlocked(m.shard, m.blocked, shard.options_.count));
     }
     void operator()(delivery::SigningFailedFact& m) { shard.Coordinate(shard.coordinator_.OnSigningFailed(m.why)); }
+    void operator()(delivery::MessageFailedFact& m) {
+      shard.Coordinate(delivery::Coordinator::OnMessageFailed(m.row, m.why));
+    }
     void operator()(delivery::SmarthostUnusableFact& m) {
       shard.Coordinate(delivery::Coordinator::OnSmarthostUnusable(m.reason, m.sample));
     }

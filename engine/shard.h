@@ -100,6 +100,7 @@ class Shard final : private delivery::Router::Owner,
   void OnBudgetEvent(delivery::BudgetEvent event, std::string_view provider, std::string_view source,
                      std::string_view sample) override;
   void OnSigningFailed(std::string_view why) override;
+  void OnMessageFailed(std::uint64_t row, std::string_view why) override;
   void OnSmarthostUnusable(std::string_view reason, std::string_view sample) override;
 
   void OnDestinationTimer(delivery::DestinationKey key);

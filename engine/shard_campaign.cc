@@ -49,6 +49,10 @@ void Shard::OnSigningFailed(std::string_view why) {
   seams_.links.Post(0, delivery::SigningFailedFact{std::string(why)});
 }
 
+void Shard::OnMessageFailed(std::uint64_t row, std::string_view why) {
+  seams_.links.Post(0, delivery::MessageFailedFact{row, std::string(why)});
+}
+
 void Shard::OnSmarthostUnusable(std::string_view reason, std::string_view sample) {
   seams_.links.Post(0, delivery::SmarthostUnusableFact{std::string(reason), std::string(sample)});
 }

@@ -29,14 +29,16 @@ std::vector<SuppressionFile> SuppressionFilesOf(const config::Config& config, co
 }
 
 SuppressionWatch::SuppressionWatch(io::Disk& disk, std::vector<SuppressionFile> files) : disk_(disk) {
-  for (SuppressionFile& file : files) files_.push_back({std::move(file), std::nullopt, {}});
+  for (SuppressionFile& file : files) files_.push_back({std::move(file), std::nullopt, false, nullptr, nullptr});
   Join();
 }
 
 void SuppressionWatch::Join() {
   auto lists = std::make_shared<campaign::SuppressionLists>();
   for (const Watched& watched : files_) {
-    for (const auto& list : watched.lists) lists->Add(list);
+    for (const auto& list : {watched.good, watched.bad}) {
+      if (list != nullptr) lists->Add(list);
+    }
   }
   lists_ = std::move(lists);
 }
@@ -46,12 +48,14 @@ absl::Status SuppressionWatch::Read(Watched& watched) {
   watched.stamp = io::StampOf(path);  // First: what is written meanwhile is read the next time.
   if (!watched.stamp.has_value() && watched.file.may_be_absent) return absl::OkStatus();
   const absl::StatusOr<std::string> text = io::ReadFile(disk_, path, kFileMax);
+  watched.is_unread = !text.ok() && !absl::IsNotFound(text.status()) && !absl::IsResourceExhausted(text.status());
   if (!text.ok()) return absl::InvalidArgumentError(text.status().message());
   auto list = std::make_shared<campaign::Suppression>();
   const absl::Status status = list->Add(*text, path);
   list->Seal();
-  if (status.ok()) watched.lists.clear();
-  watched.lists.push_back(std::move(list));
+  if (status.ok()) watched.good.reset();
+  watched.bad.reset();
+  (status.ok() ? watched.good : watched.bad) = std::move(list);
   return status;
 }
 
@@ -68,9 +72,11 @@ std::shared_ptr<const campaign::SuppressionLists> SuppressionWatch::Poll(base::I
   next_ = now + kPollEvery;
   bool news = false;
   for (Watched& watched : files_) {
-    if (io::StampOf(watched.file.path) == watched.stamp) continue;
-    news = true;
-    if (const absl::Status status = Read(watched); !status.ok()) {
+    const bool was_unread = watched.is_unread;
+    if (!was_unread && io::StampOf(watched.file.path) == watched.stamp) continue;
+    const absl::Status status = Read(watched);
+    news = news || !watched.is_unread;
+    if (!status.ok() && !(was_unread && watched.is_unread)) {
       log.Warning(absl::StrFormat("%s; the list counts as it was before, too", std::string(status.message())));
     }
   }
@@ -82,9 +88,10 @@ std::shared_ptr<const campaign::SuppressionLists> SuppressionWatch::Poll(base::I
 absl::Status SuppressionWatch::Add(const std::string& path, std::string_view lines) {
   const auto watched =
       std::find_if(files_.begin(), files_.end(), [&path](const Watched& known) { return known.file.path == path; });
-  const bool unchanged = watched != files_.end() && io::StampOf(path) == watched->stamp;
-  if (absl::Status status = io::AppendLines(path, lines); !status.ok()) return status;
-  if (unchanged) watched->stamp = io::StampOf(path);
+  const absl::StatusOr<io::Appended> appended = io::AppendLines(path, lines);
+  if (!appended.ok()) return appended.status();
+  const bool was_known = watched != files_.end() && watched->stamp == appended->before;
+  if (was_known && appended->is_all) watched->stamp = appended->after;
   return absl::OkStatus();
 }
 

@@ -38,7 +38,8 @@ class SuppressionWatch {
   std::shared_ptr<const campaign::SuppressionLists> lists() const { return lists_; }
 
   // Looks after the files, every two seconds, and reads those that have changed. Null: there is nothing new. A file
-  // that cannot be read counts as it was, and one with lines that are no entries counts as it was besides.
+  // that cannot be read counts as it was and is tried again, and one with lines that are no entries counts as it was
+  // without them, besides.
   std::shared_ptr<const campaign::SuppressionLists> Poll(base::Instant now, base::Log& log);
   // Adds lines to a file. What this program adds itself is nothing new.
   absl::Status Add(const std::string& path, std::string_view lines);
@@ -46,8 +47,10 @@ class SuppressionWatch {
  private:
   struct Watched {
     SuppressionFile file;
-    std::optional<io::FileStamp> stamp;  // When it was read; none: it was not there.
-    std::vector<std::shared_ptr<const campaign::Suppression>> lists;
+    std::optional<io::FileStamp> stamp;                 // When it was read; none: it was not there.
+    bool is_unread = false;                             // It was there, and could not be read: tried again.
+    std::shared_ptr<const campaign::Suppression> good;  // As it was when it was last without fault; null: never.
+    std::shared_ptr<const campaign::Suppression> bad;   // As it is, where it has lines that are no entries.
   };
   absl::Status Read(Watched& watched);
   void Join();

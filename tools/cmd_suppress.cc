@@ -61,7 +61,7 @@ int Suppress(const Arguments& arguments, Context& context) {
     ++count;
   }
   absl::Status status = disk->MakeDirectories(*config->engine.state_dir);
-  if (status.ok() && count > 0) status = io::AppendLines(path, added);
+  if (status.ok() && count > 0) status = io::AppendLines(path, added).status();
   if (!status.ok()) return Fail(context.log, status, kExitFailure);
   const int before = static_cast<int>(lines->size()) - count;
   if (arguments.json) {

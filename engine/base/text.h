@@ -25,6 +25,17 @@ std::string_view TrimAscii(std::string_view text);
 // Well-formed UTF-8 (no surrogates, no overlong forms, at most U+10FFFF).
 bool IsUtf8(std::string_view text);
 
+// Octets of the control character at `i` (C0, DEL, C1, the Unicode line and paragraph separators); 0: another character
+// is there.
+inline std::size_t ControlAt(std::string_view text, std::size_t i) {
+  const auto byte = [&](std::size_t k) { return i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0U; };
+  if (byte(0) < 0x20 || byte(0) == 0x7F) return 1;
+  if (byte(0) == 0xC2 && byte(1) >= 0x80 && byte(1) <= 0x9F) return 2;
+  if (byte(0) == 0xE2 && byte(1) == 0x80 && (byte(2) == 0xA8 || byte(2) == 0xA9)) return 3;
+  return 0;
+}
+bool HasControl(std::string_view text);
+
 // The whole of `text` as a decimal number. Nullopt: anything else, or out of range.
 template <typename Integer>
 std::optional<Integer> ParseInteger(std::string_view text) {

@@ -19,7 +19,6 @@ bool IsAtext(char c) {
   return IsAlnum(c) || static_cast<unsigned char>(c) >= 0x80 ||
          std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
 }
-bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
 bool IsAscii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
@@ -79,7 +78,7 @@ bool ParseAddress(std::string_view text, Address& address, std::string_view& rea
   text = base::TrimAscii(text);
   reason = "";
   if (text.empty()) reason = "no address";
-  if (std::any_of(text.begin(), text.end(), IsControl)) reason = "a control character";
+  if (base::HasControl(text)) reason = "a control character";
   if (!IsAscii(text) && !base::IsUtf8(text)) reason = "not UTF-8";
   const std::size_t at = text.rfind('@');
   if (reason.empty() && at == std::string_view::npos) reason = "no @";

@@ -107,7 +107,8 @@ struct Delivery {
 
 struct Campaign {
   std::string path;
-  std::string id, name;
+  std::string id;
+  std::string name;  // In one line.
   Kind kind = Kind::kMarketing;
   std::string from_address;  // On the wire.
   SourceText from_name, reply_to_address, reply_to_name, to_name, envelope_sender;

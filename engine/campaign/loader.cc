@@ -32,6 +32,17 @@ std::optional<std::pair<int, int>> ParseVersion(std::string_view text) {
   return std::pair(numbers[0], numbers.size() > 1 ? numbers[1] : 0);
 }
 
+// For people, with a space for each control character.
+std::string OneLine(std::string_view text) {
+  std::string line;
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t control = base::ControlAt(text, i);
+    line.push_back(control > 0 ? ' ' : text[i]);
+    i += std::max<std::size_t>(control, 1);
+  }
+  return std::string(base::TrimAscii(line));
+}
+
 // Builds one campaign; every mistake is noted, and reading goes on.
 class Loader {
  public:
@@ -85,7 +96,7 @@ void Loader::LoadTop(Section& top) {
   } else if (top.Any("id") == nullptr) {
     top.Mistake(1, "id", "missing; 1 to 64 of A-Z a-z 0-9 . _ - belong here");
   }
-  if (const Node* name = top.Text("name")) campaign_.name = name->text;
+  if (const Node* name = top.Text("name")) campaign_.name = OneLine(name->text);
   campaign_.kind = static_cast<Kind>(top.Choice("kind", {"marketing", "transactional"}).value_or(0));
 }
 
@@ -274,6 +285,9 @@ Campaign Loader::Load(const Node& document) {
   Section reply_to = top.Table("reply_to");
   campaign_.reply_to_address = Template(reply_to, "address");
   campaign_.reply_to_name = Template(reply_to, "name");
+  if (const Node* name = reply_to.Any("name"); name != nullptr && campaign_.reply_to_address.empty()) {
+    reply_to.Mistake(name->line, "name", "there is no reply_to.address that it could belong to; write that, too");
+  }
   reply_to.Finish();
   Section to = top.Table("to");
   campaign_.to_name = Template(to, "name");

@@ -11,6 +11,7 @@ namespace campaign {
 namespace {
 
 constexpr std::size_t kTemplateFileMax = 8u << 20;
+constexpr std::size_t kPartialsMax = 16u << 20;  // Of all of them.
 
 class MessageLoader {
  public:
@@ -31,6 +32,7 @@ class MessageLoader {
   const std::string& folder_;
   Campaign& campaign_;
   std::size_t attached_bytes_ = 0;
+  std::size_t partial_bytes_ = 0;
 };
 
 std::optional<SourceText> MessageLoader::Part(Section& message, std::string_view inline_key,
@@ -78,6 +80,7 @@ AttachedFile MessageLoader::Attach(Section& section, std::string_view key, const
   file.path = ResolvePath(folder_, named.text);
   file.name = file.path.substr(file.path.rfind('/') + 1);
   file.line = std::max(1u, named.line);
+  if (attached_bytes_ > kAttachmentsMax) return file;  // It is too much already.
   file.content = ReadInput(section, key, named, file.path, kAttachmentMax, file.is_missing);
   attached_bytes_ += file.content.size();
   return file;
@@ -102,9 +105,8 @@ void MessageLoader::LoadFiles(Section& message) {
   }
   LoadInline(message.Table("inline"));
   if (attached_bytes_ > kAttachmentsMax) {
-    message.Mistake(
-        message.line(), "attachments",
-        absl::StrFormat("%d MB with the inline files; at most %d MB", attached_bytes_ >> 20, kAttachmentsMax >> 20));
+    message.Mistake(message.line(), "attachments",
+                    absl::StrFormat("more than %d MB with the inline files; at most that", kAttachmentsMax >> 20));
   }
   const Message& out = campaign_.message;
   if (!out.inlines.empty() && !out.html.has_value() && !out.eml.has_value()) {
@@ -140,9 +142,13 @@ void MessageLoader::LoadPartials(Section partials, bool are_files) {
       partials.Mistake(node.line, name, are_files ? "the name of a file belongs here" : "a text belongs here");
     } else if (std::any_of(out.begin(), out.end(), [&](const auto& known) { return known.first == name; })) {
       partials.Mistake(node.line, name, "this partial is in [message.partials] too; write one of them");
-    } else {
+    } else if (partial_bytes_ <= kPartialsMax) {
       out.emplace_back(name, are_files ? ReadTemplateFile(partials, name, node)
                                        : SourceText{node.text, campaign_.path, std::max(1u, node.line)});
+      partial_bytes_ += out.back().second.text.size();
+      if (partial_bytes_ > kPartialsMax) {
+        partials.Mistake(node.line, name, absl::StrFormat("more than %d MB with the others", kPartialsMax >> 20));
+      }
     }
   }
 }

@@ -39,6 +39,7 @@ class CampaignFacts {
   virtual void OnBudgetEvent(BudgetEvent event, std::string_view provider, std::string_view source,
                              std::string_view sample) = 0;
   virtual void OnSigningFailed(std::string_view why) = 0;
+  virtual void OnMessageFailed(std::uint64_t row, std::string_view why) = 0;
   // The smarthost refuses the login, or must not be connected to. `sample`: its words, where there are any.
   virtual void OnSmarthostUnusable(std::string_view reason, std::string_view sample) = 0;
 };

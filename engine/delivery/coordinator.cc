@@ -63,4 +63,8 @@ std::optional<PauseReason> Coordinator::OnSigningFailed(std::string_view why) {
   return PauseReason{"dkim", absl::StrFormat("messages cannot be signed: %s", why), ""};
 }
 
+PauseReason Coordinator::OnMessageFailed(std::uint64_t row, std::string_view why) {
+  return {"message", absl::StrFormat("the message of row %d cannot be made: %s", row, why), ""};
+}
+
 }  // namespace delivery

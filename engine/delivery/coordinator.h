@@ -34,6 +34,8 @@ class Coordinator {
   std::optional<PauseReason> OnShardBlocked(std::uint32_t shard, bool blocked, std::uint32_t shards);
   // A message could not be signed. No other can be, and none may go without.
   std::optional<PauseReason> OnSigningFailed(std::string_view why);
+  // A message could not be made. The recipient is not to blame, and others may be like it: at once.
+  static PauseReason OnMessageFailed(std::uint64_t row, std::string_view why);
   // The one server that takes the mail does not let us in: at once.
   static PauseReason OnSmarthostUnusable(std::string_view reason, std::string_view sample) {
     return {"smarthost", std::string(reason), std::string(sample)};

@@ -28,7 +28,8 @@ struct PauseScope {
 inline constexpr std::string_view kOtherProvider = "other";  // All domains without a provider, for budgets.
 
 struct PauseReason {
-  // "operator", "resolver-suspect", "sender", "dkim", "smarthost"; a budget: "auth", "blocked", "content", "bounce"
+  // "operator", "resolver-suspect", "sender", "dkim", "message", "smarthost"; a budget: "auth", "blocked", "content",
+  // "bounce"
   std::string by;
   std::string reason;  // One line for people.
   std::string sample;  // The reply that tipped it; empty: none.

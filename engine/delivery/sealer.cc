@@ -96,6 +96,7 @@ absl::StatusOr<std::unique_ptr<Sealed>> Sealer::Seal(ledger::RecipientId recipie
 void Sealer::Recycle(std::unique_ptr<Sealed> sealed) {
   sealed->Cancel();
   sealed->pieces_.clear();
+  sealed->message_.FreeExcess();
   pool_.push_back(std::move(sealed));
 }
 

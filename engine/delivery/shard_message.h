@@ -42,6 +42,10 @@ struct ShardBlockedFact {  // Everything that is left to do there is paused, or 
 struct SigningFailedFact {
   std::string why;
 };
+struct MessageFailedFact {
+  std::uint64_t row = 0;
+  std::string why;
+};
 struct SmarthostUnusableFact {
   std::string reason, sample;
 };
@@ -88,8 +92,8 @@ struct DrainShard {};
 
 using ShardMessage =
     std::variant<PlaceDestination, DomainFact, SenderRefusedFact, BudgetFact, ShardBlockedFact, SigningFailedFact,
-                 SmarthostUnusableFact, PauseCampaign, AskStatus, OperatorPause, OperatorResume, RecordsDurable,
-                 LedgerFailed, SuppressionChanged, ShapingChanged, DrainShard>;
+                 MessageFailedFact, SmarthostUnusableFact, PauseCampaign, AskStatus, OperatorPause, OperatorResume,
+                 RecordsDurable, LedgerFailed, SuppressionChanged, ShapingChanged, DrainShard>;
 
 // What a shard answers the operator.
 struct ShardAnswer {

@@ -168,8 +168,9 @@ void Site::Pump() {
     return;
   }
   for (Session* session = FittingSession(); session != nullptr; session = FittingSession()) {
-    if (!BeginNext(*session) && NextFor(session->options().tls) != nullptr) break;  // The rate gate is shut.
-    if (HeldUntil().has_value()) return;                                            // A message could not be signed.
+    const bool has_begun = BeginNext(*session);
+    if (HeldUntil().has_value()) return;                                  // A message could not be made or signed.
+    if (!has_begun && NextFor(session->options().tls) != nullptr) break;  // The rate gate is shut.
   }
   if (!ready_.empty()) OpenSessions();
 }
@@ -207,6 +208,7 @@ std::optional<Site::Claimed> Site::ClaimUnder(const tls::Policy& policy) {
 bool Site::BeginNext(Session& session) {
   while (const std::optional<Claimed> next = ClaimUnder(session.options().tls)) {
     if (BeginTransaction(session, *next->destination, next->recipient)) return true;
+    if (HeldUntil().has_value()) return false;  // The message could not be made.
   }
   return false;
 }

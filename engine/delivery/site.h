@@ -142,7 +142,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   bool TakePipeliningTrouble(const Session& session, const smtp::TransactionResult& result);
   bool IsSerial(const base::IpAddress& address) const;
   bool TakeUnanswered(const Session& session, const smtp::TransactionResult& result);
-  void BounceUnrenderable(Destination& destination, ledger::RecipientId id, const absl::Status& why);
+  void OnUnmadeMessage(Destination& destination, ledger::RecipientId id, const absl::Status& why);
   bool BeginTransaction(Session& session, Destination& destination, ledger::RecipientId id);
   void PutBack(Destination& destination, ledger::RecipientId id);
   void StopSealing(Session& session);
@@ -204,7 +204,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::optional<RateGate> connections_;                          // max_connection_rate
   Suspension suspension_;
   Breaker breaker_;
-  base::Instant rests_until_;  // After failed connections.
+  base::Instant rests_until_;  // After failed connections, or a message that could not be made or signed.
   base::Instant dns_until_;    // No host has an address that is known.
   base::Duration opening_backoff_;
   base::Instant last_trouble_;

@@ -5,11 +5,13 @@
 #include "engine/base/check.h"
 #include "engine/delivery/site.h"
 #include "engine/ledger/state.h"
+#include "engine/roster/roster.h"
 
 namespace delivery {
 namespace {
 
-constexpr base::Duration kSigningRest = base::Duration::Minutes(1);
+// After a message that could not be made or signed: the next one would fail, too, before the campaign has paused.
+constexpr base::Duration kSealingRest = base::Duration::Minutes(1);
 
 }  // namespace
 
@@ -18,25 +20,17 @@ bool Site::BeginTransaction(Session& session, Destination& destination, ledger::
   ++unwritten_;
   MoveSession(session, Session::Listing::kBusy);
   const absl::Status sealed = session.Seal(destination, id);
-  if (!sealed.ok()) {  // The rows were checked when the campaign was prepared; what a receiver never saw is final here.
-    --transactions_;
-    --unwritten_;
-    MoveSession(session, Session::Listing::kIdle);
-    BounceUnrenderable(destination, id, sealed);
-    return false;
-  }
-  return true;
+  if (sealed.ok()) return true;
+  MoveSession(session, Session::Listing::kIdle);
+  OnUnmadeMessage(destination, id, sealed);
+  return false;
 }
 
-void Site::BounceUnrenderable(Destination& destination, ledger::RecipientId id, const absl::Status& why) {
-  ledger::Outcome outcome;
-  outcome.kind = ledger::OutcomeKind::kBounced;
-  const std::string text(why.message());
-  outcome.reply_text = text;
-  outcome.command = "render";
-  outcome.classification = "ProtocolErrors";
-  context_.settler.Settle(destination.queue, id, outcome, /*attempted=*/false);
-  Reconsider(destination);
+// The rows were checked when the campaign was prepared: it is no fault of the recipient's.
+void Site::OnUnmadeMessage(Destination& destination, ledger::RecipientId id, const absl::Status& why) {
+  PutBack(destination, id);
+  rests_until_ = context_.clock.Now() + kSealingRest;
+  context_.facts.OnMessageFailed(context_.job.roster->Recipient(id).row, std::string(why.message()));
 }
 
 // The message is signed: the attempt begins. A suspension that came between holds the next ones: like a message that is
@@ -50,7 +44,7 @@ void Site::OnSessionSealed(Session& session, const absl::Status& status) {
   }
   StopSealing(session);
   if (status.ok()) return;
-  rests_until_ = context_.clock.Now() + kSigningRest;  // The next one would fail, too, before the campaign has paused.
+  rests_until_ = context_.clock.Now() + kSealingRest;
   context_.facts.OnSigningFailed(std::string(status.message()));
 }
 
@@ -92,22 +86,18 @@ void Site::PutBack(Destination& destination, ledger::RecipientId id) {
 void Site::OnSessionMayTakeNext(Session& session) {
   if (messages_.has_value()) return;
   const tls::Policy& policy = session.options().tls;
-  while (session.MayTakeNext()) {
-    if (draining_ || paused_ || HeldUntil().has_value() || CountUnder(idle_, policy) > 0) return;
-    const std::optional<Claimed> next = ClaimUnder(policy);
-    if (!next.has_value()) return;
-    ++transactions_;
-    ++unwritten_;
-    const absl::Status sealed = session.SealNext(*next->destination, next->recipient);
-    if (sealed.ok()) return;
-    --transactions_;
-    --unwritten_;
-    BounceUnrenderable(*next->destination, next->recipient, sealed);
-  }
+  if (!session.MayTakeNext() || draining_ || paused_ || HeldUntil().has_value() || CountUnder(idle_, policy) > 0)
+    return;
+  const std::optional<Claimed> next = ClaimUnder(policy);
+  if (!next.has_value()) return;
+  ++transactions_;
+  ++unwritten_;
+  const absl::Status sealed = session.SealNext(*next->destination, next->recipient);
+  if (!sealed.ok()) OnUnmadeMessage(*next->destination, next->recipient, sealed);
 }
 
 void Site::OnNextNotSealed(Session&, const absl::Status& status) {
-  rests_until_ = context_.clock.Now() + kSigningRest;
+  rests_until_ = context_.clock.Now() + kSealingRest;
   context_.facts.OnSigningFailed(std::string(status.message()));
 }
 

@@ -20,9 +20,14 @@ absl::Status Failed(const std::string& path, int error) {
                                                              : absl::InternalError(text);
 }
 
+FileStamp StampOf(const struct stat& status) {
+  return {status.st_ino, static_cast<std::uint64_t>(status.st_size),
+          std::int64_t{status.st_ctim.tv_sec} * 1'000'000'000 + status.st_ctim.tv_nsec};
+}
+
 }  // namespace
 
-absl::Status AppendLines(const std::string& path, std::string_view lines) {
+absl::StatusOr<Appended> AppendLines(const std::string& path, std::string_view lines) {
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
   if (fd < 0) return Failed(path, errno);
   const absl::Cleanup close_it = [fd] { close(fd); };
@@ -32,8 +37,9 @@ absl::Status AppendLines(const std::string& path, std::string_view lines) {
   while (fcntl(fd, F_OFD_SETLKW, &lock) != 0) {
     if (errno != EINTR) return Failed(path, errno);
   }
-  const off_t size = lseek(fd, 0, SEEK_END);
-  if (size < 0) return Failed(path, errno);
+  struct stat before = {}, after = {};
+  if (fstat(fd, &before) != 0) return Failed(path, errno);
+  const off_t size = before.st_size;
   char last = '\n';
   if (size > 0 && pread(fd, &last, 1, size - 1) != 1) return Failed(path, errno);
   std::string bytes(last == '\n' ? "" : "\n");  // Somebody's last line has no end.
@@ -48,14 +54,14 @@ absl::Status AppendLines(const std::string& path, std::string_view lines) {
       return Failed(path, error);
     }
   }
-  return fdatasync(fd) == 0 ? absl::OkStatus() : Failed(path, errno);
+  if (fdatasync(fd) != 0 || fstat(fd, &after) != 0) return Failed(path, errno);
+  return Appended{StampOf(before), StampOf(after), after.st_size == size + static_cast<off_t>(bytes.size())};
 }
 
 std::optional<FileStamp> StampOf(const std::string& path) {
   struct stat status = {};
   if (stat(path.c_str(), &status) != 0) return std::nullopt;
-  return FileStamp{status.st_ino, static_cast<std::uint64_t>(status.st_size),
-                   std::int64_t{status.st_ctim.tv_sec} * 1'000'000'000 + status.st_ctim.tv_nsec};
+  return StampOf(status);
 }
 
 }  // namespace io

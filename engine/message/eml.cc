@@ -131,6 +131,7 @@ void Reader::KeepFields(const std::vector<Field>& fields, bool with_type, MimePa
       Error(field.line, "the field " + shown + " of a part has a control character");
     } else {
       part.fields.append(field.raw);
+      if (!field.raw.ends_with("\r\n")) part.fields.append("\r\n");  // The part ended there.
     }
   }
 }

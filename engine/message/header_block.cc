@@ -168,6 +168,7 @@ void HeaderBlock::AddField(Shape shape, std::string_view name, const std::vector
   Field field;
   field.shape = shape;
   field.name = name;
+  if (!texts.empty()) field.where = {"", texts.front()->file, texts.front()->line};
   bool constant = shape != Shape::kTo && !texts.empty();
   for (const TemplateText* text : texts) {
     absl::StatusOr<Template> compiled = Template::CompileText(*text, Escape::kNone, spec.partials);
@@ -203,6 +204,16 @@ absl::Status HeaderBlock::Render(absl::Span<const Value> scope, const RenderInpu
   rendered.needs_smtputf8_ = rendered.needs_smtputf8_ || always_utf8_;
   for (const Field& field : fields_) {
     if (absl::Status status = RenderField(field, scope, input, rendered); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status HeaderBlock::RenderRefusable(absl::Span<const Value> scope, const RenderInput& input, Rendered& scratch,
+                                          absl::FunctionRef<bool(const Field& field)> is_wanted) const {
+  for (const Field& field : fields_) {
+    if (field.shape != Shape::kReplyTo && field.shape != Shape::kUnsubscribe) continue;
+    if (!is_wanted(field)) continue;
+    if (absl::Status status = RenderField(field, scope, input, scratch); !status.ok()) return status;
   }
   return absl::OkStatus();
 }

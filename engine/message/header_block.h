@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "engine/message/rendered.h"
@@ -18,16 +19,6 @@ namespace message {
 
 class HeaderBlock {
  public:
-  // Adds a line to `errors` for each thing that is wrong with the spec's header texts.
-  void Compile(const MessageSpec& spec, std::vector<std::string>& errors);
-
-  // Appends all fields to the rendered header section. Errors: a field's value cannot be sent, and why.
-  absl::Status Render(absl::Span<const Value> scope, const RenderInput& input, Rendered& rendered) const;
-
-  // The templates of all fields.
-  std::vector<const Template*> Templates() const;
-
- private:
   enum class Shape : std::uint8_t {
     kConstant,  // `name` is the whole of one or several fields.
     kFrom,      // Template: the display name.
@@ -42,9 +33,24 @@ class HeaderBlock {
   struct Field {
     Shape shape = Shape::kConstant;
     std::string name;
+    TemplateText where;  // Only the place.
     std::vector<Template> templates;
   };
 
+  // Adds a line to `errors` for each thing that is wrong with the spec's header texts.
+  void Compile(const MessageSpec& spec, std::vector<std::string>& errors);
+
+  // Appends all fields to the rendered header section. Errors: a field's value cannot be sent, and why.
+  absl::Status Render(absl::Span<const Value> scope, const RenderInput& input, Rendered& rendered) const;
+
+  // Tries the fields whose values may be refused, those that `is_wanted`. Errors: as Render.
+  absl::Status RenderRefusable(absl::Span<const Value> scope, const RenderInput& input, Rendered& scratch,
+                               absl::FunctionRef<bool(const Field& field)> is_wanted) const;
+
+  // The templates of all fields.
+  std::vector<const Template*> Templates() const;
+
+ private:
   void AddConstant(std::string_view text);
   void AddField(Shape shape, std::string_view name, const std::vector<const TemplateText*>& texts,
                 const MessageSpec& spec, std::vector<std::string>& errors);

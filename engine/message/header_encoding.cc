@@ -1,6 +1,7 @@
 #include "engine/message/header_encoding.h"
 
 #include <algorithm>
+#include <array>
 
 #include "engine/base/text.h"
 #include "engine/message/transfer_encoding.h"
@@ -17,21 +18,10 @@ constexpr std::string_view kEncodedStart = "=?utf-8?";
 constexpr std::size_t kAroundEncoded = kEncodedStart.size() + 2 + 2;  // The letter with its "?", and "?=".
 constexpr char kHex[] = "0123456789ABCDEF";
 
-bool IsAlnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+constexpr bool IsAlnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 bool IsAtext(char c) {
   return IsAlnum(c) || (c != '\0' && std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos);
-}
-
-bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
-
-// Octets of the control character at `i`; 0: another character is there.
-std::size_t ControlAt(std::string_view text, std::size_t i) {
-  if (IsControl(text[i])) return 1;
-  const auto byte = [&](std::size_t k) { return i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0U; };
-  if (byte(0) == 0xC2 && byte(1) >= 0x80 && byte(1) <= 0x9F) return 2;
-  if (byte(0) == 0xE2 && byte(1) == 0x80 && (byte(2) == 0xA8 || byte(2) == 0xA9)) return 3;
-  return 0;
 }
 
 // Octets of the UTF-8 character at `i`; 0: the byte there begins none.
@@ -144,8 +134,8 @@ void AppendQuoted(std::string_view text, std::string& out) {
 }
 
 // Appends what goes before a word of so many octets, a space or a fold.
-std::size_t AppendGap(std::size_t size, std::size_t column, std::string& out) {
-  if (column > 1 && column + 1 + size > kLine) {
+std::size_t AppendGap(std::size_t size, std::size_t column, std::string& out, std::size_t line = kLine) {
+  if (column > 1 && column + 1 + size > line) {
     out.append(kFold);
     return 1;
   }
@@ -167,10 +157,34 @@ bool IsLocalPart(std::string_view text, bool utf8_allowed) {
   });
 }
 
-void AppendPercent(char c, std::string& out) {
-  const auto byte = static_cast<unsigned char>(c);
-  const char encoded[] = {'%', kHex[byte >> 4], kHex[byte & 15]};
-  out.append(encoded, 3);
+using OctetSet = std::array<bool, 256>;
+
+constexpr OctetSet kUriOctets = [] {
+  OctetSet set{};
+  for (std::size_t octet = '!'; octet <= '~'; ++octet) set[octet] = true;
+  for (const char c : std::string_view("\"<>\\^`{|}")) set[static_cast<std::size_t>(c)] = false;
+  return set;
+}();
+constexpr OctetSet kUnreservedOctets = [] {
+  OctetSet set{};
+  for (std::size_t octet = '0'; octet <= 'z'; ++octet) set[octet] = IsAlnum(static_cast<char>(octet));
+  for (const char c : std::string_view("-._~")) set[static_cast<std::size_t>(c)] = true;
+  return set;
+}();
+
+// Appends `text` with each octet that is not in `kept` percent-encoded.
+void AppendPercentExcept(const OctetSet& kept, std::string_view text, std::string& out) {
+  while (!text.empty()) {
+    const auto end =
+        std::find_if(text.begin(), text.end(), [&](char c) { return !kept[static_cast<unsigned char>(c)]; });
+    const auto size = static_cast<std::size_t>(end - text.begin());
+    out.append(text, 0, size);
+    if (size == text.size()) return;
+    const auto byte = static_cast<unsigned char>(text[size]);
+    const char encoded[] = {'%', kHex[byte >> 4], kHex[byte & 15]};
+    out.append(encoded, 3);
+    text.remove_prefix(size + 1);
+  }
 }
 
 }  // namespace
@@ -187,7 +201,7 @@ void AppendCleanText(std::string_view text, std::string& out) {
   for (std::size_t i = plain; i < text.size();) {
     std::size_t run = 0;
     while (i + run < text.size()) {
-      const std::size_t control = ControlAt(text, i + run);
+      const std::size_t control = base::ControlAt(text, i + run);
       if (control == 0) break;
       run += control;
     }
@@ -246,6 +260,7 @@ std::size_t AppendUnstructured(std::string_view text, std::size_t column, bool k
 std::size_t AppendMailbox(std::string_view name, std::string_view address, std::size_t column, std::string& out) {
   if (name.empty()) return AppendWord(address, column, out);
   const bool plain = IsAscii(name) && name.find("=?") == std::string_view::npos;
+  std::size_t line = kLine;
   if (plain && IsAtoms(name) && CanFold(name, column, kLine)) {
     column = AppendFolded(name, column, out);
   } else if (const std::size_t size = QuotedSize(name); plain && size < kLine) {
@@ -259,32 +274,18 @@ std::size_t AppendMailbox(std::string_view name, std::string_view address, std::
       column = 0;
     }
     column = AppendEncodedWords(name, column, out);
+    line = kEncodedLine;
   }
   const std::size_t size = address.size() + 2;
-  column = AppendGap(size, column, out) + size;
+  column = AppendGap(size, column, out, line) + size;
   out.append("<").append(address).append(">");
   return column;
 }
 
-void AppendUri(std::string_view text, std::string& out) {
-  for (char c : text) {
-    const bool allowed = c > ' ' && c < 0x7F && std::string_view("\"<>\\^`{|}").find(c) == std::string_view::npos;
-    if (allowed) {
-      out.push_back(c);
-    } else {
-      AppendPercent(c, out);
-    }
-  }
-}
+void AppendUri(std::string_view text, std::string& out) { AppendPercentExcept(kUriOctets, text, out); }
 
 void AppendPercentEncoded(std::string_view text, std::string& out) {
-  for (char c : text) {
-    if (IsAlnum(c) || c == '-' || c == '.' || c == '_' || c == '~') {
-      out.push_back(c);
-    } else {
-      AppendPercent(c, out);
-    }
-  }
+  AppendPercentExcept(kUnreservedOctets, text, out);
 }
 
 bool IsPlainAddress(std::string_view text, bool utf8_allowed) {
@@ -296,9 +297,7 @@ bool IsPlainAddress(std::string_view text, bool utf8_allowed) {
 bool IsHarmlessAddress(std::string_view text, bool utf8_allowed) {
   const std::size_t at = text.rfind('@');
   if (at == std::string_view::npos || at == 0 || at + 1 == text.size() || text.size() > 320) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (ControlAt(text, i) > 0) return false;
-  }
+  if (base::HasControl(text)) return false;
   return utf8_allowed ? base::IsUtf8(text) : IsAscii(text);
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -31,6 +33,7 @@ class Linter {
   void Collect(const MimePart& part);
   void LintHtml(const TemplateText& html);
   void LintLink(const TemplateText& html, const HtmlTag& tag, std::string_view attribute);
+  void LintPartials();
   void LintInlines(const TemplateText& anywhere);
   void LintUnsubscribe();
 
@@ -98,6 +101,18 @@ void Linter::LintHtml(const TemplateText& html) {
   }
 }
 
+// Those that HTML calls; in one of the text part tags are no tags.
+void Linter::LintPartials() {
+  std::set<std::string> called;
+  for (const TemplateText& html : htmls_) {
+    const absl::StatusOr<Template> compiled = Template::CompileText(html, Escape::kHtml, spec_.partials);
+    if (compiled.ok()) called.insert(compiled->partials().begin(), compiled->partials().end());
+  }
+  for (const Partial& partial : spec_.partials) {
+    if (called.count(partial.name) > 0) LintHtml(partial.text);
+  }
+}
+
 void Linter::LintInlines(const TemplateText& anywhere) {
   for (const std::string& id : references_) {
     if (id.find("{{") != std::string::npos) continue;
@@ -144,9 +159,7 @@ std::vector<Finding> Linter::Run() {
   const MimePart root = spec_.eml.has_value() ? ReadEml(*spec_.eml, errors).root : StructureOf(spec_);
   Collect(root);
   for (const TemplateText& html : htmls_) LintHtml(html);
-  if (!htmls_.empty()) {  // Tags in a partial of the text part are no tags, and are rare.
-    for (const Partial& partial : spec_.partials) LintHtml(partial.text);
-  }
+  LintPartials();
   if (!htmls_.empty()) {
     LintInlines(htmls_.front());
     if (!has_plain_) {

@@ -1,9 +1,18 @@
 #include "engine/message/rendered.h"
 
+#include <type_traits>
+
 namespace message {
 namespace {
 
 constexpr std::size_t kWorthSharing = 256;  // Shorter stretches are copied: a piece costs more than its bytes.
+
+constexpr std::size_t kKeptBytes = std::size_t{1} << 20;  // Of one buffer: enough for all but a few messages.
+
+template <typename Buffer>
+std::size_t BytesOf(const Buffer& buffer) {
+  return buffer.capacity() * sizeof(typename Buffer::value_type);
+}
 
 }  // namespace
 
@@ -22,6 +31,25 @@ void Rendered::Clear() {
   pieces_.clear();
   size_ = 0;
   needs_smtputf8_ = false;
+}
+
+void Rendered::FreeExcess() {
+  Clear();
+  const auto free = [](auto& buffer) {
+    if (BytesOf(buffer) > kKeptBytes) std::remove_reference_t<decltype(buffer)>().swap(buffer);
+  };
+  for (std::string* text : {&header_, &envelope_sender_, &own_, &values_, &flat_, &clean_, &email_url_}) free(*text);
+  free(parts_);
+  free(pieces_);
+  free(fragments_);
+  free(merged_);
+}
+
+std::size_t Rendered::memory() const {
+  std::size_t bytes = BytesOf(parts_) + BytesOf(pieces_) + BytesOf(fragments_) + BytesOf(merged_);
+  for (const std::string* text : {&header_, &envelope_sender_, &own_, &values_, &flat_, &clean_, &email_url_})
+    bytes += BytesOf(*text);
+  return bytes;
 }
 
 void Rendered::AddShared(std::string_view bytes) {

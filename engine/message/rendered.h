@@ -43,6 +43,10 @@ class Rendered {
   // The header section holds UTF-8, or an envelope address does: the message may go to servers with SMTPUTF8 only.
   bool needs_smtputf8() const { return needs_smtputf8_; }
 
+  // Frees what a very large message has left behind, for a Rendered that is kept for others. Nothing is rendered then.
+  void FreeExcess();
+  std::size_t memory() const;  // In bytes, kept for the next rendering.
+
   // All pieces as one text.
   std::string ToString() const;
 

@@ -36,6 +36,17 @@ Presence PresenceOf(const Value& row, std::string_view name) {
   return Presence::kAbsent;
 }
 
+constexpr std::size_t kLongestBuiltin = 1024;  // sluice.email_url: three octets for each of an address.
+
+absl::Status CheckInput(const RenderInput& input) {
+  CHECK(input.row != nullptr);
+  if (!IsHarmlessAddress(input.address, input.needs_smtputf8)) {
+    return absl::InvalidArgumentError("the recipient's address cannot stand in a header");
+  }
+  if (!IsToken(input.token)) return absl::InvalidArgumentError("the token cannot stand in a Message-ID");
+  return absl::OkStatus();
+}
+
 absl::Status BadSender(std::string_view sender) {
   std::string shown;
   AppendCleanText(sender.substr(0, 80), shown);
@@ -114,11 +125,13 @@ void MessageTemplate::CompileEnvelopeSender(std::vector<std::string>& errors) {
     absl::StatusOr<Template> compiled = Template::CompileText(sender, Escape::kNone, spec_.partials);
     if (!compiled.ok()) {
       errors.emplace_back(compiled.status().message());
-    } else if (!compiled->HasFields() && !IsPlainAddress(sender.text, false)) {
-      errors.push_back(absl::StrFormat("%s:%d: %s", sender.file, sender.line, BadSender(sender.text).message()));
-    } else {
-      envelope_sender_ = *std::move(compiled);
+      return;
     }
+    envelope_sender_ = *std::move(compiled);
+    if (envelope_sender_->HasFields()) return;
+    Rendered once;
+    if (const absl::Status status = RenderEnvelopeSender({}, once); !status.ok())
+      errors.push_back(absl::StrFormat("%s:%d: %s", sender.file, sender.line, status.message()));
   }
 }
 
@@ -178,40 +191,89 @@ void MessageTemplate::CollectFields(std::vector<std::string>& errors) {
       }
       if (!IsBuiltin(field.name)) fields_.push_back(std::move(field));
     }
-    if (needs_walk) conditional_.push_back(source);
+    if (needs_walk) {
+      conditional_.push_back(source);
+    } else {
+      longest_safe_value_ = std::min(longest_safe_value_, source->LongestSafeValue());
+    }
   }
 }
 
 std::optional<std::string> MessageTemplate::MissingField(const Value& row) const {
-  if (spec_.on_missing == OnMissing::kEmpty) return std::nullopt;
-  const bool has_required = std::all_of(required_.begin(), required_.end(), [&](const Required& required) {
-    const Presence presence = PresenceOf(row, required.name);
-    return presence == Presence::kText || (presence == Presence::kAbsent && required.is_alias);
-  });
-  if (has_required && conditional_.empty()) return std::nullopt;
+  std::size_t longest = kLongestBuiltin;
+  for (const Member& member : row.members) longest = std::max(longest, member.value.text.size());
+  const bool is_complete = spec_.on_missing == OnMissing::kEmpty ||
+                           std::all_of(required_.begin(), required_.end(), [&](const Required& required) {
+                             const Presence presence = PresenceOf(row, required.name);
+                             return presence == Presence::kText || (presence == Presence::kAbsent && required.is_alias);
+                           });
+  const bool walk_all = !is_complete || longest > longest_safe_value_;
+  if (!walk_all && conditional_.empty()) return std::nullopt;
   // Built-in fields are there in every row; what they hold matters to no check.
   const Scope scope(row, "1", "x", "x", "x", "x");
-  for (const Template* source : has_required ? conditional_ : templates_) {
-    if (std::optional<std::string> missing = source->MissingField(scope.objects())) return missing;
+  for (const Template* source : walk_all ? templates_ : conditional_) {
+    if (std::optional<std::string> why = source->Refusal(scope.objects(), spec_.on_missing)) return why;
   }
   return std::nullopt;
 }
 
 absl::Status MessageTemplate::Render(const RenderInput& input, Rendered& rendered) const {
-  return Render(input, /*whole=*/true, rendered);
+  if (absl::Status status = CheckInput(input); !status.ok()) return status;
+  return WithScope(input, rendered, [&](absl::Span<const Value> scope) {
+    absl::Status status = RenderEnvelopeSender(scope, rendered);
+    if (status.ok()) status = headers_.Render(scope, input, rendered);
+    if (status.ok()) status = body_.Render(scope, spec_.on_missing, rendered);
+    if (status.ok()) rendered.Finish();
+    return status;
+  });
 }
 
 absl::Status MessageTemplate::RenderEnvelope(const RenderInput& input, Rendered& rendered) const {
-  return Render(input, /*whole=*/false, rendered);
+  if (absl::Status status = CheckInput(input); !status.ok()) return status;
+  return WithScope(input, rendered,
+                   [&](absl::Span<const Value> scope) { return RenderEnvelopeSender(scope, rendered); });
 }
 
-absl::Status MessageTemplate::Render(const RenderInput& input, bool whole, Rendered& rendered) const {
-  CHECK(input.row != nullptr);
+absl::Status MessageTemplate::CheckRow(const RenderInput& input, RowChecks checks, Rendered& scratch) const {
+  if (!checks.sender && !checks.headers) return absl::OkStatus();
+  return WithScope(input, scratch, [&](absl::Span<const Value> scope) {
+    absl::Status status = checks.sender ? RenderEnvelopeSender(scope, scratch) : absl::OkStatus();
+    if (status.ok() && checks.headers) {
+      status = headers_.RenderRefusable(scope, input, scratch, [](const HeaderBlock::Field&) { return true; });
+    }
+    return status;
+  });
+}
+
+absl::StatusOr<MessageTemplate::RowChecks> MessageTemplate::CheckOnce(
+    const RenderInput& input, absl::FunctionRef<bool(std::string_view name)> is_in_rows) const {
+  const auto is_same = [&](const Template& source) {
+    const std::vector<FieldUse> fields = source.Fields();
+    return std::all_of(fields.begin(), fields.end(), [&](const FieldUse& field) {
+      return field.name == "sluice.token" || field.name == "sluice.campaign" ||
+             (field.name == "token" && !is_in_rows(field.name));
+    });
+  };
+  RowChecks left{.sender = envelope_sender_.has_value() && !is_same(*envelope_sender_), .headers = false};
+  Rendered once;
+  TemplateText where = spec_.envelope_sender;
+  const absl::Status status = WithScope(input, once, [&](absl::Span<const Value> scope) {
+    absl::Status sender = left.sender ? absl::OkStatus() : RenderEnvelopeSender(scope, once);
+    if (!sender.ok()) return sender;
+    return headers_.RenderRefusable(scope, input, once, [&](const HeaderBlock::Field& field) {
+      const bool is_constant = std::all_of(field.templates.begin(), field.templates.end(), is_same);
+      left.headers = left.headers || !is_constant;
+      where = field.where;
+      return is_constant;
+    });
+  });
+  if (status.ok()) return left;
+  return absl::InvalidArgumentError(absl::StrFormat("%s:%d: %s", where.file, where.line, status.message()));
+}
+
+absl::Status MessageTemplate::WithScope(const RenderInput& input, Rendered& rendered,
+                                        absl::FunctionRef<absl::Status(absl::Span<const Value> scope)> make) const {
   rendered.Clear();
-  if (!IsHarmlessAddress(input.address, input.needs_smtputf8)) {
-    return absl::InvalidArgumentError("the recipient's address cannot stand in a header");
-  }
-  if (!IsToken(input.token)) return absl::InvalidArgumentError("the token cannot stand in a Message-ID");
   rendered.needs_smtputf8_ = input.needs_smtputf8;
   const std::string_view email = input.typed_address.empty() ? input.address : input.typed_address;
   char digits[20];
@@ -221,11 +283,7 @@ absl::Status MessageTemplate::Render(const RenderInput& input, bool whole, Rende
   rendered.email_url_.clear();
   if (uses_email_url_) AppendPercentEncoded(email, rendered.email_url_);
   const Scope scope(*input.row, row_number, email, rendered.email_url_, input.token, spec_.campaign_id);
-  if (absl::Status status = RenderEnvelopeSender(scope.objects(), rendered); !status.ok() || !whole) return status;
-  if (absl::Status status = headers_.Render(scope.objects(), input, rendered); !status.ok()) return status;
-  if (absl::Status status = body_.Render(scope.objects(), spec_.on_missing, rendered); !status.ok()) return status;
-  rendered.Finish();
-  return absl::OkStatus();
+  return make(scope.objects());
 }
 
 absl::Status MessageTemplate::RenderEnvelopeSender(absl::Span<const Value> scope, Rendered& rendered) const {

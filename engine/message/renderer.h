@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -43,8 +44,23 @@ class MessageTemplate {
   absl::Status RenderEnvelope(const RenderInput& input, Rendered& rendered) const;
 
   // Whether Render would refuse the row for a field that is absent or not a text: `the field "x" (FILE:LINE) is
-  // absent`. Always nullopt under OnMissing::kEmpty. A section over an absent name is not a missing field.
+  // absent`. Under OnMissing::kEmpty none is. A section over an absent name is not a missing field. Besides, what is
+  // beyond the limits of templates.
   std::optional<std::string> MissingField(const Value& row) const;
+
+  // The addresses and URLs that some rows may spoil.
+  struct RowChecks {
+    bool sender = true;
+    bool headers = true;
+  };
+  // Tries those that are the same for all rows but for their token, once. `is_in_rows`: whether rows may have a field
+  // of this name; where they may not, the aliases are built in. Returns the others. Errors: InvalidArgument,
+  // "FILE:LINE: what is wrong".
+  absl::StatusOr<RowChecks> CheckOnce(const RenderInput& input,
+                                      absl::FunctionRef<bool(std::string_view name)> is_in_rows) const;
+  // Whether Render would refuse the row for an address or a URL, found without making the bodies. `scratch` is then
+  // unspecified. Errors: as Render.
+  absl::Status CheckRow(const RenderInput& input, RowChecks checks, Rendered& scratch) const;
 
   // Every message has the same body.
   bool HasConstantBody() const;
@@ -66,7 +82,9 @@ class MessageTemplate {
   };
 
   explicit MessageTemplate(MessageSpec spec) : spec_(std::move(spec)) {}
-  absl::Status Render(const RenderInput& input, bool whole, Rendered& rendered) const;
+  // Calls `make` with the scope of the row.
+  absl::Status WithScope(const RenderInput& input, Rendered& rendered,
+                         absl::FunctionRef<absl::Status(absl::Span<const Value> scope)> make) const;
   void CompileAll(std::vector<std::string>& errors);
   void CompileEnvelopeSender(std::vector<std::string>& errors);
   void CompileBody(const MimePart* eml, std::vector<std::string>& errors);
@@ -81,9 +99,10 @@ class MessageTemplate {
 
   // For the check of a row.
   std::vector<FieldUse> fields_;
-  std::vector<Required> required_;            // Of templates that need no walk; each name once.
-  std::vector<const Template*> conditional_;  // Templates that need the whole walk: with sections or dotted names.
-  std::vector<const Template*> templates_;    // All that have fields.
+  std::vector<Required> required_;             // Of templates that need no walk; each name once.
+  std::vector<const Template*> conditional_;   // Templates that need the whole walk: with sections or dotted names.
+  std::size_t longest_safe_value_ = SIZE_MAX;  // For all other templates: values up to it are within the limits.
+  std::vector<const Template*> templates_;     // All that have fields.
 };
 
 }  // namespace message

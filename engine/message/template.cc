@@ -1,5 +1,6 @@
 #include "engine/message/template.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -43,7 +44,7 @@ std::optional<std::string_view> TextOf(const Value& value) {
 
 }  // namespace
 
-// One pass over the nodes against one scope: makes fragments, or (without `out`) only looks for what is missing.
+// One pass over the nodes against one scope: makes fragments, or (without `out`) only looks for what would be refused.
 class TemplateWalk {
  public:
   TemplateWalk(const Template& source, absl::Span<const Value> scope, bool strict, std::vector<Template::Fragment>* out)
@@ -56,7 +57,7 @@ class TemplateWalk {
       if (++steps_ > Template::kMaxSteps) return Stop(&too_large_);
       switch (node.kind) {
         case Template::Node::Kind::kText:
-          if (out_ != nullptr && !Add({template_.text(node.index), node.index, false})) return false;
+          if (!Add({template_.text(node.index), node.index, false})) return false;
           break;
         case Template::Node::Kind::kField:
           if (!Field(node)) return false;
@@ -78,12 +79,17 @@ class TemplateWalk {
   }
   bool WalkAll() { return Walk(template_.programs_[0].begin, template_.programs_[0].end); }
 
+  std::size_t bytes() const { return bytes_; }
+  std::size_t fragments() const { return fragments_; }
+  std::size_t fields() const { return fields_; }  // Passed, whether or not there was a value.
+
   // Why the walk stopped. OK: a field is missing.
   absl::Status Limit() const {
     const std::string& file = template_.files_[0];
     if (too_large_) {
-      return absl::ResourceExhaustedError(absl::StrFormat(
-          "%s: the row's lists make the message too large; at most %d MB", file, Template::kMaxRenderedBytes >> 20));
+      return absl::ResourceExhaustedError(
+          absl::StrFormat("%s: the row makes the message too large; at most %d MB and %d values and texts between them",
+                          file, Template::kMaxRenderedBytes >> 20, Template::kMaxFragments));
     }
     if (too_deep_) {
       return absl::ResourceExhaustedError(absl::StrFormat(
@@ -107,12 +113,13 @@ class TemplateWalk {
 
   bool Add(Template::Fragment fragment) {
     bytes_ += fragment.bytes.size();
-    if (bytes_ > Template::kMaxRenderedBytes) return Stop(&too_large_);
-    out_->push_back(fragment);
+    if (bytes_ > Template::kMaxRenderedBytes || ++fragments_ > Template::kMaxFragments) return Stop(&too_large_);
+    if (out_ != nullptr) out_->push_back(fragment);
     return true;
   }
 
   bool Field(const Template::Node& node) {
+    ++fields_;
     const Template::Name& name = template_.names_[node.index];
     const Value* value = Resolve(name);
     const std::optional<std::string_view> text = value == nullptr ? std::optional<std::string_view>() : TextOf(*value);
@@ -124,7 +131,7 @@ class TemplateWalk {
                                                          : "an object, not a text";
       return false;
     }
-    if (out_ == nullptr || text->empty()) return true;
+    if (text->empty()) return true;
     return Add({*text, Template::Fragment::kValue, node.escape});
   }
 
@@ -200,6 +207,8 @@ class TemplateWalk {
   std::size_t partial_depth_ = 0;
   std::size_t steps_ = 0;
   std::size_t bytes_ = 0;
+  std::size_t fragments_ = 0;
+  std::size_t fields_ = 0;
   bool too_large_ = false;
   bool too_deep_ = false;
   const Template::Name* missing_ = nullptr;
@@ -230,6 +239,9 @@ absl::StatusOr<Template> Template::CompileText(const TemplateText& text, Escape 
     return absl::InvalidArgumentError(
         absl::StrFormat("%s:%d: the partials call each other without end, or too often", text.file, text.line));
   }
+  if (walk.fields() <= kMaxFragments - walk.fragments()) {
+    compiled->longest_safe_value_ = (kMaxRenderedBytes - walk.bytes()) / std::max<std::size_t>(walk.fields(), 1);
+  }
   return compiled;
 }
 
@@ -254,8 +266,8 @@ absl::Status Template::Render(absl::Span<const Value> scope, OnMissing on_missin
   return absl::OkStatus();
 }
 
-std::optional<std::string> Template::MissingField(absl::Span<const Value> scope) const {
-  TemplateWalk walk(*this, scope, true, nullptr);
+std::optional<std::string> Template::Refusal(absl::Span<const Value> scope, OnMissing on_missing) const {
+  TemplateWalk walk(*this, scope, on_missing == OnMissing::kInvalid, nullptr);
   if (walk.WalkAll()) return std::nullopt;
   if (const absl::Status limit = walk.Limit(); !limit.ok()) return std::string(limit.message());
   return walk.Missing();

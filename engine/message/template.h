@@ -49,6 +49,7 @@ class Template {
   static constexpr std::size_t kMaxBytes = std::size_t{8} << 20;           // Of template text, with its partials.
   static constexpr std::size_t kMaxDepth = 32;                             // Sections and partials within each other.
   static constexpr std::size_t kMaxRenderedBytes = std::size_t{32} << 20;  // Of one rendering, before escaping.
+  static constexpr std::size_t kMaxFragments = 200'000;                    // Texts and values in one rendering.
   static constexpr std::size_t kMaxSteps = 10'000'000;  // Tags, texts and keys looked at in one rendering.
 
   // `first_line` is the line of text's first character in `file`. Errors: InvalidArgument, "FILE:LINE: what is wrong;
@@ -75,13 +76,18 @@ class Template {
   // The same as one text, with escapes, appended to `out`.
   absl::Status Render(absl::Span<const Value> scope, OnMissing on_missing, std::string& out) const;
 
-  // What Execute would refuse under kInvalid: `the field "x" (FILE:LINE) is absent`. Nullopt: nothing.
-  std::optional<std::string> MissingField(absl::Span<const Value> scope) const;
+  // What Execute would refuse: `the field "x" (FILE:LINE) is absent`, or what is beyond the limits. Nullopt: nothing.
+  std::optional<std::string> Refusal(absl::Span<const Value> scope, OnMissing on_missing) const;
+  // No row whose values are at most so long takes it beyond the limits. Requires: CompileText made it, and it has no
+  // sections.
+  std::size_t LongestSafeValue() const { return longest_safe_value_; }
 
   // In the order of the template and then of its partials; a name used twice is there twice. "." is the implicit
   // iterator.
   std::vector<FieldUse> Fields() const;
   const std::vector<UnknownPartial>& unknown_partials() const { return unknown_partials_; }
+  // Names of the partials that it and they call, each once.
+  const std::vector<std::string>& partials() const { return partials_; }
   bool HasFields() const { return !names_.empty(); }
   bool IsEmpty() const { return nodes_.empty(); }
   bool HasSections() const { return has_sections_; }
@@ -132,7 +138,9 @@ class Template {
   std::vector<Name> names_;
   std::vector<Slice> parts_;
   std::vector<UnknownPartial> unknown_partials_;
+  std::vector<std::string> partials_;
   bool has_sections_ = false;
+  std::size_t longest_safe_value_ = 0;
 };
 
 // Appends `text` with & < > " ' as HTML entities.

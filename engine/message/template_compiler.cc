@@ -28,6 +28,8 @@ std::optional<std::uint32_t> TemplateCompiler::ProgramOf(std::string_view name, 
   if (is_new) {
     out_.programs_.emplace_back();
     calls_.push_back({&*partial, std::string(indentation), in_section, depth_ + 1});
+    std::vector<std::string>& names = out_.partials_;
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
   }
   return known->second;
 }

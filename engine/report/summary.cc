@@ -168,6 +168,7 @@ std::string Summary::ToJson(bool running, base::WallTime now) const {
   Json json;
   json["format"] = 1;
   json["campaign"] = manifest_.campaign;
+  if (!manifest_.campaign_name.empty()) json["name"] = manifest_.campaign_name;
   json["state"] = std::string(StateName(facts_, totals.pending(), running));
   json["totals"] = {{"rows", manifest_.rows},
                     {"invalid", manifest_.invalid},
@@ -234,6 +235,7 @@ std::string Summary::ToText(bool running, base::WallTime now, std::string_view o
   const Json json = Json::parse(ToJson(running, now));
   const Json& totals = json["totals"];
   std::string out = absl::StrFormat("%s: %s\n", manifest_.campaign, json["state"].get<std::string>());
+  if (!manifest_.campaign_name.empty()) absl::StrAppendFormat(&out, "  %s\n", manifest_.campaign_name);
   const auto row = [&out, &totals](const char* name) {
     const auto count = totals[name].get<std::uint64_t>();
     if (count > 0) absl::StrAppendFormat(&out, "  %-11s %10d\n", name, count);

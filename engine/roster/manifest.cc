@@ -18,6 +18,7 @@ std::string Manifest::ToJson() const {
   Json json;
   json["format"] = kFormat;
   json["campaign"] = campaign;
+  if (!campaign_name.empty()) json["name"] = campaign_name;
   json["campaign_hash"] = campaign_hash;
   json["frozen_digest"] = frozen_digest;
   json["message_files"] = message_files;
@@ -54,6 +55,7 @@ absl::StatusOr<Manifest> Manifest::FromJson(std::string_view text, std::string_v
     if (json.at("format").get<std::uint32_t>() != kFormat) return bad("its format is not known to this program");
     Manifest m;
     m.campaign = json.at("campaign").get<std::string>();
+    m.campaign_name = json.value("name", "");
     m.campaign_hash = json.at("campaign_hash").get<std::uint64_t>();
     m.frozen_digest = json.at("frozen_digest").get<std::string>();
     m.message_files = json.at("message_files").get<std::map<std::string, std::string>>();

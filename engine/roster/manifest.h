@@ -30,7 +30,8 @@ struct TestSend {
 };
 
 struct Manifest {
-  std::string campaign;  // Its id.
+  std::string campaign;       // Its id.
+  std::string campaign_name;  // For people, in one line; empty: it has none.
   std::uint64_t campaign_hash = 0;
   std::string frozen_digest;           // Of what may not change after the start, apart from message_files.
   std::vector<std::string> dkim_keys;  // What it was started with: "s1._domainkey.example.com rsa-sha256 FINGERPRINT".

@@ -20,6 +20,7 @@ namespace {
 
 constexpr int kLinesMax = 10;
 constexpr std::uint64_t kProgressEvery = 4096;
+constexpr std::string_view kSomeToken = "v1aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";  // As long as they are.
 
 // Gathers lines, the first few of them in full.
 class Lines {
@@ -58,7 +59,9 @@ class Preparation {
  private:
   absl::Status ReadRows();
   absl::Status FindColumns();
+  bool IsInRows(std::string_view name) const;
   absl::Status CheckFields() const;
+  absl::Status CheckMessage();
   absl::Status CheckSpace() const;
   absl::Status TakeRow(campaign::Row& row);
   absl::Status Reject(const campaign::Row& row, Reject::Type type, std::string_view address, std::string reason);
@@ -78,6 +81,8 @@ class Preparation {
   std::unique_ptr<RowValue> value_;
   std::size_t address_column_ = 0;
   campaign::Address address_;
+  message::MessageTemplate::RowChecks checks_;
+  message::Rendered scratch_;
   std::string payload_;
   Manifest manifest_;
   Lines invalid_;
@@ -105,26 +110,50 @@ absl::Status Preparation::FindColumns() {
   return absl::OkStatus();
 }
 
-// A field of the template that is in no column, no default and not built in is a mistake of the template. NDJSON rows
-// tell one by one.
+// Whether rows of these columns and defaults have such a field.
+bool Preparation::IsInRows(std::string_view name) const {
+  const std::vector<std::string>& columns = reader_->columns();
+  return std::find(columns.begin(), columns.end(), name) != columns.end() ||
+         std::any_of(recipients_.defaults.begin(), recipients_.defaults.end(),
+                     [name](const auto& entry) { return entry.first == name; });
+}
+
+// A field of the template that is in no column, no default and not built in is a mistake of the template, also in a
+// section: rows of a CSV do not nest. NDJSON rows tell one by one.
 absl::Status Preparation::CheckFields() const {
   if (reader_->format() == campaign::RowFormat::kNdjson) return absl::OkStatus();
   const std::vector<std::string>& columns = reader_->columns();
   Lines mistakes;
   for (const message::FieldUse& use : options_.message->Fields()) {
-    const std::string top = use.name.substr(0, use.name.find('.'));
-    const bool in_defaults =
-        std::any_of(recipients_.defaults.begin(), recipients_.defaults.end(),
-                    [&](const auto& entry) { return entry.first == use.name || entry.first == top; });
-    const bool in_columns = std::any_of(columns.begin(), columns.end(),
-                                        [&](const std::string& name) { return name == use.name || name == top; });
-    if (in_defaults || in_columns || use.in_section) continue;
+    if (use.TopLevel() != use.name) {
+      mistakes.Add(absl::StrFormat("%s:%d: the field \"%s\" can be in rows of JSON only; those of %s do not nest",
+                                   use.file, use.line, use.name, recipients_.file));
+      continue;
+    }
+    if (IsInRows(use.name)) continue;
+    if (use.in_section && message::MessageTemplate::IsBuiltin("sluice." + use.name)) continue;  // In {{#sluice}}.
     const std::string_view nearest = base::Nearest(use.name, columns);
     mistakes.Add(absl::StrFormat("%s:%d: the field \"%s\" is no column of %s%s", use.file, use.line, use.name,
                                  recipients_.file,
                                  nearest.empty() ? "" : absl::StrFormat("; did you mean \"%s\"?", nearest)));
   }
   return mistakes.empty() ? absl::OkStatus() : absl::InvalidArgumentError(mistakes.Text(recipients_.file));
+}
+
+// What would be wrong with every message is a mistake of the campaign.
+absl::Status Preparation::CheckMessage() {
+  const auto is_in_rows = [this](std::string_view name) {
+    return reader_->format() == campaign::RowFormat::kNdjson || IsInRows(name);
+  };
+  const message::Value no_row{message::Value::Kind::kObject, {}, {}, {}};
+  message::RenderInput input;
+  input.row = &no_row;
+  input.address = "x@example.com";
+  input.token = kSomeToken;
+  const absl::StatusOr<message::MessageTemplate::RowChecks> checks = options_.message->CheckOnce(input, is_in_rows);
+  if (!checks.ok()) return checks.status();
+  checks_ = *checks;
+  return absl::OkStatus();
 }
 
 // The roster, its sort and the state tables take about three times the file.
@@ -227,6 +256,15 @@ absl::Status Preparation::TakeRow(campaign::Row& row) {
   if (const std::optional<std::string> missing = options_.message->MissingField(value_->value())) {
     return Reject(row, Reject::Type::kInvalid, typed, *missing);
   }
+  message::RenderInput input;
+  input.row = &value_->value();
+  input.row_number = row.number;
+  input.address = address_.wire;
+  input.token = kSomeToken;
+  input.needs_smtputf8 = address_.needs_smtputf8;
+  if (const absl::Status status = options_.message->CheckRow(input, checks_, scratch_); !status.ok()) {
+    return Reject(row, Reject::Type::kInvalid, typed, std::string(kRefusedRow) + std::string(status.message()));
+  }
   return AddRow(row, address_);
 }
 
@@ -300,7 +338,7 @@ absl::Status Preparation::Run() {
   }
   reader_ = *std::move(reader);
   value_ = std::make_unique<RowValue>(reader_->columns(), recipients_.defaults);
-  for (const auto& check : {FindColumns(), CheckFields(), CheckSpace()}) {
+  for (const auto& check : {FindColumns(), CheckFields(), CheckMessage(), CheckSpace()}) {
     if (!check.ok()) return check;
   }
   if (absl::Status status = ReadRows(); !status.ok()) return status;
@@ -308,6 +346,7 @@ absl::Status Preparation::Run() {
     if (absl::Status status = CountRepeatedKeys(); !status.ok()) return status;
   }
   manifest_.campaign = campaign_.id;
+  manifest_.campaign_name = campaign_.name;
   manifest_.campaign_hash = options_.campaign_hash;
   manifest_.frozen_digest = campaign::FrozenDigest(campaign_);
   manifest_.message_files = campaign::FileDigests(campaign_);

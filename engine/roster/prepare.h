@@ -19,6 +19,9 @@
 
 namespace roster {
 
+// What the reason of a row begins with that is rejected because its message cannot be made.
+inline constexpr std::string_view kRefusedRow = "its message cannot be made: ";
+
 struct PrepareOptions {
   std::string directory;  // Of the campaign's state; exists.
   const campaign::Campaign* campaign = nullptr;

@@ -158,3 +158,47 @@ class LockTest(Lab):
         self.assertIn(str(first.popen.pid), done.stderr)
         first.stop()
         self.assertEqual(first.popen.returncode, 4)
+
+
+class UnmadeMessagesTest(Lab):
+    """Messages that cannot be made are found before anything is sent, and nobody bounces for them."""
+
+    def setUp(self):
+        super().setUp()
+        self.config(dns="127.0.0.1:1", port=1)
+        self.rows(["a@a.test", "b@b.test"])
+
+    def with_change(self, old, new):
+        text = self.campaign().read_text()
+        self.assertIn(old, text)
+        self.write("campaign.toml", text.replace(old, new, 1))
+
+    def test_a_sender_that_is_none_for_anybody_is_a_mistake(self):
+        self.write("verp.txt", "bounce+{{token}}@example.com\n")
+        self.with_change('"bounce+{{token}}@bounces.example.com"', '"{{> verp}}"\n[message.partial_files]\nverp = "verp.txt"')
+        done = self.sluice("send", "campaign.toml", code=3)
+        self.assertRegex(done.stderr, r'campaign\.toml:\d+: the envelope sender "bounce\+v1')
+        self.sluice("report", "test", code=3)
+
+    def test_where_no_row_has_a_url_that_is_one_nothing_is_sent(self):
+        self.write("rows.csv", "email,first_name,url\na@a.test,A,http://a.test\nb@b.test,B,http://b.test\n")
+        self.with_change("[message]", '[list]\nunsubscribe_url = "{{url}}"\n[message]')
+        done = self.sluice("send", "campaign.toml", code=3)
+        self.assertIn('rows.csv:2: "a@a.test" is no recipient: its message cannot be made: the unsubscribe URL "http://a.test"', done.stderr)
+        self.assertIn("nobody to send to", done.stderr)
+
+    def test_the_rows_that_can_be_sent_are(self):
+        self.write("rows.csv", "email,first_name,url\na@a.test,A,https://a.test\nb@b.test,B,http://b.test\n")
+        self.with_change("[message]", '[list]\nunsubscribe_url = "{{url}}"\n[message]')
+        self.write("campaign.toml", 'name = "The\\ntest"\n' + self.path("campaign.toml").read_text())
+        sandbox = self.sandbox()
+        self.config(dns=sandbox.dns, port=sandbox.port)
+        self.assertIn("refused_row", self.sluice("check", "campaign.toml", code=5).stdout)
+        done = self.sluice("send", "campaign.toml")
+        self.assertIn("test (The test): 1 of 1 recipients are pending", done.stderr)
+        report = self.report()
+        self.assertEqual((report["name"], report["totals"]["delivered"], report["totals"]["invalid"]), ("The test", 1, 1))
+        invalid = self.events("test", "--type", "Invalid")
+        self.assertEqual([event["recipient"] for event in invalid], ["b@b.test"])
+        self.assertIn("its message cannot be made: the unsubscribe URL", invalid[0]["reason"])
+        self.assertEqual(set(sandbox.end()), {"a@a.test"})

@@ -43,7 +43,7 @@ Campaign::Campaign(io::Disk& disk, const std::string& folder, Options options) {
   spec.campaign_id = manifest.campaign;
   spec.kind = message::MailKind::kTransactional;
   spec.from_address = "news@example.com";
-  spec.envelope_sender = {"bounce+{{token}}@example.com", "campaign", 1};
+  spec.envelope_sender = {std::move(options.sender), "campaign", 1};
   spec.subject = {"Hello {{name}}", "campaign", 2};
   spec.text = message::TemplateText{std::move(options.body), "campaign", 3};
   auto message = message::MessageTemplate::Compile(std::move(spec));

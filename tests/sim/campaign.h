@@ -17,7 +17,8 @@ class Campaign {
   struct Options {
     std::vector<std::string> addresses;  // Of rows 1, 2, …
     std::string body = "Hello {{name}}.\n";
-    roster::Manifest manifest = {};  // What it says beside counts and columns ("email", "name").
+    std::string sender = "bounce+{{token}}@example.com";  // A template, as `body` is.
+    roster::Manifest manifest = {};                       // What it says beside counts and columns ("email", "name").
     std::vector<roster::Reject> rejects = {};
   };
   Campaign(io::Disk& disk, const std::string& folder, Options options);

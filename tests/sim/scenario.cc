@@ -91,6 +91,7 @@ std::unique_ptr<Campaign> Scenario::MakeCampaign() {
   CHECK(disk_.MakeDirectories(kLedgerFolder).ok());
   Campaign::Options campaign{.addresses = options_.addresses};
   if (!options_.body.empty()) campaign.body = options_.body;
+  if (!options_.sender.empty()) campaign.sender = options_.sender;
   while (options_.body.empty() && campaign.body.size() < options_.body_bytes)
     campaign.body += std::string(70, '.') + "\n";
   campaign.manifest.campaign_hash = kCampaignHash;

@@ -45,7 +45,8 @@ class Scenario {
     std::vector<std::string> addresses;
     std::string shaping = "";  // A shaping file.
     std::uint64_t body_bytes = 100;
-    std::string body = {};  // Instead; a template.
+    std::string body = {};    // Instead; a template.
+    std::string sender = {};  // Of the envelope; a template.
     std::uint32_t shards = 1;
     Network::Options network = {};
   };

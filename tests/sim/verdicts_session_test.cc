@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -346,6 +347,37 @@ TEST(Garbage, AllRepliesWithTheGreetingDeferAndAreNotAskedForOverAndOver) {
   receiver.Forget();
   EXPECT_TRUE(scenario.Finish());
   EXPECT_THAT(receiver.accepted(), SizeIs(10));
+}
+
+// Rows are checked when the campaign is prepared. What cannot be made all the same is nobody's bounce.
+TEST(Rendering, AMessageThatCannotBeMadeIsHeldAndPausesTheCampaign) {
+  constexpr char kBad[] = "\"no sender\"@one.example";
+  for (const std::uint32_t shards : {1u, 3u}) {
+    std::vector<std::string> addresses = Many(20);
+    addresses.insert(addresses.begin() + 10, kBad);
+    Scenario scenario({.addresses = addresses, .sender = "{{email}}", .shards = shards});
+    Receiver& receiver = scenario.Serve("one.example");
+    EXPECT_FALSE(scenario.Finish());
+    EXPECT_THAT(scenario.Pauses(),
+                ElementsAre(StartsWith("message: the message of row 11 cannot be made: the envelope sender ")));
+    EXPECT_THAT(scenario.Story(kBad), IsEmpty());
+    EXPECT_EQ(scenario.CountLast("bounced"), 0u);
+    EXPECT_EQ(scenario.CountLast("delivered"), receiver.accepted().size());
+    scenario.Restart();  // Nothing has changed: it pauses again, at the latest when nobody else is left.
+    EXPECT_FALSE(scenario.Finish());
+    EXPECT_THAT(scenario.Story(kBad), IsEmpty());
+    EXPECT_EQ(scenario.CountLast("bounced"), 0u);
+    auto list = std::make_shared<campaign::Suppression>();
+    ASSERT_TRUE(list->Add(kBad, "stop.txt").ok());
+    list->Seal();
+    const auto lists = std::make_shared<campaign::SuppressionLists>();
+    lists->Add(std::move(list));
+    scenario.job().suppression = lists;
+    scenario.Restart();
+    EXPECT_TRUE(scenario.Finish());
+    EXPECT_THAT(scenario.Last(kBad), StartsWith("withdrawn"));
+    EXPECT_EQ(scenario.CountLast("delivered"), 20u);
+  }
 }
 
 }  // namespace

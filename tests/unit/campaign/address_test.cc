@@ -94,6 +94,12 @@ TEST(Address, WhatIsNoAddressIsRefusedWithTheReason) {
       {"zoe\r\nRCPT TO:<x@example.com", "a control character"},
       {"zoe@exam\x7Fple.com", "a control character"},
       {"\"a\tb\"@example.com", "a control character"},
+      {"zo\xC2\x85"
+       "e@example.com",
+       "a control character"},
+      {"zo\xE2\x80\xA8"
+       "e@example.com",
+       "a control character"},
       {"zo\xEB@example.com", "not UTF-8"},
       {"zoe@ex\xC3.com", "not UTF-8"},
   };

@@ -54,6 +54,22 @@ TEST_F(MessageLoaderTest, AttachmentsThatCannotGoNameTheirLine) {
               HasSubstr("c.toml:9: message.attachments: big: larger than 25 MB"));
 }
 
+TEST_F(MessageLoaderTest, FilesTogetherHaveALimitBeyondWhichNoMoreIsRead) {
+  folder.Write("big", std::string(std::size_t{20} << 20, 'x'));
+  EXPECT_THAT(Problem(With("[recipients]", "attachments = [\"big\", \"big\", \"big\", \"none\"]\n[recipients]")),
+              ::testing::AllOf(HasSubstr("message.attachments: more than 50 MB with the inline files"),
+                               ::testing::Not(HasSubstr("none"))));
+}
+
+TEST_F(MessageLoaderTest, PartialsTogetherHaveALimitBeyondWhichNoMoreIsRead) {
+  folder.Write("big", std::string(std::size_t{6} << 20, 'x'));
+  EXPECT_THAT(Problem(With("[recipients]",
+                           "[message.partial_files]\na = \"big\"\nb = \"big\"\nc = \"big\"\nd = \"none\"\n"
+                           "[recipients]")),
+              ::testing::AllOf(HasSubstr("message.partial_files.c: more than 16 MB with the others"),
+                               ::testing::Not(HasSubstr("none"))));
+}
+
 TEST_F(MessageLoaderTest, PartialsAreTextsOrFiles) {
   folder.Write("foot.html", "<p>{{city}}\n");
   const std::string text = With("[recipients]",

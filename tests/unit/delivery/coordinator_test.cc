@@ -75,6 +75,12 @@ TEST(Coordinator, AKeyThatCannotSignPausesAtOnce) {
   EXPECT_NE(pause->reason.find("s1._domainkey.example.com"), std::string::npos);
 }
 
+TEST(Coordinator, AMessageThatCannotBeMadePausesAtOnceAndSaysWhose) {
+  const PauseReason pause = Coordinator::OnMessageFailed(7, "the envelope sender is none");
+  EXPECT_EQ(pause.by, "message");
+  EXPECT_EQ(pause.reason, "the message of row 7 cannot be made: the envelope sender is none");
+}
+
 TEST(Coordinator, ASmarthostThatRefusesTheLoginPausesAtOnceWithItsWords) {
   const PauseReason pause = Coordinator::OnSmarthostUnusable("the smarthost refuses the login", "535 5.7.8 no");
   EXPECT_EQ(pause.by, "smarthost");

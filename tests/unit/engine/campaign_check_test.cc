@@ -120,6 +120,14 @@ TEST_F(CampaignCheckTest, ARowWhoseMessageCannotBeMadeRefusesTheCampaign) {
   EXPECT_THAT(Lines(result).at(0), HasSubstr("refused_row!: 1 row (line 3): the unsubscribe URL \"ftp://x\""));
 }
 
+TEST_F(CampaignCheckTest, ReasonsThatAreDifferentInEveryRowAreNotAllListed) {
+  std::string rows = "email,name,url\na@d.example,x,https://x\n";
+  for (int i = 0; i < 500; ++i) rows += absl::StrFormat("u%d@d.example,x,ftp://x%d\n", i, i);
+  const auto result = Check(kPlain, rows, "[list]\nunsubscribe_url = \"{{url}}\"\n");
+  EXPECT_LE(Lines(result).size(), 110U);
+  EXPECT_THAT(Lines(result), testing::Contains(HasSubstr("refused_row!: 400 rows")));
+}
+
 TEST_F(CampaignCheckTest, MeasuresSubjects) {
   const auto long_subject =
       Check("subject = \"{{name}}\"\ntext = \"x\"\n", "email,name\na@d.example,x\nb@d.example," + std::string(40, 'x') +
@@ -145,6 +153,18 @@ TEST_F(CampaignCheckTest, FindsTheHtmlThatGmailWouldClip) {
   const std::string rows = "email,name\nb@d.example,x\na@d.example," + std::string((102 << 10) - 10, 'x') + "\n";
   EXPECT_THAT(Lines(Check(message, rows)),
               ElementsAre(HasSubstr("gmail_clip: the HTML has up to 103 KB (line 3 of the recipients)")));
+}
+
+TEST_F(CampaignCheckTest, FindsTheHtmlOfAnEmlThatGmailWouldClip) {
+  Write("m.eml",
+        "Subject: x\nMIME-Version: 1.0\nContent-Type: multipart/alternative; boundary=b\n\n--b\n\nHello.\n--b\n"
+        "Content-Type: text/html\n\n<p>{{name}}</p>\n--b--\n");
+  const std::string rows = "email,name\nb@d.example,x\na@d.example," + std::string(102 << 10, 'x') + "\n";
+  const auto result = Check("eml_file = \"m.eml\"\n", rows);
+  EXPECT_THAT(Lines(result),
+              ElementsAre(HasSubstr("gmail_clip: the HTML has up to 103 KB (line 3 of the recipients)")));
+  EXPECT_EQ(result->findings[0].file, folder_ + "/m.eml");
+  EXPECT_EQ(result->findings[0].line, 11U);
 }
 
 TEST_F(CampaignCheckTest, ALargeListWantsAnEnvelopeSender) {

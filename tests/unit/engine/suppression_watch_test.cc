@@ -1,8 +1,11 @@
 #include "engine/suppression_watch.h"
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_format.h"
@@ -12,6 +15,7 @@
 namespace engine {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -20,6 +24,31 @@ class KeptLog final : public base::Log {
  public:
   void Write(base::Severity, std::string_view line) override { lines.emplace_back(line); }
   std::vector<std::string> lines;
+};
+
+// A disk that cannot open files, for a while.
+class UnreadableDisk final : public io::Disk {
+ public:
+  absl::StatusOr<std::unique_ptr<io::File>> Open(const std::string& path, io::OpenMode mode) override {
+    if (fails) return absl::InternalError(path + ": too many open files");
+    return disk_->Open(path, mode);
+  }
+  absl::StatusOr<std::unique_ptr<io::Mapping>> Map(const std::string& path, bool writable) override {
+    return disk_->Map(path, writable);
+  }
+  bool Exists(const std::string& path) override { return disk_->Exists(path); }
+  absl::Status Rename(const std::string& from, const std::string& to) override { return disk_->Rename(from, to); }
+  absl::Status Remove(const std::string& path) override { return disk_->Remove(path); }
+  absl::Status MakeDirectories(const std::string& path) override { return disk_->MakeDirectories(path); }
+  absl::Status SyncDirectory(const std::string& path) override { return disk_->SyncDirectory(path); }
+  absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override {
+    return disk_->List(directory);
+  }
+  absl::StatusOr<std::uint64_t> FreeBytes(const std::string& directory) override { return disk_->FreeBytes(directory); }
+  bool fails = false;
+
+ private:
+  const std::unique_ptr<io::Disk> disk_ = io::MakeFileDisk();
 };
 
 class SuppressionWatchTest : public ::testing::Test {
@@ -104,6 +133,38 @@ TEST_F(SuppressionWatchTest, NobodyComesBackBecauseAFileIsBroken) {
   EXPECT_FALSE(Has(*whole, "b@example.com"));
 }
 
+TEST_F(SuppressionWatchTest, OfAFileThatStaysBrokenTheLastGoodAndTheLastReadingCount) {
+  Write("stop.txt", "good@example.com\n");
+  SuppressionWatch watch = Watch();
+  ASSERT_TRUE(watch.Load().ok());
+  std::shared_ptr<const campaign::SuppressionLists> lists;
+  for (int i = 0; i < 50; ++i) {
+    Write("stop.txt", absl::StrFormat("user%d@example.com\nhalf a li", i));
+    lists = Poll(watch);
+    ASSERT_NE(lists, nullptr);
+  }
+  EXPECT_TRUE(Has(*lists, "good@example.com"));
+  EXPECT_TRUE(Has(*lists, "user49@example.com"));
+  EXPECT_FALSE(Has(*lists, "user48@example.com"));  // Else memory would grow with each reading.
+}
+
+TEST_F(SuppressionWatchTest, WhatCouldNotBeReadIsTriedAgain) {
+  Write("stop.txt", "");
+  UnreadableDisk disk;
+  SuppressionWatch watch(disk, {{Path("stop.txt"), false}});
+  ASSERT_TRUE(watch.Load().ok());
+  Write("stop.txt", "a@example.com\n");
+  disk.fails = true;
+  EXPECT_EQ(Poll(watch), nullptr);
+  EXPECT_EQ(Poll(watch), nullptr);
+  EXPECT_THAT(log_.lines, ElementsAre(HasSubstr("too many open files")));  // Said once.
+  disk.fails = false;
+  const auto read = Poll(watch);
+  ASSERT_NE(read, nullptr);
+  EXPECT_TRUE(Has(*read, "a@example.com"));
+  EXPECT_EQ(Poll(watch), nullptr);
+}
+
 TEST_F(SuppressionWatchTest, AtTheStartAFileMustBeGood) {
   SuppressionWatch watch = Watch();
   EXPECT_TRUE(absl::IsInvalidArgument(watch.Load()));
@@ -125,6 +186,33 @@ TEST_F(SuppressionWatchTest, WhatItAddsItselfIsNothingNew) {
   const auto changed = Poll(watch);
   ASSERT_NE(changed, nullptr);
   EXPECT_TRUE(Has(*changed, "c@example.com"));
+}
+
+// Another program adds lines while this one does, over and over.
+TEST_F(SuppressionWatchTest, WhatOthersAddBesideItIsRead) {
+  Write("stop.txt", "");
+  Write("host.txt", "");
+  SuppressionWatch watch = Watch();
+  ASSERT_TRUE(watch.Load().ok());
+  constexpr int kTimes = 300;
+  std::atomic<int> added = 0;
+  std::thread other([&] {
+    for (int i = 0; i < kTimes; ++i) {
+      EXPECT_TRUE(io::AppendLines(Path("host.txt"), absl::StrFormat("other%d@example.com\n", i)).ok());
+      added = i + 1;
+    }
+  });
+  std::shared_ptr<const campaign::SuppressionLists> lists = watch.lists();
+  for (int i = 0; added < kTimes; ++i) {
+    EXPECT_TRUE(watch.Add(Path("host.txt"), absl::StrFormat("own%d@example.com\n", i)).ok());
+    const int before = added;
+    EXPECT_TRUE(watch.Add(Path("host.txt"), absl::StrFormat("own%d.too@example.com\n", i)).ok());
+    if (const auto changed = Poll(watch)) lists = changed;
+    if (before > 0) {
+      EXPECT_TRUE(Has(*lists, absl::StrFormat("other%d@example.com", before - 1)));
+    }
+  }
+  other.join();
 }
 
 TEST(SuppressionFiles, AreThoseOfHostConfigurationAndCampaignEachOnce) {

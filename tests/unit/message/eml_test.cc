@@ -198,5 +198,37 @@ TEST(ContentTypeField, ReadsParameters) {
     EXPECT_FALSE(ParseContentType(bad).has_value()) << bad;
 }
 
+TEST(Eml, APartThatEndsWithinItsHeaderSectionKeepsItsFieldsApart) {
+  for (const std::string end : {"", "\n", "\n\n"}) {
+    MessageSpec spec = BasicSpec();
+    spec.text.reset();
+    spec.html.reset();
+    spec.subject = {};
+    spec.eml = TemplateText{
+        "Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nHello.\n--b\n"
+        "Content-Type: image/png" +
+            end + "\n--b--\n",
+        "m.eml", 1};
+    Renderer renderer(spec);
+    const std::vector<Entity> parts = renderer.Parts(Name("x"));
+    ASSERT_EQ(parts.size(), 2U);
+    EXPECT_EQ(parts[1].Get("Content-Type"), "image/png");
+    EXPECT_EQ(parts[1].Get("Content-Transfer-Encoding"), "base64");
+  }
+}
+
+TEST(Eml, AMessageWithoutABodyKeepsItsFieldsApart) {
+  for (const std::string last : {"Content-Type: image/png", "Content-Language: en", "Content-Type: text/html"}) {
+    MessageSpec spec = BasicSpec();
+    spec.text.reset();
+    spec.html.reset();
+    spec.subject = {};
+    spec.eml = TemplateText{"Subject: x\n" + last, "m.eml", 1};
+    Renderer renderer(spec);
+    const Entity message = renderer.Read(Name("x"));
+    EXPECT_THAT(message.Get("Content-Transfer-Encoding"), ::testing::AnyOf("7bit", "base64")) << last;
+  }
+}
+
 }  // namespace
 }  // namespace message

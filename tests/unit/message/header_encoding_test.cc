@@ -183,5 +183,19 @@ TEST(HeaderEncoding, S07_KnowsOrdinaryAddresses) {
     EXPECT_FALSE(IsHarmlessAddress(bad, false)) << bad;
 }
 
+// RFC 2047 section 2: a line that holds an encoded-word has at most 76 octets.
+TEST(HeaderEncoding, TheAddressBehindAnEncodedNameKeepsToTheShorterLine) {
+  for (std::size_t size = 1; size < 60; ++size) {
+    std::string header = "To:";
+    AppendMailbox("Zo\xC3\xAB", std::string(size, 'a') + "@example.com", header.size(), header);
+    for (std::size_t begin = 0; begin < header.size();) {
+      const std::size_t end = std::min(header.find("\r\n", begin), header.size());
+      const std::string line = header.substr(begin, end - begin);
+      EXPECT_LE(line.size(), line.find("=?") != std::string::npos ? 76U : 78U) << line;
+      begin = end + 2;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace message

@@ -82,6 +82,17 @@ TEST(Lint, InlineFilesAndTheirUsesBelongTogether) {
   EXPECT_THAT(Lints(spec), IsEmpty());
 }
 
+TEST(Lint, LooksIntoThePartialsThatHtmlCalls) {
+  MessageSpec spec = WithHtml("{{=<% %>=}}\n<%> outer%>");
+  spec.partials = {{"outer", {"{{> inner}}", "outer.html", 1}},
+                   {"inner", {"<img alt='' src='cid:logo'>", "inner.html", 1}},
+                   {"text", {"<img src='cid:other'>", "text.txt", 1}}};
+  EXPECT_THAT(Lints(spec), ElementsAre("h.html:1 missing_inline!"));
+  spec.text->text += "{{> text}}";
+  spec.inlines = {{"a.png", "logo", "x"}};
+  EXPECT_THAT(Lints(spec), IsEmpty());
+}
+
 TEST(Lint, TheUnsubscribeUrlWantsTheToken) {
   MessageSpec spec = Clean();
   spec.unsubscribe_url = Source("https://example.com/u", 20);

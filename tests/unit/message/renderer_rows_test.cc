@@ -126,5 +126,48 @@ TEST(RendererRows, RefusesARowWhoseEnvelopeSenderIsNoAddress) {
   EXPECT_EQ(plain.rendered.envelope_sender(), "news@example.com");
 }
 
+TEST(RendererRows, AnEnvelopeSenderThatIsTheSameForAllIsCheckedAsItIsRendered) {
+  MessageSpec spec = BasicSpec();
+  spec.partials = {{"s", Source("bounces@example.com")}, {"line", Source("bounces@example.com\n")}};
+  for (const char* good : {"{{> s}}", "{{! of all }}bounces@example.com", "bounces@{{> s}}"}) {
+    spec.envelope_sender = Source(good, 9);
+    if (std::string_view(good).starts_with("bounces@{")) {
+      EXPECT_THAT(CompileError(spec), HasSubstr("c.toml:9: the envelope sender \"bounces@bounces@example.com\""));
+      continue;
+    }
+    Renderer renderer(spec);
+    renderer.Read(Name("x"));
+    EXPECT_EQ(renderer.rendered.envelope_sender(), "bounces@example.com");
+  }
+  spec.envelope_sender = Source("{{> line}}", 9);
+  EXPECT_THAT(CompileError(spec), HasSubstr("c.toml:9: the envelope sender"));
+}
+
+TEST(RendererRows, ChecksOnceWhatNoRowChangesAndTheRestInEachRow) {
+  MessageSpec spec = BasicSpec();
+  spec.reply_to_address = Source("{{reply}}", 10);
+  spec.unsubscribe_url = Source("https://example.com/{{token}}", 11);
+  Renderer renderer(spec);
+  const Value no_row{Value::Kind::kObject, {}, {}, {}};
+  renderer.input.row = &no_row;
+  const auto check = [&](std::string_view own) {
+    const auto checks =
+        renderer.compiled().CheckOnce(renderer.input, [own](std::string_view name) { return name == own; });
+    EXPECT_TRUE(checks.ok()) << checks.status();
+    return checks.value_or(MessageTemplate::RowChecks());
+  };
+  EXPECT_FALSE(check("").sender);
+  EXPECT_TRUE(check("").headers);
+  EXPECT_TRUE(check("token").sender);
+  const std::vector<Member> good = {{"reply", Value::Text("a@example.com")}}, bad = {{"reply", Value::Text("a")}};
+  Rendered scratch;
+  for (const auto& [members, is_good] : {std::pair(good, true), std::pair(bad, false)}) {
+    const Value row{Value::Kind::kObject, {}, {}, members};
+    renderer.input.row = &row;
+    EXPECT_EQ(renderer.compiled().CheckRow(renderer.input, check(""), scratch).ok(), is_good);
+    EXPECT_TRUE(renderer.compiled().CheckRow(renderer.input, {.sender = false, .headers = false}, scratch).ok());
+  }
+}
+
 }  // namespace
 }  // namespace message

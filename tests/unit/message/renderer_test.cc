@@ -320,6 +320,23 @@ TEST(Renderer, L06_TheFeedbackIdEndsWithASenderId) {
               HasSubstr("the header \"Feedback-ID\""));
 }
 
+TEST(Renderer, KeepsLittleMemoryOfAVeryLargeMessage) {
+  MessageSpec spec = BasicSpec();
+  spec.text->text = "{{#items}}{{.}}{{/items}}";
+  Renderer renderer(spec);
+  const std::string large(100'000, 'x');
+  const std::vector<Value> items(100, Value::Text(large));
+  const Member all{"items", {Value::Kind::kList, {}, items, {}}};
+  ASSERT_TRUE(renderer.Try({{"name", Value::Text("x")}, all}).ok());
+  EXPECT_GT(renderer.rendered.memory(), 10'000'000U);
+  renderer.rendered.FreeExcess();
+  EXPECT_LT(renderer.rendered.memory(), 4'000'000U);
+  ASSERT_TRUE(renderer.Try({{"name", Value::Text("x")}}).ok());
+  const std::size_t small = renderer.rendered.memory();
+  renderer.rendered.FreeExcess();
+  EXPECT_EQ(renderer.rendered.memory(), small);
+}
+
 TEST(Renderer, ReusesItsMemoryAfterRefusals) {
   Renderer renderer(BasicSpec());
   renderer.Read(Name("Zoe"));

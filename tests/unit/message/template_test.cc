@@ -175,7 +175,7 @@ TEST(Template, FindsTheFieldThatARowLacks) {
       Template::Compile("{{a}}\n{{#items}}{{b}}{{/items}}{{^no}}{{c.d}}{{/no}}", "t", 1, Escape::kHtml);
   ASSERT_TRUE(compiled.ok());
   const auto missing = [&](const Value& row) {
-    return compiled->MissingField(absl::MakeConstSpan(&row, 1)).value_or("");
+    return compiled->Refusal(absl::MakeConstSpan(&row, 1), OnMissing::kInvalid).value_or("");
   };
   const Value cd = data.Object({{"d", kNull}});
   EXPECT_EQ(missing(data.Object({{"a", Text("")}, {"c", cd}})), "");
@@ -206,6 +206,33 @@ TEST(Template, ListsItsFields) {
   EXPECT_TRUE(fields[2].in_section);
   EXPECT_EQ(fields[3].name, ".");
   EXPECT_TRUE(fields[3].in_section);
+}
+
+// A leaf without children of its own finds those of its parent: the tree never ends.
+TEST(Template, OneRenderingHasABoundedNumberOfTextsAndValues) {
+  const std::vector<Partial> partials = {{"node", {"<{{#children}}{{> node}}{{/children}}>", "node.html", 1}}};
+  const absl::StatusOr<Template> compiled = Template::CompileText({"{{> node}}", "t.html", 1}, Escape::kHtml, partials);
+  ASSERT_TRUE(compiled.ok()) << compiled.status();
+  const Value leaf{Value::Kind::kObject, {}, {}, {}};
+  const std::vector<Value> leaves = {leaf, leaf};
+  const Member children{"children", {Value::Kind::kList, {}, leaves, {}}};
+  const Value row{Value::Kind::kObject, {}, {}, absl::MakeConstSpan(&children, 1)};
+  std::vector<Template::Fragment> fragments;
+  const absl::Status status = compiled->Execute(absl::MakeConstSpan(&row, 1), OnMissing::kEmpty, fragments);
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  EXPECT_LE(fragments.size(), 200'000U);
+  EXPECT_EQ(compiled->Refusal(absl::MakeConstSpan(&row, 1), OnMissing::kEmpty), std::string(status.message()));
+}
+
+TEST(Template, SaysHowLongValuesMayBe) {
+  const absl::StatusOr<Template> compiled = Template::CompileText({"ab{{x}}cd{{x}}", "t", 1}, Escape::kNone, {});
+  ASSERT_TRUE(compiled.ok()) << compiled.status();
+  EXPECT_EQ(compiled->LongestSafeValue(), (Template::kMaxRenderedBytes - 4) / 2);
+  std::string many;
+  for (std::size_t i = 0; i <= Template::kMaxFragments / 2; ++i) many += "a{{x}}";
+  const absl::StatusOr<Template> large = Template::CompileText({many, "t", 1}, Escape::kNone, {});
+  ASSERT_TRUE(large.ok()) << large.status();
+  EXPECT_EQ(large->LongestSafeValue(), 0U);
 }
 
 }  // namespace

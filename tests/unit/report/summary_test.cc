@@ -52,6 +52,14 @@ void ExpectSums(const json& report) {
   EXPECT_EQ(number("pending"), pending);
 }
 
+TEST_F(SummaryTest, SaysTheNameWhereThereIsOne) {
+  EXPECT_FALSE(Json().contains("name"));
+  EXPECT_EQ(summary.ToText(false, At(10)).find("weekly-48: prepared\n"), 0U);
+  manifest.campaign_name = "Weekly digest";
+  EXPECT_EQ(Json()["name"], "Weekly digest");
+  EXPECT_EQ(summary.ToText(false, At(10)).find("weekly-48: prepared\n  Weekly digest\n"), 0U);
+}
+
 TEST_F(SummaryTest, OfACampaignThatWasOnlyPrepared) {
   const json report = Json();
   EXPECT_EQ(report["format"], 1);

@@ -35,13 +35,21 @@ class Preparing {
   }
   // What the message says.
   void Text(std::string text, message::OnMissing on_missing = message::OnMissing::kInvalid) {
+    message::MessageSpec spec = Spec();
+    spec.on_missing = on_missing;
+    spec.text = message::TemplateText{std::move(text), "body.txt", 1};
+    Message(std::move(spec));
+  }
+  message::MessageSpec Spec() const {
     message::MessageSpec spec;
     spec.campaign_id = campaign.id;
     spec.kind = message::MailKind::kTransactional;
-    spec.on_missing = on_missing;
     spec.from_address = campaign.from_address;
     spec.subject = {"Hello", "c.toml", 7};
-    spec.text = message::TemplateText{std::move(text), "body.txt", 1};
+    spec.text = message::TemplateText{"Hello", "body.txt", 1};
+    return spec;
+  }
+  void Message(message::MessageSpec spec) {
     absl::StatusOr<std::unique_ptr<const message::MessageTemplate>> compiled =
         message::MessageTemplate::Compile(std::move(spec));
     EXPECT_TRUE(compiled.ok()) << compiled.status();
