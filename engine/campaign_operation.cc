@@ -186,7 +186,10 @@ OperationOutcome Operate(io::Disk& disk, const StartedCampaign& started, const O
                          base::WallTime now) {
   const absl::StatusOr<std::unique_ptr<io::FileLock>> lock = io::FileLock::Take(started.paths.lock());
   if (!lock.ok()) return Problem(lock.status());
-  const absl::StatusOr<OpenedLedger> opened = OpenLedger(disk, started, /*segment_bytes=*/1u << 20);
+  // A pause is one record; a cancellation is one for each who is pending.
+  const std::uint64_t segment_bytes =
+      order.operation == Operation::kCancel ? SegmentBytesFor(started.roster->recipients()) : 1u << 20;
+  const absl::StatusOr<OpenedLedger> opened = OpenLedger(disk, started, segment_bytes);
   if (!opened.ok()) return Problem(opened.status());
   return OperateOn({.journal = *opened->journal, .is_started = false, .paths = started.paths}, order, now);
 }

@@ -233,6 +233,7 @@ RunOutcome Run::ConcludeCancelled() {
   if (CountFinals() == started_.roster->recipients())
     return {kExitOk, absl::OkStatus(), campaign_.id + ": cancelled; nobody is pending"};
   std::uint64_t cancelled = 0;
+  clock_.Update();
   absl::Status status = is_started_ ? absl::OkStatus() : journal_->Start();
   if (status.ok()) status = CancelPending(*journal_, clock_.WallNow(), cancelled);
   if (status.ok()) status = journal_->Close();
@@ -298,9 +299,7 @@ absl::Status Run::Open() {
   if (absl::Status status = CheckKind(request_.rehearsal, manifest, request_.paths.campaign); !status.ok())
     return status;
   if (absl::Status status = CheckUnchanged(campaign_, manifest, request_.paths.campaign); !status.ok()) return status;
-  // About 200 bytes for each recipient; small campaigns have small segments.
-  const std::uint64_t segment = std::clamp<std::uint64_t>(manifest.recipients * 100, 4u << 20, 64u << 20);
-  absl::StatusOr<OpenedLedger> opened = OpenLedger(disk_, started_, segment);
+  absl::StatusOr<OpenedLedger> opened = OpenLedger(disk_, started_, SegmentBytesFor(manifest.recipients));
   if (!opened.ok()) return opened.status();
   fold_memory_ = std::move(opened->memory);
   journal_ = std::move(opened->journal);

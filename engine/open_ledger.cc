@@ -1,10 +1,15 @@
 #include "engine/open_ledger.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/ledger/recovery.h"
 
 namespace engine {
+
+std::uint64_t SegmentBytesFor(std::uint64_t recipients) {
+  return std::clamp<std::uint64_t>(recipients * 100, 4u << 20, 64u << 20);
+}
 
 absl::StatusOr<OpenedLedger> OpenLedger(io::Disk& disk, const StartedCampaign& started, std::uint64_t segment_bytes) {
   const std::string directory = started.paths.ledger();

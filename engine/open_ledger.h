@@ -17,6 +17,8 @@ struct OpenedLedger {
   std::unique_ptr<ledger::Journal> journal;
 };
 
+// For about 200 bytes of each recipient's: small campaigns have small segments.
+std::uint64_t SegmentBytesFor(std::uint64_t recipients);
 // Recovers what the ledger says. `segment_bytes`: of the segments that will be written. Requires: the campaign's lock
 // is held. Errors: as ledger::Recover; the disk.
 absl::StatusOr<OpenedLedger> OpenLedger(io::Disk& disk, const StartedCampaign& started, std::uint64_t segment_bytes);

@@ -29,7 +29,7 @@ std::vector<SuppressionFile> SuppressionFilesOf(const config::Config& config, co
 }
 
 SuppressionWatch::SuppressionWatch(io::Disk& disk, std::vector<SuppressionFile> files) : disk_(disk) {
-  for (SuppressionFile& file : files) files_.push_back({std::move(file), std::nullopt, false, nullptr, nullptr});
+  for (SuppressionFile& file : files) files_.emplace_back().file = std::move(file);
   Join();
 }
 
@@ -73,7 +73,13 @@ std::shared_ptr<const campaign::SuppressionLists> SuppressionWatch::Poll(base::I
   bool news = false;
   for (Watched& watched : files_) {
     const bool was_unread = watched.is_unread;
-    if (!was_unread && io::StampOf(watched.file.path) == watched.stamp) continue;
+    const std::optional<io::FileStamp> stamp = io::StampOf(watched.file.path);
+    if (!was_unread && stamp == watched.stamp) continue;
+    const bool is_shorter = stamp.has_value() && watched.stamp.has_value() && stamp->size < watched.stamp->size;
+    if (is_shorter && watched.shorter != stamp) {  // Perhaps it is being written: it has to look the same twice.
+      watched.shorter = stamp;
+      continue;
+    }
     const absl::Status status = Read(watched);
     news = news || !watched.is_unread;
     if (!status.ok() && !(was_unread && watched.is_unread)) {

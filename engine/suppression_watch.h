@@ -48,6 +48,7 @@ class SuppressionWatch {
   struct Watched {
     SuppressionFile file;
     std::optional<io::FileStamp> stamp;                 // When it was read; none: it was not there.
+    std::optional<io::FileStamp> shorter;               // When it was last seen to have become shorter.
     bool is_unread = false;                             // It was there, and could not be read: tried again.
     std::shared_ptr<const campaign::Suppression> good;  // As it was when it was last without fault; null: never.
     std::shared_ptr<const campaign::Suppression> bad;   // As it is, where it has lines that are no entries.

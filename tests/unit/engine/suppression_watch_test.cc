@@ -100,6 +100,24 @@ TEST_F(SuppressionWatchTest, ReadsAgainWhatHasChanged) {
   EXPECT_THAT(log_.lines, IsEmpty());
 }
 
+TEST_F(SuppressionWatchTest, AListThatHasBecomeShorterIsBelievedWhenItStaysSo) {
+  Write("stop.txt", "a@one.example\nb@one.example\nc@one.example\n");
+  SuppressionWatch watch = Watch();
+  ASSERT_TRUE(watch.Load().ok());
+  std::ofstream file(Path("stop.txt"));  // As a careless program writes: from the beginning, in pieces.
+  for (const char* piece : {"a@one", ".example\n", "c@one.exa"}) {
+    file << piece << std::flush;
+    EXPECT_EQ(Poll(watch), nullptr) << piece;
+  }
+  file << "mple\n" << std::flush;
+  EXPECT_EQ(Poll(watch), nullptr);
+  const auto lists = Poll(watch);
+  ASSERT_NE(lists, nullptr);
+  EXPECT_TRUE(Has(*lists, "a@one.example"));
+  EXPECT_FALSE(Has(*lists, "b@one.example"));
+  EXPECT_TRUE(Has(*lists, "c@one.example"));
+}
+
 TEST_F(SuppressionWatchTest, LooksEveryTwoSecondsOnly) {
   Write("stop.txt", "");
   SuppressionWatch watch = Watch();
@@ -127,6 +145,7 @@ TEST_F(SuppressionWatchTest, NobodyComesBackBecauseAFileIsBroken) {
   EXPECT_TRUE(Has(*broken, "b@example.com"));
   EXPECT_THAT(log_.lines.back(), HasSubstr("stop.txt:2: \"half a li\": "));
   Write("stop.txt", "c@example.com\n");
+  EXPECT_EQ(Poll(watch), nullptr);  // It is shorter: it has to stay so.
   const auto whole = Poll(watch);
   ASSERT_NE(whole, nullptr);
   EXPECT_TRUE(Has(*whole, "c@example.com"));
