@@ -84,6 +84,7 @@ class Run {
   std::unique_ptr<delivery::Job> job_;
   bool is_new_ = false;      // It was not prepared before this run.
   bool is_started_ = false;  // The journal.
+  std::uint64_t sample_below_ = delivery::kWholeSample;
 };
 
 // A ledger whose manifest is gone must not meet another preparation: its records would be about other people.
@@ -167,6 +168,7 @@ absl::Status Run::MakeJob() {
                     .max_age = campaign_.delivery.max_age,
                     // A test may be sent after the campaign's end, too.
                     .finish_by = request_.test.has_value() ? std::nullopt : campaign_.delivery.finish_by,
+                    .sample_below = sample_below_,
                     .resend_in_doubt = campaign_.delivery.in_doubt == campaign::InDoubt::kResend,
                     .resolver_trusted = journal_->facts().resolver_trusted,
                     .budget = campaign_.delivery.budget,
@@ -251,14 +253,19 @@ RunOutcome Run::Conclude(const RunResult& result) {
   }
   if (result.end == RunEnd::kPaused && result.pause.cancels) return ConcludeCancelled();
   absl::Status status;
-  if (result.end == RunEnd::kFinished) status = Append(ledger::CampaignStateKind::kFinished);
+  const std::uint64_t left = started_.roster->recipients() - CountFinals();  // Who is not in the sample.
+  if (result.end == RunEnd::kFinished)
+    status = Append(left == 0 ? ledger::CampaignStateKind::kFinished : ledger::CampaignStateKind::kInterrupted);
   if (result.end == RunEnd::kInterrupted) status = Append(ledger::CampaignStateKind::kInterrupted);
   if (status.ok()) status = journal_->Close();
   if (!status.ok()) return Problem(status);
   if (request_.test.has_value()) return ConcludeTest(disk_, started_, result);
   switch (result.end) {
     case RunEnd::kFinished:
-      return ConcludeFinished();
+      if (left == 0) return ConcludeFinished();
+      return {kExitOk, absl::OkStatus(),
+              absl::StrFormat("%s: the sample is done; %d are pending: without --limit they get it too", campaign_.id,
+                              left)};
     case RunEnd::kInterrupted:
       return {kExitInterrupted, absl::OkStatus(),
               absl::StrFormat("%s: interrupted; run it again to go on", campaign_.id)};
@@ -360,14 +367,19 @@ RunOutcome Run::GoOn() {
         absl::StrFormat("%d messages were in flight when the program last ended: they are in doubt", in_doubt));
   if (absl::Status status = Append(ledger::CampaignStateKind::kRunning, &concluded); !status.ok())
     return Problem(status);
+  if (request_.sample.has_value())
+    sample_below_ = delivery::SampleBound(*request_.sample, started_.roster->recipients());
   if (absl::Status status = MakeJob(); !status.ok()) return Problem(status);
   const std::uint64_t finals = CountFinals();
-  if (!campaign_.name.empty()) {
+  const std::uint64_t recipients = started_.roster->recipients();
+  const std::uint64_t pending = CountPending(journal_->table(), sample_below_);
+  if (request_.sample.has_value())
+    log_.Info(absl::StrFormat("%s: a sample: %d of %d who are pending", campaign_.id, pending, recipients - finals));
+  if (!campaign_.name.empty())
     log_.Info(absl::StrFormat("%s (%s): %d of %d recipients are pending", campaign_.id, campaign_.name,
-                              started_.roster->recipients() - finals, started_.roster->recipients()));
-  }
-  observer_.OnStart(started_.roster->recipients(), finals);
-  Engine engine(*job_, MakeOptions(), started_.roster->recipients() - finals, *journal_, log_);
+                              recipients - finals, recipients));
+  observer_.OnStart(finals + pending, finals);
+  Engine engine(*job_, MakeOptions(), pending, *journal_, log_);
   if (desk_ != nullptr) desk_->Start(engine, journal_->table());
   RunWatcher watcher(observer_, learned_,
                      {.login = login_.get(),

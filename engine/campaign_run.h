@@ -11,6 +11,7 @@
 #include "engine/campaign/campaign.h"
 #include "engine/config/config.h"
 #include "engine/config/shaping.h"
+#include "engine/delivery/sample.h"
 #include "engine/engine.h"
 #include "engine/io/disk.h"
 #include "engine/smtp/rule_set.h"
@@ -34,6 +35,8 @@ struct RunRequest {
   std::string fixed_header = {};
   // A test send, in `paths` of its own. None: the campaign.
   std::optional<roster::TestSend> test = std::nullopt;
+  // Only these are sent to; the rest stays pending. None: everybody.
+  std::optional<delivery::SampleSize> sample = std::nullopt;
   bool rehearsal = false;  // No mail leaves: it waits for no start, and what bounces is no reason to suppress anybody.
 };
 

@@ -33,9 +33,10 @@ absl::StatusOr<OpenedLedger> OpenLedger(io::Disk& disk, const StartedCampaign& s
   return opened;
 }
 
-std::uint64_t CountPending(const ledger::StateTable& table) {
+std::uint64_t CountPending(const ledger::StateTable& table, std::uint64_t sample_below) {
   std::uint64_t pending = 0;
-  for (ledger::RecipientId id = 0; id < table.size(); ++id) pending += ledger::IsFinal(table[id].state) ? 0 : 1;
+  for (ledger::RecipientId id = 0; id < table.size(); ++id)
+    pending += !ledger::IsFinal(table[id].state) && delivery::IsSampled(id, sample_below) ? 1 : 0;
   return pending;
 }
 

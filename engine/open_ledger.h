@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "engine/delivery/sample.h"
 #include "engine/io/disk.h"
 #include "engine/ledger/journal.h"
 #include "engine/ledger/state.h"
@@ -23,6 +24,7 @@ std::uint64_t SegmentBytesFor(std::uint64_t recipients);
 // is held. Errors: as ledger::Recover; the disk.
 absl::StatusOr<OpenedLedger> OpenLedger(io::Disk& disk, const StartedCampaign& started, std::uint64_t segment_bytes);
 
-std::uint64_t CountPending(const ledger::StateTable& table);
+// Of the sample (delivery/sample.h) that the bound gives.
+std::uint64_t CountPending(const ledger::StateTable& table, std::uint64_t sample_below = delivery::kWholeSample);
 
 }  // namespace engine

@@ -114,6 +114,7 @@ Destination& Shard::MakeDestination(DestinationKey key) {
     share.weight_total += job_.sources[i].weight;
     if (i == key.share) share.weight_end = share.weight_total;
   }
+  share.sample_below = job_.sample_below;
   auto made = std::make_unique<Destination>(key, std::string(domain.name), *job_.states, share,
                                             [this, key] { OnDestinationTimer(key); });
   const auto [position, inserted] = destinations_.emplace(key, std::move(made));

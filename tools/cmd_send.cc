@@ -32,6 +32,7 @@ struct Arguments {
   std::string personality;
   std::string only_to;  // A test send of `row`; empty: none.
   std::uint64_t row = 0;
+  std::string limit;  // A sample; empty: everybody.
 };
 
 class Observer final : public engine::RunObserver {
@@ -142,6 +143,11 @@ int Send(const Arguments& arguments, Context& context) {
       return Fail(context.log, status, ExitCodeOf(status));
     }
   }
+  if (!arguments.limit.empty()) {
+    const absl::StatusOr<delivery::SampleSize> sample = delivery::ParseSampleSize(arguments.limit);
+    if (!sample.ok()) return Fail(context.log, sample.status(), kExitUsage);
+    request.sample = *sample;
+  }
   request.token_key_file = TokenKeyFile(*config);
   if (!arguments.only_to.empty()) {
     const absl::Status status = engine::MakeTestSend(*disk, arguments.row, arguments.only_to, request);
@@ -181,6 +187,8 @@ void RegisterSend(CLI::App& app, Context& context) {
                                             "Send one message only, that of --row, to this address, as a test");
   CLI::Option* row = command.add_option("--row", arguments->row, "With --only-to: the n-th row of the recipients")
                          ->check(CLI::PositiveNumber);
+  command.add_option("--limit", arguments->limit, "Only a sample: so many recipients, or such a share (5%)")
+      ->excludes(only_to);
   only_to->needs(row);
   row->needs(only_to);
   AddEngineOptions(command, context);

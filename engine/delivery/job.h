@@ -15,6 +15,7 @@
 #include "engine/campaign/campaign.h"
 #include "engine/campaign/suppression.h"
 #include "engine/delivery/retry_plan.h"
+#include "engine/delivery/sample.h"
 #include "engine/delivery/smarthost.h"
 #include "engine/delivery/source.h"
 #include "engine/dkim/signing_key.h"
@@ -54,6 +55,7 @@ struct Job {
   std::optional<base::Rate> max_message_rate = std::nullopt;  // Over all sites.
   base::Duration max_age;                                     // From a recipient's first attempt.
   std::optional<base::WallTime> finish_by;                    // Whoever is pending then becomes expired.
+  std::uint64_t sample_below = kWholeSample;                  // Who is not in the sample stays as they are.
   bool resend_in_doubt = false;
   bool resolver_trusted = false;  // However many domains do not exist.
   campaign::Budget budget = {};

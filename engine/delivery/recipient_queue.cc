@@ -8,6 +8,7 @@
 namespace delivery {
 
 bool RecipientShare::Contains(ledger::RecipientId id) const {
+  if (!IsSampled(id, sample_below)) return false;
   if (weight_end - weight_begin == weight_total) return true;
   const std::uint64_t slot = base::StableHashCombine(id, 0x50) % weight_total;
   return slot >= weight_begin && slot < weight_end;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/delivery/sample.h"
 #include "engine/ledger/state.h"
 
 namespace delivery {
@@ -19,6 +20,7 @@ struct RecipientShare {
   std::uint32_t weight_begin = 0;  // Those whose hash modulo weight_total lies in [weight_begin, weight_end).
   std::uint32_t weight_end = 1;
   std::uint32_t weight_total = 1;
+  std::uint64_t sample_below = kWholeSample;  // And of these, the ones in the sample (delivery/sample.h).
 
   bool Contains(ledger::RecipientId id) const;
 };
