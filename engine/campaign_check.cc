@@ -176,7 +176,8 @@ absl::Status Check::LookAtRow(std::uint64_t id) {
   if (absl::Status status = Fill(id, input); !status.ok()) return status;
   const std::uint64_t line = roster_->Recipient(id).line;
   if (strict_ != nullptr) {
-    if (const std::optional<std::string> missing = strict_->MissingField(row_->value())) Put(missing_, *missing, line);
+    const absl::Status status = strict_->CheckFields(row_->value());
+    if (absl::IsNotFound(status)) Put(missing_, std::string(status.message()), line);
   }
   if (const absl::Status status = message_->Render(input, rendered_); !status.ok()) {
     Put(refused_, std::string(status.message()), line);

@@ -50,12 +50,12 @@ class Run {
   absl::Status LoadMeans();
   void CompareKeys() const;
   absl::Status Open();
-  absl::Status CheckNothingStarted();
   absl::Status Prepare(const campaign::TokenKey& token_key);
   absl::Status MakeJob();
   std::shared_ptr<const campaign::SuppressionLists> NewSuppression();
   std::optional<RunOutcome> AwaitStart();
-  absl::Status Append(ledger::CampaignStateKind kind, const ledger::RecordBatch* before = nullptr);
+  absl::Status Append(ledger::CampaignStateKind kind);
+  absl::Status Commit(const ledger::RecordBatch& batch);
   RunOutcome Conclude(const RunResult& result);
   RunOutcome ConcludeFinished();
   RunOutcome ConcludePaused() const;
@@ -86,16 +86,6 @@ class Run {
   bool is_started_ = false;  // The journal.
   std::uint64_t sample_below_ = delivery::kWholeSample;
 };
-
-// A ledger whose manifest is gone must not meet another preparation: its records would be about other people.
-absl::Status Run::CheckNothingStarted() {
-  const absl::StatusOr<std::vector<std::string>> names = disk_.List(request_.paths.ledger());
-  if (!names.ok() || names->empty()) return absl::OkStatus();
-  return absl::DataLossError(absl::StrFormat(
-      "%s/%s is missing, and the campaign was started: restore it; without the folder %s the campaign starts from the "
-      "beginning, and who has the mail gets it again",
-      request_.paths.campaign, roster::kManifestName, request_.paths.campaign));
-}
 
 absl::Status Run::LoadMeans() {
   absl::StatusOr<SendingMeans> means = engine::LoadMeans(disk_, *request_.config, campaign_, request_.host_name, log_);
@@ -129,15 +119,17 @@ absl::Status Run::Prepare(const campaign::TokenKey& token_key) {
                                  .progress = progress});
 }
 
-absl::Status Run::Append(ledger::CampaignStateKind kind, const ledger::RecordBatch* before) {
+absl::Status Run::Append(ledger::CampaignStateKind kind) {
   clock_.Update();
   ledger::RecordBatch batch;
   batch.Add(ledger::CampaignState{
       .kind = kind, .time = clock_.WallNow(), .scope = "campaign", .by = "", .reason = "", .sample = ""});
-  std::vector<const ledger::RecordBatch*> batches;
-  if (before != nullptr) batches.push_back(before);
-  batches.push_back(&batch);
-  return journal_->Commit(batches);
+  return Commit(batch);
+}
+
+absl::Status Run::Commit(const ledger::RecordBatch& batch) {
+  const ledger::RecordBatch* batches[] = {&batch};
+  return batch.empty() ? absl::OkStatus() : journal_->Commit(batches);
 }
 
 absl::Status Run::MakeJob() {
@@ -188,7 +180,7 @@ absl::Status Run::MakeJob() {
 // The lists that say more than when the campaign was prepared. Null: none.
 std::shared_ptr<const campaign::SuppressionLists> Run::NewSuppression() {
   if (request_.test.has_value()) return nullptr;
-  auto changed = suppression_->Poll(io::SystemClock().Now(), log_);
+  auto changed = suppression_->PollAtOnce(log_);
   return is_new_ ? changed : suppression_->lists();
 }
 
@@ -214,7 +206,8 @@ std::optional<RunOutcome> Run::AwaitStart() {
     const IdleLedger idle = {.journal = *journal_, .is_started = true, .paths = request_.paths};
     status = OperateOn(idle, **order, clock_.WallNow()).problem;
     if (status.ok()) status = journal_->Close();
-    if (status.ok()) return ConcludePaused();
+    const bool is_paused = journal_->facts().pauses.contains(std::string(ledger::kWholeCampaign));
+    if (status.ok()) return is_paused ? ConcludePaused() : ConcludeFinished();  // Nobody was pending any more.
   }
   return Problem(status);
 }
@@ -288,7 +281,7 @@ absl::Status Run::Open() {
   if (!request_.test.has_value()) desk_ = std::make_unique<ControlDesk>(request_.paths, log_);
   is_new_ = !disk_.Exists(request_.paths.campaign + "/" + std::string(roster::kManifestName));
   if (is_new_) {
-    if (absl::Status status = CheckNothingStarted(); !status.ok()) return status;
+    if (absl::Status status = CheckNothingStarted(disk_, request_.paths); !status.ok()) return status;
     if (absl::Status status = LoadMeans(); !status.ok()) return status;
     // Made before anything is prepared: a campaign that was started never gets another.
     const absl::StatusOr<campaign::TokenKey> key = LoadTokenKey(disk_, request_.token_key_file);
@@ -361,12 +354,12 @@ RunOutcome Run::GoOn() {
   }
   if (absl::Status status = journal_->Start(); !status.ok()) return Problem(status);
   is_started_ = true;
+  if (absl::Status status = Commit(concluded); !status.ok()) return Problem(status);
   if (std::optional<RunOutcome> instead = AwaitStart(); instead.has_value()) return *instead;
   if (in_doubt > 0)
     log_.Warning(
         absl::StrFormat("%d messages were in flight when the program last ended: they are in doubt", in_doubt));
-  if (absl::Status status = Append(ledger::CampaignStateKind::kRunning, &concluded); !status.ok())
-    return Problem(status);
+  if (absl::Status status = Append(ledger::CampaignStateKind::kRunning); !status.ok()) return Problem(status);
   if (request_.sample.has_value())
     sample_below_ = delivery::SampleBound(*request_.sample, started_.roster->recipients());
   if (absl::Status status = MakeJob(); !status.ok()) return Problem(status);

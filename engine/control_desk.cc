@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_format.h"
 #include "engine/base/date.h"
+#include "engine/campaign_run.h"
 #include "engine/run_options.h"
 #include "nlohmann/json.hpp"
 
@@ -93,24 +94,34 @@ absl::StatusOr<std::optional<OperationOrder>> ControlDesk::ServeBeforeStart(
   std::optional<OperationOrder> last;
   std::erase_if(waiting_, [&](Waiting& waiting) {
     if (last.has_value() || !failure.ok()) return false;  // It finds the state free.
+    if (Refuse(waiting)) return true;
     if (!waiting.is_status && EndsRun(waiting.order)) {
       waiting.ends_run = true;
       last = waiting.order;
       return false;
     }
-    if (!start.has_value()) return false;
+    if (waiting.is_status && !start.has_value()) return false;  // The engine knows more, in a moment.
     if (waiting.is_status) {
       recipients_ = journal.table().size();
       before_ = CountStates(journal.table());
       delivery::ShardAnswer answer;
       answer.pauses = PausesOf(journal.facts());
+      for (const auto& [key, suspension] : journal.facts().suspensions) {
+        if (suspension.until <= clock_.WallNow()) continue;
+        answer.held.push_back({.queue = key.first,
+                               .provider = "",
+                               .source = key.second,
+                               .reason = suspension.reason,
+                               .sample = suspension.sample,
+                               .until = suspension.until});
+      }
       server_->Answer(waiting.connection, StatusJson({answer}, "scheduled", start));
       return true;
     }
     OperationOutcome outcome =
         OperateOn({.journal = journal, .is_started = true, .paths = paths_}, waiting.order, clock_.WallNow());
     failure = outcome.problem;
-    outcome.state = "scheduled";
+    outcome.state = start.has_value() ? "scheduled" : "running";
     Answer(waiting.connection, outcome);
     return true;
   });
@@ -141,7 +152,10 @@ void ControlDesk::Serve(const delivery::Counters& counters, std::uint32_t open_s
   MeasureRate();
   std::vector<Waiting> still;
   for (Waiting& waiting : waiting_) {
-    if (waiting.question == 0) AskEngine(waiting);
+    if (waiting.question == 0) {
+      if (!engine_->Knows(waiting.order.scope) && Refuse(waiting)) continue;
+      AskEngine(waiting);
+    }
     if (!AnswerOne(waiting)) still.push_back(std::move(waiting));
   }
   waiting_ = std::move(still);
@@ -175,8 +189,18 @@ void ControlDesk::TakeRequest(const io::LocalServer::Request& request) {
     waiting.order.operation = *operation;
     waiting.order.scope = {.provider = TextOf(json, "provider"), .source = TextOf(json, "source")};
     waiting.order.reason = TextOf(json, "reason");
+    waiting.doubt = TextOf(json, "doubt");
   }
   waiting_.push_back(std::move(waiting));
+}
+
+bool ControlDesk::Refuse(const Waiting& waiting) {
+  if (waiting.doubt.empty()) return false;
+  OperationOutcome refused;
+  refused.exit_code = kExitInvalid;
+  refused.problem = absl::InvalidArgumentError(waiting.doubt);
+  Answer(waiting.connection, refused);
+  return true;
 }
 
 void ControlDesk::AskEngine(Waiting& waiting) {

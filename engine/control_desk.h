@@ -29,8 +29,9 @@ class ControlDesk {
   // While the campaign is prepared: status is answered, everything else waits until that is done.
   void ServePreparing(std::uint64_t rows);
   // Before the engine runs, on the journal that was started. Returns an order that the caller carries out instead of
-  // sending: a pause or the cancellation of the whole campaign. `start`: until when the campaign waits; status and
-  // everything else is served then. None: it waits no longer, and the engine will be asked. Errors: the journal's.
+  // sending: a pause or the cancellation of the whole campaign. `start`: until when the campaign waits. None: it
+  // waits no longer, and the engine will be asked how it stands; everything else is carried out all the same. Errors:
+  // the journal's.
   absl::StatusOr<std::optional<OperationOrder>> ServeBeforeStart(ledger::Journal& journal,
                                                                  const std::optional<base::WallTime>& start);
   // The engine is about to run. `table`: how the recipients stand.
@@ -44,12 +45,14 @@ class ControlDesk {
     std::uint64_t connection = 0;
     bool is_status = false;
     OperationOrder order;
+    std::string doubt;           // Why it may be refused: the configuration does not have what it names.
     std::uint64_t question = 0;  // Of the engine; 0: not asked yet.
     bool ends_run = false;       // It was carried out, and is answered at the end.
   };
 
   void TakeRequests();
   void TakeRequest(const io::LocalServer::Request& request);
+  bool Refuse(const Waiting& waiting);  // Where there is a doubt.
   void AskEngine(Waiting& waiting);
   bool AnswerOne(const Waiting& waiting);  // False: it waits on.
   void Answer(std::uint64_t connection, const OperationOutcome& outcome);

@@ -102,6 +102,16 @@ void Engine::Answer(std::uint32_t, delivery::ShardAnswer answer) {
   change_.notify_one();
 }
 
+bool Engine::Knows(const delivery::PauseScope& scope) const {
+  const auto is_named = [](const auto& known, const std::string& name) {
+    return name.empty() || std::find(known.begin(), known.end(), name) != known.end();
+  };
+  std::vector<std::string> sources, providers = job_.shaping->ProviderNames();
+  for (const delivery::Source& source : job_.sources) sources.push_back(source.name);
+  providers.emplace_back(delivery::kOtherProvider);
+  return is_named(sources, scope.source) && is_named(providers, scope.provider);
+}
+
 std::optional<std::vector<delivery::ShardAnswer>> Engine::TakeAnswer(std::uint64_t question) {
   const std::lock_guard lock(mutex_);
   const auto found = questions_.find(question);

@@ -78,6 +78,7 @@ class Engine final : private delivery::ShardLinks {
   std::uint64_t AskStatus();
   std::uint64_t Pause(const delivery::PauseReason& reason);  // Of the whole campaign: Run returns soon.
   std::uint64_t Resume();
+  bool Knows(const delivery::PauseScope& scope) const;  // There is such a source, and such a provider.
   // One answer of each shard that was asked, or one that `ends`; nullopt: not yet.
   std::optional<std::vector<delivery::ShardAnswer>> TakeAnswer(std::uint64_t question);
 

@@ -99,11 +99,20 @@ absl::Status CheckUnchanged(const campaign::Campaign& campaign, const roster::Ma
 }
 
 absl::Status CheckKind(bool rehearsal, const roster::Manifest& manifest, const std::string& directory) {
-  if (rehearsal == manifest.rehearsal) return absl::OkStatus();
+  if (manifest.rehearsal.value_or(rehearsal) == rehearsal) return absl::OkStatus();
   return absl::FailedPreconditionError(
       directory +
       (rehearsal ? " is the state of the campaign itself, not of a rehearsal; rehearse with another --state, or none"
                  : " is the state of a rehearsal, in which no mail has left; send with another --state, or none"));
+}
+
+absl::Status CheckNothingStarted(io::Disk& disk, const StatePaths& paths) {
+  const absl::StatusOr<std::vector<std::string>> names = disk.List(paths.ledger());
+  if (!names.ok() || names->empty()) return absl::OkStatus();
+  return absl::DataLossError(absl::StrFormat(
+      "%s/%s is missing, and the campaign was started: restore it; without the folder %s the campaign starts from the "
+      "beginning, and who has the mail gets it again",
+      paths.campaign, roster::kManifestName, paths.campaign));
 }
 
 }  // namespace engine

@@ -14,6 +14,7 @@
 #include "engine/io/disk.h"
 #include "engine/message/spec.h"
 #include "engine/roster/manifest.h"
+#include "engine/state_folder.h"
 
 namespace engine {
 
@@ -44,5 +45,9 @@ absl::Status CheckUnchanged(const campaign::Campaign& campaign, const roster::Ma
 // A rehearsal and the campaign itself never share a state: who has "got" the mail in the one has not in the other.
 // Errors: FailedPrecondition, what was prepared in `directory` is the other of the two.
 absl::Status CheckKind(bool rehearsal, const roster::Manifest& manifest, const std::string& directory);
+
+// A ledger whose manifest is gone must not meet another preparation: its records would be about other people. Errors:
+// there is such a ledger.
+absl::Status CheckNothingStarted(io::Disk& disk, const StatePaths& paths);
 
 }  // namespace engine

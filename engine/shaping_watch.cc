@@ -16,6 +16,10 @@ std::shared_ptr<const config::Shaping> ShapingWatch::Poll(base::Instant now, bas
   for (const std::string& path : paths_) stamps.push_back(io::StampOf(path));
   if (stamps_ == stamps) return nullptr;
   const bool is_first = !stamps_.has_value();
+  if (!is_first && seen_ != stamps) {  // Perhaps it is being written: it has to look the same twice.
+    seen_ = std::move(stamps);
+    return nullptr;
+  }
   stamps_ = std::move(stamps);
   std::vector<std::string> warnings;  // Of keys without effect: they were told when it started.
   absl::StatusOr<config::Shaping> shaping = config::Shaping::Load(paths_, warnings);
@@ -23,7 +27,7 @@ std::shared_ptr<const config::Shaping> ShapingWatch::Poll(base::Instant now, bas
     log.Warning(absl::StrFormat("%s; the limits stay as they were", std::string(shaping.status().message())));
     return nullptr;
   }
-  if (!is_first) log.Info("the shaping files have changed; their limits hold from now on");
+  if (!is_first) log.Info("the shaping files have changed; their limits and rates hold from now on");
   return std::make_shared<const config::Shaping>(*std::move(shaping));
 }
 

@@ -25,6 +25,7 @@ class ShapingWatch {
   const std::vector<std::string> paths_;
   // None: who loaded the files did it before anybody watched them, so that the first look is at the text.
   std::optional<std::vector<std::optional<io::FileStamp>>> stamps_;
+  std::vector<std::optional<io::FileStamp>> seen_;  // At the last look, where that was something else.
   base::Instant next_;
 };
 

@@ -70,13 +70,23 @@ absl::Status SuppressionWatch::Load() {
 std::shared_ptr<const campaign::SuppressionLists> SuppressionWatch::Poll(base::Instant now, base::Log& log) {
   if (now < next_) return nullptr;
   next_ = now + kPollEvery;
+  return ReadChanged(log, /*patient=*/true);
+}
+
+std::shared_ptr<const campaign::SuppressionLists> SuppressionWatch::PollAtOnce(base::Log& log) {
+  return ReadChanged(log, /*patient=*/false);
+}
+
+std::shared_ptr<const campaign::SuppressionLists> SuppressionWatch::ReadChanged(base::Log& log, bool patient) {
   bool news = false;
   for (Watched& watched : files_) {
     const bool was_unread = watched.is_unread;
     const std::optional<io::FileStamp> stamp = io::StampOf(watched.file.path);
     if (!was_unread && stamp == watched.stamp) continue;
-    const bool is_shorter = stamp.has_value() && watched.stamp.has_value() && stamp->size < watched.stamp->size;
-    if (is_shorter && watched.shorter != stamp) {  // Perhaps it is being written: it has to look the same twice.
+    const bool is_shorter = stamp.has_value() && watched.stamp.has_value() && stamp->inode == watched.stamp->inode &&
+                            stamp->size < watched.stamp->size;
+    if (patient && is_shorter &&
+        watched.shorter != stamp) {  // Perhaps it is being written: it has to look the same twice.
       watched.shorter = stamp;
       continue;
     }
@@ -96,8 +106,9 @@ absl::Status SuppressionWatch::Add(const std::string& path, std::string_view lin
       std::find_if(files_.begin(), files_.end(), [&path](const Watched& known) { return known.file.path == path; });
   const absl::StatusOr<io::Appended> appended = io::AppendLines(path, lines);
   if (!appended.ok()) return appended.status();
-  const bool was_known = watched != files_.end() && watched->stamp == appended->before;
-  if (was_known && appended->is_all) watched->stamp = appended->after;
+  if (watched == files_.end() || !appended->is_all) return absl::OkStatus();
+  if (watched->stamp == appended->before) watched->stamp = appended->after;
+  if (watched->shorter == appended->before) watched->shorter = appended->after;
   return absl::OkStatus();
 }
 

@@ -41,6 +41,8 @@ class SuppressionWatch {
   // that cannot be read counts as it was and is tried again, and one with lines that are no entries counts as it was
   // without them, besides.
   std::shared_ptr<const campaign::SuppressionLists> Poll(base::Instant now, base::Log& log);
+  // The same, whenever it is asked, and without patience for a list that may be in the middle of being written.
+  std::shared_ptr<const campaign::SuppressionLists> PollAtOnce(base::Log& log);
   // Adds lines to a file. What this program adds itself is nothing new.
   absl::Status Add(const std::string& path, std::string_view lines);
 
@@ -54,6 +56,7 @@ class SuppressionWatch {
     std::shared_ptr<const campaign::Suppression> bad;   // As it is, where it has lines that are no entries.
   };
   absl::Status Read(Watched& watched);
+  std::shared_ptr<const campaign::SuppressionLists> ReadChanged(base::Log& log, bool patient);
   void Join();
 
   io::Disk& disk_;

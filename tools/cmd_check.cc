@@ -90,6 +90,8 @@ int Check(const Arguments& arguments, Context& context) {
   if (!means.ok()) return Invalid(arguments, context, means.status());
   const absl::StatusOr<ReceiverRules> rules = LoadReceiverRules(*config, context.log);
   if (!rules.ok()) return Invalid(arguments, context, rules.status());
+  const auto token_key = engine::ReadTokenKey(*disk, TokenKeyFile(*config));  // None: the first send makes one.
+  if (!token_key.ok() && !absl::IsNotFound(token_key.status())) return Invalid(arguments, context, token_key.status());
   const std::string root = context.state.empty() ? *config->engine.state_dir : context.state;
   const std::string scratch = absl::StrFormat("%s/checks/%s.%d", root, campaign->id, getpid());
   const absl::Cleanup remove = [&scratch] {

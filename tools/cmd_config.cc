@@ -82,19 +82,26 @@ int Explain(const Arguments& arguments, Context& context) {
   if (!dns::IsHostName(arguments.domain))
     return Fail(context.log, absl::InvalidArgumentError("\"" + arguments.domain + "\" is no domain name"),
                 kExitInvalid);
-  const absl::StatusOr<dns::Route> route = LookUp(*config, arguments.domain, context.log);
-  if (!route.ok()) return Fail(context.log, route.status(), kExitFailure);
   std::vector<std::string> hosts;
-  for (const dns::MxHost& host : route->hosts) hosts.push_back(host.name);
-  const std::string provider = shaping->ProviderFor(arguments.domain, hosts);
+  std::string domain = arguments.domain, detail;
+  if (config->smarthost.has_value()) {  // It takes the mail for every domain, and the limits are its own.
+    domain = config->smarthost->host;
+    hosts = {domain};
+  } else {
+    const absl::StatusOr<dns::Route> route = LookUp(*config, domain, context.log);
+    if (!route.ok()) return Fail(context.log, route.status(), kExitFailure);
+    for (const dns::MxHost& host : route->hosts) hosts.push_back(host.name);
+    detail = route->detail;
+  }
+  const std::string provider = shaping->ProviderFor(domain, hosts);
   nlohmann::ordered_json json;
   json["domain"] = arguments.domain;
   json["hosts"] = hosts;
-  json["dns"] = route->detail;
+  json["dns"] = detail;
   json["provider"] = provider.empty() ? "other" : provider;
   for (const std::string& source : SourcesOf(*config, arguments.source)) {
     nlohmann::ordered_json settings;
-    for (const config::Shaping::Setting& setting : shaping->Explain(arguments.domain, hosts, source))
+    for (const config::Shaping::Setting& setting : shaping->Explain(domain, hosts, source))
       settings[setting.key] = {{"value", setting.value}, {"from", setting.place}};
     json["sources"].push_back({{"source", source}, {"settings", settings}});
   }

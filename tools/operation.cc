@@ -56,13 +56,16 @@ absl::Status CheckScope(const config::Config& config, const delivery::PauseScope
   return is_among(scope.provider, providers) ? absl::OkStatus() : NoSuch("provider", scope.provider, providers);
 }
 
+// `doubt`: the configuration has no such source or provider. Whether the program that runs has, it knows itself.
 absl::StatusOr<engine::OperationOutcome> OperateRunning(const engine::StatePaths& paths,
-                                                        const engine::OperationOrder& order) {
+                                                        const engine::OperationOrder& order,
+                                                        const absl::Status& doubt) {
   const absl::StatusOr<nlohmann::ordered_json> answer = AskRunning(paths,
                                                                    {{"command", NameOf(order.operation)},
                                                                     {"provider", order.scope.provider},
                                                                     {"source", order.scope.source},
-                                                                    {"reason", order.reason}},
+                                                                    {"reason", order.reason},
+                                                                    {"doubt", std::string(doubt.message())}},
                                                                    kPatience);
   if (!answer.ok()) return answer.status();
   engine::OperationOutcome outcome;
@@ -84,11 +87,11 @@ int RunOperation(const OperationArguments& arguments, Context& context) {
   }
   absl::StatusOr<CampaignPlace> place = FindCampaign(context, arguments.campaign);
   if (!place.ok()) return Fail(context.log, place.status(), ExitCodeOf(place.status()));
-  if (absl::Status status = CheckScope(place->config, order.scope); !status.ok())
-    return Fail(context.log, status, kExitInvalid);
+  const absl::Status doubt = CheckScope(place->config, order.scope);
   const std::string id = place->id;
-  absl::StatusOr<engine::OperationOutcome> outcome = OperateRunning(place->paths, order);
+  absl::StatusOr<engine::OperationOutcome> outcome = OperateRunning(place->paths, order, doubt);
   if (absl::IsNotFound(outcome.status())) {
+    if (!doubt.ok()) return Fail(context.log, doubt, kExitInvalid);
     absl::StatusOr<Access> access = OpenCampaign(*std::move(place));
     if (!access.ok()) return Fail(context.log, access.status(), ExitCodeOf(access.status()));
     outcome = engine::Operate(*access->disk, access->started, order, io::SystemClock().WallNow());

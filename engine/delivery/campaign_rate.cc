@@ -7,14 +7,20 @@ namespace {
 
 constexpr base::Duration kOpening = base::Duration::Seconds(1);
 // A connection and a signature usually fit in. Tokens that are used late are what may come above the rate.
-constexpr base::Duration kTokenLife = base::Duration::Seconds(2);
+constexpr base::Duration kTokenLife = base::Duration::Seconds(10);
 
 }  // namespace
 
 bool CampaignLine::HasToken(Waiter& waiter) {
   if (rate_ == nullptr || waiter.token_until_ > clock_.Now()) return true;
   if (waiters_.empty() && Take(waiter)) return true;
-  if (!waiter.line_hook_.IsLinked()) waiters_.PushBack(waiter);
+  if (waiter.line_hook_.IsLinked()) return false;
+  // Who has lost a token while a session was opened for it has the session by now, and does not wait so long again.
+  if (waiter.token_until_.has_value()) {
+    waiters_.PushFront(waiter);
+  } else {
+    waiters_.PushBack(waiter);
+  }
   return false;
 }
 

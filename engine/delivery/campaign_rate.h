@@ -36,7 +36,7 @@ class CampaignRate {
 };
 
 // Those of one shard who wait for tokens, first come first served. A token is taken before a session is opened for it;
-// who has not begun a message with it after two seconds has lost it, and none is ever given back.
+// who has not begun a message with it after ten seconds has lost it, and none is ever given back.
 class CampaignLine {
  public:
   class Waiter {
@@ -62,6 +62,7 @@ class CampaignLine {
   void UseToken(Waiter& waiter) { waiter.token_until_.reset(); }  // A message begins.
   // How many there will be by the time a connection is open, at least the one that was taken for it.
   std::uint64_t TokensSoon() const;
+  bool IsLimited() const { return rate_ != nullptr; }
   void Cancel(Waiter& waiter) {
     if (waiter.line_hook_.IsLinked()) waiters_.Remove(waiter);
   }

@@ -11,7 +11,8 @@ constexpr base::Duration kTurn = base::Duration::Milliseconds(10);
 
 }  // namespace
 
-RateGate::RateGate(const Options& options, base::Instant now) : options_(options), due_(0) {
+RateGate::RateGate(const Options& options, base::Instant now)
+    : options_(options), scale_(std::max<std::uint64_t>(1, options.count)), due_(0) {
   CHECK(options.period > base::Duration() && options.burst_max >= 1);
   due_ = Scaled(now);
 }
@@ -49,8 +50,9 @@ bool RateGate::TryPass(base::Instant now) {
 
 void RateGate::SetOptions(const Options& options) {
   CHECK(options.period > base::Duration() && options.burst_max >= 1);
-  if (options_.count != 0 && options.count != 0) {
-    due_ = due_ / static_cast<Wide>(options_.count) * static_cast<Wide>(options.count);
+  if (options.count != 0) {
+    due_ = due_ / static_cast<Wide>(scale_) * static_cast<Wide>(options.count);
+    scale_ = options.count;
   }
   options_ = options;
 }

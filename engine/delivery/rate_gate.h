@@ -37,12 +37,13 @@ class RateGate {
  private:
   // Time is kept in units of 1/count of a nanosecond-period, so that a rate has no rounding drift.
   __extension__ using Wide = __int128;
-  Wide Scaled(base::Instant t) const { return static_cast<Wide>(t.nanoseconds()) * static_cast<Wide>(options_.count); }
+  Wide Scaled(base::Instant t) const { return static_cast<Wide>(t.nanoseconds()) * static_cast<Wide>(scale_); }
   Wide Tolerance() const;
   base::Instant At(Wide scaled) const;  // The first moment that is not before.
 
   Options options_;
-  Wide due_;  // Theoretical arrival time of the next one at the even rate, scaled by count.
+  std::uint64_t scale_;  // The last count that was not zero: what times are scaled by.
+  Wide due_;             // Theoretical arrival time of the next one at the even rate, scaled.
 };
 
 // Where no burst is stated, it is what the rate gives in one turn of a busy loop: else a high rate could not be

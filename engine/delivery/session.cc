@@ -54,7 +54,7 @@ void Session::OnReceive(std::string_view bytes) {
 }
 
 void Session::OnSent() {
-  if (!watched_unsent_.has_value()) return;
+  if (!watched_unsent_.has_value() || state_ != State::kSending) return;
   watched_unsent_.reset();
   context_.timers.Set(timer_,
                       context_.clock.Now() + client_.Timeout());  // The server has all: its reply's time begins.
@@ -117,9 +117,14 @@ void Session::Send(absl::Span<const std::string_view> pieces) {
   tls_client_begin_ = tls_written_;
   client_said_ = 0;
   for (const std::string_view piece : pieces) client_said_ += piece.size();
-  const absl::Status status = channel_->Send(pieces, *this);
+  behind_content_ = std::min(client_.BytesBehindContent(), client_said_);
+  std::size_t content = pieces.size();  // Its pieces; in records of their own, whose end tells whether it has left.
+  for (std::uint64_t behind = 0; behind < behind_content_;) behind += pieces[--content].size();
+  absl::Status status = channel_->Send(pieces.first(content), *this);
+  tls_content_end_ = tls_written_;
+  if (status.ok() && content < pieces.size()) status = channel_->Send(pieces.subspan(content), *this);
   tls_client_end_ = tls_written_;
-  if (!status.ok()) client_.OnTlsFailed(std::string(status.message()), /*unsent=*/1);
+  if (!status.ok()) client_.OnTlsFailed(std::string(status.message()), /*unsent=*/behind_content_ + 1);
 }
 
 // In order, with FIN. What is queued is dropped: it may complete a message of which nobody waits for the reply any
@@ -173,7 +178,8 @@ std::uint64_t Session::UnsentByClient(std::uint64_t unsent) const {
   if (channel_ == nullptr) return unsent;
   const std::uint64_t taken = tls_written_ - std::min(unsent, tls_written_);
   if (taken >= tls_client_end_) return 0;
-  return taken <= tls_client_begin_ ? client_said_ : 1;
+  if (taken <= tls_client_begin_) return client_said_;
+  return taken < tls_content_end_ ? behind_content_ + 1 : 1;
 }
 
 // ---- the client ----
@@ -201,6 +207,7 @@ void Session::BeIdle() {
 void Session::OnTransactionDone(const smtp::TransactionResult& result) {
   timings_.dot = Microseconds(context_.clock.Now() - written_at_);
   if (sealed_ != nullptr) context_.sealer.Recycle(std::move(sealed_));
+  watched_unsent_.reset();
   state_ = State::kClosing;  // Unless OnReady follows.
   owner_.OnSessionResult(*this, result);
   destination_ = nullptr;

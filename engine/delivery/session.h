@@ -124,6 +124,7 @@ class Session final : private io::StreamHandler,
   Destination* destination() const { return destination_; }  // Of the transaction; null between them.
   ledger::RecipientId recipient() const { return recipient_; }
   std::uint64_t message_size() const { return size_; }
+  bool is_dropped() const { return dropped_; }
   bool is_attempted() const { return attempted_; }  // The attempt of the transaction has begun.
   std::uint32_t mail_max() const {
     return client_.capabilities().mail_max;
@@ -195,8 +196,10 @@ class Session final : private io::StreamHandler,
   bool tls_up_ = false;
   std::uint64_t tls_written_ = 0;       // Bytes of the channel, for the stream…
   std::uint64_t tls_client_begin_ = 0;  // …and where what the client said last begins…
-  std::uint64_t tls_client_end_ = 0;    // …and ends among them;
-  std::uint64_t client_said_ = 0;       // so many bytes of the client's.
+  std::uint64_t tls_content_end_ = 0;   // …where a message's content ends, if it has one…
+  std::uint64_t tls_client_end_ = 0;    // …and where all of it ends among them;
+  std::uint64_t client_said_ = 0;       // so many bytes of the client's,
+  std::uint64_t behind_content_ = 0;    // and so many of these are a follower's envelope.
   io::Timer timer_;
   std::optional<std::uint64_t> watched_unsent_;  // Of a message, when the timer was set; none: the server has it all.
   Destination* destination_ = nullptr;
@@ -204,6 +207,7 @@ class Session final : private io::StreamHandler,
   std::unique_ptr<Sealed> sealed_;
   std::uint64_t size_ = 0;
   bool attempted_ = false;
+  bool dropped_ = false;       // DropContent was called.
   bool only_content_ = false;  // Of the transaction is left to be sent, once the attempt is durable.
   std::optional<Waiting> next_, follower_;
   std::uint32_t uses_ = 0;

@@ -67,6 +67,7 @@ class SessionBudget {
     for (std::size_t n = std::min(waiters_.size(), idle_.size()); n > 0 && !idle_.empty(); --n)
       idle_.PopFront().OnSlotWanted();
   }
+  bool HasWaiters() const { return !waiters_.empty(); }
   std::uint32_t used() const { return used_; }
 
  private:

@@ -94,6 +94,7 @@ void Session::CommitContent() {
 
 void Session::DropContent() {
   CHECK(state_ == State::kSending && !attempted_);
+  dropped_ = true;  // The session ends with it.
   client_.OnClosed(/*error=*/0, /*unsent=*/0, /*connected=*/true);
 }
 

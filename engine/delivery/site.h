@@ -98,6 +98,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
 
  private:
   using SessionList = base::IntrusiveList<Session, &Session::site_hook>;
+  static constexpr base::Duration kSerialFor = base::Duration::Hours(24);
   static constexpr base::Duration kBeginAhead = base::Duration::Milliseconds(100);
 
   // Session::Owner

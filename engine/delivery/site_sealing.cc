@@ -37,7 +37,7 @@ void Site::OnUnmadeMessage(Destination& destination, ledger::RecipientId id, con
 // on its way already this one goes, or a site that is suspended each time while it signs would never send anything.
 void Site::OnSessionSealed(Session& session, const absl::Status& status) {
   const ledger::RecipientId id = session.recipient();
-  if (status.ok() && !context_.settler.IsExpired(id)) {
+  if (status.ok() && context_.settler.IsWanted(id)) {
     context_.settler.BeginAttempt(id, session.options().id);
     session.Commit();
     return;
@@ -86,6 +86,8 @@ void Site::PutBack(Destination& destination, ledger::RecipientId id) {
 void Site::OnSessionMayTakeNext(Session& session) {
   if (messages_.has_value()) return;
   const tls::Policy& policy = session.options().tls;
+  // A session that is to end, or to make room, has to be idle for that.
+  if (IsToEnd(session) || context_.budget.HasWaiters() || context_.line.IsLimited()) return;
   if (!session.MayTakeNext() || draining_ || paused_ || HeldUntil().has_value() || CountUnder(idle_, policy) > 0)
     return;
   const std::optional<Claimed> next = ClaimUnder(policy);
@@ -109,7 +111,7 @@ void Site::OnNextLost(const Session::Waiting& waiting) {
 bool Site::KeepsNext(Session& session) { return !IsToEnd(session) && !HeldUntil().has_value(); }
 
 void Site::OnSessionContentWanted(Session& session) {
-  if (!context_.settler.IsWanted(session.recipient())) {  // The message before it took long.
+  if (draining_ || paused_ || !context_.settler.IsWanted(session.recipient())) {  // The message before it took long.
     session.DropContent();
     return;
   }
@@ -117,20 +119,23 @@ void Site::OnSessionContentWanted(Session& session) {
   session.CommitContent();
 }
 
-// What becomes of a follower before its attempt began. True: the server ended the session without a word about it, and
+// What becomes of a follower before its attempt began. True: it was given up, or the server said no word about it, and
 // nobody has tried anything; an answer is an attempt like any other.
 bool Site::TakeUnanswered(const Session& session, const smtp::TransactionResult& result) {
+  using End = smtp::TransactionResult::End;
   if (session.is_attempted()) return false;
   const bool goodbye = result.mail.has_value() && result.mail->code == 421;
-  if (goodbye || !context_.settler.IsWanted(session.recipient()) ||
-      (result.end == smtp::TransactionResult::End::kClosed && !result.mail.has_value())) {
-    if (goodbye && !smtp::Judge(result, *context_.job.reply_rules).session_limit) Trouble(session.opened_at());
-    ++unwritten_;
-    PutBack(*session.destination(), session.recipient());
-    return true;
+  const bool silent = !result.mail.has_value() && (result.end == End::kClosed || result.end == End::kTimedOut);
+  if (!goodbye && !silent && !session.is_dropped()) {
+    context_.settler.BeginAttempt(session.recipient(), session.options().id);
+    return false;
   }
-  context_.settler.BeginAttempt(session.recipient(), session.options().id);
-  return false;
+  if (goodbye && !smtp::Judge(result, *context_.job.reply_rules).session_limit) Trouble(session.opened_at());
+  if (result.end == End::kTimedOut)  // It loses what comes behind the end of a message.
+    serial_until_[session.options().remote.address] = context_.clock.Now() + kSerialFor;
+  ++unwritten_;
+  PutBack(*session.destination(), session.recipient());
+  return true;
 }
 
 // The message that was being signed is kept, and goes as soon as a session is ready for it.

@@ -18,7 +18,6 @@ namespace {
 constexpr base::Duration kAddressRest = base::Duration::Minutes(5);  // After it failed, while others work.
 constexpr base::Duration kUnusableRest = base::Duration::Minutes(1);
 constexpr int kHangUpsInARow = 3;
-constexpr base::Duration kSerialFor = base::Duration::Hours(24);
 constexpr base::Duration kShortageRest = base::Duration::Seconds(1);
 constexpr base::Duration kBreakerPause = base::Duration::Minutes(1);  // Until who may be held by it is asked for again.
 

@@ -199,7 +199,7 @@ void MessageTemplate::CollectFields(std::vector<std::string>& errors) {
   }
 }
 
-std::optional<std::string> MessageTemplate::MissingField(const Value& row) const {
+absl::Status MessageTemplate::CheckFields(const Value& row) const {
   std::size_t longest = kLongestBuiltin;
   for (const Member& member : row.members) longest = std::max(longest, member.value.text.size());
   const bool is_complete = spec_.on_missing == OnMissing::kEmpty ||
@@ -208,13 +208,13 @@ std::optional<std::string> MessageTemplate::MissingField(const Value& row) const
                              return presence == Presence::kText || (presence == Presence::kAbsent && required.is_alias);
                            });
   const bool walk_all = !is_complete || longest > longest_safe_value_;
-  if (!walk_all && conditional_.empty()) return std::nullopt;
+  if (!walk_all && conditional_.empty()) return absl::OkStatus();
   // Built-in fields are there in every row; what they hold matters to no check.
   const Scope scope(row, "1", "x", "x", "x", "x");
   for (const Template* source : walk_all ? templates_ : conditional_) {
-    if (std::optional<std::string> why = source->Refusal(scope.objects(), spec_.on_missing)) return why;
+    if (absl::Status status = source->Refusal(scope.objects(), spec_.on_missing); !status.ok()) return status;
   }
-  return std::nullopt;
+  return absl::OkStatus();
 }
 
 absl::Status MessageTemplate::Render(const RenderInput& input, Rendered& rendered) const {

@@ -44,9 +44,9 @@ class MessageTemplate {
   absl::Status RenderEnvelope(const RenderInput& input, Rendered& rendered) const;
 
   // Whether Render would refuse the row for a field that is absent or not a text: `the field "x" (FILE:LINE) is
-  // absent`. Under OnMissing::kEmpty none is. A section over an absent name is not a missing field. Besides, what is
-  // beyond the limits of templates.
-  std::optional<std::string> MissingField(const Value& row) const;
+  // absent` (NotFound). Under OnMissing::kEmpty none is. A section over an absent name is not a missing field. Besides,
+  // what is beyond the limits of templates (ResourceExhausted).
+  absl::Status CheckFields(const Value& row) const;
 
   // The addresses and URLs that some rows may spoil.
   struct RowChecks {

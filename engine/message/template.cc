@@ -266,11 +266,11 @@ absl::Status Template::Render(absl::Span<const Value> scope, OnMissing on_missin
   return absl::OkStatus();
 }
 
-std::optional<std::string> Template::Refusal(absl::Span<const Value> scope, OnMissing on_missing) const {
+absl::Status Template::Refusal(absl::Span<const Value> scope, OnMissing on_missing) const {
   TemplateWalk walk(*this, scope, on_missing == OnMissing::kInvalid, nullptr);
-  if (walk.WalkAll()) return std::nullopt;
-  if (const absl::Status limit = walk.Limit(); !limit.ok()) return std::string(limit.message());
-  return walk.Missing();
+  if (walk.WalkAll()) return absl::OkStatus();
+  if (absl::Status limit = walk.Limit(); !limit.ok()) return limit;
+  return absl::NotFoundError(walk.Missing());
 }
 
 std::vector<FieldUse> Template::Fields() const {

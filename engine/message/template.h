@@ -77,7 +77,7 @@ class Template {
   absl::Status Render(absl::Span<const Value> scope, OnMissing on_missing, std::string& out) const;
 
   // What Execute would refuse: `the field "x" (FILE:LINE) is absent`, or what is beyond the limits. Nullopt: nothing.
-  std::optional<std::string> Refusal(absl::Span<const Value> scope, OnMissing on_missing) const;
+  absl::Status Refusal(absl::Span<const Value> scope, OnMissing on_missing) const;
   // No row whose values are at most so long takes it beyond the limits. Requires: CompileText made it, and it has no
   // sections.
   std::size_t LongestSafeValue() const { return longest_safe_value_; }

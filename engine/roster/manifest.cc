@@ -39,7 +39,7 @@ std::string Manifest::ToJson() const {
   json["key"] = key;
   json["files"] = Json::object();
   for (const auto& [name, entry] : files) json["files"][name] = {{"size", entry.size}, {"crc32c", entry.crc32c}};
-  if (rehearsal) json["rehearsal"] = true;
+  if (rehearsal.has_value()) json["rehearsal"] = *rehearsal;
   if (test.has_value()) {
     json["test"] = {{"row", test->row}, {"token", test->token}, {"recipient", test->recipient}, {"shown", test->shown}};
   }
@@ -77,7 +77,7 @@ absl::StatusOr<Manifest> Manifest::FromJson(std::string_view text, std::string_v
     for (const auto& [name, entry] : json.at("files").items()) {
       m.files[name] = {entry.at("size").get<std::uint64_t>(), entry.at("crc32c").get<std::uint32_t>()};
     }
-    m.rehearsal = json.value("rehearsal", false);
+    if (json.contains("rehearsal")) m.rehearsal = json.at("rehearsal").get<bool>();
     if (json.contains("test")) {
       const Json& test = json.at("test");
       m.test = {.row = test.at("row").get<std::uint64_t>(),

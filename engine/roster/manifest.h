@@ -46,7 +46,7 @@ struct Manifest {
   std::map<std::string, FileEntry> files;
   std::map<std::string, std::string> message_files;  // The SHA-256 of each file of the message, by its key.
   std::optional<TestSend> test;                      // None: it is the campaign itself.
-  bool rehearsal = false;                            // Its mail goes to a sandbox.
+  std::optional<bool> rehearsal;                     // Its mail goes to a sandbox; none: an older program did not say.
 
   std::string ToJson() const;
   // Errors: DataLoss, not a manifest of this format.

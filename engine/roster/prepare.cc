@@ -253,8 +253,9 @@ absl::Status Preparation::TakeRow(campaign::Row& row) {
     return Reject(row, Reject::Type::kInvalid, typed, std::string(reason));
   if (!options_.test.has_value() && options_.suppression->Contains(address_.folded, address_.domain))
     return Reject(row, Reject::Type::kSuppressed, typed, "");
-  if (const std::optional<std::string> missing = options_.message->MissingField(value_->value())) {
-    return Reject(row, Reject::Type::kInvalid, typed, *missing);
+  if (const absl::Status status = options_.message->CheckFields(value_->value()); !status.ok()) {
+    const std::string_view kind = absl::IsResourceExhausted(status) ? kRefusedRow : "";
+    return Reject(row, Reject::Type::kInvalid, typed, std::string(kind) + std::string(status.message()));
   }
   message::RenderInput input;
   input.row = &value_->value();

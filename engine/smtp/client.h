@@ -145,11 +145,13 @@ class Client {
   bool Accepts(const Transaction& transaction) const { return !RefusalOf(transaction).has_value(); }
   bool IsFollowerSent() const { return follower_sent_; }  // Its envelope is on its way.
   void Unfollow() { follower_.reset(); }                  // Requires: not IsFollowerSent.
-  // A message takes two round trips here, and one behind it saves the second.
+  // Of what was emitted, a follower's envelope behind the content of the transaction.
+  std::uint64_t BytesBehindContent() const { return completing_end_ == 0 ? 0 : emitted_ - completing_end_; }
   // The end of a message was given out, and its reply is the next to come.
   bool IsSendingContent() const {
     return completing_end_ != 0 && (expecting() == Command::kDot || expecting() == Command::kBdat);
   }
+  // A message takes two round trips here, and one behind it saves the second.
   bool HasUseForFollowers() const { return state_ == State::kBusy && !result_.used_bdat && MayPipeline(); }
   void Quit();  // Requires: ready. OnFinished follows.
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -137,6 +138,48 @@ TEST_F(FollowingMessages, AProgramThatDiesLeavesNoMoreThanOneInDoubtForEachConne
     EXPECT_EQ(scenario.CountLast("in doubt") + scenario.CountLast("delivered"), static_cast<std::uint64_t>(kMany));
     CheckEverybody(scenario, receiver);
   }
+}
+
+// It throws away what it has read beyond the end of a message.
+TEST_F(FollowingMessages, AReceiverThatLosesThemGetsTheNextOnesOneByOne) {
+  Scenario scenario({.addresses = Many(kMany), .shaping = kOneSession});
+  Receiver& receiver = Start(scenario);
+  receiver.At(Point::kMail, [](const Question& question) {
+    return question.message > 1 && question.grouped ? std::optional(Answer{"", Then::kSilence}) : std::nullopt;
+  });
+  scenario.RunFor(Duration::Minutes(10));
+  EXPECT_THAT(receiver.accepted(), SizeIs(kMany));
+  for (const std::string& address : Many(kMany))
+    EXPECT_THAT(scenario.Story(address), ElementsAre("attempt 1", "delivered 250 ."));
+}
+
+TEST_F(FollowingMessages, APauseBeginsNoOtherAttempt) {
+  Scenario scenario({.addresses = Many(kMany), .shaping = kOneSession});
+  Receiver& receiver = Start(scenario);
+  receiver.At(Point::kContent, Always({.reply = "250 ok", .wait = Duration::Seconds(1)}));
+  scenario.RunFor(Duration::Milliseconds(3500));
+  scenario.process().Pause({.by = "operator", .reason = "wait", .sample = "", .scope = {}});
+  scenario.RunFor(Duration::Seconds(10));
+  EXPECT_TRUE(scenario.process().IsStopped());
+  EXPECT_EQ(scenario.CountLast("delivered"), receiver.accepted().size());
+  EXPECT_EQ(scenario.CountLast("delivered"), 4u);
+  int touched = 0;
+  for (const std::string& address : Many(kMany)) touched += scenario.Story(address).empty() ? 0 : 1;
+  EXPECT_EQ(touched, 4) << "whose envelope had left only has lost nothing";
+}
+
+TEST_F(FollowingMessages, AReceiverThatIsLimitedMeanwhileHasFewerConnectionsAtOnce) {
+  Scenario scenario({.addresses = Many(3000)});
+  Receiver& receiver = Start(scenario);
+  receiver.At(Point::kContent, Always({.reply = "250 ok", .wait = Duration::Milliseconds(200)}));
+  scenario.RunFor(Duration::Seconds(10));
+  EXPECT_GT(receiver.open(), 5u);
+  std::vector<std::string> warnings;
+  const config::Shaping::File file = {"shaping", "[\"default\"]\nconnection_limit = 1\n"};
+  scenario.process().ChangeShaping(
+      std::make_shared<const config::Shaping>(*config::Shaping::Parse(absl::MakeConstSpan(&file, 1), warnings)));
+  scenario.RunFor(Duration::Seconds(2));
+  EXPECT_LE(receiver.open(), 1u);
 }
 
 TEST_F(FollowingMessages, WhoIsTooLateWhenTheServerWantsTheContentGetsNone) {

@@ -124,6 +124,19 @@ TEST(CampaignRate, IsReachedAndNotExceededOverSitesAndShards) {
   EXPECT_GT(seconds, 0.9 * (kSpeaking * kEach - 20) / kPerSecond);
 }
 
+// A connection takes longer than a token lasts.
+TEST(CampaignRate, ReachesReceiversThatGreetSlowly) {
+  std::vector<std::string> addresses;
+  for (int domain = 0; domain < 15; ++domain) addresses.push_back(absl::StrFormat("a@d%d.example", domain));
+  Scenario scenario({.addresses = addresses});
+  scenario.job().max_message_rate = base::Rate{10, Duration::Minutes(1), 1};
+  for (int domain = 0; domain < 15; ++domain)
+    scenario.Serve(absl::StrFormat("d%d.example", domain))
+        .At(Point::kGreeting, Always({.reply = "220 at last", .wait = Duration::Seconds(12)}));
+  scenario.RunFor(Duration::Minutes(10));
+  EXPECT_EQ(scenario.CountLast("delivered"), 15u);
+}
+
 // Nobody has waited longer for its first message than one round of all takes.
 TEST(CampaignRate, IsSharedInTurns) {
   std::vector<std::string> addresses = Many(600, "large.example");

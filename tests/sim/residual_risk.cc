@@ -16,7 +16,7 @@ std::map<ledger::RecipientId, std::uint64_t> ResidualRisks(io::Disk& disk) {
     if (!next.ok() || !next->has_value()) return risks;  // Damage is found elsewhere.
     const auto* const outcome = std::get_if<ledger::Outcome>(&(*next)->record);
     if (outcome != nullptr && outcome->kind == ledger::OutcomeKind::kDeferred && outcome->reply_code == 0 &&
-        outcome->command == "MAIL")
+        outcome->command == "MAIL" && outcome->classification == "BadConnection")
       ++risks[outcome->recipient];
   }
 }

@@ -62,14 +62,29 @@ TEST_F(CampaignRateTest, ThoseWhoWaitAreServedInTheOrderTheyCame) {
   }
 }
 
-TEST_F(CampaignRateTest, ATokenIsKeptTwoSecondsAndNeverGivenBack) {
+TEST_F(CampaignRateTest, ATokenIsKeptTenSecondsAndNeverGivenBack) {
   EXPECT_TRUE(line_.HasToken(a_));
-  PassTime(Duration::Milliseconds(1990));
+  PassTime(Duration::Milliseconds(9990));
   EXPECT_TRUE(line_.HasToken(a_)) << "that is the same one";
   EXPECT_TRUE(line_.HasToken(b_)) << "and this the next";
   PassTime(Duration::Seconds(1));
   EXPECT_TRUE(line_.HasToken(a_)) << "it was lost, and this is a new one";
   EXPECT_FALSE(line_.HasToken(c_));
+}
+
+TEST_F(CampaignRateTest, WhoHasLostATokenIsServedFirst) {
+  EXPECT_TRUE(line_.HasToken(a_));
+  PassTime(Duration::Milliseconds(9800));
+  EXPECT_TRUE(line_.HasToken(b_));
+  line_.UseToken(b_);
+  EXPECT_FALSE(line_.HasToken(c_));
+  PassTime(Duration::Milliseconds(300));  // Of a's token: ten seconds have passed.
+  EXPECT_FALSE(line_.HasToken(a_));
+  EXPECT_FALSE(line_.HasToken(b_));
+  PassTime(Duration::Seconds(1));
+  EXPECT_EQ(calls_, "a");
+  PassTime(Duration::Seconds(1));
+  EXPECT_EQ(calls_, "ac");
 }
 
 TEST_F(CampaignRateTest, WhoCancelsIsNotCalled) {

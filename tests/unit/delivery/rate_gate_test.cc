@@ -77,5 +77,15 @@ TEST(RateGate, SaysWhenItIsAsIfMadeAnew) {
   EXPECT_TRUE(gate.IsRested(gate.RestedAt()));
 }
 
+TEST(RateGate, ARateOfZeroBetweenTwoOthersIsNoDebt) {
+  const Instant late = Instant() + Duration::Hours(240);
+  RateGate gate({.count = 100, .period = Duration::Seconds(1)}, late);
+  EXPECT_TRUE(gate.TryPass(late));
+  gate.SetOptions({.count = 0, .period = Duration::Seconds(1)});
+  EXPECT_FALSE(gate.TryPass(late + Duration::Seconds(5)));
+  gate.SetOptions({.count = 10, .period = Duration::Seconds(1)});
+  EXPECT_TRUE(gate.TryPass(late + Duration::Seconds(6)));
+}
+
 }  // namespace
 }  // namespace delivery

@@ -44,15 +44,16 @@ TEST(RendererRows, F11_ReportsWhatARowLacks) {
   const Value empty{Value::Kind::kObject, {}, {}, {}};
   const std::vector<Member> no_text = {{"name", Value::Text("x")}, {"token", {Value::Kind::kList, {}, {}, {}}}};
   EXPECT_THAT(renderer.Try(no_text).message(), HasSubstr("\"token\" (c.toml:9) is a list"));
-  EXPECT_EQ(renderer.compiled().MissingField({Value::Kind::kObject, {}, {}, no_text}), renderer.Try(no_text).message());
-  EXPECT_EQ(renderer.compiled().MissingField(empty), "the field \"name\" (c.toml:1) is absent");
+  EXPECT_EQ(renderer.compiled().CheckFields({Value::Kind::kObject, {}, {}, no_text}).message(),
+            renderer.Try(no_text).message());
+  EXPECT_EQ(renderer.compiled().CheckFields(empty).message(), "the field \"name\" (c.toml:1) is absent");
   const std::vector<Member> members = Name("");
-  EXPECT_EQ(renderer.compiled().MissingField({Value::Kind::kObject, {}, {}, members}), std::nullopt);
+  EXPECT_TRUE(renderer.compiled().CheckFields({Value::Kind::kObject, {}, {}, members}).ok());
   MessageSpec spec = BasicSpec();
   spec.on_missing = OnMissing::kEmpty;
   Renderer lenient(spec);
   EXPECT_EQ(lenient.Read({}).Get("To"), "zoe@example.net");
-  EXPECT_EQ(lenient.compiled().MissingField(empty), std::nullopt);
+  EXPECT_TRUE(lenient.compiled().CheckFields(empty).ok());
 }
 
 TEST(RendererRows, F11_ChecksSectionsAndDottedNamesOfARowToo) {
@@ -60,7 +61,7 @@ TEST(RendererRows, F11_ChecksSectionsAndDottedNamesOfARowToo) {
   spec.text->text = "{{#vip}}{{level}}{{/vip}}{{city.name}}";
   Renderer renderer(spec);
   const auto missing = [&](const std::vector<Member>& members) {
-    return renderer.compiled().MissingField({Value::Kind::kObject, {}, {}, members}).value_or("");
+    return std::string(renderer.compiled().CheckFields({Value::Kind::kObject, {}, {}, members}).message());
   };
   const std::vector<Member> city_members = Name("Rome");
   const Member city{"city", {Value::Kind::kObject, {}, {}, city_members}};

@@ -119,7 +119,9 @@ TEST(PrepareMessage, ARowThatMakesTheTextTooLargeIsInvalid) {
       preparing.Rows("email,name\na@x.example,A\nb@x.example," + large + "\n");
       preparing.arena_bytes = 4u << 20;
       preparing.Text(text, on_missing);
-      EXPECT_THAT(Invalid(preparing), ElementsAre(HasSubstr("b@x.example: body.txt: the row makes the message too")));
+      EXPECT_THAT(
+          Invalid(preparing),
+          ElementsAre(HasSubstr("b@x.example: its message cannot be made: body.txt: the row makes the message too")));
     }
   }
 }
