@@ -129,4 +129,13 @@ base::Instant HostPlan::NextResolveAt() const {
   return next;
 }
 
+bool HostPlan::HasOtherThan(absl::Span<const base::IpAddress> addresses) const {
+  return std::any_of(hosts_.begin(), hosts_.end(), [&addresses](const Host& host) {
+    if (host.resolution != Resolution::kKnown) return true;
+    return std::any_of(host.addresses.begin(), host.addresses.end(), [&addresses](const Address& known) {
+      return std::find(addresses.begin(), addresses.end(), known.address) == addresses.end();
+    });
+  });
+}
+
 }  // namespace delivery

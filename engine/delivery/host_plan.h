@@ -50,6 +50,8 @@ class HostPlan {
   Next Choose(base::Instant now, absl::Span<const base::IpAddress> avoided = {});
   const std::string& HostName(std::size_t host) const { return hosts_[host].name; }
 
+  // Whether there is, or may be, an address other than these.
+  bool HasOtherThan(absl::Span<const base::IpAddress> addresses) const;
   // The DNS found these; empty: the name has none. They count until `until`, then they are asked for again.
   // `other_family`: there are more, which cannot be reached from this source.
   void SetAddresses(std::size_t host, absl::Span<const base::IpAddress> addresses, base::Instant until,

@@ -140,6 +140,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::uint64_t RoomToBegin();
   void ServeWriters();
   bool IsToEnd(const Session& session) const;
+  void NoteSmtpUtf8Nowhere();
+  bool SeeksSmtpUtf8(const Session& session, const smtp::TransactionResult& result);
   bool TakePipeliningTrouble(const Session& session, const smtp::TransactionResult& result);
   bool IsSerial(const base::IpAddress& address) const;
   bool TakeUnanswered(const Session& session, const smtp::TransactionResult& result);
@@ -225,6 +227,9 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::string pause_reason_;
 
   base::IntrusiveList<Destination, &Destination::hook> ready_, waiting_;
+  // Addresses that did not offer SMTPUTF8 when somebody needed it: mail goes to the others, until there are none.
+  std::vector<base::IpAddress> without_smtputf8_;
+  bool smtputf8_is_nowhere_ = false;
   std::uint32_t mail_max_ = 0;  // Messages per connection, as the last EHLO said (RFC 9422); 0: any number.
   SessionList opening_, idle_, busy_, closing_;
   std::uint32_t sessions_ = 0;

@@ -96,6 +96,10 @@ void Site::OpenSessions(const tls::Policy& policy) {
       case HostPlan::Step::kWait:
         return;
       case HostPlan::Step::kExhausted:
+        if (!without_smtputf8_.empty()) {  // The other hosts cannot be reached, or do not do.
+          NoteSmtpUtf8Nowhere();
+          return;
+        }
         if (opening_.empty()) OnRoundFailed(policy);  // What becomes of the others says more.
         return;
       case HostPlan::Step::kNoAddress:

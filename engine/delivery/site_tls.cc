@@ -89,7 +89,7 @@ std::size_t Site::CountUnder(const SessionList& sessions, const tls::Policy& pol
 std::vector<base::IpAddress> Site::AvoidedUnder(const tls::Policy& policy) {
   const base::Instant now = context_.clock.Now();
   std::erase_if(tls_failures_, [now](const TlsFailure& failure) { return failure.rests_until <= now; });
-  std::vector<base::IpAddress> avoided;
+  std::vector<base::IpAddress> avoided = without_smtputf8_;
   for (const TlsFailure& failure : tls_failures_) {
     if (failure.policy == policy) avoided.push_back(failure.address);
   }

@@ -82,7 +82,9 @@ void Site::MoveSession(Session& session, Session::Listing to) {
 
 bool Site::IsToEnd(const Session& session) const {
   const bool is_one_too_many = sessions_ - closing_.size() > window_.size();  // The window has shrunk meanwhile.
-  return draining_ || paused_ || session.IsWornOut() || is_one_too_many;
+  const bool is_elsewhere = std::find(without_smtputf8_.begin(), without_smtputf8_.end(),
+                                      session.options().remote.address) != without_smtputf8_.end();
+  return draining_ || paused_ || session.IsWornOut() || is_one_too_many || is_elsewhere;
 }
 
 void Site::OnSessionReady(Session& session) {
@@ -165,6 +167,23 @@ bool Site::TakePipeliningTrouble(const Session& session, const smtp::Transaction
   }
   if (trouble) serial_until_[session.options().remote.address] = context_.clock.Now() + kSerialFor;
   return trouble;
+}
+
+// Verdicts page, section 1: an address bounces for SMTPUTF8 where no host offers it. True: another host may.
+bool Site::SeeksSmtpUtf8(const Session& session, const smtp::TransactionResult& result) {
+  if (result.end != smtp::TransactionResult::End::kNeedsSmtpUtf8 || smtputf8_is_nowhere_) return false;
+  const base::IpAddress& address = session.options().remote.address;
+  if (std::find(without_smtputf8_.begin(), without_smtputf8_.end(), address) == without_smtputf8_.end())
+    without_smtputf8_.push_back(address);
+  if (hosts_.HasOtherThan(without_smtputf8_)) return true;
+  NoteSmtpUtf8Nowhere();
+  return false;
+}
+
+void Site::NoteSmtpUtf8Nowhere() {
+  smtputf8_is_nowhere_ = true;
+  without_smtputf8_.clear();
+  owner_.WantsPump(*this);
 }
 
 bool Site::IsSerial(const base::IpAddress& address) const {
@@ -289,7 +308,8 @@ void Site::OnSessionResult(Session& session, const smtp::TransactionResult& resu
   }
   if (verdict.counts_for_breaker && verdict.reply.has_value())
     verdict.outcome = ApplyBreaker(session.recipient(), verdict);
-  const bool was_its_turn = verdict.session_limit && session.uses() > 1;  // The connection had carried others before.
+  // The connection had carried others before; or another host may take what this one does not.
+  const bool was_its_turn = (verdict.session_limit && session.uses() > 1) || SeeksSmtpUtf8(session, result);
   if (was_its_turn) verdict.outcome = smtp::Outcome::kHeld;
   ledger::Outcome outcome = Describe(session, verdict);
   if (was_its_turn) outcome.due = context_.clock.WallNow();

@@ -20,6 +20,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Le;
 using testing::SizeIs;
+using testing::StartsWith;
 
 constexpr char kA[] = "a@one.example";
 constexpr char kOther[] = "o@other.example";
@@ -318,6 +319,34 @@ TEST(BeforeAConnection, AnAddressThatNeedsSmtpUtf8BouncesWhereNoHostOffersIt) {
   EXPECT_EQ(scenario.Last(kUmlaut), "bounced PolicyRelated MAIL");
   EXPECT_THAT(scenario.Text(kUmlaut), HasSubstr("5.6.7"));
   EXPECT_THAT(receiver.accepted(), ElementsAre(kA));
+}
+
+// The first host's word is not the last.
+TEST(BeforeAConnection, AnAddressThatNeedsSmtpUtf8GoesToTheHostThatOffersIt) {
+  for (const bool offered : {true, false}) {
+    Scenario scenario({.addresses = {kUmlaut, kA, "ä@one.example", "b@one.example"}});
+    Receiver& first = scenario.AddReceiver("mx1.one.example");
+    Receiver& second = scenario.AddReceiver("mx2.one.example");
+    scenario.names().SetMx("one.example", {"mx1.one.example", "mx2.one.example"});
+    if (offered) second.extensions.push_back("SMTPUTF8");
+    EXPECT_TRUE(scenario.Finish());
+    EXPECT_THAT(scenario.Last(kA), StartsWith("delivered"));
+    for (const char* address : {kUmlaut, "ä@one.example"}) {
+      const std::string last = scenario.Last(address);
+      EXPECT_EQ(last, offered ? "delivered 250 BDAT" : "bounced PolicyRelated MAIL");
+    }
+    EXPECT_LE(first.connections().size() + second.connections().size(), 6u);
+  }
+}
+
+TEST(BeforeAConnection, WhereTheOtherHostIsDeadSmtpUtf8IsNowhereAndOtherMailGoesOn) {
+  Scenario scenario({.addresses = {kUmlaut, kA, "b@one.example"}});
+  Receiver& first = scenario.AddReceiver("mx1.one.example");
+  scenario.AddReceiver("mx2.one.example").resets_connections = true;
+  scenario.names().SetMx("one.example", {"mx1.one.example", "mx2.one.example"});
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_EQ(scenario.Last(kUmlaut), "bounced PolicyRelated MAIL");
+  EXPECT_EQ(first.accepted().size(), 2u);
 }
 
 }  // namespace
