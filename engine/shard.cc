@@ -71,6 +71,7 @@ Shard::~Shard() {
   commits_.Cancel(*this);
   while (!to_pump_.empty()) to_pump_.PopFront();
   sites_.clear();  // Sessions first: they borrow from everything else.
+  for (const auto& [key, destination] : destinations_) sweeper_.Cancel(*destination);
   retired_.clear();
 }
 

@@ -128,5 +128,18 @@ TEST(Time, ACampaignThatCanOnlyWaitSaysSoOnceAMinute) {
   EXPECT_THAT(scenario.log().CountOf("is suspended"), Ge(28u));
 }
 
+// Everybody expires at once, which takes several turns: whenever the program ends in between, it ends in order.
+TEST(FinishBy, AProgramMayEndWhileManyExpire) {
+  for (int milliseconds = 0; milliseconds <= 30; milliseconds += 3) {
+    Scenario scenario({.addresses = Many(30'000)});
+    scenario.Serve("one.example").At(Point::kGreeting, Always({"", Answer::Then::kSilence}));
+    scenario.job().finish_by = scenario.world().wall_now() + Duration::Seconds(1);
+    scenario.RunFor(Duration::Seconds(1) + Duration::Milliseconds(milliseconds));
+    scenario.Restart();
+    EXPECT_TRUE(scenario.Finish());
+    EXPECT_EQ(scenario.CountLast("expired"), 30'000u);
+  }
+}
+
 }  // namespace
 }  // namespace sim
