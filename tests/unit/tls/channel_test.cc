@@ -229,12 +229,11 @@ TEST_F(ChannelTest, StaysAtTheHandshakeUntilItsLastByte) {
 
 TEST_F(ChannelTest, AChangedByteOfTheHandshakeOpensNothing) {
   Context forgetful({.authorities = ServerSettings::Authority(), .sessions_max = 0});
-  std::size_t size = 1;
   int failed = 0, tried = 0;
-  for (std::size_t at = 0; at < size; at += 3, ++tried) {
+  for (std::size_t at = 0;; at += 3, ++tried) {
     Connection c(forgetful, modern_);
     std::string flight = c.server.Receive(c.to_server.Take());
-    size = flight.size();
+    if (at >= flight.size()) break;  // Its size differs a little each time: so do signatures.
     flight[at] = static_cast<char>(flight[at] ^ 0x20);
     if (!c.Feed(flight).ok()) {
       ++failed;
