@@ -145,6 +145,7 @@ RunResult Engine::Run(Watcher& watcher) {
   options.dns.queries_per_second_max = std::max(1u, options_.dns_queries_per_second / options_.shards);
   options.tls_authorities = options_.tls_authorities;
   options.batch_signatures = options_.batch_signatures;
+  options.limits = options_.limits != nullptr ? options_.limits : &own_limits_;
   if (job_.max_message_rate.has_value()) options.campaign_rate = &rate_.emplace(*job_.max_message_rate);
   options.shard.count = options_.shards;
   options.shard.sessions_max = std::clamp(options_.sessions_max / options_.shards, 1u, kSessionsMax);

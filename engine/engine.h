@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "engine/base/log.h"
+#include "engine/delivery/host_limits.h"
 #include "engine/delivery/job.h"
 #include "engine/ledger/journal.h"
 #include "engine/ledger/journal_thread.h"
@@ -36,7 +37,8 @@ struct EngineOptions {
   std::function<std::shared_ptr<const campaign::SuppressionLists>()> new_suppression = nullptr;
   // The same for the shaping.
   std::function<std::shared_ptr<const config::Shaping>()> new_shaping = nullptr;
-  bool durable = true;  // False: nothing is written down. For benchmarks of what that costs.
+  delivery::HostLimits* limits = nullptr;  // The program's, where others run beside; null: its own.
+  bool durable = true;                     // False: nothing is written down. For benchmarks of what that costs.
 };
 
 enum class RunEnd : std::uint8_t {
@@ -104,6 +106,7 @@ class Engine final : private delivery::ShardLinks {
   ledger::Journal& journal_;
   base::Log& log_;
   dkim::SigningPool signing_;
+  delivery::HostLimits own_limits_;
   std::optional<delivery::CampaignRate> rate_;
   std::vector<std::unique_ptr<ShardThread>> shards_;
   std::unique_ptr<ledger::JournalThread> journal_thread_;  // Null: nothing is written down…

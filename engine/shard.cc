@@ -41,23 +41,9 @@ Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
       authenticator_(job.smarthost.has_value() && job.smarthost->account.has_value()
                          ? std::make_unique<smtp::Authenticator>(*job.smarthost->account)
                          : nullptr),
-      context_{job,
-               options_.bugs,
-               options_.seed,
-               seams.io,
-               seams.clock,
-               seams.timers,
-               mx_,
-               seams.tls,
-               broken_tls_,
-               commits_,
-               settler_,
-               sealer_,
-               budget_,
-               line_,
-               *this,
-               seams.log,
-               authenticator_.get()},
+      context_{job,     options_.bugs, options_.seed, seams.io, seams.clock, seams.timers,
+               mx_,     seams.tls,     broken_tls_,   commits_, settler_,    sealer_,
+               budget_, line_,         *this,         *this,    seams.log,   authenticator_.get()},
       coordinator_(job.budget),
       budgets_(options_.index, seams.links, seams.clock, seams.timers, [this] { return IsBlocked(); }),
       router_(context_, *this),
@@ -184,7 +170,7 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
   Site& site = SiteFor(destination, route, name);
   if (!job_.smarthost.has_value() && shaping_->NamesDomain(destination.name)) {
     site_names_[site.id()].domain = destination.name;
-    site.SetLimits(LimitsOf(destination, site, route));
+    SetLimits(site, LimitsOf(destination, site, route));
   }
   site.Add(destination, TlsPolicyOf(destination, site, route), seams_.clock.Now() + std::max(route.ttl, kRouteFloor));
 }
@@ -221,7 +207,8 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const st
   const std::string provider = shaping_->ProviderFor(domain, hosts);
   const config::Limits limits = shaping_->For(domain, hosts, job_.sources[source].name);
   Site::Owner& self = *this;
-  auto site = std::make_unique<Site>(++sites_made_, key, provider, limits, route, context_, self);
+  auto site = std::make_unique<Site>(++sites_made_, key, provider, limits, SharedLimitsOf(key, provider, limits), route,
+                                     context_, self);
   Site& made = *site;
   HoldSite(made);
   sites_by_id_.emplace(made.id(), &made);
@@ -235,12 +222,41 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const st
   return made;
 }
 
+delivery::SharedLimits Shard::SharedLimitsOf(const delivery::SiteKey& key, const std::string& provider,
+                                             const config::Limits& limits) const {
+  using Kind = delivery::HostLimits::Kind;
+  using Group = delivery::LimitGroup;
+  const base::Instant now = seams_.clock.Now();
+  const std::string& source = job_.sources[key.source].name;
+  delivery::SharedLimits shared;
+  shared.standing = seams_.limits.Site(
+      source, key.name,
+      {{limits.connection_limit, limits.max_connection_rate, limits.max_message_rate}, limits.adaptive}, now);
+  const auto add = [&](Kind kind, const std::string& of_source, const std::string& name,
+                       const std::optional<std::uint32_t>& connections, const std::optional<base::Rate>& messages) {
+    if (name.empty() || (!connections.has_value() && !messages.has_value())) return;
+    shared.groups.push_back(seams_.limits.Group({kind, of_source, name},
+                                                {connections.value_or(Group::kNoLimit), std::nullopt, messages}, now));
+  };
+  add(Kind::kProviderTotal, "", provider, limits.provider_total_connection_limit, limits.provider_total_message_rate);
+  add(Kind::kProvider, source, provider, limits.provider_connection_limit, limits.provider_max_message_rate);
+  add(Kind::kSiteTotal, "", key.name, limits.total_connection_limit, limits.total_message_rate);
+  return shared;
+}
+
+void Shard::SetLimits(Site& site, const config::Limits& limits) {
+  site.SetLimits(limits, SharedLimitsOf(site.key(), site.provider(), limits));
+}
+
+void Shard::CallSite(std::uint64_t site, delivery::GroupMember::Call call) {
+  seams_.links.Post(options_.index, delivery::CallSite{site, call});
+}
+
 // A provider's name, and the TLS policy of domains that are at their sites, stay as they are.
 void Shard::SetShaping(std::shared_ptr<const config::Shaping> shaping) {
   for (const auto& [key, site] : sites_) {
     const SiteNames& names = site_names_.at(site->id());
-    site->SetLimits(shaping->For(names.domain, names.hosts, job_.sources[key.source].name));
-    WantsPump(*site);
+    SetLimits(*site, shaping->For(names.domain, names.hosts, job_.sources[key.source].name));
   }
   new_shaping_ = std::move(shaping);
   shaping_ = new_shaping_.get();
@@ -292,6 +308,9 @@ void Shard::Handle(delivery::ShardMessage message) {
       shard.PlaceAtSite(destination, m.route);
       if (shard.job_.finish_by.has_value() && shard.seams_.clock.WallNow() >= *shard.job_.finish_by)
         shard.ExpireEveryone();
+    }
+    void operator()(delivery::CallSite& m) {
+      if (Site* site = shard.FindSite(m.site)) site->OnCall(m.call);
     }
     void operator()(delivery::DomainFact& m) { shard.Coordinate(shard.coordinator_.OnDomain(m.missing)); }
     void operator()(delivery::SenderRefusedFact& m) {

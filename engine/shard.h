@@ -15,6 +15,7 @@
 #include "dns/mx_lookup.h"
 #include "engine/delivery/context.h"
 #include "engine/delivery/coordinator.h"
+#include "engine/delivery/host_limits.h"
 #include "engine/delivery/router.h"
 #include "engine/delivery/sealer.h"
 #include "engine/delivery/shard_message.h"
@@ -32,6 +33,7 @@ struct RestoredSuspension {
 
 class Shard final : private delivery::Router::Owner,
                     private delivery::Site::Owner,
+                    private delivery::GroupMember::Caller,
                     private delivery::CampaignFacts,
                     private delivery::DurableWaiter {
  public:
@@ -54,6 +56,7 @@ class Shard final : private delivery::Router::Owner,
     delivery::ShardLinks& links;
     dkim::Signer& signer;
     base::Log& log;
+    delivery::HostLimits& limits;                     // The program's.
     delivery::CampaignRate* campaign_rate = nullptr;  // Null: the campaign has none.
   };
   enum class Phase : std::uint8_t { kRunning, kDraining, kDrained, kFailed };
@@ -92,6 +95,8 @@ class Shard final : private delivery::Router::Owner,
   void WantsPump(delivery::Site& site) override;
   delivery::Site* FindSite(std::uint64_t id) override;
   std::uint64_t NextSessionId() override;
+  // delivery::GroupMember::Caller; on any thread.
+  void CallSite(std::uint64_t site, delivery::GroupMember::Call call) override;
   // delivery::CampaignFacts
   void OnDomain(bool missing) override;
   void OnSenderRefused(std::string_view site, std::string_view normalized_text, bool invalid_sender,
@@ -113,6 +118,9 @@ class Shard final : private delivery::Router::Owner,
   void SetShaping(std::shared_ptr<const config::Shaping> shaping);
   delivery::Site& SiteFor(delivery::Destination& destination, const dns::Route& route, const std::string& name);
   std::string SiteNameOf(const delivery::Destination& destination, const dns::Route& route) const;
+  delivery::SharedLimits SharedLimitsOf(const delivery::SiteKey& key, const std::string& provider,
+                                        const config::Limits& limits) const;
+  void SetLimits(delivery::Site& site, const config::Limits& limits);
   config::Limits LimitsOf(const delivery::Destination& destination, const delivery::Site& site,
                           const dns::Route& route) const;
   tls::Policy TlsPolicyOf(const delivery::Destination& destination, const delivery::Site& site,

@@ -122,7 +122,8 @@ void ShardThread::Run() {
   CHECK(digest_signer.ok());  // The keys were read and tried.
   const auto signer = signing_.Join(*std::move(digest_signer), [this] { Wake(); });
   Shard shard(job_, options_.shard,
-              {*reactor_, clock, timers, resolver, tls, commit_log_, links_, *signer, log_, options_.campaign_rate});
+              {*reactor_, clock, timers, resolver, tls, commit_log_, links_, *signer, log_, *options_.limits,
+               options_.campaign_rate});
   std::vector<delivery::ShardMessage> messages;
   shard.Start();
   while (!aborted_) {

@@ -25,9 +25,16 @@ enum class TlsMode : std::uint8_t {
 // The merged settings. The defaults are KumoMTA's (make_egress_path), but the time-outs are not below those of RFC 5321
 // section 4.5.3.2, where KumoMTA's are.
 struct Limits {
-  std::uint32_t connection_limit = 32;                                // KumoMTA. At least 1.
-  std::optional<base::Rate> max_connection_rate;                      // None: no limit, as KumoMTA.
-  std::optional<base::Rate> max_message_rate;                         // None: no limit, as KumoMTA.
+  std::uint32_t connection_limit = 32;            // KumoMTA. At least 1.
+  std::optional<base::Rate> max_connection_rate;  // None: no limit, as KumoMTA.
+  std::optional<base::Rate> max_message_rate;     // None: no limit, as KumoMTA.
+  // Of a source at all sites of a provider together. None: no limit.
+  std::optional<std::uint32_t> provider_connection_limit;
+  std::optional<base::Rate> provider_max_message_rate;
+  // Ours: of a site, and of a provider, over all sources together. None: no limit.
+  std::optional<std::uint32_t> total_connection_limit, provider_total_connection_limit;
+  std::optional<base::Rate> total_message_rate, provider_total_message_rate;
+  bool adaptive = true;  // Ours: learns how many connections and messages the receiver takes, below these limits.
   std::uint32_t max_deliveries_per_connection = 1024;                 // KumoMTA. At least 1.
   std::uint32_t consecutive_connection_failures_before_delay = 100;   // KumoMTA. At least 1.
   base::Duration connect_timeout = base::Duration::Seconds(60);       // KumoMTA: until the TCP connection stands.

@@ -97,17 +97,7 @@ Shaping::Merged Shaping::MergeFor(std::string_view domain, absl::Span<const std:
 }
 
 Limits Shaping::For(std::string_view domain, absl::Span<const std::string> hosts, std::string_view source) const {
-  Merged merged = MergeFor(domain, hosts, source, nullptr);
-  Limits& limits = merged.limits;
-  if (merged.provider_connection_limit.has_value()) {
-    limits.connection_limit = std::min(limits.connection_limit, *merged.provider_connection_limit);
-  }
-  if (merged.provider_max_message_rate.has_value() &&
-      (!limits.max_message_rate.has_value() ||
-       base::IsSlower(*merged.provider_max_message_rate, *limits.max_message_rate))) {
-    limits.max_message_rate = merged.provider_max_message_rate;
-  }
-  return limits;
+  return MergeFor(domain, hosts, source, nullptr).limits;
 }
 
 std::vector<Shaping::Setting> Shaping::Explain(std::string_view domain, absl::Span<const std::string> hosts,

@@ -44,12 +44,10 @@ class Shaping {
 
   // What holds for mail to `domain`, whose mail exchangers are `hosts`, from `source`: the built-in defaults, then
   // default, matching providers, the same for the source, blocks of the site, blocks of the domain (mx_rollup = false),
-  // the same for the source; in each step in the order of the files. KumoMTA's provider_* limits tighten the site's
-  // own. To be asked once per site, not per message.
+  // the same for the source; in each step in the order of the files. To be asked once per site, not per message.
   Limits For(std::string_view domain, absl::Span<const std::string> hosts, std::string_view source) const;
 
-  // Where each of these comes from: the settings that are in effect, by key. One that was merged from provider_* and
-  // the site's own is both of them.
+  // Where each of these comes from: the settings that are in effect, by key.
   std::vector<Setting> Explain(std::string_view domain, absl::Span<const std::string> hosts,
                                std::string_view source) const;
 
@@ -73,8 +71,6 @@ class Shaping {
 
   struct Merged {
     Limits limits;
-    std::optional<std::uint32_t> provider_connection_limit;
-    std::optional<base::Rate> provider_max_message_rate;
     std::map<std::string, Setting>* told = nullptr;  // Null: nobody asks.
   };
   struct Change {

@@ -35,6 +35,9 @@ constexpr Field kFields[] = {
     {"skip_hosts", &Limits::skip_hosts},
     {"prohibited_hosts", &Limits::prohibited_hosts},
     {"ip_lookup_strategy", &Limits::ip_lookup_strategy},
+    {"adaptive", &Limits::adaptive},
+    {"provider_connection_limit", &Limits::provider_connection_limit},
+    {"provider_max_message_rate", &Limits::provider_max_message_rate},
 };
 
 // From KumoMTA's reference of make_egress_path and of its shaping files.
@@ -83,7 +86,10 @@ constexpr std::string_view kKumoKeys[] = {
 };
 
 constexpr std::string_view kLaterKeys[] = {
-    "adaptive", "idle_probe", "max_in_flight", "overflow", "total_connection_limit", "total_message_rate", "warmup",
+    "idle_probe",
+    "max_in_flight",
+    "overflow",
+    "warmup",
 };
 
 }  // namespace
@@ -106,8 +112,8 @@ bool IsLaterKey(std::string_view key) {
 std::vector<std::string_view> AllShapingKeys() {
   std::vector<std::string_view> keys(std::begin(kKumoKeys), std::end(kKumoKeys));
   for (const Field& field : kFields) keys.push_back(field.key);
-  for (const std::string_view key : {"match", "mx_rollup", "provider_connection_limit", "provider_max_message_rate",
-                                     "remember_broken_tls", "replace_base", "sources"}) {
+  for (const std::string_view key : {"match", "mx_rollup", "remember_broken_tls", "replace_base", "sources",
+                                     "total_connection_limit", "total_message_rate"}) {
     keys.push_back(key);
   }
   return keys;

@@ -13,8 +13,9 @@
 namespace config {
 
 // Where the value of a key goes; its type says how the value is read.
-using LimitField = std::variant<std::uint32_t Limits::*, std::optional<base::Rate> Limits::*, base::Duration Limits::*,
-                                bool Limits::*, AddressSet Limits::*, IpLookupStrategy Limits::*, TlsMode Limits::*>;
+using LimitField = std::variant<std::uint32_t Limits::*, std::optional<std::uint32_t> Limits::*,
+                                std::optional<base::Rate> Limits::*, base::Duration Limits::*, bool Limits::*,
+                                AddressSet Limits::*, IpLookupStrategy Limits::*, TlsMode Limits::*>;
 
 // Nullopt: not a key that is in effect for (source, site).
 std::optional<LimitField> FindLimitField(std::string_view key);

@@ -104,6 +104,9 @@ absl::StatusOr<TlsMode> ReadTlsMode(const toml::node& node) {
 }
 
 absl::StatusOr<std::uint32_t> ReadValue(const toml::node& node, std::uint32_t*) { return ReadCount(node); }
+absl::StatusOr<std::uint32_t> ReadValue(const toml::node& node, std::optional<std::uint32_t>*) {
+  return ReadCount(node);
+}
 absl::StatusOr<base::Rate> ReadValue(const toml::node& node, std::optional<base::Rate>*) { return ReadRate(node); }
 absl::StatusOr<base::Duration> ReadValue(const toml::node& node, base::Duration*) { return ReadTimeout(node); }
 absl::StatusOr<bool> ReadValue(const toml::node& node, bool*) { return ReadBool(node); }
@@ -222,8 +225,8 @@ class ShapingReader {
       if (const auto field = FindLimitField(key)) {
         std::visit([&, name = &key, value = node](auto member) { ReadField(*value, label, *name, member, block); },
                    *field);
-      } else if (key == "provider_connection_limit" || key == "provider_max_message_rate") {
-        ReadProviderLimit(*node, label, key, block);
+      } else if (key == "total_connection_limit" || key == "total_message_rate") {
+        ReadTotal(*node, kind, label, key, block);
       } else if (key == "remember_broken_tls") {
         const auto time = Check(ReadTime(*node, kMemoryMin, kMemoryMax, "from 1 minute to 30 days"), *node, label, key);
         if (time.has_value()) {
@@ -263,17 +266,20 @@ class ShapingReader {
     Add(block, key, node, [member, value = *value](Shaping::Merged& merged) { merged.limits.*member = value; });
   }
 
-  void ReadProviderLimit(const toml::node& node, const std::string& label, const std::string& key,
-                         Shaping::Block& block) {
-    WarnOnce(node, key, "holds for each site of the provider in this version, not for all of them together");
-    if (key == "provider_connection_limit") {
-      const auto limit = Check(ReadCount(node), node, label, key);
-      if (!limit.has_value()) return;
-      Add(block, key, node, [limit](Shaping::Merged& merged) { merged.provider_connection_limit = limit; });
+  // Over all sources: of the provider where it stands in the provider's block, else of each site.
+  void ReadTotal(const toml::node& node, Kind kind, const std::string& label, const std::string& key,
+                 Shaping::Block& block) {
+    if (kind == Kind::kSource) {
+      problems_->Add(node,
+                     absl::StrCat("[", label, "] ", key, " holds over all sources; write it outside of .sources"));
+      return;
+    }
+    const bool provider = kind == Kind::kProvider;
+    if (key == "total_connection_limit") {
+      ReadField(node, label, key, provider ? &Limits::provider_total_connection_limit : &Limits::total_connection_limit,
+                block);
     } else {
-      const auto rate = Check(ReadRate(node), node, label, key);
-      if (!rate.has_value()) return;
-      Add(block, key, node, [rate](Shaping::Merged& merged) { merged.provider_max_message_rate = rate; });
+      ReadField(node, label, key, provider ? &Limits::provider_total_message_rate : &Limits::total_message_rate, block);
     }
   }
 

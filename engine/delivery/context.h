@@ -13,6 +13,7 @@
 #include "engine/delivery/campaign_rate.h"
 #include "engine/delivery/commit_queue.h"
 #include "engine/delivery/job.h"
+#include "engine/delivery/limit_group.h"
 #include "engine/delivery/session_budget.h"
 #include "engine/delivery/settler.h"
 #include "engine/io/clock.h"
@@ -60,6 +61,7 @@ struct Context {
   SessionBudget& budget;
   CampaignLine& line;
   CampaignFacts& facts;
+  GroupMember::Caller& caller;  // Reaches the shard's sites from any thread.
   base::Log& log;
   smtp::Authenticator* authenticator = nullptr;  // Logs in to the smarthost; null: nobody wants that.
 };

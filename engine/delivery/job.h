@@ -73,7 +73,9 @@ struct Job {
   std::optional<Smarthost> smarthost = std::nullopt;  // None: to each domain's own exchangers.
   std::uint16_t port = 25;
   bool allow_private_destinations = false;
-  std::uint64_t run = 0;  // Number of this run of the campaign, from 1; part of session ids.
+  std::uint32_t campaign_number = 0;  // Of those that this program runs at the same time.
+  std::uint32_t weight = 1;           // Of what campaigns share. At least 1.
+  std::uint64_t run = 0;              // Number of this run of the campaign, from 1; part of session ids.
 };
 
 }  // namespace delivery

@@ -33,7 +33,11 @@ base::Instant RateGate::OpensAfter(std::uint64_t before, base::Instant now) cons
   return At(due - Tolerance() + static_cast<Wide>(before) * static_cast<Wide>(options_.period.nanoseconds()));
 }
 
-base::Instant RateGate::RestedAt() const { return At(due_); }
+base::Instant RateGate::RestedAfter(base::Instant now, base::Duration passing) const {
+  if (passing == base::Duration()) return At(due_);
+  return At(std::max(due_, Scaled(now)) +
+            static_cast<Wide>(Available(now, passing)) * static_cast<Wide>(options_.period.nanoseconds()));
+}
 
 std::uint64_t RateGate::Available(base::Instant now, base::Duration ahead) const {
   if (options_.count == 0) return 0;

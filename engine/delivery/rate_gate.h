@@ -27,8 +27,12 @@ class RateGate {
   // How many may pass at `now`, or from then until `ahead` later.
   std::uint64_t Available(base::Instant now, base::Duration ahead = {}) const;
   // Whether nothing of the past holds it back: it could be made anew without a difference.
-  bool IsRested(base::Instant now) const { return Available(now) >= options_.burst_max; }
-  base::Instant RestedAt() const;  // When IsRested becomes true, if none passes before.
+  bool IsRested(base::Instant now) const { return options_.count == 0 || Available(now) >= options_.burst_max; }
+  // When IsRested becomes true, if all that may pass in the next `passing` pass, and none then. Never(): closed for
+  // good.
+  base::Instant RestedAfter(base::Instant now, base::Duration passing) const;
+  // As it was when that was RestedAfter.
+  void SetRestedAt(base::Instant at) { due_ = Scaled(at); }
   // Passes one, or says no and changes nothing.
   [[nodiscard]] bool TryPass(base::Instant now);
   // Replaces the rate and keeps the debt.

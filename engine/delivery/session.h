@@ -132,6 +132,7 @@ class Session final : private io::StreamHandler,
   std::uint32_t uses() const { return uses_; }                 // Transactions begun.
   const ledger::Timings& timings() const { return timings_; }  // Of the connection and the last transaction.
   base::Instant opened_at() const { return opened_at_; }
+  base::Instant written_at() const { return written_at_; }             // Of the message that is under way, or was last.
   base::Instant busy_since() const { return busy_since_; }             // When it took the last message.
   const std::string& local_address() const { return local_address_; }  // Empty: not connected.
   const tls::ChannelInfo* tls_info() const { return tls_up_ ? &channel_->info() : nullptr; }  // Null: in clear.

@@ -14,6 +14,7 @@
 #include "engine/campaign/suppression.h"
 #include "engine/delivery/coordinator.h"
 #include "engine/delivery/destination.h"
+#include "engine/delivery/limit_group.h"
 
 namespace config {
 class Shaping;
@@ -69,6 +70,12 @@ struct OperatorResume {  // To the shard that has the coordinator, and by it to 
   std::uint64_t question = 0;
 };
 
+// From a group of limits that other shards and campaigns share.
+struct CallSite {
+  std::uint64_t site = 0;
+  GroupMember::Call call = GroupMember::Call::kPump;
+};
+
 // From the journal.
 struct RecordsDurable {
   std::uint64_t ticket = 0;
@@ -91,9 +98,9 @@ struct ShapingChanged {
 struct DrainShard {};
 
 using ShardMessage =
-    std::variant<PlaceDestination, DomainFact, SenderRefusedFact, BudgetFact, ShardBlockedFact, SigningFailedFact,
-                 MessageFailedFact, SmarthostUnusableFact, PauseCampaign, AskStatus, OperatorPause, OperatorResume,
-                 RecordsDurable, LedgerFailed, SuppressionChanged, ShapingChanged, DrainShard>;
+    std::variant<PlaceDestination, CallSite, DomainFact, SenderRefusedFact, BudgetFact, ShardBlockedFact,
+                 SigningFailedFact, MessageFailedFact, SmarthostUnusableFact, PauseCampaign, AskStatus, OperatorPause,
+                 OperatorResume, RecordsDurable, LedgerFailed, SuppressionChanged, ShapingChanged, DrainShard>;
 
 // What a shard answers the operator.
 struct ShardAnswer {

@@ -28,8 +28,8 @@ HostPlan::Options PlanOptions(const Context& context, const config::Limits& limi
 
 }  // namespace
 
-Site::Site(std::uint64_t id, SiteKey key, std::string provider, const config::Limits& limits, const dns::Route& route,
-           const Context& context, Owner& owner)
+Site::Site(std::uint64_t id, SiteKey key, std::string provider, const config::Limits& limits,
+           const SharedLimits& shared, const dns::Route& route, const Context& context, Owner& owner)
     : id_(id),
       key_(std::move(key)),
       provider_(std::move(provider)),
@@ -38,11 +38,8 @@ Site::Site(std::uint64_t id, SiteKey key, std::string provider, const config::Li
       owner_(owner),
       timer_([this] { owner_.WantsPump(*this); }),
       hosts_(PlanHosts(route), PlanOptions(context, limits)),
-      window_(limits.connection_limit),
       writers_timer_([this] { ServeWriters(); }) {
-  const base::Instant now = context.clock.Now();
-  if (limits.max_message_rate.has_value()) messages_.emplace(GateOptions(*limits.max_message_rate), now);
-  if (limits.max_connection_rate.has_value()) connections_.emplace(GateOptions(*limits.max_connection_rate), now);
+  SetShared(shared);
 }
 
 Site::~Site() {
@@ -147,7 +144,7 @@ void Site::SweepAll(const Sweep& sweep) {
 
 std::optional<base::Instant> Site::HeldUntil() const {
   const base::Instant now = context_.clock.Now();
-  const base::Instant until = std::max({rests_until_, dns_until_, suspension_.until()});
+  const base::Instant until = std::max({rests_until_, dns_until_, standing_->suspended_until()});
   if (until <= now) return std::nullopt;
   return until;
 }
@@ -158,6 +155,12 @@ void Site::SetTimer(base::Instant at) {
 
 void Site::Pump() {
   context_.timers.Cancel(timer_);
+  message_blocker_ = connection_blocker_ = nullptr;
+  PumpNow();
+  LeaveLines(message_blocker_, connection_blocker_);
+}
+
+void Site::PumpNow() {
   if (draining_ || paused_) return;
   if (ready_.empty() && waiting_.empty() && sessions_ == 0) {  // It goes when nothing of the past holds it.
     SetTimer(RestedAt());
@@ -213,36 +216,6 @@ bool Site::BeginNext(Session& session) {
   return false;
 }
 
-// How many messages may be begun: those whose rate token will be there by the time they are signed, and their attempts
-// durable. Sets the timer where there is none.
-std::uint64_t Site::RoomToBegin() {
-  if (!messages_.has_value()) return UINT64_MAX;
-  const base::Instant now = context_.clock.Now();
-  const std::uint64_t tokens = messages_->Available(now, kBeginAhead);
-  if (tokens > unwritten_) return tokens - unwritten_;
-  const base::Instant at = messages_->OpensAfter(unwritten_, now);
-  if (!at.IsNever()) SetTimer(std::max(at - kBeginAhead, now));
-  return 0;
-}
-
-// The token is taken at the write. Those whose attempt is durable too early stand in line.
-bool Site::MayWrite(Session& session) {
-  if (!messages_.has_value() || (writers_.empty() && messages_->Available(context_.clock.Now()) > 0)) return true;
-  writers_.PushBack(session);
-  ServeWriters();
-  return false;
-}
-
-// Also while the site drains: the attempts are made. A rate of zero that came between holds none of them.
-void Site::ServeWriters() {
-  const base::Instant now = context_.clock.Now();
-  while (!writers_.empty() &&
-         (!messages_.has_value() || messages_->OpensAt().IsNever() || messages_->Available(now) > 0)) {
-    writers_.PopFront().Write();
-  }
-  if (!writers_.empty()) context_.timers.Set(writers_timer_, messages_->OpensAt());
-}
-
 void Site::OnSessionSlotFree() { owner_.WantsPump(*this); }
 
 void Site::OnMayBegin() { owner_.WantsPump(*this); }
@@ -272,10 +245,8 @@ void Site::Resume() {
     }
   }
   breaker_ = Breaker();
-  if (suspension_.IsActive(context_.clock.Now())) {
-    suspension_.Lift();
-    WriteSuspension(context_.clock.Now(), "resumed", "");
-  }
+  const base::Instant now = context_.clock.Now();
+  if (standing_->Lift(now)) WriteSuspension(now, "resumed", "");
   owner_.WantsPump(*this);
 }
 
@@ -284,6 +255,7 @@ void Site::StopBeginning() {
   context_.timers.Cancel(timer_);
   context_.budget.Cancel(*this);
   context_.line.Cancel(*this);
+  LeaveLines(nullptr, nullptr);
   StopAllSealing();
   while (!idle_.empty()) idle_.front().Quit();
   while (!opening_.empty()) {
@@ -296,37 +268,14 @@ void Site::StopBeginning() {
 
 void Site::RestoreSuspension(base::Instant until, std::string_view reason, std::string_view sample) {
   const base::Duration rest = until - context_.clock.Now();
-  suspension_.Suspend(context_.clock.Now(), {rest, rest}, reason, sample);
+  (void)standing_->Suspend(context_.clock.Now(), {rest, rest}, reason, sample);
 }
 
 bool Site::IsUnused() const {
   return ready_.empty() && waiting_.empty() && sessions_ == 0 && RestedAt() <= context_.clock.Now();
 }
 
-// When its limits are in their initial state, if nothing comes between.
-base::Instant Site::RestedAt() const {
-  base::Instant at = std::max({rests_until_, dns_until_, suspension_.until()});
-  if (messages_.has_value()) at = std::max(at, messages_->RestedAt());
-  if (connections_.has_value()) at = std::max(at, connections_->RestedAt());
-  return at;
-}
-
-void Site::SetLimits(const config::Limits& limits) {
-  const auto set = [now = context_.clock.Now()](std::optional<RateGate>& gate, const std::optional<base::Rate>& rate) {
-    if (!rate.has_value()) {
-      gate.reset();
-    } else if (gate.has_value()) {
-      gate->SetOptions(GateOptions(*rate));
-    } else {
-      gate.emplace(GateOptions(*rate), now);
-    }
-  };
-  limits_ = limits;
-  window_.SetLimit(limits.connection_limit);
-  set(messages_, limits.max_message_rate);
-  set(connections_, limits.max_connection_rate);
-  ServeWriters();
-}
+base::Instant Site::RestedAt() const { return std::max(rests_until_, dns_until_); }
 
 std::optional<HeldQueue> Site::HeldNow() const {
   const base::Instant now = context_.clock.Now();
@@ -340,10 +289,10 @@ std::optional<HeldQueue> Site::HeldNow() const {
     return held;
   }
   base::Instant until;
-  if (suspension_.IsActive(now)) {
-    held.reason = "suspended: " + suspension_.reason();
-    held.sample = suspension_.sample();
-    until = suspension_.until();
+  if (const Suspension suspension = standing_->suspension(); suspension.IsActive(now)) {
+    held.reason = "suspended: " + suspension.reason();
+    held.sample = suspension.sample();
+    until = suspension.until();
   } else if (rests_until_ > now) {
     held.reason = "unreachable: " + last_failure_;
     until = rests_until_;

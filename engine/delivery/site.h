@@ -17,10 +17,9 @@
 #include "engine/delivery/context.h"
 #include "engine/delivery/destination.h"
 #include "engine/delivery/host_plan.h"
-#include "engine/delivery/rate_gate.h"
+#include "engine/delivery/limit_group.h"
 #include "engine/delivery/session.h"
-#include "engine/delivery/suspension.h"
-#include "engine/delivery/window.h"
+#include "engine/delivery/site_standing.h"
 #include "engine/smtp/reply_policy.h"
 #include "tls/policy.h"
 
@@ -33,6 +32,13 @@ struct SiteKey {
   std::string name;          // Identity of the MX set.
   std::uint32_t source = 0;  // Index in the job.
   friend auto operator<=>(const SiteKey&, const SiteKey&) = default;
+};
+
+// What a site shares with others: with shards and campaigns, and with the sites of its provider.
+struct SharedLimits {
+  std::shared_ptr<SiteStanding> standing;  // Of the (source, site).
+  std::vector<std::shared_ptr<LimitGroup>>
+      groups;  // Where the provider has limits, or all sources together; the widest first.
 };
 
 class Site final : private Session::Owner, private SessionBudget::Waiter, private CampaignLine::Waiter {
@@ -55,14 +61,16 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
     virtual std::uint64_t NextSessionId() = 0;
   };
 
-  Site(std::uint64_t id, SiteKey key, std::string provider, const config::Limits& limits, const dns::Route& route,
-       const Context& context, Owner& owner);
+  Site(std::uint64_t id, SiteKey key, std::string provider, const config::Limits& limits, const SharedLimits& shared,
+       const dns::Route& route, const Context& context, Owner& owner);
   ~Site() override;
 
   // `policy`: only sessions that were opened under it serve the destination.
   void Add(Destination& destination, const tls::Policy& policy, base::Instant route_expires);
-  // What holds from now on, because a domain with a block of its own has joined.
-  void SetLimits(const config::Limits& limits);
+  // What holds from now on.
+  void SetLimits(const config::Limits& limits, const SharedLimits& shared);
+  // One of its groups calls.
+  void OnCall(GroupMember::Call call);
   // A destination's timer fired while it waits here.
   void OnDue(Destination& destination);
   // A sweep of one of its destinations is complete.
@@ -84,7 +92,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   // Holds everything until `until` (restored after a restart).
   void RestoreSuspension(base::Instant until, std::string_view reason, std::string_view sample);
 
-  bool IsUnused() const;  // No destinations, no sessions, and limits in their initial state: it may be destroyed.
+  bool IsUnused() const;  // No destinations, no sessions, and nothing holds it: it may be destroyed.
   bool HasSessions() const { return sessions_ > 0; }
   bool HasTransactions() const { return transactions_ > 0; }
   std::uint64_t id() const { return id_; }
@@ -137,8 +145,21 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   };
   std::optional<Claimed> ClaimUnder(const tls::Policy& policy);
   bool BeginNext(Session& session);
+  void SetShared(const SharedLimits& shared);
+  std::unique_ptr<GroupMember> Join(std::shared_ptr<LimitGroup> group);
+  void PumpNow();
+  void LeaveLines(const GroupMember* for_messages, const GroupMember* for_connections);
+  bool HasMessageRate() const;
   std::uint64_t RoomToBegin();
+  void CountBegun();
+  void CountPutBack();
+  bool TakeTokens();
+  base::Instant TokenAt() const;
   void ServeWriters();
+  bool HasRoomToConnect();
+  bool TakeConnections();
+  bool IsBlocked(GroupMember& member, const LimitGroup::Room& room);
+  void TellIdle();
   bool IsToEnd(const Session& session) const;
   void NoteSmtpUtf8Nowhere();
   bool SeeksSmtpUtf8(const Session& session, const smtp::TransactionResult& result);
@@ -200,17 +221,17 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   Owner& owner_;
   io::Timer timer_;
   HostPlan hosts_;
-  Window window_;
-  std::optional<RateGate> messages_;  // max_message_rate
+  std::shared_ptr<SiteStanding> standing_;
+  std::vector<std::unique_ptr<GroupMember>> members_;  // The widest first, that of the standing last.
+  const GroupMember* message_blocker_ = nullptr;       // What it waits for since it was pumped.
+  const GroupMember* connection_blocker_ = nullptr;
+  bool told_idle_ = false;
   io::Timer writers_timer_;
   base::IntrusiveList<Session, &Session::writer_hook> writers_;  // Durable attempts that wait for their rate token.
-  std::optional<RateGate> connections_;                          // max_connection_rate
-  Suspension suspension_;
   Breaker breaker_;
   base::Instant rests_until_;  // After failed connections, or a message that could not be made or signed.
   base::Instant dns_until_;    // No host has an address that is known.
   base::Duration opening_backoff_;
-  base::Instant last_trouble_;
   std::uint32_t failed_rounds_ = 0;              // In a row.
   int hang_ups_ = 0;                             // New sessions in a row that the server ended before it answered MAIL.
   std::optional<smtp::ConnectionFact> refusal_;  // Of this round: a greeting or EHLO that said no.

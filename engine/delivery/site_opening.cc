@@ -33,11 +33,11 @@ smtp::Client::Options ClientOptions(const config::Limits& limits, const Source& 
 
 // How many messages wait, roughly; more than the window can use are not counted.
 std::uint64_t Site::Demand(const tls::Policy& policy) const {
+  const std::uint64_t most = std::uint64_t{standing_->group().connections_max()} * kMessagesForASession;
   std::uint64_t demand = 0;
   int looked_at = 0;
   for (const Destination* d = ready_.empty() ? nullptr : &ready_.front();
-       d != nullptr && demand < window_.size() * kMessagesForASession && looked_at < 64;
-       d = ready_.Next(*d), ++looked_at) {
+       d != nullptr && demand < most && looked_at < 64; d = ready_.Next(*d), ++looked_at) {
     if (d->tls == policy) demand += d->queue.pending() - d->queue.claimed();
   }
   return demand;
@@ -77,14 +77,7 @@ void Site::OpenSessions(const tls::Policy& policy) {
   if (tokens == 0) return;
   while (WantsSession(policy, demand, tokens)) {
     if (!context_.line.HasToken(*this)) return;
-    if (sessions_ >= window_.size()) {
-      MakeRoom();
-      return;
-    }
-    if (connections_.has_value() && connections_->Available(now) == 0) {
-      SetTimer(connections_->OpensAt());
-      return;
-    }
+    if (!HasRoomToConnect()) return;
     const HostPlan::Next next = hosts_.Choose(now, AvoidedUnder(policy));
     switch (next.step) {
       case HostPlan::Step::kConnect:
@@ -112,17 +105,15 @@ void Site::OpenSessions(const tls::Policy& policy) {
   }
 }
 
-// A session that waits for mail of another policy gives way; when it has ended, the site is pumped again.
-void Site::MakeRoom() {
-  if (!idle_.empty()) idle_.front().Quit();
-}
-
 bool Site::OpenSession(const HostPlan::Next& next, const tls::Policy& policy) {
   if (!context_.budget.TryTake()) {
     context_.budget.Wait(*this);
     return false;
   }
-  if (connections_.has_value()) CHECK(connections_->TryPass(context_.clock.Now()));
+  if (!TakeConnections()) {
+    context_.budget.GiveBack();
+    return false;
+  }
   const Source& source = context_.job.sources[key_.source];
   Session::Options options;
   options.id = owner_.NextSessionId();

@@ -17,7 +17,7 @@ constexpr base::Duration kSealingRest = base::Duration::Minutes(1);
 
 bool Site::BeginTransaction(Session& session, Destination& destination, ledger::RecipientId id) {
   ++transactions_;
-  ++unwritten_;
+  CountBegun();
   MoveSession(session, Session::Listing::kBusy);
   const absl::Status sealed = session.Seal(destination, id);
   if (sealed.ok()) return true;
@@ -67,9 +67,9 @@ void Site::StopAllSealing() {
 
 // A claimed recipient is as it was before its message was to be sealed.
 void Site::PutBack(Destination& destination, ledger::RecipientId id) {
-  CHECK(transactions_ > 0 && unwritten_ > 0);
+  CHECK(transactions_ > 0);
   --transactions_;
-  --unwritten_;
+  CountPutBack();
   if (context_.settler.IsExpired(id)) {
     context_.settler.Expire(destination.queue, id);
   } else {
@@ -84,7 +84,7 @@ void Site::PutBack(Destination& destination, ledger::RecipientId id) {
 // Where nobody is idle: they would take it at once. A message rate counts what is written, to the moment: there, one
 // message is written after the other.
 void Site::OnSessionMayTakeNext(Session& session) {
-  if (messages_.has_value()) return;
+  if (HasMessageRate()) return;
   const tls::Policy& policy = session.options().tls;
   // A session that is to end, or to make room, has to be idle for that.
   if (IsToEnd(session) || context_.budget.HasWaiters() || context_.line.IsLimited()) return;
@@ -93,7 +93,7 @@ void Site::OnSessionMayTakeNext(Session& session) {
   const std::optional<Claimed> next = ClaimUnder(policy);
   if (!next.has_value()) return;
   ++transactions_;
-  ++unwritten_;
+  CountBegun();
   const absl::Status sealed = session.SealNext(*next->destination, next->recipient);
   if (!sealed.ok()) OnUnmadeMessage(*next->destination, next->recipient, sealed);
 }
@@ -104,7 +104,7 @@ void Site::OnNextNotSealed(Session&, const absl::Status& status) {
 }
 
 void Site::OnNextLost(const Session::Waiting& waiting) {
-  if (waiting.written) ++unwritten_;  // Its token is gone; PutBack counts as if it had none.
+  if (waiting.written) CountBegun();  // Its token is gone; PutBack counts as if it had none.
   PutBack(*waiting.destination, waiting.recipient);
 }
 
@@ -133,7 +133,7 @@ bool Site::TakeUnanswered(const Session& session, const smtp::TransactionResult&
   if (goodbye && !smtp::Judge(result, *context_.job.reply_rules).session_limit) Trouble(session.opened_at());
   if (result.end == End::kTimedOut)  // It loses what comes behind the end of a message.
     serial_until_[session.options().remote.address] = context_.clock.Now() + kSerialFor;
-  ++unwritten_;
+  CountBegun();
   PutBack(*session.destination(), session.recipient());
   return true;
 }

@@ -18,6 +18,7 @@ namespace {
 constexpr base::Duration kAddressRest = base::Duration::Minutes(5);  // After it failed, while others work.
 constexpr base::Duration kUnusableRest = base::Duration::Minutes(1);
 constexpr int kHangUpsInARow = 3;
+constexpr std::uint64_t kMessagesInATurn = 20;  // Of a connection that others wait for.
 constexpr base::Duration kShortageRest = base::Duration::Seconds(1);
 constexpr base::Duration kBreakerPause = base::Duration::Minutes(1);  // Until who may be held by it is asked for again.
 
@@ -78,10 +79,17 @@ void Site::MoveSession(Session& session, Session::Listing to) {
   ListOf(session.listing).Remove(session);
   session.listing = to;
   ListOf(to).PushBack(session);
+  if (to == Session::Listing::kClosing) {
+    for (const auto& member : members_) member->group().StartClosing(*member);
+  }
+  TellIdle();
 }
 
 bool Site::IsToEnd(const Session& session) const {
-  const bool is_one_too_many = sessions_ - closing_.size() > window_.size();  // The window has shrunk meanwhile.
+  const bool had_its_turn = session.uses() >= kMessagesInATurn;
+  const bool is_one_too_many = std::any_of(members_.begin(), members_.end(), [had_its_turn](const auto& member) {
+    return member->group().HasTooMany() || (had_its_turn && member->group().DoOthersWait(*member));
+  });
   const bool is_elsewhere = std::find(without_smtputf8_.begin(), without_smtputf8_.end(),
                                       session.options().remote.address) != without_smtputf8_.end();
   return draining_ || paused_ || session.IsWornOut() || is_one_too_many || is_elsewhere;
@@ -106,6 +114,7 @@ void Site::OnSessionClosing(Session& session) {
 void Site::OnSessionEnded(Session& session) {
   closing_.Remove(session);
   --sessions_;
+  for (const auto& member : members_) member->group().EndConnection(*member);
   context_.budget.GiveBack();
   owner_.Retire(std::unique_ptr<Session>(&session));
   owner_.WantsPump(*this);
@@ -114,9 +123,7 @@ void Site::OnSessionEnded(Session& session) {
 void Site::OnSessionWrites(Session&) {
   CHECK(unwritten_ > 0);
   --unwritten_;
-  // There is one: MayWrite and ServeWriters wait for it. Only what was begun before a domain brought a rate of zero
-  // (SetLimits) may find none.
-  if (messages_.has_value()) (void)messages_->TryPass(context_.clock.Now());
+  for (const auto& member : members_) member->group().OnWritten(*member);
 }
 
 void Site::OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fact) {
@@ -216,9 +223,9 @@ std::string Site::SampleOf(const smtp::Verdict& verdict) {
 
 void Site::Suspend(Suspension::Span span, std::string_view reason, std::string_view sample) {
   const base::Instant now = context_.clock.Now();
-  const bool was_active = suspension_.IsActive(now);
-  if (was_active) return;  // Replies that were under way when it was decided say nothing new.
-  const base::Instant until = suspension_.Suspend(now, span, reason, sample);
+  const std::optional<base::Instant> suspended = standing_->Suspend(now, span, reason, sample);
+  if (!suspended.has_value()) return;  // Replies that were under way when it was decided say nothing new.
+  const base::Instant until = *suspended;
   WriteSuspension(until, reason, sample);
   context_.log.Warning(
       absl::StrFormat("%s is suspended for %d s (%s): %s", key_.name, (until - now).seconds(), reason, sample));
@@ -237,10 +244,7 @@ void Site::WriteSuspension(base::Instant until, std::string_view reason, std::st
   context_.commits.batch().Add(record);
 }
 
-void Site::Trouble(base::Instant began) {
-  window_.OnTrouble(/*fresh=*/began >= last_trouble_);
-  last_trouble_ = context_.clock.Now();
-}
+void Site::Trouble(base::Instant began) { standing_->OnTrouble(began, context_.clock.Now()); }
 
 ledger::Outcome Site::Describe(const Session& session, const smtp::Verdict& verdict) const {
   ledger::Outcome outcome;
@@ -337,12 +341,13 @@ void Site::OnSessionResult(Session& session, const smtp::TransactionResult& resu
 
 void Site::ApplyEffects(const Session& session, const smtp::Verdict& verdict) {
   if (verdict.outcome == smtp::Outcome::kDelivered) {
-    window_.OnSuccess();
-    suspension_.Forgive();
+    standing_->OnAccepted(context_.clock.Now(), context_.clock.Now() - session.written_at());
     breaker_.OnDelivery();
     return;
   }
   if (verdict.shrink_window) Trouble(session.opened_at());
+  if (verdict.outcome == smtp::Outcome::kDeferred && verdict.classification == smtp::Classification::kRateLimited)
+    standing_->OnThrottled(session.written_at(), context_.clock.Now());
   const std::string sample = SampleOf(verdict);
   TellBudgets(verdict, sample);
   if (const auto span = SpanOf(verdict)) Suspend(*span, smtp::ToString(verdict.classification), sample);

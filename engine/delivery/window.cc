@@ -6,7 +6,7 @@
 
 namespace delivery {
 
-Window::Window(std::uint32_t limit) : limit_(limit), size_(std::min<double>(limit, kInitial)) { CHECK(limit >= 1); }
+Window::Window(std::uint32_t limit) : limit_(limit), size_(Initial(limit)) { CHECK(limit >= 1); }
 
 void Window::OnSuccess() { size_ = std::min<double>(limit_, size_ + 1.0 / size_); }
 
@@ -19,5 +19,7 @@ void Window::SetLimit(std::uint32_t limit) {
   limit_ = limit;
   size_ = std::min<double>(size_, limit);
 }
+
+void Window::Restore(double size) { size_ = std::clamp<double>(size, 1, limit_); }
 
 }  // namespace delivery

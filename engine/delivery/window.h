@@ -21,9 +21,13 @@ class Window {
   // began before the last decrease does not count again; the caller says so with `fresh` = false.
   void OnTrouble(bool fresh);
   void SetLimit(std::uint32_t limit);
+  double exact_size() const { return size_; }
+  void Restore(double size);                                // As it was before a restart. Requires: size > 0.
+  bool IsSmall() const { return size_ < Initial(limit_); }  // Smaller than a new one.
 
  private:
   static constexpr double kInitial = 5;
+  static double Initial(std::uint32_t limit) { return limit < kInitial ? limit : kInitial; }
   std::uint32_t limit_;
   double size_;
 };

@@ -46,7 +46,7 @@ bool EngineProcess::Start(std::string& why) {
                                            .campaign_hash = kCampaignHash,
                                            .last_seq = recovered->last_seq,
                                            .next_segment = recovered->next_segment,
-                                           .segment_bytes = 16384};
+                                           .segment_bytes = options_.segment_bytes};
   journal_ = std::make_unique<ledger::Journal>(disk_, journal_options, recovered->facts, table);
   if (fails(journal_->Start())) return false;
   ledger::RecordBatch first;
@@ -92,7 +92,7 @@ bool EngineProcess::Start(std::string& why) {
     core.shard = std::make_unique<engine::Shard>(
         *run_job_, options,
         engine::Shard::Seams{*core.io, clock_, *core.timers, *core.resolver, *core.tls, *this, *this, *core.signer,
-                             log_, rate_.has_value() ? &*rate_ : nullptr});
+                             log_, limits_, rate_.has_value() ? &*rate_ : nullptr});
   }
   for (std::uint32_t i = 0; i < options_.shards; ++i) {
     cores_[i].shard->Start();

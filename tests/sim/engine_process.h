@@ -31,6 +31,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
     double sign_fail_share = 0;
     base::Duration sign_longest = base::Duration::Milliseconds(2);
     base::Duration commit_longest = base::Duration::Milliseconds(5);
+    std::uint64_t segment_bytes = 16384;  // Of the ledger.
     delivery::PlantedBugs bugs = {};
   };
   // What it runs in; all of it outlives the process.
@@ -100,6 +101,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   std::unique_ptr<ledger::StateTable> states_;
   std::unique_ptr<delivery::Job> run_job_;
   std::unique_ptr<ledger::Journal> journal_;
+  delivery::HostLimits limits_;
   std::optional<delivery::CampaignRate> rate_;
   std::vector<Core> cores_;
   std::vector<Submitted> submitted_;

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "engine/delivery/rate_gate.h"
 #include "tests/sim/scenario.h"
 
 namespace sim {
@@ -156,6 +158,138 @@ TEST(CampaignRate, IsSharedInTurns) {
   ASSERT_TRUE(scenario.Finish());
   ASSERT_EQ(arrivals.size(), 10u);
   EXPECT_LT(*std::max_element(arrivals.begin(), arrivals.end()) - begin, Duration::Seconds(6));
+}
+
+// ---- limits of a provider, whose sites are on several shards ----
+
+// Many small sites of one provider, and what all of them see together.
+struct Provider {
+  static constexpr int kDomains = 12;
+  explicit Provider(const std::string& limits, int each, bool two_sources = false)
+      : scenario({.addresses = Addresses(each),
+                  .shaping = "[provider.\"big\"]\nmatch = [{MXSuffix = \".big.example\"}]\n" + limits,
+                  .shards = 3}) {
+    if (two_sources) scenario.UseTwoSources();
+    for (int domain = 0; domain < kDomains; ++domain) {
+      Receiver& receiver = scenario.Serve(absl::StrFormat("d%d.big.example", domain));
+      receiver.At(Point::kGreeting, [this](const Question& question) -> std::optional<Answer> {
+        std::uint32_t open = 0;
+        for (const Receiver* one : receivers) open += one->open();
+        most_open = std::max(most_open, open);
+        clients.insert(question.client.ToString());
+        return std::nullopt;
+      });
+      receiver.At(Point::kMail, [this](const Question&) -> std::optional<Answer> {
+        arrivals.push_back(scenario.world().now());
+        return std::nullopt;
+      });
+      receivers.push_back(&receiver);
+    }
+  }
+  static std::vector<std::string> Addresses(int each) {
+    std::vector<std::string> addresses;
+    for (int domain = 0; domain < kDomains; ++domain) {
+      for (const std::string& address : Many(each, absl::StrFormat("d%d.big.example", domain)))
+        addresses.push_back(address);
+    }
+    return addresses;
+  }
+  // The most that came within a second.
+  std::size_t MostInASecond() {
+    std::sort(arrivals.begin(), arrivals.end());
+    std::size_t most = 0;
+    for (std::size_t first = 0, last = 0; last < arrivals.size(); ++last) {
+      while (arrivals[last] - arrivals[first] >= Duration::Seconds(1)) ++first;
+      most = std::max(most, last - first + 1);
+    }
+    return most;
+  }
+  double Seconds() const { return static_cast<double>((arrivals.back() - arrivals.front()).nanoseconds()) / 1e9; }
+
+  Scenario scenario;
+  std::vector<Receiver*> receivers;
+  std::vector<Instant> arrivals;
+  std::set<std::string> clients;
+  std::uint32_t most_open = 0;
+};
+
+TEST(ProviderLimits, ConnectionsAreThoseOfAllItsSites) {
+  Provider provider("provider_connection_limit = 3\n", 30);
+  EXPECT_TRUE(provider.scenario.Finish());
+  EXPECT_EQ(provider.most_open, 3u);
+}
+
+TEST(ProviderLimits, TheRateIsReachedAndNeverExceeded) {
+  Provider provider("provider_max_message_rate = \"40/s\"\n", 30);
+  EXPECT_TRUE(provider.scenario.Finish());
+  EXPECT_LE(provider.MostInASecond(), 41u + 1);  // And the jitter of the network.
+  EXPECT_LT(provider.Seconds(), 1.15 * 12 * 30 / 40);
+}
+
+TEST(ProviderLimits, HoldForEachSourceAndInTotalOverAll) {
+  Provider each("provider_connection_limit = 3\nprovider_max_message_rate = \"20/s\"\n", 20, true);
+  EXPECT_TRUE(each.scenario.Finish());
+  EXPECT_EQ(each.clients.size(), 2u);
+  EXPECT_EQ(each.most_open, 6u);
+  EXPECT_LE(each.MostInASecond(), 2 * 21u + 2);
+  Provider all("total_connection_limit = 3\ntotal_message_rate = \"20/s\"\n", 20, true);
+  EXPECT_TRUE(all.scenario.Finish());
+  EXPECT_EQ(all.clients.size(), 2u);
+  EXPECT_EQ(all.most_open, 3u);
+  EXPECT_LE(all.MostInASecond(), 22u);
+  EXPECT_LT(all.Seconds(), 1.15 * 12 * 20 / 20);
+}
+
+TEST(ProviderLimits, EverySiteHasItsTurn) {
+  Provider provider("provider_connection_limit = 2\n", 60);
+  for (Receiver* receiver : provider.receivers)
+    receiver->At(Point::kContent, Always({.reply = "250 2.0.0 Taken", .wait = Duration::Milliseconds(100)}));
+  provider.scenario.RunFor(Duration::Seconds(20));
+  EXPECT_LE(provider.most_open, 2u);
+  for (const Receiver* receiver : provider.receivers) EXPECT_GT(receiver->accepted().size(), 10u) << receiver->name();
+}
+
+TEST(ProviderLimits, ComeAndGoWithTheFiles) {
+  const auto parse = [](const std::string& limits) {
+    std::vector<std::string> warnings;
+    const std::string text = "[provider.\"big\"]\nmatch = [{MXSuffix = \".big.example\"}]\n" + limits;
+    return std::make_shared<const config::Shaping>(*config::Shaping::Parse({{{"shaping", text}}}, warnings));
+  };
+  Provider provider("connection_limit = 5\n", 400);
+  for (Receiver* receiver : provider.receivers)
+    receiver->At(Point::kContent, Always({.reply = "250 2.0.0 Taken", .wait = Duration::Milliseconds(50)}));
+  provider.scenario.RunFor(Duration::Seconds(2));
+  EXPECT_GT(provider.most_open, 20u);
+  provider.scenario.process().ChangeShaping(parse("provider_connection_limit = 4\n"));
+  provider.scenario.RunFor(Duration::Seconds(2));
+  std::uint32_t open = 0;
+  for (const Receiver* receiver : provider.receivers) open += receiver->open();
+  EXPECT_LE(open, 4u);
+  provider.scenario.process().ChangeShaping(parse(""));
+  EXPECT_TRUE(provider.scenario.Finish());
+}
+
+// ---- what the receiver would say ----
+
+// It takes so many each second, and says so only by throttling.
+TEST(Adaptive, FindsAHiddenLimit) {
+  constexpr double kHidden = 20;
+  Scenario scenario({.addresses = Many(6000), .shaping = "[\"default\"]\nmax_message_rate = \"80/s\"\n"});
+  Receiver& receiver = scenario.Serve("one.example");
+  delivery::RateGate gate({static_cast<std::uint64_t>(kHidden), Duration::Seconds(1), 2}, scenario.world().now());
+  int throttled = 0;
+  receiver.At(Point::kContent, [&](const Question&) -> std::optional<Answer> {
+    if (gate.TryPass(scenario.world().now())) return std::nullopt;
+    ++throttled;
+    return Answer{.reply = "451 4.7.1 Our rate limit was exceeded"};
+  });
+  scenario.RunFor(Duration::Minutes(2));
+  const std::size_t before = receiver.accepted().size();
+  const int throttled_before = throttled;
+  scenario.RunFor(Duration::Minutes(1));
+  const double accepted = static_cast<double>(receiver.accepted().size() - before);
+  EXPECT_GE(accepted / 60, 0.9 * kHidden);
+  EXPECT_LT(throttled - throttled_before, 0.01 * accepted);
 }
 
 }  // namespace

@@ -223,21 +223,36 @@ TEST_F(ShapingTest, LaterFilesWin) {
   EXPECT_FALSE(replaced.max_message_rate.has_value());
 }
 
-TEST_F(ShapingTest, ProviderLimitsTightenTheSite) {
+TEST_F(ShapingTest, LimitsOfGroupsStandBesideTheSitesOwn) {
   const Shaping shaping = Read({R"(
 ["default"]
 connection_limit = 10
-max_message_rate = "100/s"
+total_message_rate = "7/s"
 [provider."p"]
 match=[{MXSuffix=".p.example"}]
 provider_connection_limit = 5
 provider_max_message_rate = "10/min"
+total_connection_limit = 40
+total_message_rate = "30/min"
+["own.example"]
+total_connection_limit = 3
+[provider."p".sources."s"]
+adaptive = false
 )"});
   const Limits limits = shaping.For("x", Hosts{"mx.p.example"}, "s");
-  EXPECT_EQ(limits.connection_limit, 5U);
-  EXPECT_EQ(limits.max_message_rate, (base::Rate{10, Duration::Minutes(1), std::nullopt}));
-  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("a:7: provider_connection_limit holds for each site"),
-                                     HasSubstr("a:8: provider_max_message_rate holds for each site")));
+  EXPECT_EQ(limits.connection_limit, 10U);
+  EXPECT_EQ(limits.provider_connection_limit, 5U);
+  EXPECT_EQ(limits.provider_max_message_rate, (base::Rate{10, Duration::Minutes(1), std::nullopt}));
+  EXPECT_EQ(limits.provider_total_connection_limit, 40U);
+  EXPECT_EQ(limits.provider_total_message_rate, (base::Rate{30, Duration::Minutes(1), std::nullopt}));
+  EXPECT_EQ(limits.total_connection_limit, std::nullopt);
+  EXPECT_EQ(limits.total_message_rate, (base::Rate{7, Duration::Seconds(1), std::nullopt}));
+  EXPECT_FALSE(limits.adaptive);
+  EXPECT_EQ(shaping.For("own.example", Hosts{"mx.other"}, "s").total_connection_limit, 3U);
+  EXPECT_THAT(warnings_, IsEmpty());
+  std::vector<std::string> warnings;
+  const auto wrong = Shaping::Parse({{"a", "[\"default\".sources.\"s\"]\ntotal_message_rate = \"1/s\"\n"}}, warnings);
+  EXPECT_THAT(std::string(wrong.status().message()), HasSubstr("holds over all sources"));
 }
 
 TEST_F(ShapingTest, KeysOfKumoThatHaveNoEffectAreWarnedOfOnce) {

@@ -70,11 +70,11 @@ TEST(RateGate, ANewRateKeepsTheDebt) {
 
 TEST(RateGate, SaysWhenItIsAsIfMadeAnew) {
   RateGate gate({.count = 10, .period = Duration::Seconds(1), .burst_max = 3}, kStart);
-  EXPECT_LE(gate.RestedAt(), kStart);
+  EXPECT_LE(gate.RestedAfter(kStart, {}), kStart);
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(gate.TryPass(kStart));
-  EXPECT_EQ(gate.RestedAt(), kStart + Duration::Milliseconds(300));
-  EXPECT_FALSE(gate.IsRested(gate.RestedAt() - Duration::Milliseconds(1)));
-  EXPECT_TRUE(gate.IsRested(gate.RestedAt()));
+  EXPECT_EQ(gate.RestedAfter(kStart, {}), kStart + Duration::Milliseconds(300));
+  EXPECT_FALSE(gate.IsRested(gate.RestedAfter(kStart, {}) - Duration::Milliseconds(1)));
+  EXPECT_TRUE(gate.IsRested(gate.RestedAfter(kStart, {})));
 }
 
 TEST(RateGate, ARateOfZeroBetweenTwoOthersIsNoDebt) {

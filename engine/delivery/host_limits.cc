@@ -1,0 +1,179 @@
+#include "engine/delivery/host_limits.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "engine/base/text.h"
+
+namespace delivery {
+namespace {
+
+constexpr std::string_view kFirstLine = "sluice-limits 1 ";
+constexpr int kLooks = 2;  // At what may be forgotten, for each that comes.
+
+using Kind = HostLimits::Kind;
+constexpr std::pair<Kind, std::string_view> kKinds[] = {
+    {Kind::kProvider, "provider"}, {Kind::kProviderTotal, "provider-total"}, {Kind::kSiteTotal, "site-total"}};
+constexpr std::string_view kSiteWord = "site";
+
+base::Duration Less(base::Duration span, base::Duration passed) { return std::max(base::Duration(), span - passed); }
+
+// KIND SOURCE NAME MESSAGE_DEBT CONNECTION_DEBT SUSPENDED WINDOW RATE REASON SAMPLE; times in microseconds.
+void AppendLine(std::string_view kind, std::string_view source, std::string_view name, const SiteStanding::Kept& kept,
+                std::string& text) {
+  const auto word = [](std::string_view plain) { return absl::CEscape(base::AbslView(plain)); };
+  absl::StrAppendFormat(&text, "%s\t%s\t%s\t%d\t%d\t%d\t%.3f\t%.6f\t%s\t%s\n", kind, word(source), word(name),
+                        kept.debts.messages.microseconds(), kept.debts.connections.microseconds(),
+                        kept.suspended_for.microseconds(), kept.window, kept.messages_per_second, word(kept.reason),
+                        word(kept.sample));
+}
+
+bool HasDebts(const LimitGroup::Debts& debts) {
+  return debts.messages > base::Duration() || debts.connections > base::Duration();
+}
+
+bool ReadSpan(absl::string_view text, base::Duration& span) {
+  std::int64_t microseconds = 0;
+  if (!absl::SimpleAtoi(text, &microseconds) || microseconds < 0) return false;
+  span = base::Duration::Microseconds(microseconds);
+  return true;
+}
+
+struct Line {
+  std::string kind, source, name;
+  SiteStanding::Kept kept;
+};
+
+bool ReadLine(absl::string_view text, Line& line) {
+  const std::vector<std::string> words = absl::StrSplit(text, '\t');
+  if (words.size() != 10) return false;
+  line.kind = words[0];
+  SiteStanding::Kept& kept = line.kept;
+  return absl::CUnescape(words[1], &line.source) && absl::CUnescape(words[2], &line.name) &&
+         ReadSpan(words[3], kept.debts.messages) && ReadSpan(words[4], kept.debts.connections) &&
+         ReadSpan(words[5], kept.suspended_for) && absl::SimpleAtod(words[6], &kept.window) && kept.window >= 0 &&
+         absl::SimpleAtod(words[7], &kept.messages_per_second) && kept.messages_per_second >= 0 &&
+         absl::CUnescape(words[8], &kept.reason) && absl::CUnescape(words[9], &kept.sample);
+}
+
+}  // namespace
+
+// Looks at a few, so that nobody ever looks at all.
+template <typename Name, typename Value>
+void HostLimits::Forget(std::map<Name, std::shared_ptr<Value>>& known, Name& cursor, base::Instant now) {
+  for (int i = 0; i < kLooks && !known.empty(); ++i) {
+    auto next = known.upper_bound(cursor);
+    if (next == known.end()) next = known.begin();
+    cursor = next->first;
+    if (next->second.use_count() == 1 && next->second->IsUnused(now)) known.erase(next);
+  }
+}
+
+SiteStanding::Kept HostLimits::Now(const Old& old, base::Instant now) {
+  SiteStanding::Kept kept = old.kept;
+  const base::Duration passed = now - old.at;
+  kept.debts = {Less(kept.debts.messages, passed), Less(kept.debts.connections, passed)};
+  kept.suspended_for = Less(kept.suspended_for, passed);
+  return kept;
+}
+
+std::shared_ptr<SiteStanding> HostLimits::Site(const std::string& source, const std::string& site,
+                                               const SiteStanding::Options& options, base::Instant now) {
+  const std::lock_guard lock(mutex_);
+  const SiteName name(source, site);
+  if (const auto found = sites_.find(name); found != sites_.end()) {
+    found->second->SetOptions(options, now);
+    return found->second;
+  }
+  Forget(sites_, site_cursor_, now);
+  auto made = std::make_shared<SiteStanding>(options, now);
+  if (const auto old = old_sites_.find(name); old != old_sites_.end()) {
+    made->Restore(Now(old->second, now), now);
+    old_sites_.erase(old);
+  }
+  sites_.emplace(name, made);
+  return made;
+}
+
+std::shared_ptr<LimitGroup> HostLimits::Group(const GroupName& name, const LimitGroup::Options& options,
+                                              base::Instant now) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = groups_.find(name); found != groups_.end()) {
+    found->second->SetOptions(options, now);
+    return found->second;
+  }
+  Forget(groups_, group_cursor_, now);
+  auto made = std::make_shared<LimitGroup>(options, now);
+  if (const auto old = old_groups_.find(name); old != old_groups_.end()) {
+    made->Restore(Now(old->second, now).debts, now);
+    old_groups_.erase(old);
+  }
+  groups_.emplace(name, made);
+  return made;
+}
+
+std::string HostLimits::Save(base::Instant now, base::WallTime wall, base::Duration unsaved) const {
+  const std::lock_guard lock(mutex_);
+  std::string text = absl::StrCat(base::AbslView(kFirstLine), wall.microseconds(), "\n");
+  const auto kind_word = [](Kind kind) {
+    for (const auto& [one, word] : kKinds) {
+      if (one == kind) return word;
+    }
+    return std::string_view();
+  };
+  for (const auto& [name, site] : sites_)
+    AppendLine(kSiteWord, name.first, name.second, site->Keep(now, unsaved), text);
+  for (const auto& [name, old] : old_sites_) AppendLine(kSiteWord, name.first, name.second, Now(old, now), text);
+  for (const auto& [name, group] : groups_) {
+    SiteStanding::Kept kept;
+    kept.debts = group->debts(now, unsaved);
+    if (HasDebts(kept.debts)) AppendLine(kind_word(name.kind), name.source, name.name, kept, text);
+  }
+  for (const auto& [name, old] : old_groups_) {
+    const SiteStanding::Kept kept = Now(old, now);
+    if (HasDebts(kept.debts)) AppendLine(kind_word(name.kind), name.source, name.name, kept, text);
+  }
+  return text;
+}
+
+absl::Status HostLimits::Load(std::string_view text, base::Instant now, base::WallTime wall) {
+  std::map<SiteName, Old> sites;
+  std::map<GroupName, Old> groups;
+  std::int64_t saved_at = 0;
+  bool is_first = true;
+  for (const absl::string_view line_text : absl::StrSplit(base::AbslView(text), '\n', absl::SkipEmpty())) {
+    if (std::exchange(is_first, false)) {
+      absl::string_view number = line_text;
+      if (!absl::ConsumePrefix(&number, base::AbslView(kFirstLine)) || !absl::SimpleAtoi(number, &saved_at))
+        return absl::DataLossError("it does not begin as it should");
+      continue;
+    }
+    Line line;
+    if (!ReadLine(line_text, line)) return absl::DataLossError(absl::StrCat("it has the line \"", line_text, "\""));
+    // The wall clock may have stepped back meanwhile: nothing is held for longer than it was.
+    const base::Duration passed = std::max(base::Duration(), wall - base::WallTime::FromMicroseconds(saved_at));
+    const Old old{line.kept, now - passed};
+    if (line.kind == kSiteWord) sites[{line.source, line.name}] = old;
+    for (const auto& [kind, word] : kKinds) {
+      if (line.kind == word) groups[{kind, line.source, line.name}] = old;
+    }
+  }
+  if (is_first) return absl::DataLossError("it is empty");
+  const std::lock_guard lock(mutex_);
+  old_sites_ = std::move(sites);
+  old_groups_ = std::move(groups);
+  return absl::OkStatus();
+}
+
+std::size_t HostLimits::size() const {
+  const std::lock_guard lock(mutex_);
+  return sites_.size() + groups_.size() + old_sites_.size() + old_groups_.size();
+}
+
+}  // namespace delivery

@@ -1,0 +1,63 @@
+// The limits of the whole program: what each (source, site) and each group of them keeps, whichever shard or campaign
+// asks. What is as new and unused is forgotten. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <tuple>
+
+#include "absl/status/status.h"
+#include "engine/base/time.h"
+#include "engine/delivery/limit_group.h"
+#include "engine/delivery/site_standing.h"
+
+namespace delivery {
+
+class HostLimits {
+ public:
+  enum class Kind : std::uint8_t { kProvider, kProviderTotal, kSiteTotal };
+  struct GroupName {
+    Kind kind = Kind::kProvider;
+    std::string source;  // Empty: all.
+    std::string name;    // Of the provider or site.
+    friend auto operator<=>(const GroupName&, const GroupName&) = default;
+  };
+
+  // `options` hold from now on, for everybody.
+  std::shared_ptr<SiteStanding> Site(const std::string& source, const std::string& site,
+                                     const SiteStanding::Options& options, base::Instant now);
+  std::shared_ptr<LimitGroup> Group(const GroupName& name, const LimitGroup::Options& options, base::Instant now);
+
+  // What outlives the program, as text: one line for each that is not as new. What may pass in the next `unsaved`
+  // counts as passed.
+  std::string Save(base::Instant now, base::WallTime wall, base::Duration unsaved) const;
+  // Takes up what Save wrote. Errors: kDataLoss, and nothing is taken up.
+  absl::Status Load(std::string_view text, base::Instant now, base::WallTime wall);
+
+  std::size_t size() const;  // That are remembered.
+
+ private:
+  struct Old {  // From an earlier program; nobody has asked for it yet.
+    SiteStanding::Kept kept;
+    base::Instant at;
+  };
+  using SiteName = std::pair<std::string, std::string>;  // Source, site.
+
+  template <typename Name, typename Value>
+  static void Forget(std::map<Name, std::shared_ptr<Value>>& known, Name& cursor, base::Instant now);
+  static SiteStanding::Kept Now(const Old& old, base::Instant now);
+
+  mutable std::mutex mutex_;
+  std::map<SiteName, std::shared_ptr<SiteStanding>> sites_;
+  std::map<GroupName, std::shared_ptr<LimitGroup>> groups_;
+  std::map<SiteName, Old> old_sites_;
+  std::map<GroupName, Old> old_groups_;
+  SiteName site_cursor_;
+  GroupName group_cursor_;
+};
+
+}  // namespace delivery

@@ -1,0 +1,341 @@
+#include "engine/delivery/limit_group.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/base/check.h"
+
+namespace delivery {
+namespace {
+
+void SetGate(std::optional<RateGate>& gate, const std::optional<base::Rate>& rate, base::Instant now) {
+  if (!rate.has_value()) {
+    gate.reset();
+  } else if (gate.has_value()) {
+    gate->SetOptions(GateOptions(*rate));
+  } else {
+    gate.emplace(GateOptions(*rate), now);
+  }
+}
+
+base::Duration DebtOf(const std::optional<RateGate>& gate, base::Instant now, base::Duration unsaved) {
+  if (!gate.has_value()) return {};
+  const base::Instant rested = gate->RestedAfter(now, unsaved);
+  return rested.IsNever() || rested <= now ? base::Duration() : rested - now;
+}
+
+}  // namespace
+
+GroupMember::GroupMember(std::shared_ptr<LimitGroup> group, const Identity& identity)
+    : group_(std::move(group)), identity_(identity) {
+  CHECK(identity.weight >= 1);
+  const std::lock_guard lock(group_->mutex_);
+  group_->members_.PushBack(*this);
+}
+
+GroupMember::~GroupMember() {
+  const std::lock_guard lock(group_->mutex_);
+  if (idle_hook_.IsLinked()) group_->idle_.Remove(*this);
+  group_->connections_ -= connections_;
+  group_->closing_ -= closing_;
+  group_->unwritten_ -= unwritten_;
+  group_->members_.Remove(*this);
+  const bool gave_back = connections_ > 0 || unwritten_ > 0;
+  if (waits_for_connection_) group_->DoLeaveConnectionLine(*this);
+  if (waits_for_message_) group_->DoLeaveMessageLine(*this);
+  if (!gave_back) return;
+  group_->CallFirstForConnections();
+  group_->CallFirstForMessages();
+}
+
+LimitGroup::LimitGroup(const Options& options, base::Instant now) { SetOptions(options, now); }
+
+void LimitGroup::SetOptions(const Options& options, base::Instant now) {
+  CHECK(options.connections >= 1);
+  const std::lock_guard lock(mutex_);
+  if (options == options_) return;
+  options_ = options;
+  SetGate(messages_, options.message_rate, now);
+  SetGate(connection_rate_, options.connection_rate, now);
+  CallEveryone();
+}
+
+void LimitGroup::SetWindow(std::uint32_t connections) {
+  CHECK(connections >= 1);
+  const std::lock_guard lock(mutex_);
+  window_ = connections;
+  CallFirstForConnections();
+}
+
+void LimitGroup::SetLearnedRate(const std::optional<base::Rate>& rate, base::Instant now) {
+  const std::lock_guard lock(mutex_);
+  SetGate(learned_, rate, now);
+  CallFirstForMessages();
+}
+
+void LimitGroup::Call(const GroupMember& member, GroupMember::Call call) {
+  member.identity_.caller.CallSite(member.identity_.site, call);
+}
+
+void LimitGroup::CallEveryone() const {
+  for (const GroupMember* member = members_.empty() ? nullptr : &members_.front(); member != nullptr;
+       member = members_.Next(*member)) {
+    Call(*member, GroupMember::Call::kPump);
+  }
+}
+
+void LimitGroup::CallAll() const {
+  const std::lock_guard lock(mutex_);
+  CallEveryone();
+}
+
+// ---- connections ----
+
+std::uint32_t LimitGroup::connections_max() const {
+  const std::lock_guard lock(mutex_);
+  return ConnectionsMax();
+}
+
+std::uint32_t LimitGroup::FreeConnections() const {
+  const std::uint32_t max = ConnectionsMax();
+  return max > connections_ ? max - connections_ : 0;
+}
+
+void LimitGroup::CallFirstForConnections() const {
+  if (!connection_line_.empty() && FreeConnections() > 0) Call(connection_line_.front(), GroupMember::Call::kPump);
+}
+
+void LimitGroup::DoLeaveConnectionLine(GroupMember& member) {
+  connection_line_.Remove(member);
+  member.waits_for_connection_ = false;
+  CallFirstForConnections();
+}
+
+void LimitGroup::LeaveConnectionLine(GroupMember& member) {
+  if (!member.waits_for_connection_) return;
+  const std::lock_guard lock(mutex_);
+  DoLeaveConnectionLine(member);
+}
+
+LimitGroup::Room LimitGroup::FindConnection(GroupMember& member, base::Instant now) {
+  const bool is_next = connection_line_.empty() || &connection_line_.front() == &member;
+  if (FreeConnections() == 0 || !is_next) {
+    if (!member.waits_for_connection_) connection_line_.PushBack(member);
+    member.waits_for_connection_ = true;
+    for (GroupMember* idler = idle_.empty() ? nullptr : &idle_.front(); idler != nullptr; idler = idle_.Next(*idler)) {
+      if (idler == &member) continue;
+      idle_.Remove(*idler);
+      Call(*idler, GroupMember::Call::kMakeRoom);
+      break;
+    }
+    return {};
+  }
+  if (connection_rate_.has_value() && connection_rate_->Available(now) == 0) {
+    if (member.waits_for_connection_) DoLeaveConnectionLine(member);
+    return {0, connection_rate_->OpensAt()};
+  }
+  return {1, now};
+}
+
+LimitGroup::Room LimitGroup::RoomToConnect(GroupMember& member, base::Instant now) {
+  const std::lock_guard lock(mutex_);
+  return FindConnection(member, now);
+}
+
+LimitGroup::Room LimitGroup::TakeConnection(GroupMember& member, base::Instant now) {
+  const std::lock_guard lock(mutex_);
+  const Room room = FindConnection(member, now);
+  if (room.count == 0) return room;
+  if (connection_rate_.has_value()) CHECK(connection_rate_->TryPass(now));
+  ++connections_;
+  ++member.connections_;
+  if (member.waits_for_connection_) DoLeaveConnectionLine(member);
+  return room;
+}
+
+void LimitGroup::TakeBackConnection(GroupMember& member) {
+  const std::lock_guard lock(mutex_);
+  CHECK(member.connections_ > 0);
+  --connections_;
+  --member.connections_;
+  CallFirstForConnections();
+}
+
+void LimitGroup::AdoptConnection(GroupMember& member) {
+  const std::lock_guard lock(mutex_);
+  ++connections_;
+  ++member.connections_;
+}
+
+void LimitGroup::StartClosing(GroupMember& member) {
+  const std::lock_guard lock(mutex_);
+  ++closing_;
+  ++member.closing_;
+}
+
+void LimitGroup::EndConnection(GroupMember& member) {
+  const std::lock_guard lock(mutex_);
+  CHECK(member.connections_ > 0 && member.closing_ > 0);
+  --connections_;
+  --closing_;
+  --member.connections_;
+  --member.closing_;
+  CallFirstForConnections();
+}
+
+bool LimitGroup::HasTooMany() const {
+  const std::lock_guard lock(mutex_);
+  return connections_ - closing_ > ConnectionsMax();
+}
+
+void LimitGroup::SetIdle(GroupMember& member, bool idle) {
+  const std::lock_guard lock(mutex_);
+  if (!idle) {
+    if (member.idle_hook_.IsLinked()) idle_.Remove(member);
+    return;
+  }
+  if (!connection_line_.empty() && &connection_line_.front() != &member) {
+    Call(member, GroupMember::Call::kMakeRoom);
+  } else if (!member.idle_hook_.IsLinked()) {
+    idle_.PushBack(member);
+  }
+}
+
+bool LimitGroup::DoOthersWait(const GroupMember& member) const {
+  const std::lock_guard lock(mutex_);
+  return !connection_line_.empty() && &connection_line_.front() != &member;
+}
+
+// ---- messages ----
+
+bool LimitGroup::HasMessageRate() const {
+  const std::lock_guard lock(mutex_);
+  return HasRate();
+}
+
+std::uint64_t LimitGroup::Tokens(base::Instant now, base::Duration ahead) const {
+  std::uint64_t tokens = UINT64_MAX;
+  for (const auto* gate : {&messages_, &learned_}) {
+    if (gate->has_value()) tokens = std::min(tokens, (*gate)->Available(now, ahead));
+  }
+  return tokens;
+}
+
+// Of the campaign that has had the least for its weight; the one with the lowest number of several.
+GroupMember* LimitGroup::FirstForMessages() const {
+  const Lane* first = nullptr;
+  for (const auto& [campaign, lane] : message_lines_) {
+    if (!lane.waiters.empty() && (first == nullptr || lane.served < first->served)) first = &lane;
+  }
+  return first == nullptr ? nullptr : &first->waiters.front();
+}
+
+void LimitGroup::CallFirstForMessages() const {
+  if (const GroupMember* first = FirstForMessages()) Call(*first, GroupMember::Call::kPump);
+}
+
+// Who comes anew is treated as if he had had as much as the others: a rest saves up nothing.
+LimitGroup::Lane& LimitGroup::LaneOf(const GroupMember& member) {
+  Lane& lane = message_lines_[member.identity_.campaign];
+  if (lane.waiters.empty()) lane.served = std::max(lane.served, served_);
+  return lane;
+}
+
+void LimitGroup::DoLeaveMessageLine(GroupMember& member) {
+  message_lines_.at(member.identity_.campaign).waiters.Remove(member);
+  member.waits_for_message_ = false;
+  CallFirstForMessages();
+}
+
+void LimitGroup::LeaveMessageLine(GroupMember& member) {
+  if (!member.waits_for_message_) return;
+  const std::lock_guard lock(mutex_);
+  DoLeaveMessageLine(member);
+}
+
+LimitGroup::Room LimitGroup::RoomToBegin(GroupMember& member, base::Instant now, base::Duration ahead) {
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t tokens = Tokens(now, ahead);
+  const GroupMember* const first = FirstForMessages();
+  if (tokens > unwritten_ && (first == nullptr || first == &member)) {
+    if (first == &member) DoLeaveMessageLine(member);
+    return {HasRate() ? tokens - unwritten_ : UINT64_MAX, now};
+  }
+  if (!member.waits_for_message_) LaneOf(member).waiters.PushBack(member);
+  member.waits_for_message_ = true;
+  if (FirstForMessages() != &member) return {};
+  base::Instant at = now;
+  for (const auto* gate : {&messages_, &learned_}) {
+    if (gate->has_value()) at = std::max(at, (*gate)->OpensAfter(unwritten_, now));
+  }
+  return {0, at.IsNever() ? at : std::max(at - ahead, now)};
+}
+
+void LimitGroup::Begin(GroupMember& member) {
+  const std::lock_guard lock(mutex_);
+  ++unwritten_;
+  ++member.unwritten_;
+}
+
+void LimitGroup::PutBack(GroupMember& member) {
+  const std::lock_guard lock(mutex_);
+  CHECK(member.unwritten_ > 0);
+  --unwritten_;
+  --member.unwritten_;
+  if (HasRate()) CallFirstForMessages();
+}
+
+bool LimitGroup::TakeToken(GroupMember& member, base::Instant now) {
+  const std::lock_guard lock(mutex_);
+  if (member.has_token_) return true;
+  if (Tokens(now, {}) == 0) return false;
+  for (auto* gate : {&messages_, &learned_}) {
+    if (gate->has_value()) CHECK((*gate)->TryPass(now));
+  }
+  member.has_token_ = HasRate();
+  if (!member.has_token_) return true;
+  Lane& lane = LaneOf(member);
+  served_ = std::max(served_, lane.served);
+  lane.served += 1.0 / member.identity_.weight;
+  return true;
+}
+
+base::Instant LimitGroup::TokenAt() const {
+  const std::lock_guard lock(mutex_);
+  base::Instant at;
+  for (const auto* gate : {&messages_, &learned_}) {
+    if (gate->has_value()) at = std::max(at, (*gate)->OpensAt());
+  }
+  return at;
+}
+
+void LimitGroup::OnWritten(GroupMember& member) {
+  const std::lock_guard lock(mutex_);
+  CHECK(member.unwritten_ > 0);
+  --unwritten_;
+  --member.unwritten_;
+  member.has_token_ = false;
+}
+
+// ---- what outlives the program ----
+
+LimitGroup::Debts LimitGroup::debts(base::Instant now, base::Duration unsaved) const {
+  const std::lock_guard lock(mutex_);
+  return {DebtOf(messages_, now, unsaved), DebtOf(connection_rate_, now, unsaved)};
+}
+
+void LimitGroup::Restore(const Debts& debts, base::Instant now) {
+  const std::lock_guard lock(mutex_);
+  if (messages_.has_value()) messages_->SetRestedAt(now + debts.messages);
+  if (connection_rate_.has_value()) connection_rate_->SetRestedAt(now + debts.connections);
+}
+
+bool LimitGroup::IsUnused(base::Instant now) const {
+  const std::lock_guard lock(mutex_);
+  const auto is_rested = [now](const std::optional<RateGate>& gate) {
+    return !gate.has_value() || gate->IsRested(now);
+  };
+  return members_.empty() && is_rested(messages_) && is_rested(connection_rate_);
+}
+
+}  // namespace delivery

@@ -1,0 +1,163 @@
+// Limits that several sites keep together: connections at once, connections and messages over time. There is one for
+// each (source, site), for each (source, provider), and for a site or a provider over all sources where that has a
+// limit. It is the whole program's: neither shards nor campaigns multiply a limit.
+//
+// Any thread: a lock guards it, which nobody holds for longer than a few additions. Whoever finds nothing left stands
+// in line, and is called when it is his turn: nothing polls.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "engine/base/intrusive_list.h"
+#include "engine/base/rate.h"
+#include "engine/base/time.h"
+#include "engine/delivery/rate_gate.h"
+
+namespace delivery {
+
+class LimitGroup;
+
+// A site's part in a group: the site's shard uses it, the group has its hooks.
+class GroupMember {
+ public:
+  enum class Call : std::uint8_t {
+    kPump,      // What it waited for may be there.
+    kMakeRoom,  // Another site waits for a connection: an idle one is to end.
+  };
+  // How a site is called: on any thread, with the group's lock held. It posts to the site's shard and does nothing
+  // else.
+  class Caller {
+   public:
+    virtual ~Caller() = default;
+    virtual void CallSite(std::uint64_t site, Call call) = 0;
+  };
+  // Of the site: campaigns share what there is too little of by their weights.
+  struct Identity {
+    Caller& caller;
+    std::uint64_t site = 0;      // Its number on its shard.
+    std::uint32_t campaign = 0;  // Number in the program.
+    std::uint32_t weight = 1;    // At least 1.
+  };
+
+  GroupMember(std::shared_ptr<LimitGroup> group, const Identity& identity);
+  GroupMember(const GroupMember&) = delete;
+  GroupMember& operator=(const GroupMember&) = delete;
+  ~GroupMember();  // Gives back what it has, and leaves every line.
+
+  LimitGroup& group() { return *group_; }
+  const LimitGroup& group() const { return *group_; }
+
+ private:
+  friend class LimitGroup;
+  const std::shared_ptr<LimitGroup> group_;
+  const Identity identity_;
+  base::ListHook member_hook_, message_hook_, connection_hook_, idle_hook_;
+  bool waits_for_message_ = false, waits_for_connection_ = false;  // As the hooks; the site's thread alone looks.
+  std::uint32_t connections_ = 0, closing_ = 0;
+  std::uint64_t unwritten_ = 0;
+  bool has_token_ = false;
+};
+
+class LimitGroup {
+ public:
+  static constexpr std::uint32_t kNoLimit = UINT32_MAX;
+  struct Options {
+    std::uint32_t connections = kNoLimit;  // At once. At least 1.
+    std::optional<base::Rate> connection_rate = std::nullopt, message_rate = std::nullopt;
+    friend bool operator==(const Options&, const Options&) = default;
+  };
+  // What may be done now, and if nothing: when to ask again. Never(): it is called.
+  struct Room {
+    std::uint64_t count = 0;
+    base::Instant at = base::Instant::Never();
+  };
+
+  LimitGroup(const Options& options, base::Instant now);
+  LimitGroup(const LimitGroup&) = delete;
+  LimitGroup& operator=(const LimitGroup&) = delete;
+
+  // The rates keep their debts.
+  void SetOptions(const Options& options, base::Instant now);
+  // What was learned of the receiver; nothing is allowed beyond either of them.
+  void SetWindow(std::uint32_t connections);
+  void SetLearnedRate(const std::optional<base::Rate>& rate, base::Instant now);
+  void CallAll() const;  // Each of its sites looks what it can do.
+
+  // ---- connections ----
+  std::uint32_t connections_max() const;  // That are allowed now.
+  // Whether there is one more. If not it stands in line, or is told when the rate allows one.
+  Room RoomToConnect(GroupMember& member, base::Instant now);
+  Room TakeConnection(GroupMember& member, base::Instant now);  // The same, and takes it.
+  void StartClosing(GroupMember& member);                       // One of its connections is about to end…
+  void EndConnection(GroupMember& member);                      // …and has.
+  void TakeBackConnection(GroupMember& member);                 // Of TakeConnection: it was not opened.
+  void AdoptConnection(GroupMember& member);           // One that is there already; there may be too many then.
+  bool HasTooMany() const;                             // Connections, since the limit has shrunk.
+  void SetIdle(GroupMember& member, bool idle);        // Whether some of its connections do nothing.
+  bool DoOthersWait(const GroupMember& member) const;  // For a connection.
+  void LeaveConnectionLine(GroupMember& member);
+
+  // ---- messages ----
+  bool HasMessageRate() const;
+  // How many messages may be begun: those whose token will be there `ahead` from now.
+  Room RoomToBegin(GroupMember& member, base::Instant now, base::Duration ahead);
+  void Begin(GroupMember& member);    // A message; its token is taken when it is written…
+  void PutBack(GroupMember& member);  // …or it is not.
+  // Takes the token for the next message that this member writes; true, too, where it has it already.
+  [[nodiscard]] bool TakeToken(GroupMember& member, base::Instant now);
+  base::Instant TokenAt() const;  // Never(): none will come.
+  void OnWritten(GroupMember& member);
+  void LeaveMessageLine(GroupMember& member);
+
+  // ---- what outlives the program ----
+  // How long until nothing of the past holds it; of what may pass in the next `unsaved`, as if it had.
+  struct Debts {
+    base::Duration messages, connections;  // Zero: none.
+  };
+  Debts debts(base::Instant now, base::Duration unsaved = {}) const;
+  void Restore(const Debts& debts, base::Instant now);
+  bool IsUnused(base::Instant now) const;  // Nobody is in it, and it has no debts.
+
+ private:
+  friend class GroupMember;
+  // A campaign's sites that wait to begin a message. The next is of the lane that has had the least for its weight
+  // (start-time fair queueing; Goyal, Vin, Cheng 1996).
+  struct Lane {
+    double served = 0;  // Messages over weight.
+    base::IntrusiveList<GroupMember, &GroupMember::message_hook_> waiters;
+  };
+
+  // With the lock held:
+  std::uint32_t ConnectionsMax() const { return std::min(options_.connections, window_); }
+  std::uint32_t FreeConnections() const;
+  bool HasRate() const { return messages_.has_value() || learned_.has_value(); }
+  std::uint64_t Tokens(base::Instant now, base::Duration ahead) const;
+  Lane& LaneOf(const GroupMember& member);
+  GroupMember* FirstForMessages() const;
+  Room FindConnection(GroupMember& member, base::Instant now);
+  void DoLeaveMessageLine(GroupMember& member);
+  void DoLeaveConnectionLine(GroupMember& member);
+  void CallFirstForMessages() const;
+  void CallFirstForConnections() const;
+  void CallEveryone() const;
+  static void Call(const GroupMember& member, GroupMember::Call call);
+
+  mutable std::mutex mutex_;
+  Options options_;
+  std::uint32_t window_ = kNoLimit;
+  std::optional<RateGate> messages_, learned_, connection_rate_;
+  std::uint32_t connections_ = 0, closing_ = 0;
+  std::uint64_t unwritten_ = 0;  // Messages that were begun, and have not taken their token.
+  base::IntrusiveList<GroupMember, &GroupMember::member_hook_> members_;
+  base::IntrusiveList<GroupMember, &GroupMember::connection_hook_> connection_line_;
+  base::IntrusiveList<GroupMember, &GroupMember::idle_hook_> idle_;  // Longest idle first.
+  std::map<std::uint32_t, Lane> message_lines_;                      // By campaign.
+  double served_ = 0;                                                // Of the lane that had the last token.
+};
+
+}  // namespace delivery

@@ -1,0 +1,167 @@
+// The part of a site that keeps its limits: those that it shares with other shards, campaigns and sites.
+
+#include <algorithm>
+
+#include "engine/base/check.h"
+#include "engine/delivery/site.h"
+
+namespace delivery {
+
+void Site::SetLimits(const config::Limits& limits, const SharedLimits& shared) {
+  limits_ = limits;
+  SetShared(shared);
+  ServeWriters();
+  owner_.WantsPump(*this);
+}
+
+// What it has in a group that it was in before stays there.
+void Site::SetShared(const SharedLimits& shared) {
+  standing_ = shared.standing;
+  std::vector<std::shared_ptr<LimitGroup>> groups = shared.groups;
+  groups.emplace_back(standing_, &standing_->group());
+  std::vector<std::unique_ptr<GroupMember>> members;
+  for (const std::shared_ptr<LimitGroup>& group : groups) {
+    const auto known = std::find_if(members_.begin(), members_.end(), [&group](const auto& member) {
+      return member != nullptr && &member->group() == group.get();
+    });
+    members.push_back(known == members_.end() ? Join(group) : std::move(*known));
+  }
+  message_blocker_ = connection_blocker_ = nullptr;
+  members_ = std::move(members);
+}
+
+std::unique_ptr<GroupMember> Site::Join(std::shared_ptr<LimitGroup> group) {
+  auto member = std::make_unique<GroupMember>(
+      std::move(group), GroupMember::Identity{context_.caller, id_, context_.job.campaign_number, context_.job.weight});
+  for (std::uint32_t i = 0; i < sessions_; ++i) member->group().AdoptConnection(*member);
+  for (std::size_t i = 0; i < closing_.size(); ++i) member->group().StartClosing(*member);
+  for (std::uint32_t i = 0; i < unwritten_; ++i) member->group().Begin(*member);
+  if (told_idle_) member->group().SetIdle(*member, true);
+  return member;
+}
+
+void Site::OnCall(GroupMember::Call call) {
+  switch (call) {
+    case GroupMember::Call::kPump:
+      owner_.WantsPump(*this);
+      return;
+    case GroupMember::Call::kMakeRoom:
+      told_idle_ = false;
+      MakeRoom();
+      TellIdle();
+      return;
+  }
+}
+
+// It keeps its place only where it waits now.
+void Site::LeaveLines(const GroupMember* for_messages, const GroupMember* for_connections) {
+  for (const auto& member : members_) {
+    if (member.get() != for_messages) member->group().LeaveMessageLine(*member);
+    if (member.get() != for_connections) member->group().LeaveConnectionLine(*member);
+  }
+}
+
+// ---- messages ----
+
+bool Site::HasMessageRate() const {
+  return std::any_of(members_.begin(), members_.end(),
+                     [](const auto& member) { return member->group().HasMessageRate(); });
+}
+
+// How many messages may be begun: those whose rate tokens will be there by the time they are signed, and their attempts
+// durable. Where there is none, the site is pumped when there is.
+std::uint64_t Site::RoomToBegin() {
+  std::uint64_t messages = UINT64_MAX;
+  for (const auto& member : members_) {
+    const LimitGroup::Room room = member->group().RoomToBegin(*member, context_.clock.Now(), kBeginAhead);
+    if (room.count == 0) {
+      message_blocker_ = member.get();
+      if (!room.at.IsNever()) SetTimer(room.at);
+      return 0;
+    }
+    messages = std::min(messages, room.count);
+  }
+  return messages;
+}
+
+void Site::CountBegun() {
+  ++unwritten_;
+  for (const auto& member : members_) member->group().Begin(*member);
+}
+
+void Site::CountPutBack() {
+  CHECK(unwritten_ > 0);
+  --unwritten_;
+  for (const auto& member : members_) member->group().PutBack(*member);
+}
+
+// The tokens are taken at the write. Those whose attempt is durable too early stand in line.
+bool Site::MayWrite(Session& session) {
+  if (writers_.empty() && TakeTokens()) return true;
+  writers_.PushBack(session);
+  ServeWriters();
+  return false;
+}
+
+// All, or it keeps those that there are.
+bool Site::TakeTokens() {
+  return std::all_of(members_.begin(), members_.end(), [now = context_.clock.Now()](const auto& member) {
+    return member->group().TakeToken(*member, now);
+  });
+}
+
+base::Instant Site::TokenAt() const {
+  base::Instant at;
+  for (const auto& member : members_) at = std::max(at, member->group().TokenAt());
+  return at;
+}
+
+// Also while the site drains: the attempts are made. A rate of zero that came between holds none of them.
+void Site::ServeWriters() {
+  while (!writers_.empty() && (TokenAt().IsNever() || TakeTokens())) writers_.PopFront().Write();
+  if (!writers_.empty()) context_.timers.Set(writers_timer_, TokenAt());
+}
+
+// ---- connections ----
+
+// Nothing can be opened for now. A session that waits for mail of another policy gives way.
+bool Site::IsBlocked(GroupMember& member, const LimitGroup::Room& room) {
+  if (room.count > 0) return false;
+  connection_blocker_ = &member;
+  if (room.at.IsNever()) {
+    MakeRoom();
+  } else {
+    SetTimer(room.at);
+  }
+  return true;
+}
+
+bool Site::HasRoomToConnect() {
+  return std::none_of(members_.begin(), members_.end(), [this](const auto& member) {
+    return IsBlocked(*member, member->group().RoomToConnect(*member, context_.clock.Now()));
+  });
+}
+
+// Between looking and taking, another shard may have been faster.
+bool Site::TakeConnections() {
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    GroupMember& member = *members_[i];
+    if (!IsBlocked(member, member.group().TakeConnection(member, context_.clock.Now()))) continue;
+    for (std::size_t taken = 0; taken < i; ++taken) members_[taken]->group().TakeBackConnection(*members_[taken]);
+    return false;
+  }
+  return true;
+}
+
+// A session that waits for mail of another policy gives way; when it has ended, the site is pumped again.
+void Site::MakeRoom() {
+  if (!idle_.empty()) idle_.front().Quit();
+}
+
+void Site::TellIdle() {
+  if (told_idle_ == !idle_.empty()) return;
+  told_idle_ = !told_idle_;
+  for (const auto& member : members_) member->group().SetIdle(*member, told_idle_);
+}
+
+}  // namespace delivery

@@ -1,0 +1,134 @@
+#include "engine/delivery/site_standing.h"
+
+#include <algorithm>
+
+namespace delivery {
+namespace {
+
+constexpr base::Duration kSlow = base::Duration::Seconds(2);  // And this many times the fastest:
+constexpr int kSlowTimes = 8;
+constexpr int kSlowInARow = 10;
+constexpr base::Duration kRemembered = base::Duration::Hours(1);  // What went wrong, where nothing is sent any more.
+
+std::uint32_t WindowLimit(const SiteStanding::Options& options) {
+  return std::min<std::uint32_t>(options.limits.connections, 1'000'000);
+}
+
+}  // namespace
+
+SiteStanding::SiteStanding(const Options& options, base::Instant now)
+    : group_(options.limits, now), adaptive_(options.adaptive), window_(WindowLimit(options)) {
+  PassOn(now);
+}
+
+void SiteStanding::SetOptions(const Options& options, base::Instant now) {
+  group_.SetOptions(options.limits, now);
+  const std::lock_guard lock(mutex_);
+  adaptive_ = options.adaptive;
+  window_.SetLimit(WindowLimit(options));
+  PassOn(now);
+}
+
+void SiteStanding::PassOn(base::Instant now) {
+  group_.SetWindow(adaptive_ ? window_.size() : LimitGroup::kNoLimit);
+  group_.SetLearnedRate(adaptive_ ? rate_.rate() : std::nullopt, now);
+}
+
+void SiteStanding::Trouble(base::Instant began, base::Instant now) {
+  window_.OnTrouble(/*fresh=*/began >= last_trouble_);
+  last_trouble_ = now;
+  slow_ = 0;
+}
+
+// A receiver that takes ever longer has too much to do, and does not say so.
+void SiteStanding::OnAccepted(base::Instant now, base::Duration took) {
+  const std::lock_guard lock(mutex_);
+  suspension_.Forgive();
+  if (!adaptive_) return;
+  const std::uint32_t before = window_.size();
+  if (fastest_ == base::Duration() || took < fastest_) fastest_ = std::max(took, base::Duration::Microseconds(1));
+  slow_ = took > kSlow && took > fastest_ * kSlowTimes ? slow_ + 1 : 0;
+  if (slow_ >= kSlowInARow) {
+    Trouble(now, now);
+  } else if (slow_ == 0) {
+    window_.OnSuccess();
+  }
+  rate_.OnAccepted();
+  if (window_.size() != before) group_.SetWindow(window_.size());
+  if (rate_.Grow(now)) group_.SetLearnedRate(rate_.rate(), now);
+}
+
+void SiteStanding::OnTrouble(base::Instant began, base::Instant now) {
+  const std::lock_guard lock(mutex_);
+  if (!adaptive_) return;
+  Trouble(began, now);
+  group_.SetWindow(window_.size());
+}
+
+void SiteStanding::OnThrottled(base::Instant written, base::Instant now) {
+  const std::lock_guard lock(mutex_);
+  throttled_at_ = now;
+  if (adaptive_ && rate_.OnThrottled(written, now)) group_.SetLearnedRate(rate_.rate(), now);
+}
+
+std::optional<base::Instant> SiteStanding::Suspend(base::Instant now, Suspension::Span span, std::string_view reason,
+                                                   std::string_view sample) {
+  const std::lock_guard lock(mutex_);
+  if (suspension_.IsActive(now)) return std::nullopt;
+  return suspension_.Suspend(now, span, reason, sample);
+}
+
+bool SiteStanding::Lift(base::Instant now) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!suspension_.IsActive(now)) return false;
+    suspension_.Lift();
+  }
+  group_.CallAll();
+  return true;
+}
+
+base::Instant SiteStanding::suspended_until() const {
+  const std::lock_guard lock(mutex_);
+  return suspension_.until();
+}
+
+Suspension SiteStanding::suspension() const {
+  const std::lock_guard lock(mutex_);
+  return suspension_;
+}
+
+SiteStanding::Kept SiteStanding::Keep(base::Instant now, base::Duration unsaved) const {
+  Kept kept;
+  kept.debts = group_.debts(now, unsaved);
+  const std::lock_guard lock(mutex_);
+  kept.window = window_.exact_size();
+  kept.messages_per_second = rate_.per_second();
+  if (suspension_.IsActive(now)) {
+    kept.suspended_for = suspension_.until() - now;
+    kept.reason = suspension_.reason();
+    kept.sample = suspension_.sample();
+  }
+  return kept;
+}
+
+void SiteStanding::Restore(const Kept& kept, base::Instant now) {
+  group_.Restore(kept.debts, now);
+  const std::lock_guard lock(mutex_);
+  if (kept.window > 0) window_.Restore(kept.window);
+  if (kept.messages_per_second > 0) rate_.Restore(kept.messages_per_second, now);
+  if (kept.suspended_for > base::Duration())
+    (void)suspension_.Suspend(now, {kept.suspended_for, kept.suspended_for}, kept.reason, kept.sample);
+  last_trouble_ = throttled_at_ = now;
+  PassOn(now);
+}
+
+bool SiteStanding::IsUnused(base::Instant now) const {
+  if (!group_.IsUnused(now)) return false;
+  const std::lock_guard lock(mutex_);
+  const bool is_small = window_.IsSmall() && now - last_trouble_ < kRemembered;
+  const bool is_slow = rate_.per_second() > 0 && now - throttled_at_ < kRemembered;
+  return !is_small && !is_slow && !suspension_.IsActive(now);
+}
+
+}  // namespace delivery

@@ -1,0 +1,80 @@
+// How one (source, site) stands with its receiver, for all shards and campaigns of the program: how many connections
+// and messages it takes, which is learned, and whether it wants none for a while. What is learned limits the group.
+//
+// Any thread.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/base/time.h"
+#include "engine/delivery/adaptive_rate.h"
+#include "engine/delivery/limit_group.h"
+#include "engine/delivery/suspension.h"
+#include "engine/delivery/window.h"
+
+namespace delivery {
+
+class SiteStanding {
+ public:
+  struct Options {
+    LimitGroup::Options limits;
+    bool adaptive = true;  // Learns; else the limits are what is used.
+  };
+  // What outlives the program. Zeros: as new.
+  struct Kept {
+    double window = 0;
+    double messages_per_second = 0;
+    LimitGroup::Debts debts;
+    base::Duration suspended_for;
+    std::string reason, sample;
+  };
+
+  SiteStanding(const Options& options, base::Instant now);
+
+  LimitGroup& group() { return group_; }
+  const LimitGroup& group() const { return group_; }
+  void SetOptions(const Options& options, base::Instant now);
+
+  // ---- what the receiver says ----
+  // A message was accepted, so long after its last byte was written.
+  void OnAccepted(base::Instant now, base::Duration took);
+  // A connection that began at `began` failed, or was one too many.
+  void OnTrouble(base::Instant began, base::Instant now);
+  // A message that was written at `written` was one too many.
+  void OnThrottled(base::Instant written, base::Instant now);
+
+  // ---- suspension ----
+  // Until when; nullopt: it was suspended already.
+  std::optional<base::Instant> Suspend(base::Instant now, Suspension::Span span, std::string_view reason,
+                                       std::string_view sample);
+  bool Lift(base::Instant now);  // True: it was suspended.
+  base::Instant suspended_until() const;
+  Suspension suspension() const;
+
+  // `unsaved`: until it is asked again, what may pass counts as passed.
+  Kept Keep(base::Instant now, base::Duration unsaved) const;
+  void Restore(const Kept& kept, base::Instant now);
+  bool IsUnused(base::Instant now) const;  // Nobody is in it, and it is as new.
+
+ private:
+  // With the lock held.
+  void Trouble(base::Instant began, base::Instant now);
+  void PassOn(base::Instant now);
+
+  LimitGroup group_;
+  mutable std::mutex mutex_;
+  bool adaptive_;
+  Window window_;
+  AdaptiveRate rate_;
+  Suspension suspension_;
+  base::Instant last_trouble_;
+  base::Duration fastest_;  // Of the final replies; zero: none yet.
+  base::Instant throttled_at_;
+  int slow_ = 0;  // Final replies in a row that took much longer.
+};
+
+}  // namespace delivery

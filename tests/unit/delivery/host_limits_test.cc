@@ -1,0 +1,104 @@
+#include "engine/delivery/host_limits.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace delivery {
+namespace {
+
+using base::Duration;
+using base::Instant;
+using base::WallTime;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr Instant kNow = Instant::FromNanoseconds(5'000'000'000);
+constexpr WallTime kWall = WallTime::FromSeconds(1'800'000'000);
+const SiteStanding::Options kSlow{
+    .limits = {.connections = 20, .message_rate = base::Rate{1, Duration::Minutes(10), 1}}};
+
+class Nobody final : public GroupMember::Caller {
+  void CallSite(std::uint64_t, GroupMember::Call) override {}
+};
+
+void Send(const std::shared_ptr<SiteStanding>& site, Instant now) {
+  Nobody nobody;
+  GroupMember member(std::shared_ptr<LimitGroup>(site, &site->group()), GroupMember::Identity{nobody, 1, 0, 1});
+  site->group().Begin(member);
+  EXPECT_TRUE(site->group().TakeToken(member, now));
+  site->group().OnWritten(member);
+}
+
+TEST(HostLimits, AreTheSameForEverybodyWhoAsks) {
+  HostLimits limits;
+  const auto a = limits.Site("one", "mx.example", kSlow, kNow);
+  EXPECT_EQ(limits.Site("one", "mx.example", kSlow, kNow), a);
+  EXPECT_NE(limits.Site("two", "mx.example", kSlow, kNow), a);
+  const HostLimits::GroupName name{HostLimits::Kind::kProvider, "one", "big"};
+  const auto group = limits.Group(name, {.connections = 5}, kNow);
+  EXPECT_EQ(limits.Group(name, {.connections = 3}, kNow), group);
+  EXPECT_EQ(group->connections_max(), 3u);
+}
+
+TEST(HostLimits, OutliveTheProgram) {
+  HostLimits before;
+  const auto site = before.Site("one", "mx.example", kSlow, kNow);
+  Send(site, kNow);
+  site->OnTrouble(kNow, kNow);
+  (void)site->Suspend(kNow, {Duration::Hours(1), Duration::Hours(1)}, "SpamBlock", "550 5.7.1\ttoo\nmuch");
+  const std::string text = before.Save(kNow, kWall, {});
+
+  HostLimits after;
+  const Instant later = Instant::FromNanoseconds(77);  // Another clock, and a minute has passed.
+  ASSERT_TRUE(after.Load(text, later, kWall + Duration::Minutes(1)).ok());
+  const auto again = after.Site("one", "mx.example", kSlow, later);
+  EXPECT_EQ(again->group().TokenAt() - later, Duration::Minutes(9));
+  EXPECT_EQ(again->group().connections_max(), site->group().connections_max());
+  EXPECT_EQ(again->suspended_until() - later, Duration::Minutes(59));
+  EXPECT_EQ(again->suspension().reason(), "SpamBlock");
+  EXPECT_EQ(again->suspension().sample(), "550 5.7.1\ttoo\nmuch");
+}
+
+TEST(HostLimits, WhatNobodyAskedForIsKeptForTheNextProgram) {
+  HostLimits first, second, third;
+  (void)first.Site("one", "mx.example", kSlow, kNow)->Suspend(kNow, {Duration::Hours(2), Duration::Hours(2)}, "r", "s");
+  ASSERT_TRUE(second.Load(first.Save(kNow, kWall, {}), kNow, kWall + Duration::Minutes(30)).ok());
+  ASSERT_TRUE(third.Load(second.Save(kNow, kWall + Duration::Minutes(30), {}), kNow, kWall + Duration::Hours(1)).ok());
+  EXPECT_EQ(third.Site("one", "mx.example", kSlow, kNow)->suspended_until() - kNow, Duration::Hours(1));
+}
+
+TEST(HostLimits, AClockThatStepsBackHoldsNothingLonger) {
+  HostLimits before, after;
+  (void)before.Site("one", "mx", kSlow, kNow)->Suspend(kNow, {Duration::Hours(1), Duration::Hours(1)}, "r", "s");
+  ASSERT_TRUE(after.Load(before.Save(kNow, kWall, {}), kNow, kWall + Duration::Hours(-5)).ok());
+  EXPECT_EQ(after.Site("one", "mx", kSlow, kNow)->suspended_until() - kNow, Duration::Hours(1));
+}
+
+TEST(HostLimits, DamageIsFoundAndNothingIsTakenUp) {
+  HostLimits before;
+  Send(before.Site("one", "mx.example", kSlow, kNow), kNow);
+  const std::string text = before.Save(kNow, kWall, {});
+  HostLimits after;
+  for (const std::string& damaged : {std::string(), text.substr(1), text.substr(0, text.size() - 3), text + "x\n"})
+    EXPECT_TRUE(absl::IsDataLoss(after.Load(damaged, kNow, kWall))) << damaged;
+  EXPECT_EQ(after.size(), 0u);
+}
+
+TEST(HostLimits, WhatIsAsNewIsForgotten) {
+  HostLimits limits;
+  for (int i = 0; i < 1000; ++i) (void)limits.Site("one", "mx" + std::to_string(i), kSlow, kNow);
+  EXPECT_LT(limits.size(), 5u);
+  const auto used = limits.Site("one", "used", kSlow, kNow);
+  Send(limits.Site("one", "indebted", kSlow, kNow), kNow);
+  for (int i = 0; i < 1000; ++i) (void)limits.Site("one", "mx" + std::to_string(i), kSlow, kNow);
+  EXPECT_THAT(limits.Save(kNow, kWall, {}), HasSubstr("indebted"));
+  EXPECT_EQ(limits.Site("one", "used", kSlow, kNow), used);
+  const Instant later = kNow + Duration::Hours(1);
+  for (int i = 0; i < 1000; ++i) (void)limits.Site("one", "mx" + std::to_string(i), kSlow, later);
+  EXPECT_THAT(limits.Save(later, kWall, {}), Not(HasSubstr("indebted")));
+}
+
+}  // namespace
+}  // namespace delivery
