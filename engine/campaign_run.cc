@@ -173,6 +173,8 @@ absl::Status Run::MakeJob() {
                     .smarthost = login_ == nullptr ? std::nullopt : std::optional(login_->smarthost()),
                     .port = login_ == nullptr ? request_.config->smtp.port : request_.config->smarthost->port,
                     .allow_private_destinations = request_.config->allow_private_destinations,
+                    .campaign_number = request_.campaign_number,
+                    .weight = campaign_.delivery.weight,
                     .run = journal_->facts().runs});
   return absl::OkStatus();
 }
@@ -324,6 +326,7 @@ EngineOptions Run::MakeOptions() const {
   options.tls_authorities = means_.authorities;
   options.durable = request_.durable;
   options.sessions_max = request_.sessions_max;
+  options.limits = request_.host == nullptr ? nullptr : &request_.host->limits();
   if (!request_.test.has_value()) {
     options.new_shaping = [watch = std::make_shared<ShapingWatch>(request_.config->shaping_files), &log = log_] {
       return watch->Poll(io::SystemClock().Now(), log);
@@ -359,6 +362,9 @@ RunOutcome Run::GoOn() {
   if (in_doubt > 0)
     log_.Warning(
         absl::StrFormat("%d messages were in flight when the program last ended: they are in doubt", in_doubt));
+  if (request_.host != nullptr) {
+    if (absl::Status status = request_.host->Use(means_.sources); !status.ok()) return Problem(status);
+  }
   if (absl::Status status = Append(ledger::CampaignStateKind::kRunning); !status.ok()) return Problem(status);
   if (request_.sample.has_value())
     sample_below_ = delivery::SampleBound(*request_.sample, started_.roster->recipients());
@@ -380,6 +386,7 @@ RunOutcome Run::GoOn() {
                       .suppression = *suppression_,
                       .roster = *started_.roster,
                       .host_list = HostSuppressionFile(*request_.config),
+                      .host = request_.host,
                       .log = log_});
   return Conclude(engine.Run(watcher));
 }

@@ -13,6 +13,7 @@
 #include "engine/config/shaping.h"
 #include "engine/delivery/sample.h"
 #include "engine/engine.h"
+#include "engine/host_state.h"
 #include "engine/io/disk.h"
 #include "engine/smtp/rule_set.h"
 #include "engine/state_folder.h"
@@ -33,6 +34,9 @@ struct RunRequest {
   bool durable = true;  // As EngineOptions says.
   // As delivery::Job says. For benchmarks: a signature that was made once.
   std::string fixed_header = {};
+  // The program's; outlives the run. Null: a rehearsal, a test or a benchmark, which leave nothing behind.
+  HostState* host = nullptr;
+  std::uint32_t campaign_number = 0;  // Of those that run at the same time.
   // A test send, in `paths` of its own. None: the campaign.
   std::optional<roster::TestSend> test = std::nullopt;
   // Only these are sent to; the rest stays pending. None: everybody.

@@ -53,6 +53,7 @@ absl::Status LearnedAddresses::Write(const roster::Roster& roster, const std::st
 
 void RunWatcher::OnProgress(const delivery::Counters& counters, std::uint32_t open_sessions) {
   if (parts_.login != nullptr) parts_.login->Refresh();
+  if (parts_.host != nullptr) parts_.host->SaveSometimes();
   const absl::Status learned = learned_.Write(parts_.roster, parts_.host_list, parts_.suppression);
   if (!learned.ok() && !std::exchange(write_failed_, true)) {
     parts_.log.Warning(absl::StrFormat("addresses that bounced are not on the suppression list yet: %s",

@@ -11,6 +11,7 @@
 #include "engine/base/log.h"
 #include "engine/control_desk.h"
 #include "engine/engine.h"
+#include "engine/host_state.h"
 #include "engine/io/clock.h"
 #include "engine/ledger/record.h"
 #include "engine/roster/roster.h"
@@ -38,7 +39,8 @@ class RunWatcher final : public Engine::Watcher {
     ControlDesk* desk = nullptr;      // Null: nobody is served.
     SuppressionWatch& suppression;
     const roster::Roster& roster;
-    std::string host_list;  // The host's suppression list; empty: there is none.
+    std::string host_list;      // The host's suppression list; empty: there is none.
+    HostState* host = nullptr;  // Null: nothing outlives the campaign.
     base::Log& log;
   };
   RunWatcher(Engine::Watcher& watcher, LearnedAddresses& learned, Parts parts)

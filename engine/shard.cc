@@ -41,9 +41,12 @@ Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
       authenticator_(job.smarthost.has_value() && job.smarthost->account.has_value()
                          ? std::make_unique<smtp::Authenticator>(*job.smarthost->account)
                          : nullptr),
-      context_{job,     options_.bugs, options_.seed, seams.io, seams.clock, seams.timers,
-               mx_,     seams.tls,     broken_tls_,   commits_, settler_,    sealer_,
-               budget_, line_,         *this,         *this,    seams.log,   authenticator_.get()},
+      context_{job,      options_.bugs, options_.seed,
+               seams.io, seams.clock,   seams.timers,
+               mx_,      seams.tls,     seams.limits.broken_tls(),
+               commits_, settler_,      sealer_,
+               budget_,  line_,         *this,
+               *this,    seams.log,     authenticator_.get()},
       coordinator_(job.budget),
       budgets_(options_.index, seams.links, seams.clock, seams.timers, [this] { return IsBlocked(); }),
       router_(context_, *this),

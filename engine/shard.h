@@ -152,7 +152,6 @@ class Shard final : private delivery::Router::Owner,
   delivery::SessionBudget budget_;
   delivery::CampaignLine line_;
   dns::MxLookup mx_;
-  delivery::BrokenTls broken_tls_;
   const std::unique_ptr<smtp::Authenticator> authenticator_;  // Null: nobody logs in.
   const delivery::Context context_;
   delivery::Coordinator coordinator_;  // Used on shard 0 only.

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -55,15 +57,19 @@ class Observer final : public engine::RunObserver {
   const std::uint64_t bytes_total_;
 };
 
-// Rehearsals go to the fake internet, and never touch the real state.
-absl::Status UseSandbox(const std::string& ready_file, const std::string& id, io::Disk& disk, config::Config& config,
-                        engine::RunRequest& request) {
+// What the sandbox says of itself.
+absl::StatusOr<nlohmann::json> ReadReadyFile(const std::string& ready_file, io::Disk& disk) {
   absl::StatusOr<std::string> text = io::ReadFile(disk, ready_file, 1u << 16);
   if (!text.ok()) return absl::InvalidArgumentError(text.status().message());
-  const nlohmann::json ready = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  nlohmann::json ready = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
   if (!ready.is_object() || !ready.contains("dns") || !ready.contains("smtp_port")) {
     return absl::InvalidArgumentError(ready_file + ": not what `sluice sandbox --ready-file` writes");
   }
+  return ready;
+}
+
+// Rehearsals go to the fake internet, and never touch the real state.
+void UseSandbox(const nlohmann::json& ready, config::Config& config) {
   config.dns.servers = {ready["dns"].get<std::string>()};
   config.dns.max_queries_per_second = 20'000;  // It is our own.
   config.smtp.port = ready["smtp_port"].get<std::uint16_t>();
@@ -71,22 +77,27 @@ absl::Status UseSandbox(const std::string& ready_file, const std::string& id, io
   config.smarthost.reset();
   config.allow_private_destinations = true;
   if (!config.smtp.ehlo_domain.has_value()) config.smtp.ehlo_domain = "sluice.sandbox.test";
-  request.paths = engine::PathsOf(*config.engine.state_dir + "/rehearsals", id, request.paths.campaign);
-  request.paths.option = " --state " + request.paths.campaign;
-  request.rehearsal = true;
-  return absl::OkStatus();
 }
 
-// A sandbox whose DNS has the keys that sign this campaign. None where they are not good: the engine says what is
+void Rehearse(const config::Config& config, const Context& context, engine::RunRequest& request) {
+  request.paths = engine::PathsOf(*config.engine.state_dir + "/rehearsals", request.campaign->id, context.state);
+  request.paths.option = " --state " + request.paths.campaign;
+  request.rehearsal = true;
+}
+
+// A sandbox whose DNS has the keys that sign these campaigns. None where they are not good: the engine says what is
 // wrong.
 std::vector<std::string> SandboxCommand(const Arguments& arguments, const config::Config& config,
-                                        const campaign::Campaign& campaign) {
+                                        const std::vector<campaign::Campaign>& campaigns) {
   std::vector<std::string> options = {"sandbox"};
   if (!arguments.personality.empty()) options.insert(options.end(), {"--personality", arguments.personality});
-  if (!engine::SigningKeysFor(config, campaign, /*required=*/false).ok()) return options;
-  for (const config::DkimKey* key : config::DkimKeysFor(config.dkim, engine::FromDomain(campaign)).keys)
-    options.insert(options.end(),
-                   {"--dkim-key", absl::StrFormat("%s._domainkey.%s=%s", key->selector, key->domain, key->key_file)});
+  std::set<std::string> keys;
+  for (const campaign::Campaign& campaign : campaigns) {
+    if (!engine::SigningKeysFor(config, campaign, /*required=*/false).ok()) continue;
+    for (const config::DkimKey* key : config::DkimKeysFor(config.dkim, engine::FromDomain(campaign)).keys)
+      keys.insert(absl::StrFormat("%s._domainkey.%s=%s", key->selector, key->domain, key->key_file));
+  }
+  for (const std::string& key : keys) options.insert(options.end(), {"--dkim-key", key});
   return options;
 }
 
@@ -100,69 +111,142 @@ void PrintRehearsal(const std::string& totals_json) {
               signatures.at("invalid").get<unsigned long long>());
 }
 
-int Send(const Arguments& arguments, Context& context) {
-  if (arguments.campaigns.size() != 1) {
-    return Fail(context.log,
-                absl::InvalidArgumentError("several campaigns at once are not yet supported in this version; send one"),
-                kExitUsage);
+// Wrong in itself, before anything is read.
+absl::Status CheckArguments(const Arguments& arguments, const Context& context) {
+  if (arguments.campaigns.size() == 1) return absl::OkStatus();
+  if (!context.state.empty()) return absl::InvalidArgumentError("--state is of one campaign: send it alone");
+  if (!arguments.only_to.empty()) return absl::InvalidArgumentError("--only-to is of one campaign");
+  return absl::OkStatus();
+}
+
+// Errors: all of them, one per line.
+absl::StatusOr<std::vector<campaign::Campaign>> LoadCampaigns(const std::vector<std::string>& paths) {
+  std::vector<campaign::Campaign> campaigns;
+  std::string errors;
+  std::set<std::string> ids;
+  for (const std::string& path : paths) {
+    absl::StatusOr<campaign::Campaign> campaign = campaign::LoadCampaign(path, campaign::MessageFiles::kMayBeGone);
+    const std::string problem = !campaign.ok() ? std::string(campaign.status().message())
+                                : !ids.insert(campaign->id).second
+                                    ? absl::StrFormat("%s: campaign %s is there twice", path, campaign->id)
+                                    : "";
+    if (problem.empty()) {
+      campaigns.push_back(*std::move(campaign));
+    } else {
+      errors += (errors.empty() ? "" : "\n") + problem;
+    }
   }
+  if (!errors.empty()) return absl::InvalidArgumentError(errors);
+  return campaigns;
+}
+
+// Several campaigns run side by side, each with shards of its own; what they share are the limits.
+int Run(const Arguments& arguments, std::vector<engine::RunRequest>& requests, io::Disk& disk, Signals& signals,
+        Context& context) {
+  std::vector<engine::RunOutcome> outcomes(requests.size());
+  std::vector<std::thread> threads;
+  const bool several = requests.size() > 1;
+  Progress::Style style = Progress::StyleOf(arguments.progress);
+  if (several && style == Progress::Style::kBar) style = Progress::Style::kPlain;
+  const auto run = [&](std::size_t i) {
+    Progress progress(style, several ? requests[i].campaign->id : "");
+    Observer observer(signals, progress, campaign::FileSize(requests[i].campaign->recipients.file));
+    outcomes[i] = engine::RunCampaign(disk, requests[i], observer, context.log);
+  };
+  for (std::size_t i = 1; i < requests.size(); ++i) threads.emplace_back(run, i);
+  run(0);
+  for (std::thread& thread : threads) thread.join();
+  // The first that applies, of several (verdicts, section 6).
+  constexpr int kOrder[] = {kExitFailure, kExitInvalid, kExitRefused, kExitInterrupted, kExitPaused, kExitOk};
+  int code = kExitOk;
+  for (const engine::RunOutcome& outcome : outcomes) {
+    if (!outcome.problem.ok()) {
+      Fail(context.log, outcome.problem, outcome.exit_code);
+    } else {
+      std::printf("%s\n", outcome.line.c_str());
+    }
+    code = *std::find_if(std::begin(kOrder), std::end(kOrder),
+                         [&](int one) { return one == code || one == outcome.exit_code; });
+  }
+  return code;
+}
+
+absl::StatusOr<engine::RunRequest> MakeRequest(const Arguments& arguments, const campaign::Campaign& campaign,
+                                               const config::Config& config, const ReceiverRules& rules,
+                                               const Context& context) {
+  engine::RunRequest request;
+  request.campaign = &campaign;
+  request.config = &config;
+  request.shaping = &rules.shaping;
+  request.reply_rules = &rules.replies;
+  request.host_name = HostName();
+  request.seed = arguments.seed;
+  request.shards = config.engine.shards != 0 ? config.engine.shards : std::max(1u, std::thread::hardware_concurrency());
+  request.sessions_max = std::max(1u, SessionsMax() / static_cast<std::uint32_t>(arguments.campaigns.size()));
+  request.paths = engine::PathsOf(*config.engine.state_dir, campaign.id, context.state);
+  request.token_key_file = TokenKeyFile(config);
+  if (!arguments.limit.empty()) {
+    const absl::StatusOr<delivery::SampleSize> sample = delivery::ParseSampleSize(arguments.limit);
+    if (!sample.ok()) return sample.status();
+    request.sample = *sample;
+  }
+  return request;
+}
+
+int Send(const Arguments& arguments, Context& context) {
+  if (absl::Status status = CheckArguments(arguments, context); !status.ok())
+    return Fail(context.log, status, kExitUsage);
   const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();
   absl::StatusOr<config::Config> config = LoadConfiguration(context);
   if (!config.ok()) return Fail(context.log, config.status(), ExitCodeOf(config.status()));
-  absl::StatusOr<campaign::Campaign> campaign =
-      campaign::LoadCampaign(arguments.campaigns.front(), campaign::MessageFiles::kMayBeGone);
-  if (!campaign.ok()) return Fail(context.log, campaign.status(), kExitInvalid);
+  const absl::StatusOr<std::vector<campaign::Campaign>> campaigns = LoadCampaigns(arguments.campaigns);
+  if (!campaigns.ok()) return Fail(context.log, campaigns.status(), kExitInvalid);
   const absl::StatusOr<ReceiverRules> rules = LoadReceiverRules(*config, context.log);
   if (!rules.ok()) return Fail(context.log, rules.status(), kExitInvalid);
   absl::StatusOr<std::unique_ptr<Signals>> signals = Signals::Make();
   if (!signals.ok()) return Fail(context.log, signals.status(), kExitFailure);
 
-  engine::RunRequest request;
-  request.campaign = &*campaign;
-  request.config = &*config;
-  request.shaping = &rules->shaping;
-  request.reply_rules = &rules->replies;
-  request.host_name = HostName();
-  request.seed = arguments.seed;
-  request.sessions_max = SessionsMax();
-  request.shards =
-      config->engine.shards != 0 ? config->engine.shards : std::max(1u, std::thread::hardware_concurrency());
-  request.paths = engine::PathsOf(*config->engine.state_dir, campaign->id, context.state);
   std::unique_ptr<ChildProcess> own_sandbox;
   std::string ready_file = arguments.sandbox_at;
   if (arguments.sandbox) {
     absl::StatusOr<std::unique_ptr<ChildProcess>> started =
-        ChildProcess::Start(SandboxCommand(arguments, *config, *campaign), **signals);
+        ChildProcess::Start(SandboxCommand(arguments, *config, *campaigns), **signals);
     if (!started.ok()) return Fail(context.log, started.status(), kExitFailure);
     own_sandbox = *std::move(started);
     ready_file = own_sandbox->ready_file();
   }
   if (!ready_file.empty()) {
-    request.paths.campaign = context.state;
-    if (absl::Status status = UseSandbox(ready_file, campaign->id, *disk, *config, request); !status.ok()) {
-      return Fail(context.log, status, ExitCodeOf(status));
+    const absl::StatusOr<nlohmann::json> ready = ReadReadyFile(ready_file, *disk);
+    if (!ready.ok()) return Fail(context.log, ready.status(), ExitCodeOf(ready.status()));
+    UseSandbox(*ready, *config);
+  }
+  config->dns.max_queries_per_second =
+      std::max(1u, config->dns.max_queries_per_second / static_cast<std::uint32_t>(campaigns->size()));
+  engine::HostState host(*disk, *config->engine.state_dir + "/host", context.log);
+  std::vector<engine::RunRequest> requests;
+  for (const campaign::Campaign& campaign : *campaigns) {
+    absl::StatusOr<engine::RunRequest> request = MakeRequest(arguments, campaign, *config, *rules, context);
+    if (!request.ok()) return Fail(context.log, request.status(), kExitUsage);
+    request->campaign_number = static_cast<std::uint32_t>(requests.size());
+    if (!ready_file.empty()) {
+      Rehearse(*config, context, *request);
+    } else {
+      request->host = &host;
     }
+    requests.push_back(*std::move(request));
   }
-  if (!arguments.limit.empty()) {
-    const absl::StatusOr<delivery::SampleSize> sample = delivery::ParseSampleSize(arguments.limit);
-    if (!sample.ok()) return Fail(context.log, sample.status(), kExitUsage);
-    request.sample = *sample;
-  }
-  request.token_key_file = TokenKeyFile(*config);
   if (!arguments.only_to.empty()) {
-    const absl::Status status = engine::MakeTestSend(*disk, arguments.row, arguments.only_to, request);
+    requests.front().host = nullptr;
+    const absl::Status status = engine::MakeTestSend(*disk, arguments.row, arguments.only_to, requests.front());
     if (!status.ok()) return Fail(context.log, status, absl::IsOutOfRange(status) ? kExitUsage : ExitCodeOf(status));
   }
-  engine::RunOutcome outcome;
-  {
-    Progress progress(Progress::StyleOf(arguments.progress));
-    Observer observer(**signals, progress, campaign::FileSize(campaign->recipients.file));
-    outcome = engine::RunCampaign(*disk, request, observer, context.log);
+  if (requests.size() > 1) {  // They start at the same time: none of them is to make its own.
+    const absl::StatusOr<campaign::TokenKey> key = engine::LoadTokenKey(*disk, requests.front().token_key_file);
+    if (!key.ok()) return Fail(context.log, key.status(), ExitCodeOf(key.status()));
   }
-  if (!outcome.problem.ok()) return Fail(context.log, outcome.problem, outcome.exit_code);
-  std::printf("%s\n", outcome.line.c_str());
-  if (own_sandbox != nullptr) PrintRehearsal(own_sandbox->End());
-  return outcome.exit_code;
+  const int code = Run(arguments, requests, *disk, **signals, context);
+  if (own_sandbox != nullptr && code != kExitFailure && code != kExitInvalid) PrintRehearsal(own_sandbox->End());
+  return code;
 }
 
 }  // namespace
@@ -171,7 +255,7 @@ void RegisterSend(CLI::App& app, Context& context) {
   CLI::App& command =
       *app.add_subcommand("send", "Prepare a campaign and send it; go on with one that was interrupted");
   auto arguments = std::make_shared<Arguments>();
-  command.add_option("CAMPAIGN", arguments->campaigns, "Campaign file")->required();
+  command.add_option("CAMPAIGN", arguments->campaigns, "Campaign file; several are sent together")->required();
   command.add_option("--progress", arguments->progress, "auto, plain, json or off")
       ->check(CLI::IsMember({"auto", "plain", "json", "off"}));
   command.add_option("--seed", arguments->seed, "Chooses among equal mail exchangers");
@@ -193,7 +277,7 @@ void RegisterSend(CLI::App& app, Context& context) {
   row->needs(only_to);
   AddEngineOptions(command, context);
   SetExample(command,
-             "sluice send weekly.toml\n  sluice send weekly.toml --sandbox\n"
+             "sluice send weekly.toml\n  sluice send weekly.toml urgent.toml\n  sluice send weekly.toml --sandbox\n"
              "  sluice send weekly.toml --only-to me@example.net --row 1");
   command.callback([arguments, &context] { context.exit_code = Send(*arguments, context); });
 }

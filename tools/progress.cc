@@ -36,6 +36,11 @@ bool Progress::IsDue() {
   return true;
 }
 
+std::string Progress::Label() const { return campaign_.empty() ? "" : campaign_ + ": "; }
+
+// An id needs no escapes.
+std::string Progress::JsonLabel() const { return campaign_.empty() ? "" : "\"campaign\":\"" + campaign_ + "\","; }
+
 void Progress::Bar(double share, const std::string& text) {
   const int filled = static_cast<int>(std::clamp(share, 0.0, 1.0) * kBarWidth);
   const std::string bar = std::string(static_cast<std::size_t>(filled), '#') +
@@ -49,9 +54,9 @@ void Progress::Preparing(std::uint64_t rows, std::uint64_t bytes, std::uint64_t 
   if (!IsDue()) return;
   const double share = bytes_total == 0 ? 0 : static_cast<double>(bytes) / static_cast<double>(bytes_total);
   if (style_ == Style::kBar) Bar(share, absl::StrFormat("preparing, %d rows", rows));
-  if (style_ == Style::kPlain) std::fputs(absl::StrFormat("preparing: %d rows\n", rows).c_str(), stderr);
+  if (style_ == Style::kPlain) std::fputs(absl::StrFormat("%spreparing: %d rows\n", Label(), rows).c_str(), stderr);
   if (style_ == Style::kJson)
-    std::fputs(absl::StrFormat("{\"phase\":\"preparing\",\"rows\":%d}\n", rows).c_str(), stderr);
+    std::fputs(absl::StrFormat("{%s\"phase\":\"preparing\",\"rows\":%d}\n", JsonLabel(), rows).c_str(), stderr);
 }
 
 void Progress::Start(std::uint64_t recipients, std::uint64_t finals) {
@@ -71,13 +76,14 @@ void Progress::Sending(const delivery::Counters& counters, std::uint32_t open_se
   }
   const std::uint64_t done = finals_before_ + counters.finals();
   if (style_ == Style::kJson) {
-    std::fputs(absl::StrFormat("{\"phase\":\"sending\",\"recipients\":%d,\"final\":%d,\"delivered\":%d,\"bounced\":%d,"
-                               "\"deferred_attempts\":%d,"
-                               "\"sessions\":%d,\"messages_per_s\":%.0f}\n",
-                               recipients_, done, counters.delivered, counters.bounced, counters.deferred,
-                               open_sessions, rate_)
-                   .c_str(),
-               stderr);
+    std::fputs(
+        absl::StrFormat("{%s\"phase\":\"sending\",\"recipients\":%d,\"final\":%d,\"delivered\":%d,\"bounced\":%d,"
+                        "\"deferred_attempts\":%d,"
+                        "\"sessions\":%d,\"messages_per_s\":%.0f}\n",
+                        JsonLabel(), recipients_, done, counters.delivered, counters.bounced, counters.deferred,
+                        open_sessions, rate_)
+            .c_str(),
+        stderr);
     return;
   }
   const std::string text =
@@ -86,7 +92,7 @@ void Progress::Sending(const delivery::Counters& counters, std::uint32_t open_se
   if (style_ == Style::kBar) {
     Bar(static_cast<double>(done) / static_cast<double>(recipients_), text);
   } else {
-    std::fputs((text + "\n").c_str(), stderr);
+    std::fputs((Label() + text + "\n").c_str(), stderr);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "engine/base/time.h"
 #include "engine/delivery/commit_queue.h"
@@ -17,7 +18,8 @@ class Progress {
   // "auto" is the bar on a terminal, and plain lines elsewhere. Requires: one of auto, plain, json, off.
   static Style StyleOf(const std::string& name);
 
-  explicit Progress(Style style) : style_(style) {}
+  // `campaign`: its id, where there are several; empty: it is the only one.
+  explicit Progress(Style style, std::string campaign = "") : style_(style), campaign_(std::move(campaign)) {}
   ~Progress();  // Ends the bar's line.
 
   void Preparing(std::uint64_t rows, std::uint64_t bytes, std::uint64_t bytes_total);
@@ -26,9 +28,12 @@ class Progress {
 
  private:
   bool IsDue();
+  std::string Label() const;  // In front of a line.
+  std::string JsonLabel() const;
   void Bar(double share, const std::string& text);
 
   const Style style_;
+  const std::string campaign_;
   io::SystemClock clock_;
   base::Instant last_, rate_since_;
   std::uint64_t rate_from_ = 0;

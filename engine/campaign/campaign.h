@@ -98,6 +98,7 @@ struct Delivery {
   std::optional<base::WallTime> finish_by;
   base::Duration max_age = base::Duration::Hours(72);
   std::optional<base::Rate> max_message_rate;  // Of the whole campaign; greater than zero.
+  std::uint32_t weight = 1;                    // Beside other campaigns of the program, 1 to 1000.
   InDoubt in_doubt = InDoubt::kHold;
   Tls tls = Tls::kOpportunistic;  // Can only tighten what shaping says.
   std::string pool;               // Of sources; empty: all there are.

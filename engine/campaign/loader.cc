@@ -245,6 +245,13 @@ void Loader::LoadDelivery(Section delivery) {
       campaign_.delivery.max_age = *duration;
     }
   }
+  if (const Node* weight = delivery.Integer("weight")) {
+    if (weight->integer < 1 || weight->integer > 1000) {
+      delivery.Mistake(weight->line, "weight", "a number from 1 to 1000 belongs here");
+    } else {
+      campaign_.delivery.weight = static_cast<std::uint32_t>(weight->integer);
+    }
+  }
   campaign_.delivery.in_doubt = static_cast<InDoubt>(delivery.Choice("in_doubt", {"hold", "resend"}).value_or(0));
   if (const Node* node = delivery.Text("max_message_rate")) {
     const absl::StatusOr<base::Rate> rate = base::ParseRate(node->text);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -20,7 +21,7 @@ constexpr int kLooks = 2;  // At what may be forgotten, for each that comes.
 using Kind = HostLimits::Kind;
 constexpr std::pair<Kind, std::string_view> kKinds[] = {
     {Kind::kProvider, "provider"}, {Kind::kProviderTotal, "provider-total"}, {Kind::kSiteTotal, "site-total"}};
-constexpr std::string_view kSiteWord = "site";
+constexpr std::string_view kSiteWord = "site", kBrokenTlsWord = "broken-tls";
 
 base::Duration Less(base::Duration span, base::Duration passed) { return std::max(base::Duration(), span - passed); }
 
@@ -34,11 +35,7 @@ void AppendLine(std::string_view kind, std::string_view source, std::string_view
                         word(kept.sample));
 }
 
-bool HasDebts(const LimitGroup::Debts& debts) {
-  return debts.messages > base::Duration() || debts.connections > base::Duration();
-}
-
-bool ReadSpan(absl::string_view text, base::Duration& span) {
+bool ReadSpan(const std::string& text, base::Duration& span) {
   std::int64_t microseconds = 0;
   if (!absl::SimpleAtoi(text, &microseconds) || microseconds < 0) return false;
   span = base::Duration::Microseconds(microseconds);
@@ -50,8 +47,8 @@ struct Line {
   SiteStanding::Kept kept;
 };
 
-bool ReadLine(absl::string_view text, Line& line) {
-  const std::vector<std::string> words = absl::StrSplit(text, '\t');
+bool ReadLine(std::string_view text, Line& line) {
+  const std::vector<std::string> words = absl::StrSplit(base::AbslView(text), '\t');
   if (words.size() != 10) return false;
   line.kind = words[0];
   SiteStanding::Kept& kept = line.kept;
@@ -98,6 +95,7 @@ std::shared_ptr<SiteStanding> HostLimits::Site(const std::string& source, const 
     old_sites_.erase(old);
   }
   sites_.emplace(name, made);
+  has_news_ = true;
   return made;
 }
 
@@ -115,11 +113,13 @@ std::shared_ptr<LimitGroup> HostLimits::Group(const GroupName& name, const Limit
     old_groups_.erase(old);
   }
   groups_.emplace(name, made);
+  has_news_ = true;
   return made;
 }
 
 std::string HostLimits::Save(base::Instant now, base::WallTime wall, base::Duration unsaved) const {
   const std::lock_guard lock(mutex_);
+  has_news_ = false;
   std::string text = absl::StrCat(base::AbslView(kFirstLine), wall.microseconds(), "\n");
   const auto kind_word = [](Kind kind) {
     for (const auto& [one, word] : kKinds) {
@@ -133,38 +133,42 @@ std::string HostLimits::Save(base::Instant now, base::WallTime wall, base::Durat
   for (const auto& [name, group] : groups_) {
     SiteStanding::Kept kept;
     kept.debts = group->debts(now, unsaved);
-    if (HasDebts(kept.debts)) AppendLine(kind_word(name.kind), name.source, name.name, kept, text);
+    if (!kept.IsNew()) AppendLine(kind_word(name.kind), name.source, name.name, kept, text);
   }
   for (const auto& [name, old] : old_groups_) {
     const SiteStanding::Kept kept = Now(old, now);
-    if (HasDebts(kept.debts)) AppendLine(kind_word(name.kind), name.source, name.name, kept, text);
+    if (!kept.IsNew()) AppendLine(kind_word(name.kind), name.source, name.name, kept, text);
+  }
+  for (const auto& [address, until] : broken_tls_.List(now)) {
+    SiteStanding::Kept kept;
+    kept.suspended_for = until - now;
+    AppendLine(kBrokenTlsWord, "", address.ToString(), kept, text);
   }
   return text;
 }
 
 absl::Status HostLimits::Load(std::string_view text, base::Instant now, base::WallTime wall) {
+  const std::vector<std::string> lines = absl::StrSplit(base::AbslView(text), '\n', absl::SkipEmpty());
+  std::int64_t saved_at = 0;
+  if (lines.empty() || !absl::StartsWith(lines.front(), base::AbslView(kFirstLine)) ||
+      !absl::SimpleAtoi(lines.front().substr(kFirstLine.size()), &saved_at) || text.back() != '\n')
+    return absl::DataLossError("it does not begin or end as it should");
+  // The wall clock may have stepped back meanwhile: nothing is held for longer than it was.
+  const base::Instant at = now - std::max(base::Duration(), wall - base::WallTime::FromMicroseconds(saved_at));
   std::map<SiteName, Old> sites;
   std::map<GroupName, Old> groups;
-  std::int64_t saved_at = 0;
-  bool is_first = true;
-  for (const absl::string_view line_text : absl::StrSplit(base::AbslView(text), '\n', absl::SkipEmpty())) {
-    if (std::exchange(is_first, false)) {
-      absl::string_view number = line_text;
-      if (!absl::ConsumePrefix(&number, base::AbslView(kFirstLine)) || !absl::SimpleAtoi(number, &saved_at))
-        return absl::DataLossError("it does not begin as it should");
-      continue;
-    }
+  std::vector<std::pair<base::IpAddress, base::Instant>> broken;
+  for (std::size_t i = 1; i < lines.size(); ++i) {
     Line line;
-    if (!ReadLine(line_text, line)) return absl::DataLossError(absl::StrCat("it has the line \"", line_text, "\""));
-    // The wall clock may have stepped back meanwhile: nothing is held for longer than it was.
-    const base::Duration passed = std::max(base::Duration(), wall - base::WallTime::FromMicroseconds(saved_at));
-    const Old old{line.kept, now - passed};
-    if (line.kind == kSiteWord) sites[{line.source, line.name}] = old;
+    if (!ReadLine(lines[i], line)) return absl::DataLossError(absl::StrCat("it has the line \"", lines[i], "\""));
+    const std::optional<base::IpAddress> address = base::IpAddress::Parse(line.name);
+    if (line.kind == kSiteWord) sites[{line.source, line.name}] = {line.kept, at};
+    if (line.kind == kBrokenTlsWord && address.has_value()) broken.emplace_back(*address, at + line.kept.suspended_for);
     for (const auto& [kind, word] : kKinds) {
-      if (line.kind == word) groups[{kind, line.source, line.name}] = old;
+      if (line.kind == word) groups[{kind, line.source, line.name}] = {line.kept, at};
     }
   }
-  if (is_first) return absl::DataLossError("it is empty");
+  for (const auto& [address, until] : broken) broken_tls_.Remember(address, until);
   const std::lock_guard lock(mutex_);
   old_sites_ = std::move(sites);
   old_groups_ = std::move(groups);

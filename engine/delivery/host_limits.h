@@ -2,6 +2,7 @@
 // asks. What is as new and unused is forgotten. Any thread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "engine/base/time.h"
+#include "engine/delivery/broken_tls.h"
 #include "engine/delivery/limit_group.h"
 #include "engine/delivery/site_standing.h"
 
@@ -38,7 +40,10 @@ class HostLimits {
   // Takes up what Save wrote. Errors: kDataLoss, and nothing is taken up.
   absl::Status Load(std::string_view text, base::Instant now, base::WallTime wall);
 
-  std::size_t size() const;  // That are remembered.
+  bool has_news() const { return has_news_; }  // Something is there that Save has not seen.
+  BrokenTls& broken_tls() { return broken_tls_; }
+
+  std::size_t size() const;  // Sites and groups that are remembered.
 
  private:
   struct Old {  // From an earlier program; nobody has asked for it yet.
@@ -51,6 +56,8 @@ class HostLimits {
   static void Forget(std::map<Name, std::shared_ptr<Value>>& known, Name& cursor, base::Instant now);
   static SiteStanding::Kept Now(const Old& old, base::Instant now);
 
+  BrokenTls broken_tls_;
+  mutable std::atomic<bool> has_news_ = false;
   mutable std::mutex mutex_;
   std::map<SiteName, std::shared_ptr<SiteStanding>> sites_;
   std::map<GroupName, std::shared_ptr<LimitGroup>> groups_;

@@ -294,9 +294,11 @@ bool LimitGroup::TakeToken(GroupMember& member, base::Instant now) {
   }
   member.has_token_ = HasRate();
   if (!member.has_token_) return true;
+  const GroupMember* const first = FirstForMessages();
   Lane& lane = LaneOf(member);
   served_ = std::max(served_, lane.served);
   lane.served += 1.0 / member.identity_.weight;
+  if (FirstForMessages() != first) CallFirstForMessages();  // It has been told to wait until it is called.
   return true;
 }
 

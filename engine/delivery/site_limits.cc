@@ -124,7 +124,7 @@ void Site::ServeWriters() {
 
 // ---- connections ----
 
-// Nothing can be opened for now. A session that waits for mail of another policy gives way.
+// Nothing can be opened yet. A session that waits for mail of another policy gives way.
 bool Site::IsBlocked(GroupMember& member, const LimitGroup::Room& room) {
   if (room.count > 0) return false;
   connection_blocker_ = &member;

@@ -102,7 +102,7 @@ SiteStanding::Kept SiteStanding::Keep(base::Instant now, base::Duration unsaved)
   Kept kept;
   kept.debts = group_.debts(now, unsaved);
   const std::lock_guard lock(mutex_);
-  kept.window = window_.exact_size();
+  if (!window_.IsNew()) kept.window = window_.exact_size();
   kept.messages_per_second = rate_.per_second();
   if (suspension_.IsActive(now)) {
     kept.suspended_for = suspension_.until() - now;

@@ -31,6 +31,10 @@ class SiteStanding {
     LimitGroup::Debts debts;
     base::Duration suspended_for;
     std::string reason, sample;
+    bool IsNew() const {
+      return window == 0 && messages_per_second == 0 && debts.messages == base::Duration() &&
+             debts.connections == base::Duration() && suspended_for == base::Duration();
+    }
   };
 
   SiteStanding(const Options& options, base::Instant now);

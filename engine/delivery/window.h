@@ -22,7 +22,8 @@ class Window {
   void OnTrouble(bool fresh);
   void SetLimit(std::uint32_t limit);
   double exact_size() const { return size_; }
-  void Restore(double size);                                // As it was before a restart. Requires: size > 0.
+  void Restore(double size);  // As it was before a restart. Requires: size > 0.
+  bool IsNew() const { return size_ == Initial(limit_); }
   bool IsSmall() const { return size_ < Initial(limit_); }  // Smaller than a new one.
 
  private:

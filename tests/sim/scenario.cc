@@ -126,8 +126,9 @@ Receiver& Scenario::Serve(const std::string& domain) {
 // ---- time ----
 
 void Scenario::StartProcess() {
-  process_ = std::make_unique<EngineProcess>(EngineProcess::Surroundings{world_, network_, ask_, disk_, log_}, job_,
-                                             EngineProcess::Options{.shards = options_.shards, .seed = 1, .segment_bytes = 1u << 20});
+  process_ = std::make_unique<EngineProcess>(
+      EngineProcess::Surroundings{world_, network_, ask_, disk_, log_}, job_,
+      EngineProcess::Options{.shards = options_.shards, .seed = 1, .segment_bytes = 1u << 20});
   std::string why;
   CHECK(process_->Start(why));
 }

@@ -189,6 +189,23 @@ TEST_F(LimitGroupTest, CampaignsShareByWeight) {
   EXPECT_NEAR(of_old, 250, 20);
 }
 
+// Who is first now was told to wait until it is called.
+TEST_F(LimitGroupTest, TheNextCampaignIsCalledWhenItsTurnComes) {
+  Make({.message_rate = PerSecond(10)});
+  auto a = Join(1, 0), a_too = Join(2, 0), b = Join(3, 1);
+  EXPECT_TRUE(Sends(*b, At(0)));
+  group_->Begin(*a);
+  EXPECT_EQ(group_->RoomToBegin(*a_too, At(0), {}).at, At(200));
+  EXPECT_TRUE(group_->RoomToBegin(*b, At(0), {}).at.IsNever());
+  for (const int ms : {100, 200}) {
+    EXPECT_THAT(calls_.Take(), IsEmpty());
+    EXPECT_TRUE(group_->TakeToken(*a, At(ms)));
+    group_->OnWritten(*a);
+    group_->Begin(*a);
+  }
+  EXPECT_THAT(calls_.Take(), ElementsAre(Pair(3, Call::kPump)));
+}
+
 TEST_F(LimitGroupTest, DebtsOutliveIt) {
   Make({.connection_rate = PerSecond(2), .message_rate = base::Rate{100, Duration::Hours(24), 5}});
   auto a = Join(1);

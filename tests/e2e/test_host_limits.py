@@ -1,0 +1,104 @@
+"""Limits over several campaigns of one program, over programs, and through restarts."""
+
+import json
+import signal
+
+from lab import SHAPING, Lab
+from servers import wait_until
+
+WHOLE_HOST = '["default"]\nconnect_timeout = "5s"\nmax_message_rate = '
+
+
+class HostLimitsTest(Lab):
+    def setUp(self):
+        super().setUp()
+        self.receivers = self.sandbox()
+
+    def prepare(self, counts, shaping, deliveries=()):
+        """Campaigns "a", "b"… with so many recipients, all at one domain."""
+        self.config(dns=self.receivers.dns, port=self.receivers.port, shaping=shaping, engine="shards = 2")
+        for number, count in enumerate(counts):
+            name = "abc"[number]
+            self.rows([f"{name}{n}@one.example" for n in range(count)], name=f"{name}.csv")
+            text = self.campaign(name, delivery=deliveries[number] if deliveries else "", name=f"{name}.toml").read_text()
+            self.write(f"{name}.toml", text.replace("rows.csv", f"{name}.csv"))
+
+    def times(self, *campaigns):
+        """When each message was delivered, in seconds."""
+        return sorted(event["timestamp"] + int(event["event_time"].split(".")[1][:6]) / 1e6
+                      for name in campaigns for event in self.events(name, "--type", "Delivery"))
+
+    def test_campaigns_that_are_sent_together_share_a_rate(self):
+        self.prepare([100, 100], WHOLE_HOST + '"50/s,max_burst=1"\n')
+        done = self.sluice("send", "a.toml", "b.toml")
+        self.assertIn("a: finished", done.stdout)
+        self.assertIn("b: finished", done.stdout)
+        times = self.times("a", "b")
+        self.assertEqual(len(times), 200)
+        self.assertGreater(times[-1] - times[0], 3.8)  # 199 steps of a fiftieth of a second; alone each has half of them.
+        self.assertLess(times[-1] - times[0], 6)
+
+    def test_a_small_urgent_one_passes_a_large_one(self):
+        self.prepare([300, 30], WHOLE_HOST + '"50/s,max_burst=1"\n', ["", "weight = 10"])
+        self.sluice("send", "a.toml", "b.toml")
+        large, urgent = self.times("a"), self.times("b")
+        self.assertLess(urgent[-1] - urgent[0], 1.5)
+        self.assertGreater(large[-1] - urgent[0], 6)
+
+    def test_a_second_program_is_told_who_has_the_source(self):
+        self.prepare([300, 1], WHOLE_HOST + '"20/s"\n')
+        first = self.start("send", "a.toml", "--progress", "off")
+        wait_until("the first delivery", lambda: self.path("state/campaigns/a").exists() and
+                   self.sluice("events", "a", "--type", "Delivery", code=None).stdout != "")
+        done = self.sluice("send", "b.toml", code=1)
+        self.assertRegex(done.stderr, rf"source default: .*process {first.popen.pid}.*sluice send A B")
+        first.stop(signal.SIGTERM)
+        self.sluice("send", "b.toml")
+
+    def test_the_next_program_pays_what_the_last_one_owes(self):
+        for number, kill in enumerate((False, True)):
+            with self.subTest(kill=kill):
+                self.prepare([6, 1], WHOLE_HOST + '"20/min,max_burst=5"\n')
+                self.path("state/host/limits").unlink(missing_ok=True)
+                first = self.start("send", "a.toml", "--progress", "off")
+                wait_until("five deliveries", lambda: self.sluice("events", "a", "--type", "Delivery", code=None).stdout.count("\n") == 5)
+                if kill:
+                    wait_until("what is owed to be written down", self.path("state/host/limits").exists)
+                    first.popen.kill()
+                    first.popen.wait()
+                else:
+                    first.stop(signal.SIGTERM)
+                self.sluice("send", "b.toml")
+                gap = self.times("b")[0] - self.times("a")[4]
+                self.assertGreater(gap, 2.5)  # A token comes every three seconds.
+                for name in "ab":
+                    self.sluice("cancel", name, code=None)
+                    for path in (self.path(f"state/campaigns/{name}").rglob("*")):
+                        if path.is_file():
+                            path.unlink()
+
+    def test_several_campaigns_have_the_worst_exit_code(self):
+        self.prepare([3, 3, 3], SHAPING)
+        self.write("b.toml", "nonsense = 1\n")
+        self.write("c.toml", "id = 3\n")
+        done = self.sluice("send", "a.toml", "b.toml", "c.toml", code=3)
+        self.assertIn("b.toml:1", done.stderr)
+        self.assertIn("c.toml:1", done.stderr)
+        self.assertFalse(self.path("state/campaigns/a").exists())
+        self.sluice("send", "a.toml", "a.toml", code=3)
+        self.assertEqual(self.sluice("send", "a.toml", "--state", "x", "b.toml", code=2).stdout, "")
+
+    def test_what_is_wrong_with_one_stops_the_other_not(self):
+        self.prepare([3, 3], SHAPING)
+        self.path("a.csv").unlink()
+        done = self.sluice("send", "a.toml", "b.toml", code=3)
+        self.assertIn("a.csv", done.stderr)
+        self.assertIn("b: finished", done.stdout)
+
+    def test_several_are_rehearsed_and_their_progress_is_told_apart(self):
+        self.prepare([200, 200], SHAPING)
+        done = self.sluice("send", "a.toml", "b.toml", "--sandbox", "--personality", "faultfree", "--progress", "json")
+        campaigns = {json.loads(line)["campaign"] for line in done.stderr.splitlines() if line.startswith("{")}
+        self.assertLessEqual(campaigns, {"a", "b"})
+        self.assertIn("sandbox: 400 messages accepted", done.stdout)
+        self.assertFalse(self.path("state/host").exists())
