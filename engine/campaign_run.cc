@@ -137,6 +137,7 @@ absl::Status Run::MakeJob() {
   absl::StatusOr<std::unique_ptr<io::Mapping>> run =
       ledger::MakeTableFile(disk_, request_.paths.campaign + "/run.table", recipients);
   if (!run.ok()) return run.status();
+                    .tenant = campaign_.meta.contains("tenant") ? campaign_.meta.at("tenant") : std::string(),
   run_memory_ = *std::move(run);
   std::memcpy(run_memory_->data(), fold_memory_->data(), ledger::StateTable::Bytes(recipients));
   states_ = std::make_unique<ledger::StateTable>(run_memory_->data(), recipients);

@@ -124,3 +124,4 @@ void Shard::ResumeByOperator(std::uint64_t question) {
 }
 
 }  // namespace engine
+  EndDomainOverrides(base::Instant::Never());

@@ -96,8 +96,10 @@ Shaping::Merged Shaping::MergeFor(std::string_view domain, absl::Span<const std:
   return merged;
 }
 
-Limits Shaping::For(std::string_view domain, absl::Span<const std::string> hosts, std::string_view source) const {
+Limits Shaping::For(std::string_view domain, absl::Span<const std::string> hosts, std::string_view source,
+                    absl::Span<const Change> overrides) const {
   Merged merged = MergeFor(domain, hosts, source, nullptr);
+  for (const Change& change : overrides) change.apply(merged);
   Limits& limits = merged.limits;
   if (merged.provider_connection_limit.has_value()) {
     limits.connection_limit = std::min(limits.connection_limit, *merged.provider_connection_limit);
@@ -108,6 +110,27 @@ Limits Shaping::For(std::string_view domain, absl::Span<const std::string> hosts
     limits.max_message_rate = merged.provider_max_message_rate;
   }
   return limits;
+}
+
+std::vector<std::shared_ptr<const AutomationRule>> Shaping::AutomationFor(std::string_view domain,
+                                                                          absl::Span<const std::string> hosts) const {
+  const std::string name = FoldName(domain);
+  const std::vector<std::string> sorted = SortedHosts(hosts);
+  std::vector<std::shared_ptr<const AutomationRule>> rules;
+  const auto take = [&rules](const Blocks& of) {
+    for (const Block& block : of.blocks) rules.insert(rules.end(), block.automation.begin(), block.automation.end());
+  };
+  take(defaults_);
+  for (const Provider& provider : providers_) {
+    if (Matches(provider, name, sorted)) take(provider.blocks);
+  }
+  for (const Domain& block : domains_) {
+    if (IsOfSite(block, name, sorted)) take(block.blocks);
+  }
+  for (const Domain& block : domains_) {
+    if (!block.mx_rollup && block.name == name) take(block.blocks);
+  }
+  return rules;
 }
 
 std::vector<Shaping::Setting> Shaping::Explain(std::string_view domain, absl::Span<const std::string> hosts,

@@ -39,8 +39,9 @@ class Roster;
 namespace delivery {
 
 struct Job {
-  std::string campaign;  // Its id.
-  std::string pool;      // Name of the pool of sources.
+  std::string campaign;     // Its id.
+  std::string tenant = {};  // Whose it is (meta.tenant); empty: nobody's.
+  std::string pool;         // Name of the pool of sources.
   const roster::Roster* roster = nullptr;
   const message::MessageTemplate* message = nullptr;
   std::vector<dkim::SigningKey> keys;                   // Each message is signed with all of them.

@@ -39,7 +39,8 @@ Site::Site(std::uint64_t id, SiteKey key, std::string provider, const config::Li
       timer_([this] { owner_.WantsPump(*this); }),
       hosts_(PlanHosts(route), PlanOptions(context, limits)),
       window_(limits.connection_limit),
-      writers_timer_([this] { ServeWriters(); }) {
+      writers_timer_([this] { ServeWriters(); }),
+      automation_timer_([this] { OnOverrideEnds(); }) {
   const base::Instant now = context.clock.Now();
   if (limits.max_message_rate.has_value()) messages_.emplace(GateOptions(*limits.max_message_rate), now);
   if (limits.max_connection_rate.has_value()) connections_.emplace(GateOptions(*limits.max_connection_rate), now);
@@ -272,6 +273,7 @@ void Site::Resume() {
     }
   }
   breaker_ = Breaker();
+  ForgetAutomation();
   if (suspension_.IsActive(context_.clock.Now())) {
     suspension_.Lift();
     WriteSuspension(context_.clock.Now(), "resumed", "");
@@ -308,7 +310,7 @@ base::Instant Site::RestedAt() const {
   base::Instant at = std::max({rests_until_, dns_until_, suspension_.until()});
   if (messages_.has_value()) at = std::max(at, messages_->RestedAt());
   if (connections_.has_value()) at = std::max(at, connections_->RestedAt());
-  return at;
+  return std::max(at, automation_.RestedAt());
 }
 
 void Site::SetLimits(const config::Limits& limits) {
@@ -316,7 +318,7 @@ void Site::SetLimits(const config::Limits& limits) {
     if (!rate.has_value()) {
       gate.reset();
     } else if (gate.has_value()) {
-      gate->SetOptions(GateOptions(*rate));
+      gate->SetOptions(GateOptions(*rate), now);
     } else {
       gate.emplace(GateOptions(*rate), now);
     }

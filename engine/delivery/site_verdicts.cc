@@ -132,6 +132,7 @@ void Site::OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fac
     SetTimer(rests_opening_until_);
     return;
   }
+  if (fact.reply.has_value()) RunAutomation(*fact.reply, nullptr);
   last_failure_ = absl::StrFormat("%s [%s]: %s", session.options().host_name,
                                   session.options().remote.address.ToString(), fact.ToString());
   if (smtp::JudgeConnection(fact, *context_.job.reply_rules)
@@ -335,6 +336,7 @@ void Site::OnSessionResult(Session& session, const smtp::TransactionResult& resu
   Reconsider(destination);
 }
 
+  if (verdict.reply.has_value()) RunAutomation(*verdict.reply, &destination);
 void Site::ApplyEffects(const Session& session, const smtp::Verdict& verdict) {
   if (verdict.outcome == smtp::Outcome::kDelivered) {
     window_.OnSuccess();
