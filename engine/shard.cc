@@ -310,6 +310,7 @@ void Shard::Handle(delivery::ShardMessage message) {
     }
     void operator()(delivery::PauseCampaign& m) { shard.Pause(m); }
     void operator()(delivery::AskStatus& m) { shard.AnswerStatus(m.question); }
+    void operator()(delivery::AskMetrics& m) { shard.AnswerMetrics(m.question); }
     void operator()(delivery::OperatorPause& m) { shard.PauseByOperator(std::move(m)); }
     void operator()(delivery::OperatorResume& m) { shard.ResumeByOperator(m.question); }
     void operator()(delivery::RecordsDurable& m) {

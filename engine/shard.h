@@ -125,6 +125,7 @@ class Shard final : private delivery::Router::Owner,
   // delivery::DurableWaiter
   void OnRecordsDurable() override;  // Questions of the operator may be answered.
   void AnswerStatus(std::uint64_t question);
+  void AnswerMetrics(std::uint64_t question);
   void PauseByOperator(delivery::OperatorPause message);
   void ResumeByOperator(std::uint64_t question);
   void AnswerWhenDurable(std::uint64_t question);

@@ -14,6 +14,7 @@
 #include "engine/campaign/suppression.h"
 #include "engine/delivery/coordinator.h"
 #include "engine/delivery/destination.h"
+#include "engine/delivery/tally.h"
 
 namespace config {
 class Shaping;
@@ -61,6 +62,9 @@ struct PauseCampaign {
 struct AskStatus {  // To each shard.
   std::uint64_t question = 0;
 };
+struct AskMetrics {  // To each shard.
+  std::uint64_t question = 0;
+};
 struct OperatorPause {  // To the shard that has the coordinator. Answered once it is durable.
   std::uint64_t question = 0;
   PauseReason reason;
@@ -92,8 +96,8 @@ struct DrainShard {};
 
 using ShardMessage =
     std::variant<PlaceDestination, DomainFact, SenderRefusedFact, BudgetFact, ShardBlockedFact, SigningFailedFact,
-                 MessageFailedFact, SmarthostUnusableFact, PauseCampaign, AskStatus, OperatorPause, OperatorResume,
-                 RecordsDurable, LedgerFailed, SuppressionChanged, ShapingChanged, DrainShard>;
+                 MessageFailedFact, SmarthostUnusableFact, PauseCampaign, AskStatus, AskMetrics, OperatorPause,
+                 OperatorResume, RecordsDurable, LedgerFailed, SuppressionChanged, ShapingChanged, DrainShard>;
 
 // What a shard answers the operator.
 struct ShardAnswer {
@@ -104,6 +108,8 @@ struct ShardAnswer {
   std::uint64_t held_more = 0;               // Beyond those that are named.
   std::optional<base::WallTime> next_retry;  // Of recipients that nothing else holds.
   std::vector<PauseReason> pauses;           // Of parts of the campaign; from the shard that has the coordinator.
+  // To AskMetrics:
+  ShardMetrics metrics;
 };
 
 // How a shard reaches the others.

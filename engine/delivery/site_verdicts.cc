@@ -236,6 +236,9 @@ void Site::WriteSuspension(base::Instant until, std::string_view reason, std::st
   record.reason = reason;
   record.sample = sample;
   context_.commits.batch().Add(record);
+  if (context_.job.on_suspended == nullptr || until <= context_.clock.Now()) return;
+  context_.job.on_suspended(
+      {key_.name, provider_, std::string(record.source), record.until, std::string(reason), std::string(sample)});
 }
 
 void Site::Trouble(base::Instant began) {
@@ -333,10 +336,10 @@ void Site::OnSessionResult(Session& session, const smtp::TransactionResult& resu
     OnHangUp(session, {.at = smtp::Command::kMail, .error = result.error});
   }
   ApplyEffects(session, verdict);
+  if (verdict.reply.has_value()) RunAutomation(*verdict.reply, &destination);
   Reconsider(destination);
 }
 
-  if (verdict.reply.has_value()) RunAutomation(*verdict.reply, &destination);
 void Site::ApplyEffects(const Session& session, const smtp::Verdict& verdict) {
   if (verdict.outcome == smtp::Outcome::kDelivered) {
     window_.OnSuccess();
