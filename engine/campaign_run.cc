@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "engine/base/date.h"
 #include "engine/campaign_operation.h"
 #include "engine/control_desk.h"
 #include "engine/io/clock.h"
 #include "engine/io/file_lock.h"
 #include "engine/ledger/recovery.h"
+#include "engine/metrics_desk.h"
+#include "engine/notifier.h"
 #include "engine/open_ledger.h"
 #include "engine/preparation.h"
 #include "engine/report/summary.h"
@@ -48,7 +49,6 @@ class Run {
  private:
   RunOutcome GoOn();
   absl::Status LoadMeans();
-  void CompareKeys() const;
   absl::Status Open();
   absl::Status Prepare(const campaign::TokenKey& token_key);
   absl::Status MakeJob();
@@ -73,6 +73,8 @@ class Run {
   SendingMeans means_;
   // Before the lock: who waits for the end of the program must find the state free. Null: nobody operates a test.
   std::unique_ptr<ControlDesk> desk_;
+  std::unique_ptr<MetricsDesk> metrics_;  // Null: nobody wants any.
+  std::unique_ptr<Notifier> notifier_;    // Null: nobody is told.
   std::unique_ptr<io::FileLock> lock_;
   StartedCampaign started_;
   std::unique_ptr<io::Mapping> fold_memory_, run_memory_;
@@ -93,19 +95,10 @@ absl::Status Run::LoadMeans() {
   return means.status();
 }
 
-// Keys may change while a campaign runs, so that they can be replaced at any time; who does it is told what that needs.
-void Run::CompareKeys() const {
-  const std::vector<std::string>& before = started_.roster->manifest().dkim_keys;
-  const std::vector<std::string> now = DescribeKeys(means_.keys);
-  if (before == now) return;
-  log_.Warning(absl::StrFormat(
-      "campaign %s was started with the DKIM keys [%s] and goes on with [%s]; leave the former in the DNS for a week",
-      campaign_.id, absl::StrJoin(before, ", "), absl::StrJoin(now, ", ")));
-}
-
 absl::Status Run::Prepare(const campaign::TokenKey& token_key) {
   const auto progress = [this](std::uint64_t rows, std::uint64_t bytes) {
     if (desk_ != nullptr) desk_->ServePreparing(rows);
+    if (metrics_ != nullptr) metrics_->ServeIdle();
     return observer_.OnPreparing(rows, bytes);
   };
   return PrepareCampaign(disk_, {.campaign = &campaign_,
@@ -144,6 +137,7 @@ absl::Status Run::MakeJob() {
   const bool learns = !request_.test.has_value() && !request_.rehearsal;
   job_ = std::make_unique<delivery::Job>(
       delivery::Job{.campaign = campaign_.id,
+                    .tenant = campaign_.meta.contains("tenant") ? campaign_.meta.at("tenant") : std::string(),
                     .pool = campaign_.delivery.pool,
                     .roster = started_.roster.get(),
                     .message = started_.message.get(),
@@ -192,8 +186,8 @@ std::optional<RunOutcome> Run::AwaitStart() {
   if (request_.test.has_value() || request_.rehearsal) start.reset();
   if (start.has_value() && io::SystemClock().WallNow() < *start)
     log_.Info(absl::StrFormat("%s: waits for its start at %s", campaign_.id, base::FormatRfc3339(*start)));
-  const absl::StatusOr<std::optional<OperationOrder>> order =
-      WaitForStart({.journal = *journal_, .desk = desk_.get(), .watcher = observer_, .start = start});
+  const absl::StatusOr<std::optional<OperationOrder>> order = WaitForStart(
+      {.journal = *journal_, .desk = desk_.get(), .metrics = metrics_.get(), .watcher = observer_, .start = start});
   if (order.ok() && !order->has_value()) return std::nullopt;
   clock_.Update();
   absl::Status status;
@@ -314,7 +308,10 @@ std::string Run::StateNow() const {
 }
 
 RunOutcome Run::Go() {
+  if (request_.config->notify_command.has_value() && !request_.test.has_value())
+    notifier_ = std::make_unique<Notifier>(*request_.config->notify_command, campaign_, request_.rehearsal, log_);
   RunOutcome outcome = GoOn();
+  if (notifier_ != nullptr && is_started_) notifier_->Finish(*journal_, StateNow(), observer_);
   if (desk_ != nullptr) desk_->Finish(StateNow());
   return outcome;
 }
@@ -343,6 +340,9 @@ RunOutcome Run::GoOn() {
     if (!login.ok()) return Problem(login.status());
     login_ = *std::move(login);
   }
+  const auto& listen = request_.config->metrics_listen;
+  absl::Status desk = request_.test.has_value() ? absl::OkStatus() : MetricsDesk::Open(listen, metrics_);
+  if (!desk.ok()) return Problem(desk);
   if (absl::Status status = Open(); !status.ok()) return Problem(status);
   const bool resend = campaign_.delivery.in_doubt == campaign::InDoubt::kResend;
   ledger::RecordBatch concluded;
@@ -353,7 +353,7 @@ RunOutcome Run::GoOn() {
   if (!is_new_) {  // Only now: what is finished needs none of it any more.
     if (absl::Status status = LoadMeans(); !status.ok()) return Problem(status);
     if (absl::Status status = suppression_->Load(); !status.ok()) return Problem(status);
-    CompareKeys();
+    WarnOfOtherKeys(campaign_.id, started_.roster->manifest().dkim_keys, means_.keys, log_);
   }
   if (absl::Status status = journal_->Start(); !status.ok()) return Problem(status);
   is_started_ = true;
@@ -369,6 +369,7 @@ RunOutcome Run::GoOn() {
   if (request_.sample.has_value())
     sample_below_ = delivery::SampleBound(*request_.sample, started_.roster->recipients());
   if (absl::Status status = MakeJob(); !status.ok()) return Problem(status);
+  if (notifier_ != nullptr) notifier_->Watch(*job_);
   const std::uint64_t finals = CountFinals();
   const std::uint64_t recipients = started_.roster->recipients();
   const std::uint64_t pending = CountPending(journal_->table(), sample_below_);
@@ -380,9 +381,12 @@ RunOutcome Run::GoOn() {
   observer_.OnStart(finals + pending, finals);
   Engine engine(*job_, MakeOptions(), pending, *journal_, log_);
   if (desk_ != nullptr) desk_->Start(engine, journal_->table());
+  if (metrics_ != nullptr) metrics_->Start(engine, pending);
   RunWatcher watcher(observer_, learned_,
                      {.login = login_.get(),
                       .desk = desk_.get(),
+                      .notifier = notifier_.get(),
+                      .metrics = metrics_.get(),
                       .suppression = *suppression_,
                       .roster = *started_.roster,
                       .host_list = HostSuppressionFile(*request_.config),

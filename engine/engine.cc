@@ -83,6 +83,12 @@ std::uint64_t Engine::AskStatus() {
   return question;
 }
 
+std::uint64_t Engine::AskMetrics() {
+  const std::uint64_t question = MakeQuestion(shards_.size());
+  PostAll(delivery::AskMetrics{question});
+  return question;
+}
+
 std::uint64_t Engine::Pause(const delivery::PauseReason& reason) {
   const std::uint64_t question = MakeQuestion(1);
   Post(0, delivery::OperatorPause{question, reason});

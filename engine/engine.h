@@ -78,6 +78,7 @@ class Engine final : private delivery::ShardLinks {
   // For the operator; to be called from the watcher. Each returns a question's number, to be asked about with
   // TakeAnswer until it is answered; it never is where the run ends before.
   std::uint64_t AskStatus();
+  std::uint64_t AskMetrics();
   std::uint64_t Pause(const delivery::PauseReason& reason);  // Of the whole campaign: Run returns soon.
   std::uint64_t Resume();
   bool Knows(const delivery::PauseScope& scope) const;  // There is such a source, and such a provider.

@@ -61,6 +61,8 @@ void RunWatcher::OnProgress(const delivery::Counters& counters, std::uint32_t op
   }
   if (learned.ok()) write_failed_ = false;
   if (parts_.desk != nullptr) parts_.desk->Serve(counters, open_sessions);
+  if (parts_.notifier != nullptr) parts_.notifier->Serve(io::SystemClock().Now());
+  if (parts_.metrics != nullptr) parts_.metrics->Serve(counters, open_sessions);
   watcher_.OnProgress(counters, open_sessions);
 }
 
@@ -79,6 +81,7 @@ absl::StatusOr<std::optional<OperationOrder>> WaitForStart(const StartWait& wait
       absl::StatusOr<std::optional<OperationOrder>> order = wait.desk->ServeBeforeStart(wait.journal, start);
       if (!order.ok() || order->has_value()) return order;
     }
+    if (wait.metrics != nullptr) wait.metrics->ServeIdle();
     if (!start.has_value()) return std::nullopt;
     if (wait.watcher.Stops() > 0) return absl::CancelledError("interrupted before the start");
     nothing.wait_for(lock, kLookEvery, [&wait] { return wait.watcher.Stops() > 0; });

@@ -14,6 +14,8 @@
 #include "engine/host_state.h"
 #include "engine/io/clock.h"
 #include "engine/ledger/record.h"
+#include "engine/metrics_desk.h"
+#include "engine/notifier.h"
 #include "engine/roster/roster.h"
 #include "engine/smarthost_login.h"
 #include "engine/suppression_watch.h"
@@ -37,6 +39,8 @@ class RunWatcher final : public Engine::Watcher {
   struct Parts {
     SmarthostLogin* login = nullptr;  // Null: there is no smarthost.
     ControlDesk* desk = nullptr;      // Null: nobody is served.
+    Notifier* notifier = nullptr;     // Null: nobody is told.
+    MetricsDesk* metrics = nullptr;   // Null: the same.
     SuppressionWatch& suppression;
     const roster::Roster& roster;
     std::string host_list;      // The host's suppression list; empty: there is none.
@@ -57,8 +61,9 @@ class RunWatcher final : public Engine::Watcher {
 };
 
 struct StartWait {
-  ledger::Journal& journal;     // Was started.
-  ControlDesk* desk = nullptr;  // Null: nobody is served.
+  ledger::Journal& journal;        // Was started.
+  ControlDesk* desk = nullptr;     // Null: nobody is served.
+  MetricsDesk* metrics = nullptr;  // The same.
   Engine::Watcher& watcher;
   std::optional<base::WallTime> start;  // None, or past: there is nothing to wait for.
 };

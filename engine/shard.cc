@@ -54,7 +54,8 @@ Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
       shaping_(job.shaping),
       source_usable_(job.sources.size(), true),
       finish_timer_([this] { ExpireEveryone(); }),
-      watch_timer_([this] { Watch(); }) {}
+      watch_timer_([this] { Watch(); }),
+      domain_timer_([this] { EndDomainOverrides(seams_.clock.Now()); }) {}
 
 Shard::~Shard() {
   commits_.Cancel(*this);
@@ -133,7 +134,10 @@ void Shard::OnDestinationTimer(DestinationKey key) {
   }
 }
 
-void Shard::OnDestinationFinished(Destination& destination) { RemoveDestination(destination); }
+void Shard::OnDestinationFinished(Destination& destination) {
+  domain_overrides_.erase(destination.key);
+  RemoveDestination(destination);
+}
 
 void Shard::OnDestinationLeft(Destination& destination) { router_.Adopt(destination); }
 
@@ -154,7 +158,8 @@ void Shard::OnSwept(Destination& destination) {
 // ---- sites ----
 
 void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
-  const std::string name = SiteNameOf(destination, route);
+  const std::string place = SiteNameOf(destination, route);
+  const std::string name = OverriddenName(destination, place);
   if (destination.site != nullptr) {  // A refreshed route.
     if (destination.site->key().name == name) {
       destination.route_expires = seams_.clock.Now() + std::max(route.ttl, kRouteFloor);
@@ -163,7 +168,7 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
     }
     return;
   }
-  const std::uint32_t owner = HomeOf(name, options_.count);
+  const std::uint32_t owner = HomeOf(place, options_.count);
   if (owner != options_.index) {
     const DestinationKey key = destination.key;
     RemoveDestination(destination);
@@ -172,9 +177,12 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
   }
   Site& site = SiteFor(destination, route, name);
   if (!job_.smarthost.has_value() && shaping_->NamesDomain(destination.name)) {
-    site_names_[site.id()].domain = destination.name;
+    SiteNames& names = site_names_[site.id()];
+    names.domain = destination.name;
+    site.SetAutomation(shaping_->AutomationFor(names.domain, names.hosts));
     SetLimits(site, LimitsOf(destination, site, route));
   }
+  ApplyDomainOverrides(destination, site);
   site.Add(destination, TlsPolicyOf(destination, site, route), seams_.clock.Now() + std::max(route.ttl, kRouteFloor));
 }
 
@@ -187,7 +195,7 @@ std::string Shard::SiteNameOf(const Destination& destination, const dns::Route& 
 config::Limits Shard::LimitsOf(const Destination& destination, const Site& site, const dns::Route& route) const {
   std::vector<std::string> hosts;
   for (const auto& host : route.hosts) hosts.push_back(host.name);
-  return shaping_->For(destination.name, hosts, job_.sources[site.key().source].name);
+  return shaping_->For(destination.name, hosts, job_.sources[site.key().source].name, site.overrides());
 }
 
 // The domain's own, not that of the domain for which the site was made: it may share the site with others.
@@ -216,6 +224,7 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const st
   HoldSite(made);
   sites_by_id_.emplace(made.id(), &made);
   site_names_.emplace(made.id(), SiteNames{domain, hosts});
+  made.SetAutomation(shaping_->AutomationFor(domain, hosts));
   sites_.emplace(key, std::move(site));
   for (const RestoredSuspension& old : options_.suspensions) {
     if (suspensions_lifted_) break;
@@ -223,46 +232,6 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const st
     made.RestoreSuspension(seams_.clock.Now() + (old.until - seams_.clock.WallNow()), old.reason, old.sample);
   }
   return made;
-}
-
-delivery::SharedLimits Shard::SharedLimitsOf(const delivery::SiteKey& key, const std::string& provider,
-                                             const config::Limits& limits) const {
-  using Kind = delivery::HostLimits::Kind;
-  using Group = delivery::LimitGroup;
-  const base::Instant now = seams_.clock.Now();
-  const std::string& source = job_.sources[key.source].name;
-  delivery::SharedLimits shared;
-  shared.standing = seams_.limits.Site(
-      source, key.name,
-      {{limits.connection_limit, limits.max_connection_rate, limits.max_message_rate}, limits.adaptive}, now);
-  const auto add = [&](Kind kind, const std::string& of_source, const std::string& name,
-                       const std::optional<std::uint32_t>& connections, const std::optional<base::Rate>& messages) {
-    if (name.empty() || (!connections.has_value() && !messages.has_value())) return;
-    shared.groups.push_back(seams_.limits.Group({kind, of_source, name},
-                                                {connections.value_or(Group::kNoLimit), std::nullopt, messages}, now));
-  };
-  add(Kind::kProviderTotal, "", provider, limits.provider_total_connection_limit, limits.provider_total_message_rate);
-  add(Kind::kProvider, source, provider, limits.provider_connection_limit, limits.provider_max_message_rate);
-  add(Kind::kSiteTotal, "", key.name, limits.total_connection_limit, limits.total_message_rate);
-  return shared;
-}
-
-void Shard::SetLimits(Site& site, const config::Limits& limits) {
-  site.SetLimits(limits, SharedLimitsOf(site.key(), site.provider(), limits));
-}
-
-void Shard::CallSite(std::uint64_t site, delivery::GroupMember::Call call) {
-  seams_.links.Post(options_.index, delivery::CallSite{site, call});
-}
-
-// A provider's name, and the TLS policy of domains that are at their sites, stay as they are.
-void Shard::SetShaping(std::shared_ptr<const config::Shaping> shaping) {
-  for (const auto& [key, site] : sites_) {
-    const SiteNames& names = site_names_.at(site->id());
-    SetLimits(*site, shaping->For(names.domain, names.hosts, job_.sources[key.source].name));
-  }
-  new_shaping_ = std::move(shaping);
-  shaping_ = new_shaping_.get();
 }
 
 Site* Shard::FindSite(std::uint64_t id) {
@@ -334,6 +303,7 @@ void Shard::Handle(delivery::ShardMessage message) {
     }
     void operator()(delivery::PauseCampaign& m) { shard.Pause(m); }
     void operator()(delivery::AskStatus& m) { shard.AnswerStatus(m.question); }
+    void operator()(delivery::AskMetrics& m) { shard.AnswerMetrics(m.question); }
     void operator()(delivery::OperatorPause& m) { shard.PauseByOperator(std::move(m)); }
     void operator()(delivery::OperatorResume& m) { shard.ResumeByOperator(m.question); }
     void operator()(delivery::RecordsDurable& m) {

@@ -92,6 +92,8 @@ class Shard final : private delivery::Router::Owner,
   void OnSourceCannotBind(std::uint32_t source, int error) override;
   bool TakeNextSource(delivery::Destination& destination) override;
   void Retire(std::unique_ptr<delivery::Session> session) override;
+  void WantsLimits(delivery::Site& site) override;
+  void OverrideDomain(delivery::Destination& destination, delivery::Automation::Override override) override;
   void WantsPump(delivery::Site& site) override;
   delivery::Site* FindSite(std::uint64_t id) override;
   std::uint64_t NextSessionId() override;
@@ -116,6 +118,9 @@ class Shard final : private delivery::Router::Owner,
     std::vector<std::string> hosts;
   };
   void SetShaping(std::shared_ptr<const config::Shaping> shaping);
+  std::string OverriddenName(const delivery::Destination& destination, const std::string& place) const;
+  void ApplyDomainOverrides(const delivery::Destination& destination, delivery::Site& site);
+  void EndDomainOverrides(base::Instant now);
   delivery::Site& SiteFor(delivery::Destination& destination, const dns::Route& route, const std::string& name);
   std::string SiteNameOf(const delivery::Destination& destination, const dns::Route& route) const;
   delivery::SharedLimits SharedLimitsOf(const delivery::SiteKey& key, const std::string& provider,
@@ -128,6 +133,7 @@ class Shard final : private delivery::Router::Owner,
   // delivery::DurableWaiter
   void OnRecordsDurable() override;  // Questions of the operator may be answered.
   void AnswerStatus(std::uint64_t question);
+  void AnswerMetrics(std::uint64_t question);
   void PauseByOperator(delivery::OperatorPause message);
   void ResumeByOperator(std::uint64_t question);
   void AnswerWhenDurable(std::uint64_t question);
@@ -167,7 +173,9 @@ class Shard final : private delivery::Router::Owner,
   base::IntrusiveList<delivery::Site, &delivery::Site::pump_hook> to_pump_;
   std::vector<std::unique_ptr<delivery::Session>> retired_;
   std::vector<bool> source_usable_;
-  io::Timer finish_timer_, watch_timer_;
+  io::Timer finish_timer_, watch_timer_, domain_timer_;
+  // Of domains that are sites of their own for a while; never empty lists.
+  std::map<delivery::DestinationKey, std::vector<delivery::Automation::Override>> domain_overrides_;
   std::uint64_t sessions_made_ = 0, sites_made_ = 0;
   std::uint64_t attempts_seen_ = 0;  // At the last Watch.
   Phase phase_ = Phase::kRunning;

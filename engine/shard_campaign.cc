@@ -77,6 +77,7 @@ void Shard::Pause(const delivery::PauseCampaign& message) {
     record.reason = message.reason.reason;
     record.sample = message.reason.sample;
     commits_.batch().Add(record);
+    if (job_.on_part_paused != nullptr && !message.reason.scope.IsCampaign()) job_.on_part_paused(message.reason);
   }
   if (!message.reason.scope.IsCampaign()) {
     Hold(message.reason);

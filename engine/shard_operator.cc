@@ -57,6 +57,19 @@ void Shard::AnswerStatus(std::uint64_t question) {
   seams_.links.Answer(options_.index, std::move(answer));
 }
 
+void Shard::AnswerMetrics(std::uint64_t question) {
+  delivery::ShardAnswer answer;
+  answer.question = question;
+  answer.metrics.outcomes = commits_.groups();
+  for (const auto& [key, destination] : destinations_) {
+    if (destination->site == nullptr) continue;
+    const std::string& provider = destination->site->provider();
+    answer.metrics.pending[provider.empty() ? std::string(delivery::kOtherProvider) : provider].Add(
+        destination->queue.counts());
+  }
+  seams_.links.Answer(options_.index, std::move(answer));
+}
+
 // What is said then is told only when it is written down.
 void Shard::AnswerWhenDurable(std::uint64_t question) {
   answers_next_.push_back(question);
@@ -119,6 +132,7 @@ void Shard::ResumeByOperator(std::uint64_t question) {
   }
   budgets_.ReleaseAll();
   suspensions_lifted_ = true;
+  EndDomainOverrides(base::Instant::Never());
   for (const auto& [key, site] : sites_) site->Resume();
   AnswerWhenDurable(question);
 }

@@ -9,6 +9,7 @@
 #include "dns/mx_lookup.h"
 #include "dns/name.h"
 #include "engine/base/check.h"
+#include "engine/config/automation.h"
 #include "engine/config/shaping.h"
 #include "engine/io/clock.h"
 #include "engine/io/reactor.h"
@@ -70,6 +71,24 @@ void Print(const nlohmann::ordered_json& json) {
                   setting["from"].get<std::string>().c_str());
     }
   }
+  for (const auto& rule : json["automation"]) {
+    std::printf("  rule %s\n    on %s (%s): %s for %s\n", rule["from"].get<std::string>().c_str(),
+                rule["regex"].get<std::string>().c_str(), rule["trigger"].get<std::string>().c_str(),
+                rule["action"].get<std::string>().c_str(), rule["duration"].get<std::string>().c_str());
+  }
+}
+
+nlohmann::ordered_json RulesOf(const config::Shaping& shaping, const std::string& domain,
+                               const std::vector<std::string>& hosts) {
+  nlohmann::ordered_json rules = nlohmann::ordered_json::array();
+  for (const auto& rule : shaping.AutomationFor(domain, hosts)) {
+    rules.push_back({{"regex", rule->regex},
+                     {"trigger", rule->trigger},
+                     {"action", rule->ActionText()},
+                     {"duration", rule->span},
+                     {"from", rule->place}});
+  }
+  return rules;
 }
 
 int Explain(const Arguments& arguments, Context& context) {
@@ -105,6 +124,7 @@ int Explain(const Arguments& arguments, Context& context) {
       settings[setting.key] = {{"value", setting.value}, {"from", setting.place}};
     json["sources"].push_back({{"source", source}, {"settings", settings}});
   }
+  json["automation"] = RulesOf(*shaping, domain, hosts);
   if (arguments.json) {
     std::printf("%s\n", json.dump().c_str());
   } else {

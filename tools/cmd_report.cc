@@ -5,6 +5,7 @@
 
 #include "engine/io/clock.h"
 #include "engine/ledger/reader.h"
+#include "engine/report/formats.h"
 #include "engine/report/summary.h"
 #include "tools/campaign_access.h"
 #include "tools/command.h"
@@ -35,9 +36,11 @@ int Report(const Arguments& arguments, Context& context) {
     summary.Add((*next)->record);
   }
   const base::WallTime now = io::SystemClock().WallNow();
-  const bool json = arguments.json || arguments.format == "json";
-  const std::string text =
-      json ? summary.ToJson(access->running, now) : summary.ToText(access->running, now, access->started.paths.option);
+  std::string text = summary.ToJson(access->running, now);
+  if (!arguments.json && arguments.format == "text")
+    text = summary.ToText(access->running, now, access->started.paths.option);
+  if (!arguments.json && arguments.format == "csv") text = report::ReportCsv(text);
+  if (!arguments.json && arguments.format == "html") text = report::ReportHtml(text);
   std::fwrite(text.data(), 1, text.size(), stdout);
   return kExitOk;
 }
@@ -48,7 +51,8 @@ void RegisterReport(CLI::App& app, Context& context) {
   CLI::App& command = *app.add_subcommand("report", "What happened to a campaign");
   auto arguments = std::make_shared<Arguments>();
   command.add_option("CAMPAIGN", arguments->campaign, "Campaign file, or the id of one that was started")->required();
-  command.add_option("--format", arguments->format, "text or json")->check(CLI::IsMember({"text", "json"}));
+  command.add_option("--format", arguments->format, "text, json, html or csv")
+      ->check(CLI::IsMember({"text", "json", "html", "csv"}));
   command.add_flag("--json", arguments->json, "The same as --format json");
   AddEngineOptions(command, context);
   SetExample(command, "sluice report weekly-2026-48 --format json");

@@ -20,6 +20,7 @@
 #include "tools/child_process.h"
 #include "tools/command.h"
 #include "tools/progress.h"
+#include "tools/sandbox_at.h"
 #include "tools/signals.h"
 
 namespace tools {
@@ -57,28 +58,7 @@ class Observer final : public engine::RunObserver {
   const std::uint64_t bytes_total_;
 };
 
-// What the sandbox says of itself.
-absl::StatusOr<nlohmann::json> ReadReadyFile(const std::string& ready_file, io::Disk& disk) {
-  absl::StatusOr<std::string> text = io::ReadFile(disk, ready_file, 1u << 16);
-  if (!text.ok()) return absl::InvalidArgumentError(text.status().message());
-  nlohmann::json ready = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  if (!ready.is_object() || !ready.contains("dns") || !ready.contains("smtp_port")) {
-    return absl::InvalidArgumentError(ready_file + ": not what `sluice sandbox --ready-file` writes");
-  }
-  return ready;
-}
-
-// Rehearsals go to the fake internet, and never touch the real state.
-void UseSandbox(const nlohmann::json& ready, config::Config& config) {
-  config.dns.servers = {ready["dns"].get<std::string>()};
-  config.dns.max_queries_per_second = 20'000;  // It is our own.
-  config.smtp.port = ready["smtp_port"].get<std::uint16_t>();
-  if (ready.contains("ca_file")) config.tls.ca_file = ready["ca_file"].get<std::string>();
-  config.smarthost.reset();
-  config.allow_private_destinations = true;
-  if (!config.smtp.ehlo_domain.has_value()) config.smtp.ehlo_domain = "sluice.sandbox.test";
-}
-
+// Rehearsals never touch the real state.
 void Rehearse(const config::Config& config, const Context& context, engine::RunRequest& request) {
   request.paths = engine::PathsOf(*config.engine.state_dir + "/rehearsals", request.campaign->id, context.state);
   request.paths.option = " --state " + request.paths.campaign;
@@ -216,9 +196,8 @@ int Send(const Arguments& arguments, Context& context) {
     ready_file = own_sandbox->ready_file();
   }
   if (!ready_file.empty()) {
-    const absl::StatusOr<nlohmann::json> ready = ReadReadyFile(ready_file, *disk);
-    if (!ready.ok()) return Fail(context.log, ready.status(), ExitCodeOf(ready.status()));
-    UseSandbox(*ready, *config);
+    if (absl::Status status = UseSandboxAt(ready_file, *disk, *config); !status.ok())
+      return Fail(context.log, status, ExitCodeOf(status));
   }
   config->dns.max_queries_per_second =
       std::max(1u, config->dns.max_queries_per_second / static_cast<std::uint32_t>(campaigns->size()));

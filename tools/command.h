@@ -47,6 +47,7 @@ void RegisterEvents(CLI::App& app, Context& context);
 void RegisterKeygen(CLI::App& app, Context& context);
 void RegisterLedger(CLI::App& app, Context& context);
 void RegisterPause(CLI::App& app, Context& context);
+void RegisterPlan(CLI::App& app, Context& context);
 void RegisterRemainder(CLI::App& app, Context& context);
 void RegisterRender(CLI::App& app, Context& context);
 void RegisterReport(CLI::App& app, Context& context);

@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   tools::RegisterRemainder(app, context);
   tools::RegisterStatus(app, context);
   tools::RegisterPause(app, context);
+  tools::RegisterPlan(app, context);
   tools::RegisterResume(app, context);
   tools::RegisterCancel(app, context);
   tools::RegisterSuppress(app, context);

@@ -33,8 +33,7 @@ bool IsName(std::string_view name) {
 }
 
 // "ADDRESS", "ADDRESS:PORT" or "[IPV6]:PORT".
-bool IsServer(std::string_view text) {
-  if (base::IpAddress::Parse(text).has_value()) return true;
+bool IsEndpoint(std::string_view text) {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return false;
   const auto port = base::ParseInteger<std::uint16_t>(text.substr(colon + 1));
@@ -44,6 +43,8 @@ bool IsServer(std::string_view text) {
   const auto address = base::IpAddress::Parse(host);
   return port.has_value() && *port != 0 && address.has_value() && address->IsV6() == bracketed;
 }
+
+bool IsServer(std::string_view text) { return base::IpAddress::Parse(text).has_value() || IsEndpoint(text); }
 
 class ConfigReader {
  public:
@@ -79,13 +80,27 @@ class ConfigReader {
       config_.allow_private_destinations = section.Bool("allow_private_destinations").value_or(false);
       section.Finish();
     }
-    for (const char* later : {"metrics", "notify"}) top.Refuse(later);
+    if (const auto* table = top.Table("metrics")) ReadMetrics(*table);
+    if (const auto* table = top.Table("notify")) {
+      Section section(*table, "notify", problems_);
+      config_.notify_command = section.Text("command");
+      section.Finish();
+    }
     top.Finish();
     return std::move(config_);
   }
 
  private:
   std::string Resolve(const std::string& file) const { return (std::filesystem::path(folder_) / file).string(); }
+
+  void ReadMetrics(const toml::table& table) {
+    Section section(table, "metrics", problems_);
+    config_.metrics_listen = section.Text("listen");
+    if (config_.metrics_listen.has_value() && !IsEndpoint(*config_.metrics_listen))
+      section.Wrong(*table.get("listen"), "listen",
+                    absl::StrCat("is \"", *config_.metrics_listen, "\"; write ADDRESS:PORT or [IPV6]:PORT"));
+    section.Finish();
+  }
 
   void ReadEngine(const toml::table& table) {
     Section section(table, "engine", problems_);

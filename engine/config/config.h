@@ -85,6 +85,8 @@ struct Config {
   std::vector<std::string> bounce_rule_files;  // See bounce_rules.h.
   std::vector<std::string> suppression_files;
   std::vector<std::string> learned_classes;   // Of bounces whose addresses join the host's suppression list.
+  std::optional<std::string> metrics_listen;  // "ADDRESS:PORT" or "[IPV6]:PORT", checked. None: nobody is served.
+  std::optional<std::string> notify_command;  // For /bin/sh. None: nobody is told.
   std::optional<std::string> token_key_file;  // None: "token.key" in the state folder.
   bool allow_private_destinations = false;
 

@@ -96,8 +96,32 @@ Shaping::Merged Shaping::MergeFor(std::string_view domain, absl::Span<const std:
   return merged;
 }
 
-Limits Shaping::For(std::string_view domain, absl::Span<const std::string> hosts, std::string_view source) const {
-  return MergeFor(domain, hosts, source, nullptr).limits;
+Limits Shaping::For(std::string_view domain, absl::Span<const std::string> hosts, std::string_view source,
+                    absl::Span<const Change> overrides) const {
+  Merged merged = MergeFor(domain, hosts, source, nullptr);
+  for (const Change& change : overrides) change.apply(merged);
+  return merged.limits;
+}
+
+std::vector<std::shared_ptr<const AutomationRule>> Shaping::AutomationFor(std::string_view domain,
+                                                                          absl::Span<const std::string> hosts) const {
+  const std::string name = FoldName(domain);
+  const std::vector<std::string> sorted = SortedHosts(hosts);
+  std::vector<std::shared_ptr<const AutomationRule>> rules;
+  const auto take = [&rules](const Blocks& of) {
+    for (const Block& block : of.blocks) rules.insert(rules.end(), block.automation.begin(), block.automation.end());
+  };
+  take(defaults_);
+  for (const Provider& provider : providers_) {
+    if (Matches(provider, name, sorted)) take(provider.blocks);
+  }
+  for (const Domain& block : domains_) {
+    if (IsOfSite(block, name, sorted)) take(block.blocks);
+  }
+  for (const Domain& block : domains_) {
+    if (!block.mx_rollup && block.name == name) take(block.blocks);
+  }
+  return rules;
 }
 
 std::vector<Shaping::Setting> Shaping::Explain(std::string_view domain, absl::Span<const std::string> hosts,

@@ -2,13 +2,13 @@
 // shaping); the blocks ["default"], [provider."name"] and ["domain"], each with .sources."name", are merged by
 // its rules. Pure, but for Load.
 //
-// The files' settings of TLS, automation and the like are known and checked for their names only; reading them gives a
-// warning.
+// Settings of KumoMTA's that have no effect here are known by name; reading them gives a warning.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,13 +21,22 @@
 
 namespace config {
 
+struct AutomationRule;  // automation.h
+
 class Shaping {
+  struct Merged;
+
  public:
   // A key of a block.
   struct Setting {
     std::string key;
     std::string value;  // As it is written there.
     std::string place;  // "PATH:LINE"; "built-in:LINE": of BuiltinShaping.
+  };
+  // What a setting does to the limits that are merged.
+  struct Change {
+    Setting setting;
+    std::function<void(Merged&)> apply;
   };
   struct File {
     std::string path;
@@ -44,8 +53,15 @@ class Shaping {
 
   // What holds for mail to `domain`, whose mail exchangers are `hosts`, from `source`: the built-in defaults, then
   // default, matching providers, the same for the source, blocks of the site, blocks of the domain (mx_rollup = false),
-  // the same for the source; in each step in the order of the files. To be asked once per site, not per message.
-  Limits For(std::string_view domain, absl::Span<const std::string> hosts, std::string_view source) const;
+  // the same for the source; in each step in the order of the files. `overrides` go last. To be asked once per site,
+  // not per message.
+  Limits For(std::string_view domain, absl::Span<const std::string> hosts, std::string_view source,
+             absl::Span<const Change> overrides = {}) const;
+
+  // The automation rules that hold there: those of default, of matching providers, of the site's blocks, and of the
+  // domain's own; in each step in the order of the files.
+  std::vector<std::shared_ptr<const AutomationRule>> AutomationFor(std::string_view domain,
+                                                                   absl::Span<const std::string> hosts) const;
 
   // Where each of these comes from: the settings that are in effect, by key.
   std::vector<Setting> Explain(std::string_view domain, absl::Span<const std::string> hosts,
@@ -73,13 +89,10 @@ class Shaping {
     Limits limits;
     std::map<std::string, Setting>* told = nullptr;  // Null: nobody asks.
   };
-  struct Change {
-    Setting setting;
-    std::function<void(Merged&)> apply;
-  };
   struct Block {
     std::vector<Change> changes;  // One for each key.
-    bool replace_base = false;    // Starts again from the built-in defaults.
+    std::vector<std::shared_ptr<const AutomationRule>> automation;
+    bool replace_base = false;  // Starts again from the built-in defaults.
   };
   struct Blocks {  // One name's, in the order of the files.
     std::vector<Block> blocks;

@@ -48,7 +48,6 @@ constexpr std::string_view kKumoKeys[] = {
     "aggressive_connection_opening",
     "allow_smtp_auth_plain_without_tls",
     "allow_smtp_auth_plain_without_valid_certificate",
-    "automation",
     "dispatcher_progress_watchdog_timeout",
     "dispatcher_wakeup_strategy",
     "ehlo_domain",
@@ -112,8 +111,8 @@ bool IsLaterKey(std::string_view key) {
 std::vector<std::string_view> AllShapingKeys() {
   std::vector<std::string_view> keys(std::begin(kKumoKeys), std::end(kKumoKeys));
   for (const Field& field : kFields) keys.push_back(field.key);
-  for (const std::string_view key : {"match", "mx_rollup", "remember_broken_tls", "replace_base", "sources",
-                                     "total_connection_limit", "total_message_rate"}) {
+  for (const std::string_view key : {"automation", "match", "mx_rollup", "remember_broken_tls", "replace_base",
+                                     "sources", "total_connection_limit", "total_message_rate"}) {
     keys.push_back(key);
   }
   return keys;

@@ -7,6 +7,7 @@
 #include "engine/base/check.h"
 #include "engine/base/duration_text.h"
 #include "engine/base/text.h"
+#include "engine/config/automation.h"
 #include "engine/config/builtin_shaping.h"
 #include "engine/config/fold_name.h"
 #include "engine/config/shaping.h"
@@ -114,9 +115,11 @@ absl::StatusOr<AddressSet> ReadValue(const toml::node& node, AddressSet*) { retu
 absl::StatusOr<IpLookupStrategy> ReadValue(const toml::node& node, IpLookupStrategy*) { return ReadStrategy(node); }
 absl::StatusOr<TlsMode> ReadValue(const toml::node& node, TlsMode*) { return ReadTlsMode(node); }
 
+using Entries = std::vector<std::pair<std::string, const toml::node*>>;
+
 // The entries of a table in the order of the file; toml++ keeps them by name.
-std::vector<std::pair<std::string, const toml::node*>> InOrder(const toml::table& table) {
-  std::vector<std::pair<std::string, const toml::node*>> entries;
+Entries InOrder(const toml::table& table) {
+  Entries entries;
   for (auto&& [key, node] : table) entries.emplace_back(std::string(key.str()), &node);
   std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
     return a.second->source().begin.line < b.second->source().begin.line;
@@ -199,7 +202,7 @@ class ShapingReader {
   }
 
   void ReadBlocks(const toml::table& table, Kind kind, const std::string& label, Shaping::Blocks& blocks) {
-    const Shaping::Block block = ReadBlock(table, kind, label);
+    const Shaping::Block block = ReadBlock(InOrder(table), kind, label);
     if (block.replace_base) blocks = Shaping::Blocks();
     blocks.blocks.push_back(block);
     const toml::node* sources = table.get("sources");
@@ -212,16 +215,16 @@ class ShapingReader {
     for (const auto& [name, node] : InOrder(*sources->as_table())) {
       const std::string source_label = absl::StrCat(label, ".sources.", name);
       if (const toml::table* entry = node->as_table()) {
-        blocks.by_source[name].push_back(ReadBlock(*entry, Kind::kSource, source_label));
+        blocks.by_source[name].push_back(ReadBlock(InOrder(*entry), Kind::kSource, source_label));
       } else {
         problems_->Add(*node, absl::StrCat(source_label, " is not a block"));
       }
     }
   }
 
-  Shaping::Block ReadBlock(const toml::table& table, Kind kind, const std::string& label) {
+  Shaping::Block ReadBlock(const Entries& entries, Kind kind, const std::string& label) {
     Shaping::Block block;
-    for (const auto& [key, node] : InOrder(table)) {
+    for (const auto& [key, node] : entries) {
       if (const auto field = FindLimitField(key)) {
         std::visit([&, name = &key, value = node](auto member) { ReadField(*value, label, *name, member, block); },
                    *field);
@@ -238,6 +241,8 @@ class ShapingReader {
         Check(ReadBool(*node), *node, label, key);
       } else if ((key == "match" && kind == Kind::kProvider) || (key == "sources" && kind != Kind::kSource)) {
         continue;  // Read by the caller.
+      } else if (key == "automation" && kind != Kind::kSource) {
+        block.automation = ReadAutomation(*node, label);
       } else if (IsKumoKey(key)) {
         WarnOnce(*node, key, "is known to KumoMTA, and without effect in this version");
       } else {
@@ -245,6 +250,19 @@ class ShapingReader {
       }
     }
     return block;
+  }
+
+  AutomationRules ReadAutomation(const toml::node& node, const std::string& label) {
+    AutomationReader::Help help;
+    help.read_key = [this, &label](const std::string& key, const toml::node& value) -> std::optional<Shaping::Change> {
+      Shaping::Block block = ReadBlock({{key, &value}}, Kind::kSource, label + ".automation");
+      if (block.changes.empty()) return std::nullopt;
+      return std::move(block.changes.front());
+    };
+    help.warn_once = [this](const toml::node& where, const std::string& key, std::string_view what) {
+      WarnOnce(where, key, what);
+    };
+    return AutomationReader(label, *problems_, std::move(help)).Read(node);
   }
 
   void Add(Shaping::Block& block, const std::string& key, const toml::node& node,

@@ -27,6 +27,7 @@ CommitQueue::~CommitQueue() {
 }
 
 void CommitQueue::Count(const ledger::Outcome& outcome) {
+  entries_.push_back(tally_.EntryOf(outcome));
   switch (outcome.kind) {
     case ledger::OutcomeKind::kDelivered:
       ++counted_.delivered;
@@ -71,7 +72,8 @@ void CommitQueue::Cancel(DurableWaiter& waiter) {
 
 void CommitQueue::Flush() {
   if (batch_->empty()) return;
-  unsettled_.push_back({ticket_, std::exchange(counted_, Counters()), std::exchange(learning_, {})});
+  unsettled_.push_back(
+      {ticket_, std::exchange(counted_, Counters()), std::exchange(entries_, {}), std::exchange(learning_, {})});
   if (bugs_.tell_before_sync) durable_.Add(std::exchange(unsettled_.back().counters, Counters()));
   log_.Submit(shard_, std::exchange(batch_, std::make_unique<ledger::RecordBatch>()), ticket_);
   ++ticket_;
@@ -80,6 +82,7 @@ void CommitQueue::Flush() {
 void CommitQueue::OnDurable(std::uint64_t ticket) {
   while (!unsettled_.empty() && unsettled_.front().ticket <= ticket) {
     durable_.Add(unsettled_.front().counters);
+    for (const Tally::Entry& entry : unsettled_.front().entries) tally_.Count(entry);
     const std::vector<ledger::RecipientId>& learning = unsettled_.front().learning;
     learned_.insert(learned_.end(), learning.begin(), learning.end());
     unsettled_.pop_front();

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "engine/base/intrusive_list.h"
 #include "engine/delivery/planted_bugs.h"
+#include "engine/delivery/tally.h"
 #include "engine/ledger/commit_log.h"
 
 namespace delivery {
@@ -61,6 +62,7 @@ class CommitQueue {
 
   void OnDurable(std::uint64_t ticket);
   const Counters& durable() const { return durable_; }
+  const std::vector<OutcomeGroup>& groups() const { return tally_.groups(); }  // Durable ones.
   // Records, or the batch of this turn, are on their way.
   bool IsBusy() const { return !batch_->empty() || !unsettled_.empty(); }
   std::size_t batches_on_their_way() const { return unsettled_.size(); }
@@ -69,6 +71,7 @@ class CommitQueue {
   struct Unsettled {
     std::uint64_t ticket;
     Counters counters;
+    std::vector<Tally::Entry> entries;
     std::vector<ledger::RecipientId> learning;
   };
 
@@ -78,6 +81,8 @@ class CommitQueue {
   std::unique_ptr<ledger::RecordBatch> batch_;
   std::uint64_t ticket_ = 1;                   // Of the batch of this turn.
   Counters counted_;                           // In the batch of this turn.
+  std::vector<Tally::Entry> entries_;          // Likewise.
+  Tally tally_;                                // Durable.
   std::vector<ledger::RecipientId> learning_;  // Likewise.
   std::deque<Unsettled> unsettled_;
   Counters durable_;

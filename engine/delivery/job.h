@@ -14,6 +14,7 @@
 #include "engine/base/time.h"
 #include "engine/campaign/campaign.h"
 #include "engine/campaign/suppression.h"
+#include "engine/delivery/pause.h"
 #include "engine/delivery/retry_plan.h"
 #include "engine/delivery/sample.h"
 #include "engine/delivery/smarthost.h"
@@ -38,9 +39,17 @@ class Roster;
 
 namespace delivery {
 
+// A (source, site) rests for a while.
+struct SuspensionNews {
+  std::string site, provider, source;
+  base::WallTime until;
+  std::string reason, sample;
+};
+
 struct Job {
-  std::string campaign;  // Its id.
-  std::string pool;      // Name of the pool of sources.
+  std::string campaign;     // Its id.
+  std::string tenant = {};  // Whose it is (meta.tenant); empty: nobody's.
+  std::string pool;         // Name of the pool of sources.
   const roster::Roster* roster = nullptr;
   const message::MessageTemplate* message = nullptr;
   std::vector<dkim::SigningKey> keys;                   // Each message is signed with all of them.
@@ -66,6 +75,9 @@ struct Job {
   // any thread.
   std::vector<std::string> learned_classes = {};
   std::function<void(ledger::RecipientId)> on_learned = nullptr;
+  // What the operator wants to be told at once; from any thread. Null: nothing.
+  std::function<void(const SuspensionNews&)> on_suspended = nullptr;
+  std::function<void(const PauseReason&)> on_part_paused = nullptr;  // Of a part of the campaign.
   bool Learns(std::string_view classification) const {
     return std::find(learned_classes.begin(), learned_classes.end(), classification) != learned_classes.end();
   }

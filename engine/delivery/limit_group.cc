@@ -12,7 +12,7 @@ void SetGate(std::optional<RateGate>& gate, const std::optional<base::Rate>& rat
   if (!rate.has_value()) {
     gate.reset();
   } else if (gate.has_value()) {
-    gate->SetOptions(GateOptions(*rate));
+    gate->SetOptions(GateOptions(*rate), now);
   } else {
     gate.emplace(GateOptions(*rate), now);
   }

@@ -52,11 +52,16 @@ bool RateGate::TryPass(base::Instant now) {
   return true;
 }
 
-void RateGate::SetOptions(const Options& options) {
+void RateGate::SetOptions(const Options& options, base::Instant now) {
   CHECK(options.period > base::Duration() && options.burst_max >= 1);
   if (options.count != 0) {
-    due_ = due_ / static_cast<Wide>(scale_) * static_cast<Wide>(options.count);
+    const Wide debt = std::max<Wide>(0, due_ - Scaled(now));
+    Wide kept = debt * static_cast<Wide>(options.count) / static_cast<Wide>(scale_);  // The same time…
+    if (options_.count != 0)  // …or as many messages at the new rate, where that is less.
+      kept = std::min(kept, debt * static_cast<Wide>(options.period.nanoseconds()) /
+                                static_cast<Wide>(options_.period.nanoseconds()));
     scale_ = options.count;
+    due_ = Scaled(now) + kept;
   }
   options_ = options;
 }

@@ -35,8 +35,8 @@ class RateGate {
   void SetRestedAt(base::Instant at) { due_ = Scaled(at); }
   // Passes one, or says no and changes nothing.
   [[nodiscard]] bool TryPass(base::Instant now);
-  // Replaces the rate and keeps the debt.
-  void SetOptions(const Options& options);
+  // Replaces the rate. What has passed counts on; a faster rate makes up for it sooner.
+  void SetOptions(const Options& options, base::Instant now);
 
  private:
   // Time is kept in units of 1/count of a nanosecond-period, so that a rate has no rounding drift.

@@ -20,6 +20,7 @@ RecipientQueue::RecipientQueue(ledger::StateTable& table, const RecipientShare& 
     const ledger::RecipientId id = share.first + offset;
     if (!IsOpen(id)) continue;
     ++pending_;
+    ++CountOf(id);
     std::uint32_t& due = block_due_[offset / kBlock];
     due = std::min(due, table_[id].due_s);
   }
@@ -28,6 +29,18 @@ RecipientQueue::RecipientQueue(ledger::StateTable& table, const RecipientShare& 
 bool RecipientQueue::IsOpen(ledger::RecipientId id) const {
   const ledger::RecipientEntry& entry = table_[id];
   return !ledger::IsFinal(entry.state) && (entry.flags & ledger::kClaimed) == 0 && share_.Contains(id);
+}
+
+std::uint64_t& RecipientQueue::CountOf(ledger::RecipientId id) {
+  const ledger::RecipientEntry& entry = table_[id];
+  if ((entry.flags & ledger::kHeld) != 0) return open_.held;
+  return entry.state == ledger::State::kDeferred ? open_.deferred : open_.unattempted;
+}
+
+PendingCounts RecipientQueue::counts() const {
+  PendingCounts counts = open_;
+  counts.in_flight = claimed_;
+  return counts;
 }
 
 bool RecipientQueue::AllPendingHave(std::uint8_t flag) const {
@@ -69,6 +82,7 @@ std::optional<ledger::RecipientId> RecipientQueue::Claim(std::uint32_t now_s) {
         const ledger::RecipientId id = share_.first + offset;
         if (!IsOpen(id) || table_[id].due_s > now_s) continue;
         table_[id].flags |= ledger::kClaimed;
+        --CountOf(id);
         ++claimed_;
         scan_ = offset + 1 < share_.count ? offset + 1 : 0;
         if (offset + 1 == end) MeasureBlock(block);
@@ -95,6 +109,7 @@ void RecipientQueue::ReleaseUntil(ledger::RecipientId id, std::uint32_t due_s) {
   table_[id].flags = static_cast<std::uint8_t>(table_[id].flags & ~ledger::kClaimed);
   table_[id].due_s = due_s;
   --claimed_;
+  ++CountOf(id);
   std::uint32_t& due = block_due_[(id - share_.first) / kBlock];
   due = std::min(due, due_s);
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/delivery/sample.h"
+#include "engine/delivery/tally.h"
 #include "engine/ledger/state.h"
 
 namespace delivery {
@@ -51,6 +52,7 @@ class RecipientQueue {
 
   std::uint64_t pending() const { return pending_; }  // Claimed ones included.
   std::uint64_t claimed() const { return claimed_; }
+  PendingCounts counts() const;
   bool IsFinished() const { return pending_ == 0; }
   // When somebody may be claimed; may be early, never late; kNever: nobody that is not claimed.
   std::uint32_t NextDue() const;
@@ -59,11 +61,13 @@ class RecipientQueue {
   static constexpr std::uint64_t kBlock = 1024;
   bool IsOpen(ledger::RecipientId id) const;  // Pending, of the share and not claimed.
   void MeasureBlock(std::uint64_t block);
+  std::uint64_t& CountOf(ledger::RecipientId id);
 
   ledger::StateTable& table_;
   const RecipientShare share_;
   std::uint64_t pending_ = 0;
   std::uint64_t claimed_ = 0;
+  PendingCounts open_;                    // Of those that are not claimed.
   std::vector<std::uint32_t> block_due_;  // At or before the earliest due of the block's open recipients.
   std::uint64_t scan_ = 0;                // Where the next scan goes on: an offset in the share.
 };

@@ -15,6 +15,7 @@
 #include "engine/delivery/coordinator.h"
 #include "engine/delivery/destination.h"
 #include "engine/delivery/limit_group.h"
+#include "engine/delivery/tally.h"
 
 namespace config {
 class Shaping;
@@ -62,6 +63,9 @@ struct PauseCampaign {
 struct AskStatus {  // To each shard.
   std::uint64_t question = 0;
 };
+struct AskMetrics {  // To each shard.
+  std::uint64_t question = 0;
+};
 struct OperatorPause {  // To the shard that has the coordinator. Answered once it is durable.
   std::uint64_t question = 0;
   PauseReason reason;
@@ -97,10 +101,10 @@ struct ShapingChanged {
 // From the engine: stop beginning anything, finish what is in flight.
 struct DrainShard {};
 
-using ShardMessage =
-    std::variant<PlaceDestination, CallSite, DomainFact, SenderRefusedFact, BudgetFact, ShardBlockedFact,
-                 SigningFailedFact, MessageFailedFact, SmarthostUnusableFact, PauseCampaign, AskStatus, OperatorPause,
-                 OperatorResume, RecordsDurable, LedgerFailed, SuppressionChanged, ShapingChanged, DrainShard>;
+using ShardMessage = std::variant<PlaceDestination, CallSite, DomainFact, SenderRefusedFact, BudgetFact,
+                                  ShardBlockedFact, SigningFailedFact, MessageFailedFact, SmarthostUnusableFact,
+                                  PauseCampaign, AskStatus, AskMetrics, OperatorPause, OperatorResume, RecordsDurable,
+                                  LedgerFailed, SuppressionChanged, ShapingChanged, DrainShard>;
 
 // What a shard answers the operator.
 struct ShardAnswer {
@@ -111,6 +115,8 @@ struct ShardAnswer {
   std::uint64_t held_more = 0;               // Beyond those that are named.
   std::optional<base::WallTime> next_retry;  // Of recipients that nothing else holds.
   std::vector<PauseReason> pauses;           // Of parts of the campaign; from the shard that has the coordinator.
+  // To AskMetrics:
+  ShardMetrics metrics;
 };
 
 // How a shard reaches the others.

@@ -38,7 +38,8 @@ Site::Site(std::uint64_t id, SiteKey key, std::string provider, const config::Li
       owner_(owner),
       timer_([this] { owner_.WantsPump(*this); }),
       hosts_(PlanHosts(route), PlanOptions(context, limits)),
-      writers_timer_([this] { ServeWriters(); }) {
+      writers_timer_([this] { ServeWriters(); }),
+      automation_timer_([this] { OnOverrideEnds(); }) {
   SetShared(shared);
 }
 
@@ -245,6 +246,7 @@ void Site::Resume() {
     }
   }
   breaker_ = Breaker();
+  ForgetAutomation();
   const base::Instant now = context_.clock.Now();
   if (standing_->Lift(now)) WriteSuspension(now, "resumed", "");
   owner_.WantsPump(*this);
@@ -275,7 +277,7 @@ bool Site::IsUnused() const {
   return ready_.empty() && waiting_.empty() && sessions_ == 0 && RestedAt() <= context_.clock.Now();
 }
 
-base::Instant Site::RestedAt() const { return std::max(rests_until_, dns_until_); }
+base::Instant Site::RestedAt() const { return std::max({rests_until_, dns_until_, automation_.RestedAt()}); }
 
 std::optional<HeldQueue> Site::HeldNow() const {
   const base::Instant now = context_.clock.Now();

@@ -13,7 +13,9 @@
 
 #include "dns/mx_lookup.h"
 #include "engine/base/intrusive_list.h"
+#include "engine/config/automation.h"
 #include "engine/config/shaping.h"
+#include "engine/delivery/automation.h"
 #include "engine/delivery/context.h"
 #include "engine/delivery/destination.h"
 #include "engine/delivery/host_plan.h"
@@ -55,6 +57,10 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
     // The destination's hosts cannot be reached from its source. True: it is to get the next source with its next
     // route.
     virtual bool TakeNextSource(Destination& destination) = 0;
+    // Call SetLimits: the overrides have changed.
+    virtual void WantsLimits(Site& site) = 0;
+    // The destination's domain gets limits of its own for a while: it moves once nothing of it is in flight.
+    virtual void OverrideDomain(Destination& destination, Automation::Override override) = 0;
     virtual void WantsPump(Site& site) = 0;                     // At the end of the turn.
     virtual Site* FindSite(std::uint64_t id) = 0;               // Null: it is gone.
     virtual void Retire(std::unique_ptr<Session> session) = 0;  // Destroy it at the end of the turn.
@@ -71,6 +77,10 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void SetLimits(const config::Limits& limits, const SharedLimits& shared);
   // One of its groups calls.
   void OnCall(GroupMember::Call call);
+  // The automation rules from now on; what earlier ones have set ends. SetLimits is to follow.
+  void SetAutomation(config::AutomationRules rules);
+  void Override(Automation::Override override);
+  std::vector<config::Shaping::Change> overrides() const { return automation_.Overrides(); }
   // A destination's timer fired while it waits here.
   void OnDue(Destination& destination);
   // A sweep of one of its destinations is complete.
@@ -209,6 +219,13 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void WriteSuspension(base::Instant until, std::string_view reason, std::string_view sample);
   void Reconsider(Destination& destination);
   void MoveTo(Destination& destination, Destination::Place place);
+  void RunAutomation(const smtp::Reply& reply, Destination* destination);
+  void CarryOut(const config::AutomationRule& rule, const config::AutomationAction& action, const std::string& sample,
+                Destination* destination);
+  void SuspendByRule(const config::AutomationRule& rule, const std::string& sample);
+  void SetAutomationTimer();
+  void OnOverrideEnds();
+  void ForgetAutomation();
   Sweep SweepOfSite(ledger::OutcomeKind kind, std::string command) const;
   void SweepAll(const Sweep& sweep);
   void SetTimer(base::Instant at);
@@ -229,6 +246,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   io::Timer writers_timer_;
   base::IntrusiveList<Session, &Session::writer_hook> writers_;  // Durable attempts that wait for their rate token.
   Breaker breaker_;
+  Automation automation_;
+  io::Timer automation_timer_;
   base::Instant rests_until_;  // After failed connections, or a message that could not be made or signed.
   base::Instant dns_until_;    // No host has an address that is known.
   base::Duration opening_backoff_;

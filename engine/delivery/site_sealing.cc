@@ -130,6 +130,7 @@ bool Site::TakeUnanswered(const Session& session, const smtp::TransactionResult&
     context_.settler.BeginAttempt(session.recipient(), session.options().id);
     return false;
   }
+  if (goodbye) RunAutomation(*result.mail, session.destination());
   if (goodbye && !smtp::Judge(result, *context_.job.reply_rules).session_limit) Trouble(session.opened_at());
   if (result.end == End::kTimedOut)  // It loses what comes behind the end of a message.
     serial_until_[session.options().remote.address] = context_.clock.Now() + kSerialFor;

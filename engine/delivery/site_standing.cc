@@ -78,6 +78,13 @@ std::optional<base::Instant> SiteStanding::Suspend(base::Instant now, Suspension
   return suspension_.Suspend(now, span, reason, sample);
 }
 
+bool SiteStanding::SuspendUntil(base::Instant until, base::Instant now, std::string_view reason,
+                                std::string_view sample) {
+  const std::lock_guard lock(mutex_);
+  if (suspension_.until() >= until) return false;
+  return suspension_.Suspend(now, {until - now, until - now}, reason, sample) >= until;
+}
+
 bool SiteStanding::Lift(base::Instant now) {
   {
     const std::lock_guard lock(mutex_);

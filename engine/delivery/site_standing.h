@@ -55,6 +55,8 @@ class SiteStanding {
   // Until when; nullopt: it was suspended already.
   std::optional<base::Instant> Suspend(base::Instant now, Suspension::Span span, std::string_view reason,
                                        std::string_view sample);
+  // False: it is suspended for longer.
+  bool SuspendUntil(base::Instant until, base::Instant now, std::string_view reason, std::string_view sample);
   bool Lift(base::Instant now);  // True: it was suspended.
   base::Instant suspended_until() const;
   Suspension suspension() const;

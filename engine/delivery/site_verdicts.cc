@@ -139,6 +139,7 @@ void Site::OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fac
     SetTimer(rests_opening_until_);
     return;
   }
+  if (fact.reply.has_value()) RunAutomation(*fact.reply, nullptr);
   last_failure_ = absl::StrFormat("%s [%s]: %s", session.options().host_name,
                                   session.options().remote.address.ToString(), fact.ToString());
   if (smtp::JudgeConnection(fact, *context_.job.reply_rules)
@@ -242,6 +243,9 @@ void Site::WriteSuspension(base::Instant until, std::string_view reason, std::st
   record.reason = reason;
   record.sample = sample;
   context_.commits.batch().Add(record);
+  if (context_.job.on_suspended == nullptr || until <= context_.clock.Now()) return;
+  context_.job.on_suspended(
+      {key_.name, provider_, std::string(record.source), record.until, std::string(reason), std::string(sample)});
 }
 
 void Site::Trouble(base::Instant began) { standing_->OnTrouble(began, context_.clock.Now()); }
@@ -336,6 +340,7 @@ void Site::OnSessionResult(Session& session, const smtp::TransactionResult& resu
     OnHangUp(session, {.at = smtp::Command::kMail, .error = result.error});
   }
   ApplyEffects(session, verdict);
+  if (verdict.reply.has_value()) RunAutomation(*verdict.reply, &destination);
   Reconsider(destination);
 }
 

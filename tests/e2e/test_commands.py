@@ -54,6 +54,9 @@ class FinishedCampaignTest(Lab):
         totals = self.report()["totals"]
         self.assertEqual(totals, {"rows": 13, "invalid": 1, "duplicate": 1, "suppressed": 1, "recipients": 10, "delivered": 5, "bounced": 3,
                                   "expired": 0, "withdrawn": 0, "cancelled": 0, "in_doubt": 2, "pending": 0})
+        table = list(csv.DictReader(io.StringIO(self.sluice("report", "test", "--format", "csv").stdout)))
+        self.assertEqual({row["measure"]: int(row["value"]) for row in table if row["section"] == "totals"}, totals)
+        self.assertIn("<h2>Providers</h2>", self.sluice("report", "test", "--format", "html").stdout)
         text = self.sluice("report", "test").stdout
         self.assertIn("test: finished", text)
         self.assertIn("sluice remainder test --which in_doubt", text)

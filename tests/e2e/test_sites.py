@@ -34,7 +34,9 @@ class SitesTest(Lab):
 
     def test_explain_says_what_holds_and_where_it_is_written(self):
         self.zones({"small.test": "@ MX 10 mx\nmx A 127.0.0.1", "large.test": "@ MX 10 mx1.google.com.\n@ MX 20 mx2.google.com."})
-        self.config(shaping='["default"]\nconnection_limit = 7\nmax_message_rate = "3/s"\n')
+        self.config(shaping='["default"]\nconnection_limit = 7\nmax_message_rate = "3/s"\n'
+                    '[["small.test".automation]]\nregex = "slow"\ntrigger = {Threshold="2/h"}\n'
+                    'action = {SetConfig={name="connection_limit", value=1}}\nduration = "1h"\n')
 
         def explain(domain):
             told = json.loads(self.sluice("config", "explain", domain, "--json").stdout)
@@ -45,7 +47,11 @@ class SitesTest(Lab):
         self.assertEqual(settings["connection_limit"], {"value": "7", "from": f"{self.path('shaping.toml')}:2"})
         self.assertEqual(settings["data_dot_timeout"]["value"], '"10m"')
         self.assertRegex(settings["data_dot_timeout"]["from"], r"^built-in:\d+$")
+        self.assertEqual(small["automation"], [{"regex": "slow", "trigger": "2/h", "action": "connection_limit = 1", "duration": "1h",
+                                                "from": f"{self.path('shaping.toml')}:4"}])
+        self.assertIn("on slow (2/h): connection_limit = 1 for 1h", self.sluice("config", "explain", "small.test").stdout)
         large, settings = explain("large.test")
+        self.assertEqual(large["automation"], [])
         self.assertEqual((large["hosts"], large["provider"]), (["mx1.google.com", "mx2.google.com"], "google"))
         self.assertEqual(settings["connection_limit"]["value"], "5")
         self.assertEqual(settings["max_message_rate"], {"value": '"3/s"', "from": f"{self.path('shaping.toml')}:3"})

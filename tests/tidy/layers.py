@@ -56,7 +56,7 @@ RESERVED_HEADERS = [
                    "bench/*"]),
     ("idn-free.h", ["engine/smtp/sasl_prep*"]),
     ("stringprep.h", ["engine/smtp/sasl_prep*"]),
-    ("pcre2.h", ["engine/smtp/rule_set*"]),
+    ("pcre2.h", ["engine/base/pattern*"]),
     ("toml++/*", ["engine/config/*", "engine/campaign/*", "tools/*", "tests/unit/*"]),
     ("CLI/*", ["tools/*", "bench/*"]),
     ("curl/*", ["tls/*"]),

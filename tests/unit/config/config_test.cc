@@ -152,10 +152,21 @@ TEST(Config, ReadsWhereTheTrustedAuthoritiesAre) {
   EXPECT_EQ(config->tls.ca_file, "/etc/sluice/ca.pem");
 }
 
-TEST(Config, WhatThisVersionLacksIsRefusedByName) {
-  for (const char* text : {"[metrics]", "[notify]", "[dns]\ntrust_ad = true"}) {
-    EXPECT_THAT(Problem(text), HasSubstr("is not supported by this version")) << text;
+TEST(Config, ReadsWhereMetricsAreServed) {
+  EXPECT_FALSE(Config().metrics_listen.has_value());
+  EXPECT_EQ(ParseConfig("[metrics]\nlisten = \"[::1]:9650\"", "s")->metrics_listen, "[::1]:9650");
+  for (const char* text : {"127.0.0.1", "localhost:9650", "127.0.0.1:0", "::1:9650"}) {
+    EXPECT_THAT(Problem("[metrics]\nlisten = \"" + std::string(text) + "\""), HasSubstr("metrics.listen is \""));
   }
+}
+
+TEST(Config, ReadsWhoIsToldOfWhatHappens) {
+  EXPECT_FALSE(Config().notify_command.has_value());
+  EXPECT_EQ(ParseConfig("[notify]\ncommand = \"mail -s x me\"", "s")->notify_command, "mail -s x me");
+}
+
+TEST(Config, WhatThisVersionLacksIsRefusedByName) {
+  EXPECT_THAT(Problem("[dns]\ntrust_ad = true"), HasSubstr("is not supported by this version"));
 }
 
 TEST(Config, KumoRetryDoublesUpToItsMaximum) {

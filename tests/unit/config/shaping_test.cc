@@ -256,10 +256,9 @@ adaptive = false
 }
 
 TEST_F(ShapingTest, KeysOfKumoThatHaveNoEffectAreWarnedOfOnce) {
-  Read({"[\"default\"]\nenable_dane = true\n[[\"default\".automation]]\nregex = \"x\"\naction = \"Suspend\"\n",
-        "[\"example.com\"]\nenable_dane = true\nmax_ready = 10\n"});
+  Read({"[\"default\"]\nenable_dane = true\n", "[\"example.com\"]\nenable_dane = true\nmax_ready = 10\n"});
   EXPECT_THAT(warnings_, ElementsAre("a:2: enable_dane is known to KumoMTA, and without effect in this version",
-                                     HasSubstr("a:3: automation is known"), HasSubstr("b:3: max_ready is known")));
+                                     HasSubstr("b:3: max_ready is known")));
 }
 
 TEST_F(ShapingTest, ReadsWhatTlsAReceiverWants) {

@@ -60,12 +60,21 @@ TEST(RateGate, AvailableIsWhatTryPassThenGrants) {
   }
 }
 
-TEST(RateGate, ANewRateKeepsTheDebt) {
+TEST(RateGate, WhatHasPassedCountsAtANewRateToo) {
   RateGate gate({.count = 1, .period = Duration::Seconds(10), .burst_max = 1}, kStart);
   EXPECT_TRUE(gate.TryPass(kStart));
-  gate.SetOptions({.count = 2, .period = Duration::Seconds(10), .burst_max = 1});
+  gate.SetOptions({.count = 2, .period = Duration::Seconds(10), .burst_max = 1}, kStart);
   EXPECT_FALSE(gate.TryPass(kStart));
-  EXPECT_EQ(gate.OpensAt(), kStart + Duration::Seconds(10));
+  EXPECT_EQ(gate.OpensAt(), kStart + Duration::Seconds(5));
+  gate.SetOptions({.count = 1, .period = Duration::Hours(1), .burst_max = 1}, kStart + Duration::Seconds(1));
+  EXPECT_EQ(gate.OpensAt(), kStart + Duration::Seconds(5));
+}
+
+TEST(RateGate, AFastRateAfterASlowOneHoldsAtOnce) {
+  RateGate gate({.count = 1, .period = Duration::Hours(24), .burst_max = 1}, kStart);
+  EXPECT_TRUE(gate.TryPass(kStart));
+  gate.SetOptions({.count = 1'000'000, .period = Duration::Seconds(1), .burst_max = 1}, kStart + Duration::Seconds(1));
+  EXPECT_TRUE(gate.TryPass(kStart + Duration::Seconds(1) + Duration::Microseconds(1)));
 }
 
 TEST(RateGate, SaysWhenItIsAsIfMadeAnew) {
@@ -81,9 +90,9 @@ TEST(RateGate, ARateOfZeroBetweenTwoOthersIsNoDebt) {
   const Instant late = Instant() + Duration::Hours(240);
   RateGate gate({.count = 100, .period = Duration::Seconds(1)}, late);
   EXPECT_TRUE(gate.TryPass(late));
-  gate.SetOptions({.count = 0, .period = Duration::Seconds(1)});
+  gate.SetOptions({.count = 0, .period = Duration::Seconds(1)}, late);
   EXPECT_FALSE(gate.TryPass(late + Duration::Seconds(5)));
-  gate.SetOptions({.count = 10, .period = Duration::Seconds(1)});
+  gate.SetOptions({.count = 10, .period = Duration::Seconds(1)}, late + Duration::Seconds(5));
   EXPECT_TRUE(gate.TryPass(late + Duration::Seconds(6)));
 }
 

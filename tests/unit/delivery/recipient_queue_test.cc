@@ -49,6 +49,28 @@ TEST(RecipientQueue, LeavesOutWhoIsFinal) {
   EXPECT_EQ(claimed, (std::set<RecipientId>{0, 1, 5, 6, 8, 9}));
 }
 
+TEST(RecipientQueue, CountsHowTheyStand) {
+  Entries entries(10);
+  for (const RecipientId id : {1u, 2u, 3u}) entries.table[id].state = State::kDeferred;
+  entries.table[3].flags = ledger::kHeld;
+  entries.table[4].state = State::kDelivered;
+  RecipientQueue queue(entries.table, {.first = 0, .count = 10});
+  const auto counts = [&queue] {
+    const PendingCounts now = queue.counts();
+    return std::vector<std::uint64_t>{now.unattempted, now.deferred, now.held, now.in_flight};
+  };
+  EXPECT_EQ(counts(), (std::vector<std::uint64_t>{6, 2, 1, 0}));
+  for (const RecipientId id : {0u, 1u, 2u}) ASSERT_EQ(queue.Claim(1), id);
+  EXPECT_EQ(counts(), (std::vector<std::uint64_t>{5, 0, 1, 3}));
+  entries.table[0].state = State::kDeferred;
+  queue.ReleaseUntil(0, 100);
+  entries.table[1].flags |= ledger::kHeld;
+  queue.ReleaseUntil(1, 100);
+  entries.table[2].state = State::kBounced;
+  queue.ReleaseFinal(2);
+  EXPECT_EQ(counts(), (std::vector<std::uint64_t>{5, 1, 2, 0}));
+}
+
 TEST(RecipientQueue, WhoIsPutBackIsFirstInLine) {
   Entries entries(3000);
   RecipientQueue queue(entries.table, {.first = 100, .count = 2500});

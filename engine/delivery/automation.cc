@@ -1,0 +1,105 @@
+#include "engine/delivery/automation.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace delivery {
+namespace {
+
+constexpr base::Instant kLongAgo = base::Instant::FromNanoseconds(INT64_MIN);
+
+bool Suspends(const config::AutomationRule& rule) {
+  using Kind = config::AutomationAction::Kind;
+  return std::any_of(rule.actions.begin(), rule.actions.end(), [](const config::AutomationAction& action) {
+    return action.kind != Kind::kSetConfig && action.kind != Kind::kSetDomainConfig;
+  });
+}
+
+}  // namespace
+
+bool Automation::SetRules(config::AutomationRules rules) {
+  std::vector<Watched> watched;
+  for (auto& rule : rules) {
+    Watched next{.rule = std::move(rule), .seen = {}, .suspends_until = kLongAgo};
+    for (Watched& before : rules_) {
+      if (before.rule == nullptr || before.rule->Identity() != next.rule->Identity()) continue;
+      next.seen = std::move(before.seen);
+      next.suspends_until = before.suspends_until;
+      before.rule = nullptr;
+      break;
+    }
+    watched.push_back(std::move(next));
+  }
+  rules_ = std::move(watched);
+  return std::erase_if(overrides_, [this](const Override& override) {
+           return !override.rule.empty() && std::none_of(rules_.begin(), rules_.end(), [&](const Watched& one) {
+             return one.rule->Identity() == override.rule;
+           });
+         }) > 0;
+}
+
+bool Automation::IsReached(Watched& watched, base::Instant now) {
+  if (!watched.rule->threshold.has_value()) return true;
+  const config::AutomationRule::Threshold& threshold = *watched.rule->threshold;
+  watched.seen.push_back(now);
+  while (watched.seen.size() > threshold.count || watched.seen.front() + threshold.period <= now)
+    watched.seen.pop_front();
+  return watched.seen.size() >= threshold.count;
+}
+
+std::vector<std::shared_ptr<const config::AutomationRule>> Automation::OnReply(std::string_view line,
+                                                                               base::Instant now) {
+  std::vector<std::shared_ptr<const config::AutomationRule>> fired;
+  for (Watched& watched : rules_) {
+    if (now < watched.suspends_until || !watched.rule->Fits(line) || !IsReached(watched, now)) continue;
+    if (Suspends(*watched.rule)) watched.suspends_until = now + watched.rule->duration;
+    fired.push_back(watched.rule);
+  }
+  return fired;
+}
+
+void Automation::Add(Override override) {
+  std::erase_if(overrides_, [&override](const Override& old) {
+    return old.rule == override.rule && old.change.setting.key == override.change.setting.key;
+  });
+  const auto later = std::upper_bound(overrides_.begin(), overrides_.end(), override.until,
+                                      [](base::Instant until, const Override& other) { return until < other.until; });
+  overrides_.insert(later, std::move(override));
+}
+
+std::vector<config::Shaping::Change> Automation::Overrides() const {
+  std::vector<config::Shaping::Change> changes;
+  for (const Override& override : overrides_) changes.push_back(override.change);
+  return changes;
+}
+
+std::vector<Automation::Override> Automation::TakeEnded(base::Instant now) {
+  std::vector<Override> ended;
+  while (!overrides_.empty() && overrides_.front().until <= now) {
+    ended.push_back(std::move(overrides_.front()));
+    overrides_.erase(overrides_.begin());
+  }
+  return ended;
+}
+
+base::Instant Automation::NextEnd() const {
+  return overrides_.empty() ? base::Instant::Never() : overrides_.front().until;
+}
+
+void Automation::Reset() {
+  overrides_.clear();
+  for (Watched& watched : rules_) {
+    watched.seen.clear();
+    watched.suspends_until = kLongAgo;
+  }
+}
+
+base::Instant Automation::RestedAt() const {
+  base::Instant at = overrides_.empty() ? kLongAgo : overrides_.back().until;
+  for (const Watched& watched : rules_) {
+    if (!watched.seen.empty()) at = std::max(at, watched.seen.back() + watched.rule->threshold->period);
+  }
+  return at;
+}
+
+}  // namespace delivery

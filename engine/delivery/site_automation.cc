@@ -1,0 +1,96 @@
+// The part of a site that carries out the automation rules of the shaping files.
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "engine/delivery/site.h"
+
+namespace delivery {
+
+using Kind = config::AutomationAction::Kind;
+
+void Site::SetAutomation(config::AutomationRules rules) {
+  automation_.SetRules(std::move(rules));
+  SetAutomationTimer();
+}
+
+void Site::Override(Automation::Override override) {
+  automation_.Add(std::move(override));
+  SetAutomationTimer();
+  owner_.WantsLimits(*this);
+}
+
+// `destination`: of the recipient that was answered; null: the connection was.
+void Site::RunAutomation(const smtp::Reply& reply, Destination* destination) {
+  if (reply.first_digit() < 4) return;
+  const std::string line = reply.ToString();
+  const base::Instant now = context_.clock.Now();
+  for (const auto& rule : automation_.OnReply(line, now)) {
+    for (const config::AutomationAction& action : rule->actions) CarryOut(*rule, action, line, destination);
+  }
+}
+
+void Site::CarryOut(const config::AutomationRule& rule, const config::AutomationAction& action,
+                    const std::string& sample, Destination* destination) {
+  const base::Instant until = context_.clock.Now() + rule.duration;
+  switch (action.kind) {
+    case Kind::kSuspendTenant:
+      if (context_.job.tenant.empty()) return;
+      SuspendByRule(rule, sample);
+      return;
+    case Kind::kSuspend:
+    case Kind::kSuspendCampaign:
+      SuspendByRule(rule, sample);
+      return;
+    case Kind::kSetConfig:
+    case Kind::kSetDomainConfig:
+      break;
+  }
+  Automation::Override override{.change = action.change, .until = until, .rule = rule.Identity(), .sample = sample};
+  context_.log.Warning(absl::StrFormat("%s: %s for %d s, by the automation rule at %s: %s", key_.name, action.text,
+                                       rule.duration.seconds(), rule.place, sample));
+  if (action.kind == Kind::kSetDomainConfig && destination != nullptr) {
+    override.rule.clear();  // It goes with the domain, whatever the files say then.
+    owner_.OverrideDomain(*destination, std::move(override));
+  } else {
+    Override(std::move(override));
+  }
+}
+
+// A rule may hold it longer than what the reply's class did a moment ago.
+void Site::SuspendByRule(const config::AutomationRule& rule, const std::string& sample) {
+  const base::Instant now = context_.clock.Now();
+  const base::Instant until = now + rule.duration;
+  const std::string reason = "automation rule at " + rule.place;
+  if (!standing_->SuspendUntil(until, now, reason, sample)) return;
+  WriteSuspension(until, reason, sample);
+  context_.log.Warning(
+      absl::StrFormat("%s is suspended for %d s (%s): %s", key_.name, (until - now).seconds(), reason, sample));
+  owner_.WantsPump(*this);
+}
+
+void Site::SetAutomationTimer() {
+  if (automation_.NextEnd().IsNever()) {
+    context_.timers.Cancel(automation_timer_);
+  } else {
+    context_.timers.Set(automation_timer_, automation_.NextEnd());
+  }
+}
+
+void Site::OnOverrideEnds() {
+  for (const Automation::Override& ended : automation_.TakeEnded(context_.clock.Now()))
+    context_.log.Info(absl::StrFormat("%s: the time of %s = %s is over", key_.name, ended.change.setting.key,
+                                      ended.change.setting.value));
+  SetAutomationTimer();
+  owner_.WantsLimits(*this);
+}
+
+void Site::ForgetAutomation() {
+  if (automation_.active().empty()) return automation_.Reset();
+  automation_.Reset();
+  SetAutomationTimer();
+  owner_.WantsLimits(*this);
+}
+
+}  // namespace delivery

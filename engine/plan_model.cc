@@ -1,0 +1,48 @@
+#include "engine/plan_model.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "engine/delivery/rate_gate.h"
+
+namespace engine {
+namespace {
+
+constexpr std::uint64_t kMessagesForASession = 16;  // As the site has it: one more is opened for so many that wait.
+
+std::uint64_t Ceiling(std::uint64_t a, std::uint64_t b) { return (a + b - 1) / b; }
+
+double Seconds(base::Duration time) { return static_cast<double>(time.nanoseconds()) / 1e9; }
+
+}  // namespace
+
+PlannedTime Longer(PlannedTime a, PlannedTime b) { return b.seconds > a.seconds ? b : a; }
+
+double SecondsAtRate(std::uint64_t count, const base::Rate& rate) {
+  const delivery::RateGate::Options gate = delivery::GateOptions(rate);
+  if (count == 0) return 0;
+  if (gate.count == 0) return std::numeric_limits<double>::infinity();
+  const std::uint64_t at_once = std::min(count, gate.burst_max);
+  return static_cast<double>(count - at_once) * Seconds(gate.period) / static_cast<double>(gate.count);
+}
+
+PlannedTime TimeOfSite(std::uint64_t messages, const config::Limits& limits, const PlanAssumptions& assumptions) {
+  if (messages == 0) return {};
+  const std::uint64_t per_connection = limits.max_deliveries_per_connection;
+  const std::uint64_t wanted = Ceiling(messages, std::min(kMessagesForASession, per_connection));
+  const std::uint64_t sessions = std::min<std::uint64_t>(limits.connection_limit, wanted);
+  const std::uint64_t each = Ceiling(messages, sessions);
+  const std::uint64_t opened = Ceiling(each, per_connection);
+  const double round_trips = static_cast<double>(each) + static_cast<double>(opened * assumptions.round_trips_to_open);
+  PlannedTime time = {
+      round_trips * Seconds(assumptions.round_trip) + static_cast<double>(each) * Seconds(assumptions.commit),
+      wanted > sessions ? "connection_limit" : "round_trip"};
+  if (limits.max_connection_rate.has_value())
+    time = Longer(
+        time, {SecondsAtRate(Ceiling(messages, per_connection), *limits.max_connection_rate), "max_connection_rate"});
+  if (limits.max_message_rate.has_value())
+    time = Longer(time, {SecondsAtRate(messages, *limits.max_message_rate), "max_message_rate"});
+  return time;
+}
+
+}  // namespace engine

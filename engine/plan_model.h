@@ -1,0 +1,32 @@
+// How long a site takes to be served, by its limits: the arithmetic of `sluice plan`. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/base/rate.h"
+#include "engine/base/time.h"
+#include "engine/config/limits.h"
+
+namespace engine {
+
+struct PlanAssumptions {
+  base::Duration round_trip = base::Duration::Milliseconds(50);  // To a receiver, with what it takes to answer.
+  // Until a new connection carries a message: TCP, greeting, EHLO, STARTTLS, the handshake, EHLO.
+  std::uint32_t round_trips_to_open = 6;
+  base::Duration commit = {};  // Until what is written down of a message before it leaves is durable.
+};
+
+struct PlannedTime {
+  double seconds = 0;
+  std::string limited_by;  // The limit's key, or "round_trip": it would be as long without limits.
+};
+
+// The longer one.
+PlannedTime Longer(PlannedTime a, PlannedTime b);
+// Until `count` have passed, the first of them at once.
+double SecondsAtRate(std::uint64_t count, const base::Rate& rate);
+// Of `messages` to one site from one source.
+PlannedTime TimeOfSite(std::uint64_t messages, const config::Limits& limits, const PlanAssumptions& assumptions);
+
+}  // namespace engine

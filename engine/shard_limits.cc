@@ -1,0 +1,102 @@
+// The part of a shard that puts together what holds for a site: the shaping files, what automation rules have set for
+// a while, for a site or for one domain, and the groups whose limits it shares.
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/shard.h"
+
+namespace engine {
+
+using delivery::Destination;
+using delivery::DestinationKey;
+using delivery::Site;
+
+delivery::SharedLimits Shard::SharedLimitsOf(const delivery::SiteKey& key, const std::string& provider,
+                                             const config::Limits& limits) const {
+  using Kind = delivery::HostLimits::Kind;
+  using Group = delivery::LimitGroup;
+  const base::Instant now = seams_.clock.Now();
+  const std::string& source = job_.sources[key.source].name;
+  delivery::SharedLimits shared;
+  shared.standing = seams_.limits.Site(
+      source, key.name,
+      {{limits.connection_limit, limits.max_connection_rate, limits.max_message_rate}, limits.adaptive}, now);
+  const auto add = [&](Kind kind, const std::string& of_source, const std::string& name,
+                       const std::optional<std::uint32_t>& connections, const std::optional<base::Rate>& messages) {
+    if (name.empty() || (!connections.has_value() && !messages.has_value())) return;
+    shared.groups.push_back(seams_.limits.Group({kind, of_source, name},
+                                                {connections.value_or(Group::kNoLimit), std::nullopt, messages}, now));
+  };
+  add(Kind::kProviderTotal, "", provider, limits.provider_total_connection_limit, limits.provider_total_message_rate);
+  add(Kind::kProvider, source, provider, limits.provider_connection_limit, limits.provider_max_message_rate);
+  add(Kind::kSiteTotal, "", key.name, limits.total_connection_limit, limits.total_message_rate);
+  return shared;
+}
+
+void Shard::SetLimits(Site& site, const config::Limits& limits) {
+  site.SetLimits(limits, SharedLimitsOf(site.key(), site.provider(), limits));
+}
+
+void Shard::CallSite(std::uint64_t site, delivery::GroupMember::Call call) {
+  seams_.links.Post(options_.index, delivery::CallSite{site, call});
+}
+
+void Shard::WantsLimits(Site& site) {
+  const SiteNames& names = site_names_.at(site.id());
+  SetLimits(site, shaping_->For(names.domain, names.hosts, job_.sources[site.key().source].name, site.overrides()));
+}
+
+// A provider's name, and the TLS policy of domains that are at their sites, stay as they are.
+void Shard::SetShaping(std::shared_ptr<const config::Shaping> shaping) {
+  new_shaping_ = std::move(shaping);
+  shaping_ = new_shaping_.get();
+  for (const auto& [key, site] : sites_) {
+    const SiteNames& names = site_names_.at(site->id());
+    site->SetAutomation(shaping_->AutomationFor(names.domain, names.hosts));
+    WantsLimits(*site);
+  }
+}
+
+// ---- domains with limits of their own for a while ----
+
+// The domain's site for so long: the same hosts, and the shard of the others that share them.
+std::string Shard::OverriddenName(const Destination& destination, const std::string& place) const {
+  return domain_overrides_.contains(destination.key) ? destination.name + "@" + place : place;
+}
+
+void Shard::ApplyDomainOverrides(const Destination& destination, Site& site) {
+  const auto found = domain_overrides_.find(destination.key);
+  if (found == domain_overrides_.end()) return;
+  for (const delivery::Automation::Override& override : found->second) site.Override(override);
+}
+
+void Shard::OverrideDomain(Destination& destination, delivery::Automation::Override override) {
+  const bool is_alone = shaping_->HasOwnLimits(destination.name) || job_.smarthost.has_value() ||
+                        domain_overrides_.contains(destination.key);
+  if (is_alone) destination.site->Override(override);
+  if (is_alone && !domain_overrides_.contains(destination.key)) return;
+  if (!domain_timer_.IsSet() || override.until < domain_timer_.at()) seams_.timers.Set(domain_timer_, override.until);
+  domain_overrides_[destination.key].push_back(std::move(override));
+  if (!is_alone) destination.leaving = true;
+}
+
+// Domains whose time is over go back to the others.
+void Shard::EndDomainOverrides(base::Instant now) {
+  std::vector<DestinationKey> over;
+  std::optional<base::Instant> next;
+  for (auto& [key, overrides] : domain_overrides_) {
+    std::erase_if(overrides, [now](const auto& one) { return one.until <= now; });
+    if (overrides.empty()) over.push_back(key);
+    for (const auto& one : overrides) next = std::min(next.value_or(one.until), one.until);
+  }
+  if (next.has_value()) seams_.timers.Set(domain_timer_, *next);
+  for (const DestinationKey& key : over) {
+    domain_overrides_.erase(key);
+    Destination* const destination = FindDestination(key);
+    if (destination != nullptr && destination->site != nullptr) destination->site->SendAway(*destination);
+  }
+}
+
+}  // namespace engine

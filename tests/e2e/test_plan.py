@@ -1,0 +1,87 @@
+"""`sluice plan`: what it predicts is what a rehearsal then takes, and it sends nothing."""
+
+import json
+import time
+
+from lab import Lab
+
+PERSONALITY = """format = 1
+name = "three"
+[provider.rated]
+domains = ["rated1.test", "rated2.test"]
+mx = ["mx.rated.test"]
+[provider.opened]
+domains = ["opened.test"]
+[provider.far]
+domains = ["far.test"]
+reply_delay = "40ms"
+[provider.rest]
+weight = 1
+"""
+SHAPING = """["default"]
+connection_limit = 20
+[provider.rated]
+match = [{MXSuffix = ".rated.test"}]
+max_message_rate = "100/s"
+[provider.opened]
+match = [{MXSuffix = ".opened.test"}]
+max_connection_rate = "4/s"
+max_deliveries_per_connection = 5
+[provider.far]
+match = [{MXSuffix = ".far.test"}]
+connection_limit = 2
+max_deliveries_per_connection = 20
+"""
+
+
+class PlanTest(Lab):
+    def setUp(self):
+        super().setUp()
+        self.receivers = self.sandbox(PERSONALITY)
+        rated = [f"user{n}@rated{1 + n % 2}.test" for n in range(900)]
+        opened = [f"user{n}@opened.test" for n in range(120)]
+        far = [f"user{n}@far.test" for n in range(150)]
+        self.rows([address for group in zip(rated[:120], opened, far[:120]) for address in group] + rated[120:] + far[120:])
+        self.campaign()
+        self.config(shaping=SHAPING, engine="shards = 2")
+
+    def plan(self, *options):
+        return json.loads(self.sluice("plan", "campaign.toml", "--sandbox-at", self.receivers.ready, "--round-trip", "40ms", "--json",
+                                      *options).stdout)
+
+    def test_a_rehearsal_takes_as_long_as_predicted(self):
+        plan = self.plan()
+        self.assertEqual((plan["recipients"], plan["domains"], plan["sites"]), (1170, 4, 3))
+        providers = {provider["provider"]: provider for provider in plan["providers"]}
+        self.assertEqual({name: provider["limited_by"] for name, provider in providers.items()},
+                         {"rated": "max_message_rate", "opened": "max_connection_rate", "far": "connection_limit"})
+        self.assertEqual(plan["limited_by"], "max_message_rate")
+        self.assertTrue(plan["in_time"])
+        self.assertFalse(self.path("state/campaigns").exists())
+        self.assertFalse(list(self.path("state/plans").iterdir()))
+
+        begin = time.monotonic()
+        self.sluice("send", "campaign.toml", "--sandbox-at", self.receivers.ready, "--state", self.path("rehearsal"))
+        seconds = time.monotonic() - begin
+        self.assertAlmostEqual(seconds, plan["seconds"], delta=0.15 * plan["seconds"])
+        took = {}
+        for event in self.events("test", "--type", "Delivery", "--state", self.path("rehearsal")):
+            first, last = took.get(event["provider_name"], (event["timestamp"], event["timestamp"]))
+            took[event["provider_name"]] = (min(first, event["timestamp"]), max(last, event["timestamp"]))
+        for name, share in {"rated": 0.15, "opened": 0.15, "far": 0.5}.items():  # How long signing and disk take depends on the machine.
+            first, last = took[name]
+            seconds = providers[name]["seconds"]
+            self.assertAlmostEqual(last - first, seconds, delta=share * seconds + 1, msg=name)  # Whole seconds.
+
+    def test_it_sends_nothing_and_says_it_in_text(self):
+        text = self.sluice("plan", "campaign.toml", "--sandbox-at", self.receivers.ready).stdout
+        self.assertRegex(text, r"^test: 1170 recipients at 4 domains, 3 sites; about 0:00:0\d, because of ")
+        self.assertIn("provider rated", text)
+        self.assertEqual(self.receivers.end(), {})
+
+    def test_an_end_that_comes_too_early_is_told(self):
+        with self.path("campaign.toml").open("a") as campaign:
+            campaign.write('max_message_rate = "1/s"\nfinish_by = 2026-01-01T00:00:00Z\n')
+        plan = self.plan()
+        self.assertEqual((plan["limited_by"], plan["seconds"]), ("campaign_rate", 1169))
+        self.assertFalse(plan["in_time"])

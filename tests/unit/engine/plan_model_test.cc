@@ -1,0 +1,57 @@
+#include "engine/plan_model.h"
+
+#include <cmath>
+
+#include "gtest/gtest.h"
+
+namespace engine {
+namespace {
+
+using base::Duration;
+
+base::Rate Of(const char* text) { return *base::ParseRate(text); }
+
+config::Limits LimitsOf(std::uint32_t connections, std::uint32_t deliveries) {
+  config::Limits limits;
+  limits.connection_limit = connections;
+  limits.max_deliveries_per_connection = deliveries;
+  return limits;
+}
+
+const PlanAssumptions kAssumptions = {
+    .round_trip = Duration::Milliseconds(100), .round_trips_to_open = 6, .commit = {}};
+
+TEST(PlanModel, ARateLetsItsBurstPassAtOnce) {
+  EXPECT_DOUBLE_EQ(SecondsAtRate(0, Of("10/s")), 0);
+  EXPECT_DOUBLE_EQ(SecondsAtRate(1, Of("10/s")), 0);
+  EXPECT_DOUBLE_EQ(SecondsAtRate(101, Of("10/s")), 10);
+  EXPECT_DOUBLE_EQ(SecondsAtRate(120, Of("10/s,max_burst=20")), 10);
+  EXPECT_DOUBLE_EQ(SecondsAtRate(3601, Of("3600/h")), 3600);
+  EXPECT_TRUE(std::isinf(SecondsAtRate(1, Of("0/s"))));
+}
+
+TEST(PlanModel, TheTightestLimitDecides) {
+  config::Limits limits = LimitsOf(2, 10);
+  // 100 messages on each of two connections, which are made anew ten times.
+  const PlannedTime sessions = TimeOfSite(200, limits, kAssumptions);
+  EXPECT_DOUBLE_EQ(sessions.seconds, 16);
+  EXPECT_EQ(sessions.limited_by, "connection_limit");
+  limits.max_connection_rate = Of("30/min");
+  EXPECT_DOUBLE_EQ(TimeOfSite(200, limits, kAssumptions).seconds, 38);
+  EXPECT_EQ(TimeOfSite(200, limits, kAssumptions).limited_by, "max_connection_rate");
+  limits.max_message_rate = Of("2/s");
+  EXPECT_DOUBLE_EQ(TimeOfSite(200, limits, kAssumptions).seconds, 99.5);
+  EXPECT_EQ(TimeOfSite(200, limits, kAssumptions).limited_by, "max_message_rate");
+}
+
+TEST(PlanModel, AFewMessagesTakeAFewRoundTrips) {
+  const PlannedTime few = TimeOfSite(5, LimitsOf(100, 1000), kAssumptions);
+  EXPECT_DOUBLE_EQ(few.seconds, 1.1);
+  EXPECT_EQ(few.limited_by, "round_trip");
+  PlanAssumptions slow_disk = kAssumptions;
+  slow_disk.commit = Duration::Milliseconds(20);
+  EXPECT_DOUBLE_EQ(TimeOfSite(5, LimitsOf(100, 1000), slow_disk).seconds, 1.2);
+}
+
+}  // namespace
+}  // namespace engine
