@@ -7,6 +7,11 @@
 #include "engine/base/stable_hash.h"
 
 namespace delivery {
+namespace {
+
+constexpr base::Duration kOldAddresses = base::Duration::Minutes(10);  // Over their time, while they are asked for.
+
+}  // namespace
 
 HostPlan::HostPlan(std::vector<PlannedHost> hosts, const Options& options) : options_(options) {
   for (PlannedHost& host : hosts) {
@@ -54,7 +59,10 @@ HostPlan::Next HostPlan::Choose(base::Instant now, absl::Span<const base::IpAddr
         return {Step::kResolve, index, {}};
       }
       asking = asking || host.resolution == Resolution::kAsking;
-      if (host.resolution != Resolution::kKnown) continue;
+      // What was known a moment ago stays in use while it is asked for again.
+      const bool is_known = host.resolution == Resolution::kKnown ||
+                            (host.resolution == Resolution::kAsking && now < host.until + kOldAddresses);
+      if (!is_known) continue;
       if (const Address* address = Usable(host, now, avoided)) return {Step::kConnect, index, address->address};
     }
     if (asking) return {Step::kWait, begin, {}};

@@ -56,6 +56,14 @@ TEST(HostPlan, S5_1_TriesEveryAddressOfAHost) {
   EXPECT_EQ(plan.Choose(kNow).step, Step::kExhausted);
 }
 
+TEST(HostPlan, AddressesStayInUseWhileTheyAreAskedForAgain) {
+  HostPlan plan({{"mx", 10}}, {});
+  Resolve(plan, {kOne});
+  EXPECT_EQ(plan.Choose(kLater).step, Step::kResolve);
+  EXPECT_EQ(plan.Choose(kLater).step, Step::kConnect);
+  EXPECT_EQ(plan.Choose(kLater + Duration::Minutes(11)).step, Step::kWait);
+}
+
 TEST(HostPlan, AvoidsAddressesForOneChoiceOnly) {
   HostPlan plan({{"backup", 20}, {"primary", 10}}, {});
   Resolve(plan, {kOne});
