@@ -58,9 +58,10 @@ Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
                *this,
                seams.log,
                authenticator_.get()},
+      sts_(MakeStsPolicies()),
       coordinator_(job.budget),
       budgets_(options_.index, seams.links, seams.clock, seams.timers, [this] { return IsBlocked(); }),
-      router_(context_, *this),
+      router_(context_, sts_.get(), *this),
       sweeper_(settler_, commits_, [this](Destination& destination) { OnSwept(destination); }),
       shaping_(job.shaping),
       source_usable_(job.sources.size(), true),
@@ -169,6 +170,7 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
   if (destination.site != nullptr) {  // A refreshed route.
     if (destination.site->key().name == name) {
       destination.route_expires = seams_.clock.Now() + std::max(route.ttl, kRouteFloor);
+      destination.tls = TlsPolicyOf(destination, *destination.site, route);
     } else {
       destination.site->SendAway(destination);
     }
@@ -176,9 +178,9 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
   }
   const std::uint32_t owner = HomeOf(name, options_.count);
   if (owner != options_.index) {
-    const DestinationKey key = destination.key;
+    delivery::PlaceDestination message{destination.key, route, destination.sts};
     RemoveDestination(destination);
-    seams_.links.Post(owner, delivery::PlaceDestination{key, route});
+    seams_.links.Post(owner, std::move(message));
     return;
   }
   Site& site = SiteFor(destination, route, name);
@@ -199,12 +201,6 @@ config::Limits Shard::LimitsOf(const Destination& destination, const Site& site,
   std::vector<std::string> hosts;
   for (const auto& host : route.hosts) hosts.push_back(host.name);
   return shaping_->For(destination.name, hosts, job_.sources[site.key().source].name);
-}
-
-// The domain's own, not that of the domain for which the site was made: it may share the site with others.
-tls::Policy Shard::TlsPolicyOf(const Destination& destination, const Site& site, const dns::Route& route) const {
-  if (job_.smarthost.has_value()) return job_.smarthost->tls_policy();
-  return tls::Stricter(delivery::PolicyOf(LimitsOf(destination, site, route).enable_tls), job_.tls_least);
 }
 
 Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const std::string& name) {
@@ -289,6 +285,7 @@ void Shard::Handle(delivery::ShardMessage message) {
       if (shard.phase_ != Phase::kRunning || shard.FindDestination(m.key) != nullptr) return;
       Destination& destination = shard.MakeDestination(m.key);
       destination.counted = true;
+      destination.sts = std::move(m.sts);
       shard.PlaceAtSite(destination, m.route);
       if (shard.job_.finish_by.has_value() && shard.seams_.clock.WallNow() >= *shard.job_.finish_by)
         shard.ExpireEveryone();

@@ -19,6 +19,7 @@
 #include "engine/delivery/sealer.h"
 #include "engine/delivery/shard_message.h"
 #include "engine/delivery/site.h"
+#include "engine/delivery/sts_policies.h"
 #include "engine/delivery/sweeper.h"
 #include "engine/shard_budgets.h"
 
@@ -55,6 +56,8 @@ class Shard final : private delivery::Router::Owner,
     dkim::Signer& signer;
     base::Log& log;
     delivery::CampaignRate* campaign_rate = nullptr;  // Null: the campaign has none.
+    tls::PolicyFetcher* policies = nullptr;           // Null: no MTA-STS…
+    tls::StsCache* sts_cache = nullptr;               // …and neither this.
   };
   enum class Phase : std::uint8_t { kRunning, kDraining, kDrained, kFailed };
 
@@ -78,6 +81,7 @@ class Shard final : private delivery::Router::Owner,
 
  private:
   // delivery::Router::Owner, delivery::Site::Owner
+  bool WantsSts(const delivery::Destination& destination) override;
   void PlaceAtSite(delivery::Destination& destination, const dns::Route& route) override;
   void StartSweep(delivery::Destination& destination, delivery::Sweep sweep) override;
   delivery::Destination& MakeDestination(delivery::DestinationKey key) override;
@@ -115,6 +119,7 @@ class Shard final : private delivery::Router::Owner,
   std::string SiteNameOf(const delivery::Destination& destination, const dns::Route& route) const;
   config::Limits LimitsOf(const delivery::Destination& destination, const delivery::Site& site,
                           const dns::Route& route) const;
+  std::unique_ptr<delivery::StsPolicies> MakeStsPolicies() const;
   tls::Policy TlsPolicyOf(const delivery::Destination& destination, const delivery::Site& site,
                           const dns::Route& route) const;
   // delivery::DurableWaiter
@@ -147,7 +152,8 @@ class Shard final : private delivery::Router::Owner,
   delivery::BrokenTls broken_tls_;
   const std::unique_ptr<smtp::Authenticator> authenticator_;  // Null: nobody logs in.
   const delivery::Context context_;
-  delivery::Coordinator coordinator_;  // Used on shard 0 only.
+  const std::unique_ptr<delivery::StsPolicies> sts_;  // Null: no policy counts.
+  delivery::Coordinator coordinator_;                 // Used on shard 0 only.
   ShardBudgets budgets_;
   delivery::Router router_;
   delivery::Sweeper sweeper_;

@@ -14,6 +14,7 @@ constexpr base::Duration kOldAddresses = base::Duration::Minutes(10);  // Over t
 }  // namespace
 
 HostPlan::HostPlan(std::vector<PlannedHost> hosts, const Options& options) : options_(options) {
+  CHECK(hosts.size() <= kHostsMax);
   for (PlannedHost& host : hosts) {
     const std::uint64_t order = base::StableHash(host.name, options.seed);
     hosts_.push_back({std::move(host.name), host.preference, order, Resolution::kUnknown, {}, {}, false, false});
@@ -41,7 +42,7 @@ HostPlan::Address* HostPlan::Usable(Host& host, base::Instant now, absl::Span<co
   return nullptr;
 }
 
-HostPlan::Next HostPlan::Choose(base::Instant now, absl::Span<const base::IpAddress> avoided) {
+HostPlan::Next HostPlan::Choose(base::Instant now, absl::Span<const base::IpAddress> avoided, std::uint32_t refused) {
   ++turn_;
   std::size_t begin = 0;
   while (begin < hosts_.size()) {
@@ -51,6 +52,7 @@ HostPlan::Next HostPlan::Choose(base::Instant now, absl::Span<const base::IpAddr
     for (std::size_t i = 0; i < end - begin; ++i) {  // Equal preferences share the load.
       const std::size_t index = begin + (turn_ + i) % (end - begin);
       Host& host = hosts_[index];
+      if (IsRefused(index, refused)) continue;
       const bool ask =
           host.resolution == Resolution::kUnknown ||
           ((host.resolution == Resolution::kKnown || host.resolution == Resolution::kFailed) && host.until <= now);
@@ -68,12 +70,14 @@ HostPlan::Next HostPlan::Choose(base::Instant now, absl::Span<const base::IpAddr
     if (asking) return {Step::kWait, begin, {}};
     begin = end;
   }
-  return {Verdict(), 0, {}};
+  return {Verdict(refused), 0, {}};
 }
 
-HostPlan::Step HostPlan::Verdict() const {
+HostPlan::Step HostPlan::Verdict(std::uint32_t refused_hosts) const {
   bool failed = false, refused = false, other_family = false;
-  for (const Host& host : hosts_) {
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    const Host& host = hosts_[i];
+    if (IsRefused(i, refused_hosts)) continue;
     if (!host.addresses.empty()) return Step::kExhausted;
     failed = failed || host.resolution == Resolution::kFailed;
     refused = refused || host.only_refused;
