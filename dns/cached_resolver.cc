@@ -9,6 +9,13 @@
 namespace dns {
 namespace {
 
+constexpr std::uint32_t kHitsToRenew = 1;  // Asked for so often before, it will be asked for again.
+constexpr std::int64_t kLastPart = 10;     // It is renewed in the last tenth of its time.
+constexpr std::string_view kTlsaKeyEnd(
+    "\0"
+    "52",
+    3);
+
 std::string KeyOf(std::string_view name, RecordType type) {
   if (!name.empty() && name.back() == '.') name.remove_suffix(1);
   std::string key = base::LowerAscii(name);
@@ -40,17 +47,14 @@ void CachedResolver::Resolve(std::string_view name, RecordType type, Callback ca
   std::string key = KeyOf(name, type);
   if (const auto found = known_.find(key); found != known_.end()) {
     Entry& entry = *found->second;
-    const base::Instant now = clock_.Now();
-    if (now < entry.expires) {
-      ++counters_.hits;
-      lru_.Remove(entry);
-      lru_.PushBack(entry);
-      Hit& hit = hits_.emplace_back(Hit{std::move(callback), entry.answer});
-      hit.answer.ttl = entry.expires - now;
-      if (!deliver_.IsSet()) timers_.Set(deliver_, now);
+    const bool renews = entry.renew_at <= clock_.Now() && entry.hits >= kHitsToRenew;
+    if (TellKnown(entry, callback)) {
+      if (renews && asking_.try_emplace(key).second) {
+        ++counters_.prefetched;
+        Ask(name, type, key);
+      }
       return;
     }
-    Remove(entry);
   }
   const auto [asking, is_new] = asking_.try_emplace(key);
   asking->second.push_back(std::move(callback));
@@ -59,7 +63,25 @@ void CachedResolver::Resolve(std::string_view name, RecordType type, Callback ca
     return;
   }
   ++counters_.misses;
-  upstream_.Resolve(name, type, [this, alive = alive_, key = std::move(key)](const Answer& answer) {
+  Ask(name, type, key);
+}
+
+// False: its time is over.
+bool CachedResolver::TellKnown(Entry& entry, Callback& callback) {
+  const base::Instant now = clock_.Now();
+  if (now >= entry.expires) return false;
+  ++counters_.hits;
+  ++entry.hits;
+  lru_.Remove(entry);
+  lru_.PushBack(entry);
+  Hit& hit = hits_.emplace_back(Hit{std::move(callback), entry.answer});
+  hit.answer.ttl = entry.expires - now;
+  if (!deliver_.IsSet()) timers_.Set(deliver_, now);
+  return true;
+}
+
+void CachedResolver::Ask(std::string_view name, RecordType type, const std::string& key) {
+  upstream_.Resolve(name, type, [this, alive = alive_, key](const Answer& answer) {
     if (*alive) OnAnswer(key, answer);
   });
 }
@@ -69,9 +91,9 @@ void CachedResolver::OnAnswer(const std::string& key, const Answer& answer) {
   CHECK(asking != asking_.end());
   std::vector<Callback> waiting = std::move(asking->second);
   asking_.erase(asking);
-  Keep(key, answer);
   // Whoever called may destroy this resolver, and with it what the upstream's callback holds.
-  const Answer copy = answer;
+  Answer copy = answer;
+  if (!StandIn(key, copy)) Keep(key, answer);
   const std::shared_ptr<bool> alive = alive_;
   for (Callback& callback : waiting) {
     if (!*alive) return;
@@ -79,16 +101,43 @@ void CachedResolver::OnAnswer(const std::string& key, const Answer& answer) {
   }
 }
 
+// Where the question failed, what was known before is told once more. False: it did not fail, or nothing is known.
+bool CachedResolver::StandIn(const std::string& key, Answer& answer) {
+  if (!IsFailure(answer.kind)) return false;
+  const auto known = known_.find(key);
+  const base::Instant now = clock_.Now();
+  if (known == known_.end() || now >= known->second->stale_until) return false;
+  Entry& entry = *known->second;
+  entry.expires = std::max(entry.expires, now + options_.stale_ttl);
+  entry.renew_at = entry.expires;
+  answer = entry.answer;
+  answer.ttl = entry.expires - now;
+  ++counters_.stale;
+  return true;
+}
+
+base::Duration CachedResolver::TtlOf(const Answer& answer) const {
+  if (IsFailure(answer.kind)) return options_.failure_ttl;
+  const base::Duration most = answer.kind == AnswerKind::kFound ? options_.ttl_max : options_.negative_ttl_max;
+  return std::min(std::max(answer.ttl, options_.ttl_min), most);
+}
+
 void CachedResolver::Keep(const std::string& key, const Answer& answer) {
-  const base::Duration ttl = IsFailure(answer.kind) ? options_.failure_ttl : std::min(answer.ttl, options_.ttl_max);
+  const base::Duration ttl = TtlOf(answer);
+  if (const auto old = known_.find(key); old != known_.end()) Remove(*old->second);
   if (ttl <= base::Duration()) return;
+  const base::Instant now = clock_.Now();
   auto entry = std::make_unique<Entry>();
   entry->key = key;
   entry->answer = answer;
-  entry->expires = clock_.Now() + ttl;
+  entry->expires = now + ttl;
+  entry->renew_at = entry->expires - ttl / kLastPart;
+  // That a domain is gone is never taken from yesterday.
+  const bool may_be_stale = (answer.kind == AnswerKind::kFound || answer.kind == AnswerKind::kNoData) &&
+                            options_.stale_max > base::Duration() && !key.ends_with(kTlsaKeyEnd);
+  entry->stale_until = may_be_stale ? entry->expires + options_.stale_max : now;
   entry->bytes = SizeOf(sizeof(Entry), key, answer);
   if (options_.entries_max == 0 || entry->bytes > options_.bytes_max) return;
-  if (const auto old = known_.find(key); old != known_.end()) Remove(*old->second);
   while (!lru_.empty() && (lru_.size() >= options_.entries_max || bytes_ + entry->bytes > options_.bytes_max)) {
     ++counters_.evicted;
     Remove(lru_.front());

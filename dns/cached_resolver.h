@@ -1,5 +1,6 @@
-// A cache in front of any resolver: answers are kept for their TTL, and equal questions that are under way are asked
-// once. One thread.
+// A cache in front of any resolver: answers are kept for their TTL, those that are often asked for are renewed before
+// it is over, and what was found before is told again while the DNS gives no answer (RFC 8767). Equal questions that
+// are under way are asked once. One thread.
 #pragma once
 
 #include <cstddef>
@@ -22,18 +23,26 @@ namespace dns {
 class CachedResolver final : public Resolver {
  public:
   struct Options {
-    std::size_t entries_max = 100'000;         // The least recently used goes first.
-    std::size_t bytes_max = 64 * 1024 * 1024;  // Estimate of what the entries take.
+    std::size_t entries_max = 100'000;                    // The least recently used goes first.
+    std::size_t bytes_max = 64 * 1024 * 1024;             // Estimate of what the entries take.
+    base::Duration ttl_min = base::Duration::Seconds(5);  // Shorter TTLs are stretched, that of zero as well.
     base::Duration ttl_max =
         base::Duration::Hours(24);  // Longer TTLs are cut (RFC 8767 section 4 suggests a week at most).
+    // Of kNoData and kNoDomain; not longer than whoever wants to hear it a second time waits.
+    base::Duration negative_ttl_max = base::Duration::Minutes(5);
     base::Duration failure_ttl =
         base::Duration::Seconds(5);  // kServerFail, kTimeout (RFC 2308 section 7 allows 5 minutes).
+    // How long after its time an answer may stand in for one that fails; zero: never. Never one of TLSA records.
+    base::Duration stale_max = base::Duration::Hours(24);
+    base::Duration stale_ttl = base::Duration::Seconds(30);  // Then the DNS is asked again (RFC 8767 section 5).
   };
   struct Counters {
     std::uint64_t hits = 0;
     std::uint64_t misses = 0;
     std::uint64_t coalesced = 0;  // Joined a question that was under way.
     std::uint64_t evicted = 0;
+    std::uint64_t prefetched = 0;
+    std::uint64_t stale = 0;  // Failures that an old answer stood in for.
   };
 
   // All outlive the cache, or are at least not used by it once it is destroyed.
@@ -54,6 +63,9 @@ class CachedResolver final : public Resolver {
     std::string key;
     Answer answer;
     base::Instant expires;
+    base::Instant renew_at;     // Who asks after this has it renewed, if it was asked for before.
+    base::Instant stale_until;  // It may stand in for a failure.
+    std::uint32_t hits = 0;
     std::size_t bytes = 0;
     base::ListHook hook;
   };
@@ -62,7 +74,11 @@ class CachedResolver final : public Resolver {
     Answer answer;
   };
 
+  bool TellKnown(Entry& entry, Callback& callback);
+  void Ask(std::string_view name, RecordType type, const std::string& key);
   void OnAnswer(const std::string& key, const Answer& answer);
+  bool StandIn(const std::string& key, Answer& answer);
+  base::Duration TtlOf(const Answer& answer) const;
   void Keep(const std::string& key, const Answer& answer);
   void Remove(Entry& entry);
   void DeliverHits();

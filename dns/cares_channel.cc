@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "dns/wire.h"
 #include "engine/base/check.h"
 
 namespace dns {
@@ -74,11 +75,18 @@ absl::Status CaresChannel::Start(base::Duration timeout) {
   return absl::OkStatus();
 }
 
-void CaresChannel::Ask(const std::string& name, int type, ReplyCallback callback) {
+void CaresChannel::Ask(const std::string& name, RecordType type, bool wants_authenticated, ReplyCallback callback) {
   ++asking_;
-  constexpr int kClassIn = 1;
   auto asked = std::make_unique<Asked>(Asked{*this, std::move(callback)});
-  ares_query(channel_, name.c_str(), kClassIn, type, &CaresChannel::OnReply, asked.release());
+  if (!wants_authenticated) {
+    constexpr int kClassIn = 1;
+    ares_query(channel_, name.c_str(), kClassIn, static_cast<int>(type), &CaresChannel::OnReply, asked.release());
+    return;
+  }
+  // c-ares itself never sets the bit.
+  const std::string query = BuildQuery(static_cast<std::uint16_t>(random_()), name, type, wants_authenticated);
+  ares_send(channel_, reinterpret_cast<const unsigned char*>(query.data()), static_cast<int>(query.size()),
+            &CaresChannel::OnReply, asked.release());
 }
 
 void CaresChannel::Tick() { ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD); }

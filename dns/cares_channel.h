@@ -5,11 +5,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "dns/resolver.h"
 #include "engine/base/time.h"
 #include "engine/io/io.h"
 #include "engine/io/reactor.h"
@@ -30,8 +32,8 @@ class CaresChannel final : private io::PollHandler {
   CaresChannel& operator=(const CaresChannel&) = delete;
   ~CaresChannel() override;  // Questions under way hear nothing more.
 
-  // Asks once. Requires: a name that NormalizeName accepts.
-  void Ask(const std::string& name, int type, ReplyCallback callback);
+  // Asks once; `wants_authenticated`: with the AD bit. Requires: a name that NormalizeName accepts.
+  void Ask(const std::string& name, RecordType type, bool wants_authenticated, ReplyCallback callback);
   // Lets c-ares look at the time. To be called every 100 to 250 ms while a question is under way.
   void Tick();
   bool IsAsking() const { return asking_ > 0; }
@@ -67,6 +69,7 @@ class CaresChannel final : private io::PollHandler {
   ares_channel channel_ = nullptr;
   std::vector<Socket> sockets_;
   std::size_t asking_ = 0;
+  std::random_device random_;  // Of the kernel: nobody can guess the next query's number.
   std::uint32_t silent_ = 0;
   base::Instant rests_until_;
 };

@@ -149,10 +149,11 @@ void CaresResolver::Send(std::unique_ptr<Question> question) {
   ++outstanding_;
   CaresChannel& channel = *channels_[question->server];
   const std::string name = question->name;
-  const int type = static_cast<int>(question->type);
-  channel.Ask(name, type, [this, owned = std::move(question)](int status, std::string_view message) mutable {
-    OnReply(std::move(owned), status, message);
-  });
+  const RecordType question_type = question->type;
+  channel.Ask(name, question_type, options_.trust_ad,
+              [this, owned = std::move(question)](int status, std::string_view message) mutable {
+                OnReply(std::move(owned), status, message);
+              });
 }
 
 void CaresResolver::OnReply(std::unique_ptr<Question> question, int status, std::string_view message) {
@@ -162,7 +163,7 @@ void CaresResolver::OnReply(std::unique_ptr<Question> question, int status, std:
   if (!message.empty()) {
     channel.OnAnswered();
     Answer answer = ParseAnswer(message, question->name, question->type);
-    answer.authenticated = false;  // Whether a server's word on DNSSEC counts is not for this class to decide.
+    answer.authenticated = answer.authenticated && options_.trust_ad;
     if (answer.kind == AnswerKind::kServerFail) {
       RepeatOrFail(std::move(question), answer.kind, absl::StrCat(answer.detail, " (", server, ")"));
     } else {

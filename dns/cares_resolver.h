@@ -32,6 +32,7 @@ class CaresResolver final : public Resolver {
         500;                              // Of this resolver, repetitions included; what is over it waits. At least 1.
     std::uint32_t outstanding_max = 256;  // Questions at the servers at one time; the others wait. At least 1.
     base::Duration timeout = base::Duration::Seconds(2);  // For each try; at least 1 ms.
+    bool trust_ad = false;    // Answer::authenticated is what the servers say; else it is always false.
     std::uint32_t tries = 3;  // Over all servers; with more servers than that, each is tried once. At least 1.
   };
 

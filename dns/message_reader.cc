@@ -84,6 +84,10 @@ bool MessageReader::ReadData(ResourceRecord& record, std::size_t end) {
     }
     case static_cast<std::uint16_t>(RecordType::kTxt):
       return ReadText(end, record.value.text);
+    case static_cast<std::uint16_t>(RecordType::kTlsa):
+      if (data.size() < 3) return false;
+      record.value.text = std::string(data);
+      return true;
     case kTypeSoa: {
       // MNAME, RNAME, SERIAL, REFRESH, RETRY, EXPIRE, MINIMUM.
       if (!ReadName(message_, offset_).has_value() || !ReadName(message_, offset_).has_value()) return false;

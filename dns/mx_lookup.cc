@@ -49,6 +49,7 @@ HostAddresses Combine(const std::optional<Answer>& a, const std::optional<Answer
       result.ttl = std::min(result.ttl, (*answer)->ttl);
     }
   }
+  result.authenticated = (!a.has_value() || a->authenticated) && (!aaaa.has_value() || aaaa->authenticated);
   result.kind = best->kind;
   result.detail = best->detail;
   return result;
@@ -59,6 +60,7 @@ Route Simple(RouteKind kind, const Answer& answer) {
   route.kind = kind;
   route.ttl = answer.ttl;
   route.detail = answer.detail;
+  route.authenticated = answer.authenticated;
   return route;
 }
 
@@ -128,17 +130,19 @@ void MxLookup::LookupMx(std::string_view domain, RouteCallback callback) {
                       if (route.has_value()) {
                         callback(*route);
                       } else {
-                        LookupImplicit(name, answer.ttl, std::move(callback));
+                        LookupImplicit(name, answer, std::move(callback));
                       }
                     });
 }
 
 // RFC 5321 section 5.1: without any MX the domain itself is the host, if it has an address.
-void MxLookup::LookupImplicit(const std::string& domain, base::Duration mx_ttl, RouteCallback callback) {
+void MxLookup::LookupImplicit(const std::string& domain, const Answer& no_mx, RouteCallback callback) {
   LookupHost(domain, /*want_v6=*/true,
-             [domain, mx_ttl, callback = std::move(callback)](const HostAddresses& addresses) mutable {
+             [domain, mx_ttl = no_mx.ttl, authenticated = no_mx.authenticated,
+              callback = std::move(callback)](const HostAddresses& addresses) mutable {
                Route route;
                route.ttl = std::min(mx_ttl, addresses.ttl);
+               route.authenticated = authenticated && addresses.authenticated;
                route.detail = addresses.detail;
                switch (addresses.kind) {
                  case AnswerKind::kFound:

@@ -37,10 +37,11 @@ enum class RouteKind : std::uint8_t {
 
 struct Route {
   RouteKind kind = RouteKind::kTemporary;
-  std::vector<MxHost> hosts;  // By preference, then name; each name once; at most MxLookup::kHostsMax.
-  bool implicit = false;      // No MX: the domain itself is the host, with preference 0.
-  base::Duration ttl;         // How long this stays true.
-  std::string detail;         // For people: what is wrong, or what was left out.
+  std::vector<MxHost> hosts;   // By preference, then name; each name once; at most MxLookup::kHostsMax.
+  bool implicit = false;       // No MX: the domain itself is the host, with preference 0.
+  base::Duration ttl;          // How long this stays true.
+  std::string detail;          // For people: what is wrong, or what was left out.
+  bool authenticated = false;  // DNSSEC vouches for it (a trusted server's AD bit).
 };
 
 struct HostAddresses {
@@ -49,6 +50,7 @@ struct HostAddresses {
       addresses;  // Non-empty exactly for kFound: IPv4, then IPv6, each in the order of the answer.
   base::Duration ttl;
   std::string detail;
+  bool authenticated = false;  // DNSSEC vouches for every answer that went in.
 };
 
 class MxLookup {
@@ -69,7 +71,7 @@ class MxLookup {
   void LookupHost(std::string_view host, bool want_v6, HostCallback callback);
 
  private:
-  void LookupImplicit(const std::string& domain, base::Duration mx_ttl, RouteCallback callback);
+  void LookupImplicit(const std::string& domain, const Answer& no_mx, RouteCallback callback);
 
   Resolver& resolver_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // False once destroyed.

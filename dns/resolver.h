@@ -19,15 +19,16 @@ enum class RecordType : std::uint16_t {
   kPtr = 12,
   kMx = 15,
   kTxt = 16,
-  kAaaa = 28
-};  // RFC 1035, 3596
+  kAaaa = 28,
+  kTlsa = 52
+};  // RFC 1035, 3596, 6698
 
 // One resource record of the asked type. Names are lower case, without a final dot; the root is "".
 struct Record {
   base::IpAddress address;       // A, AAAA
   std::uint16_t preference = 0;  // MX
   std::string name;              // MX exchange, CNAME and PTR target
-  std::string text;              // TXT, its strings joined
+  std::string text;              // TXT, its strings joined; TLSA, its data as it came (at least 3 bytes)
 };
 
 enum class AnswerKind : std::uint8_t {

@@ -70,6 +70,9 @@ bool AppendData(RecordType type, const Record& record, std::string& data) {
       } while (!rest.empty());
       return true;
     }
+    case RecordType::kTlsa:
+      data.append(record.text);
+      return record.text.size() >= 3;
   }
   return false;
 }
@@ -163,14 +166,16 @@ std::string_view TypeName(RecordType type) {
       return "TXT";
     case RecordType::kAaaa:
       return "AAAA";
+    case RecordType::kTlsa:
+      return "TLSA";
   }
   return "unknown";
 }
 
-std::string BuildQuery(std::uint16_t id, std::string_view name, RecordType type) {
+std::string BuildQuery(std::uint16_t id, std::string_view name, RecordType type, bool wants_authenticated) {
   std::string message;
   Append16(id, message);
-  Append16(kFlagRecursionDesired, message);
+  Append16(wants_authenticated ? kFlagRecursionDesired | kFlagAuthenticated : kFlagRecursionDesired, message);
   Append16(1, message);
   Append16(0, message);
   Append16(0, message);
@@ -197,6 +202,7 @@ std::optional<Query> ParseQuery(std::string_view message) {
   Query query;
   query.id = header->id;
   query.recursion_desired = (header->flags & kFlagRecursionDesired) != 0;
+  query.wants_authenticated = (header->flags & kFlagAuthenticated) != 0;
   query.name = std::move(question->name);
   query.type = question->type;
   if (!NormalizeName(query.name).has_value()) return std::nullopt;
@@ -255,6 +261,7 @@ std::string ResponseBuilder::Assemble(bool truncated) const {
   Append16(query_.id, message);
   unsigned flags = kFlagResponse | kFlagRecursionAvailable | static_cast<unsigned>(code_);
   if (query_.recursion_desired) flags |= kFlagRecursionDesired;
+  if (authenticated_) flags |= kFlagAuthenticated;
   if (truncated) flags |= kFlagTruncated;
   Append16(static_cast<std::uint16_t>(flags), message);
   Append16(1, message);

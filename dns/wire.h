@@ -31,8 +31,9 @@ struct Query {
   std::string name;        // As dns/name.h.
   std::uint16_t type = 0;  // Any, not only those of RecordType.
   bool recursion_desired = false;
-  bool edns = false;             // The query has an OPT record (RFC 6891); then the response has one too.
-  std::uint16_t udp_size = 512;  // The largest response that the client takes over UDP; at least 512.
+  bool wants_authenticated = false;  // The AD bit: the client understands it in the response (RFC 6840 section 5.7).
+  bool edns = false;                 // The query has an OPT record (RFC 6891); then the response has one too.
+  std::uint16_t udp_size = 512;      // The largest response that the client takes over UDP; at least 512.
 };
 // Nullopt: nothing that deserves an answer: not a standard query (a response, another opcode or class), not exactly one
 // question, or malformed.
@@ -61,6 +62,8 @@ class ResponseBuilder {
   // For negative answers: the authority section says that they may be kept for `ttl_s` (RFC 2308 section 5). At most
   // once.
   void AddSoa(std::uint32_t ttl_s);
+  // Sets the AD bit: all of it was verified by DNSSEC.
+  void SetAuthenticated() { authenticated_ = true; }
 
   // The message. One longer than `size_max` has TC and no records instead (RFC 2181 section 9).
   std::string Build(std::size_t size_max) const;
@@ -73,10 +76,12 @@ class ResponseBuilder {
   std::string records_;
   std::uint16_t answers_ = 0;
   std::uint16_t authorities_ = 0;
+  bool authenticated_ = false;
 };
 
-// A query message with recursion desired and EDNS, 1232 bytes. Requires: a name that NormalizeName accepts.
-std::string BuildQuery(std::uint16_t id, std::string_view name, RecordType type);
+// A query message with recursion desired and EDNS, 1232 bytes; `wants_authenticated`: with the AD bit. Requires: a name
+// that NormalizeName accepts.
+std::string BuildQuery(std::uint16_t id, std::string_view name, RecordType type, bool wants_authenticated = false);
 
 std::string_view TypeName(RecordType type);  // "MX", "AAAA".
 

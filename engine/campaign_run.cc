@@ -11,6 +11,7 @@
 #include "engine/base/date.h"
 #include "engine/campaign_operation.h"
 #include "engine/control_desk.h"
+#include "engine/host_tls.h"
 #include "engine/io/clock.h"
 #include "engine/io/file_lock.h"
 #include "engine/ledger/recovery.h"
@@ -60,7 +61,7 @@ class Run {
   RunOutcome ConcludeFinished();
   RunOutcome ConcludePaused() const;
   RunOutcome ConcludeCancelled();
-  EngineOptions MakeOptions() const;
+  EngineOptions MakeOptions(HostTls& host_tls) const;
   std::string StateNow() const;
   std::uint64_t CountFinals() const { return started_.roster->recipients() - CountPending(journal_->table()); }
 
@@ -316,11 +317,12 @@ RunOutcome Run::Go() {
   return outcome;
 }
 
-EngineOptions Run::MakeOptions() const {
+EngineOptions Run::MakeOptions(HostTls& host_tls) const {
   EngineOptions options = EngineOptionsOf(*request_.config, journal_->facts());
   options.shards = request_.shards;
   options.seed = request_.seed;
   options.tls_authorities = means_.authorities;
+  options.host_tls = &host_tls;
   options.durable = request_.durable;
   options.sessions_max = request_.sessions_max;
   options.limits = request_.host == nullptr ? nullptr : &request_.host->limits();
@@ -379,7 +381,8 @@ RunOutcome Run::GoOn() {
     log_.Info(absl::StrFormat("%s (%s): %d of %d recipients are pending", campaign_.id, campaign_.name,
                               recipients - finals, recipients));
   observer_.OnStart(finals + pending, finals);
-  Engine engine(*job_, MakeOptions(), pending, *journal_, log_);
+  HostTls host_tls(disk_, request_.paths.root, means_.authorities, log_);
+  Engine engine(*job_, MakeOptions(host_tls), pending, *journal_, log_);
   if (desk_ != nullptr) desk_->Start(engine, journal_->table());
   if (metrics_ != nullptr) metrics_->Start(engine, pending);
   RunWatcher watcher(observer_, learned_,

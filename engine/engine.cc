@@ -143,13 +143,14 @@ ledger::CommitLog& Engine::MakeCommitLog() {
   return *journal_thread_;
 }
 
-RunResult Engine::Run(Watcher& watcher) {
-  RunResult result;
+ShardThread::Options Engine::MakeOptions() {
   ShardThread::Options options;
   options.backend = options_.backend;
   options.dns.servers = options_.dns_servers;
   options.dns.queries_per_second_max = std::max(1u, options_.dns_queries_per_second / options_.shards);
+  options.dns.trust_ad = options_.dns_trust_ad;
   options.tls_authorities = options_.tls_authorities;
+  options.host_tls = options_.host_tls;
   options.batch_signatures = options_.batch_signatures;
   options.limits = options_.limits != nullptr ? options_.limits : &own_limits_;
   if (job_.max_message_rate.has_value()) options.campaign_rate = &rate_.emplace(*job_.max_message_rate);
@@ -157,6 +158,12 @@ RunResult Engine::Run(Watcher& watcher) {
   options.shard.sessions_max = std::clamp(options_.sessions_max / options_.shards, 1u, kSessionsMax);
   options.shard.suspensions = options_.suspensions;
   options.shard.pauses = options_.pauses;
+  return options;
+}
+
+RunResult Engine::Run(Watcher& watcher) {
+  RunResult result;
+  ShardThread::Options options = MakeOptions();
   ledger::CommitLog& commit_log = MakeCommitLog();
   delivery::ShardLinks& links = *this;
   for (std::uint32_t index = 0; index < options_.shards; ++index) {
@@ -190,6 +197,7 @@ RunResult Engine::Run(Watcher& watcher) {
     if (options_.new_suppression != nullptr) {
       if (auto lists = options_.new_suppression()) PostAll(delivery::SuppressionChanged{std::move(lists)});
     }
+    if (options_.host_tls != nullptr) options_.host_tls->Poll();
     if (options_.new_shaping != nullptr) {
       if (auto shaping = options_.new_shaping()) PostAll(delivery::ShapingChanged{std::move(shaping)});
     }

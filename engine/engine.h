@@ -27,6 +27,7 @@ struct EngineOptions {
   io::Backend backend = io::Backend::kAuto;
   std::vector<std::string> dns_servers;        // Empty: the system's.
   std::uint32_t dns_queries_per_second = 500;  // Of the whole program.
+  bool dns_trust_ad = false;                   // What the servers say about DNSSEC counts.
   std::uint64_t seed = 0;
   std::uint32_t sessions_max = 1000;  // Of the whole program.
   std::vector<RestoredSuspension> suspensions;
@@ -38,6 +39,7 @@ struct EngineOptions {
   // The same for the shaping.
   std::function<std::shared_ptr<const config::Shaping>()> new_shaping = nullptr;
   delivery::HostLimits* limits = nullptr;  // The program's, where others run beside; null: its own.
+  HostTls* host_tls = nullptr;             // Outlives the engine. Null: no MTA-STS.
   bool durable = true;                     // False: nothing is written down. For benchmarks of what that costs.
 };
 
@@ -93,6 +95,7 @@ class Engine final : private delivery::ShardLinks {
   void Answer(std::uint32_t shard, delivery::ShardAnswer answer) override;
   std::uint64_t MakeQuestion(std::size_t shards);
   void Post(std::uint32_t shard, delivery::ShardMessage message) override;
+  ShardThread::Options MakeOptions();
   ledger::CommitLog& MakeCommitLog();
   void OnChange();
   bool WaitForChange();

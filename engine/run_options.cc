@@ -71,6 +71,7 @@ EngineOptions EngineOptionsOf(const config::Config& config, const ledger::Campai
   options.backend = BackendOf(config.engine.io);
   options.dns_servers = config.dns.servers;
   options.dns_queries_per_second = config.dns.max_queries_per_second;
+  options.dns_trust_ad = config.dns.trust_ad;
   options.batch_signatures = config.engine.signer == config::SignerChoice::kAuto;
   for (const auto& [key, suspension] : facts.suspensions) {
     options.suspensions.push_back({key.first, key.second, suspension.reason, suspension.sample, suspension.until});

@@ -41,15 +41,28 @@ Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
       authenticator_(job.smarthost.has_value() && job.smarthost->account.has_value()
                          ? std::make_unique<smtp::Authenticator>(*job.smarthost->account)
                          : nullptr),
-      context_{job,      options_.bugs, options_.seed,
-               seams.io, seams.clock,   seams.timers,
-               mx_,      seams.tls,     seams.limits.broken_tls(),
-               commits_, settler_,      sealer_,
-               budget_,  line_,         *this,
-               *this,    seams.log,     authenticator_.get()},
+      context_{job,
+               options_.bugs,
+               options_.seed,
+               seams.io,
+               seams.clock,
+               seams.timers,
+               mx_,
+               seams.tls,
+               seams.limits.broken_tls(),
+               commits_,
+               settler_,
+               sealer_,
+               budget_,
+               line_,
+               *this,
+               *this,
+               seams.log,
+               authenticator_.get()},
+      sts_(MakeStsPolicies()),
       coordinator_(job.budget),
       budgets_(options_.index, seams.links, seams.clock, seams.timers, [this] { return IsBlocked(); }),
-      router_(context_, *this),
+      router_(context_, sts_.get(), *this),
       sweeper_(settler_, commits_, [this](Destination& destination) { OnSwept(destination); }),
       shaping_(job.shaping),
       source_usable_(job.sources.size(), true),
@@ -163,6 +176,7 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
   if (destination.site != nullptr) {  // A refreshed route.
     if (destination.site->key().name == name) {
       destination.route_expires = seams_.clock.Now() + std::max(route.ttl, kRouteFloor);
+      destination.tls = TlsPolicyOf(destination, *destination.site, route);
     } else {
       destination.site->SendAway(destination);
     }
@@ -170,9 +184,9 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
   }
   const std::uint32_t owner = HomeOf(place, options_.count);
   if (owner != options_.index) {
-    const DestinationKey key = destination.key;
+    delivery::PlaceDestination message{destination.key, route, destination.sts};
     RemoveDestination(destination);
-    seams_.links.Post(owner, delivery::PlaceDestination{key, route});
+    seams_.links.Post(owner, std::move(message));
     return;
   }
   Site& site = SiteFor(destination, route, name);
@@ -196,12 +210,6 @@ config::Limits Shard::LimitsOf(const Destination& destination, const Site& site,
   std::vector<std::string> hosts;
   for (const auto& host : route.hosts) hosts.push_back(host.name);
   return shaping_->For(destination.name, hosts, job_.sources[site.key().source].name, site.overrides());
-}
-
-// The domain's own, not that of the domain for which the site was made: it may share the site with others.
-tls::Policy Shard::TlsPolicyOf(const Destination& destination, const Site& site, const dns::Route& route) const {
-  if (job_.smarthost.has_value()) return job_.smarthost->tls_policy();
-  return tls::Stricter(delivery::PolicyOf(LimitsOf(destination, site, route).enable_tls), job_.tls_least);
 }
 
 Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const std::string& name) {
@@ -277,6 +285,7 @@ void Shard::Handle(delivery::ShardMessage message) {
       if (shard.phase_ != Phase::kRunning || shard.FindDestination(m.key) != nullptr) return;
       Destination& destination = shard.MakeDestination(m.key);
       destination.counted = true;
+      destination.sts = std::move(m.sts);
       shard.PlaceAtSite(destination, m.route);
       if (shard.job_.finish_by.has_value() && shard.seams_.clock.WallNow() >= *shard.job_.finish_by)
         shard.ExpireEveryone();

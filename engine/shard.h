@@ -20,6 +20,7 @@
 #include "engine/delivery/sealer.h"
 #include "engine/delivery/shard_message.h"
 #include "engine/delivery/site.h"
+#include "engine/delivery/sts_policies.h"
 #include "engine/delivery/sweeper.h"
 #include "engine/shard_budgets.h"
 
@@ -58,6 +59,8 @@ class Shard final : private delivery::Router::Owner,
     base::Log& log;
     delivery::HostLimits& limits;                     // The program's.
     delivery::CampaignRate* campaign_rate = nullptr;  // Null: the campaign has none.
+    tls::PolicyFetcher* policies = nullptr;           // Null: no MTA-STS…
+    tls::StsCache* sts_cache = nullptr;               // …and neither this.
   };
   enum class Phase : std::uint8_t { kRunning, kDraining, kDrained, kFailed };
 
@@ -81,6 +84,7 @@ class Shard final : private delivery::Router::Owner,
 
  private:
   // delivery::Router::Owner, delivery::Site::Owner
+  bool WantsSts(const delivery::Destination& destination) override;
   void PlaceAtSite(delivery::Destination& destination, const dns::Route& route) override;
   void StartSweep(delivery::Destination& destination, delivery::Sweep sweep) override;
   delivery::Destination& MakeDestination(delivery::DestinationKey key) override;
@@ -128,6 +132,7 @@ class Shard final : private delivery::Router::Owner,
   void SetLimits(delivery::Site& site, const config::Limits& limits);
   config::Limits LimitsOf(const delivery::Destination& destination, const delivery::Site& site,
                           const dns::Route& route) const;
+  std::unique_ptr<delivery::StsPolicies> MakeStsPolicies() const;
   tls::Policy TlsPolicyOf(const delivery::Destination& destination, const delivery::Site& site,
                           const dns::Route& route) const;
   // delivery::DurableWaiter
@@ -160,7 +165,8 @@ class Shard final : private delivery::Router::Owner,
   dns::MxLookup mx_;
   const std::unique_ptr<smtp::Authenticator> authenticator_;  // Null: nobody logs in.
   const delivery::Context context_;
-  delivery::Coordinator coordinator_;  // Used on shard 0 only.
+  const std::unique_ptr<delivery::StsPolicies> sts_;  // Null: no policy counts.
+  delivery::Coordinator coordinator_;                 // Used on shard 0 only.
   ShardBudgets budgets_;
   delivery::Router router_;
   delivery::Sweeper sweeper_;

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <future>
+#include <optional>
 #include <utility>
 
 #include "dns/cached_resolver.h"
 #include "engine/base/check.h"
 #include "engine/dkim/batch_rsa_signer.h"
 #include "engine/io/clock.h"
+#include "engine/policy_inbox.h"
 #include "tls/context.h"
 
 namespace engine {
@@ -115,19 +117,26 @@ void ShardThread::Run() {
   absl::StatusOr<std::unique_ptr<dns::CaresResolver>> cares =
       dns::CaresResolver::Make(options_.dns, *reactor_, clock, timers);
   CHECK(cares.ok());
-  dns::CachedResolver resolver(**cares, clock, timers, {});
+  dns::CachedResolver::Options cache;
+  // Who asks again after a retry interval whether a domain exists is not to hear the same answer once more.
+  cache.negative_ttl_max = std::min(cache.negative_ttl_max, job_.retry_plan.first() / 2);
+  dns::CachedResolver resolver(**cares, clock, timers, cache);
   tls::Context tls({.authorities = options_.tls_authorities});
   absl::StatusOr<std::unique_ptr<dkim::DigestSigner>> digest_signer =
       dkim::MakeDigestSigner(job_.keys, options_.batch_signatures, log_);
   CHECK(digest_signer.ok());  // The keys were read and tried.
   const auto signer = signing_.Join(*std::move(digest_signer), [this] { Wake(); });
-  Shard shard(job_, options_.shard,
-              {*reactor_, clock, timers, resolver, tls, commit_log_, links_, *signer, log_, *options_.limits,
-               options_.campaign_rate});
+  std::optional<PolicyInbox> policies;
+  if (options_.host_tls != nullptr) policies.emplace(options_.host_tls->fetcher(), [this] { Wake(); });
+  Shard shard(
+      job_, options_.shard,
+      {*reactor_, clock, timers, resolver, tls, commit_log_, links_, *signer, log_, *options_.limits, options_.campaign_rate,
+       policies.has_value() ? &*policies : nullptr, policies.has_value() ? &options_.host_tls->sts_cache() : nullptr});
   std::vector<delivery::ShardMessage> messages;
   shard.Start();
   while (!aborted_) {
     timers.Advance(clock.Now());
+    if (policies.has_value()) policies->Deliver();
     mailbox_.Drain(messages);
     for (delivery::ShardMessage& message : messages) shard.Handle(std::move(message));
     shard.EndTurn();

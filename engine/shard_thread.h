@@ -16,6 +16,7 @@
 #include "dns/cares_resolver.h"
 #include "engine/base/log.h"
 #include "engine/dkim/signing_pool.h"
+#include "engine/host_tls.h"
 #include "engine/io/mailbox.h"
 #include "engine/io/reactor.h"
 #include "engine/shard.h"
@@ -32,6 +33,7 @@ class ShardThread {
     bool batch_signatures = true;            // Where the processor can; else OpenSSL makes them all.
     delivery::HostLimits* limits = nullptr;  // The program's. Outlives the thread.
     delivery::CampaignRate* campaign_rate = nullptr;  // Null: none. Outlives the thread.
+    HostTls* host_tls = nullptr;                      // Null: no MTA-STS. Outlives the thread.
   };
   // What the shard has come to, for other threads: each number is exact at some moment not long ago.
   struct Snapshot {

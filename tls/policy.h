@@ -1,5 +1,5 @@
-// What a connection to a receiver must be: in clear, encrypted where that is offered, or encrypted always; and whether
-// the certificate must hold. Values; what DANE and MTA-STS ask for will join here.
+// What a connection to a receiver must be: in clear, encrypted where that is offered, or encrypted always; whether the
+// certificate must hold; and which of a site's hosts will do. Values.
 #pragma once
 
 #include <algorithm>
@@ -21,6 +21,9 @@ struct Policy {
 
   Use use = Use::kWhereOffered;
   Verification verification = Verification::kNone;
+  // Hosts that are not connected to, because the domain's MTA-STS policy does not name them: a bit for each host of
+  // the site, in the order of the site's own plan. It means nothing elsewhere.
+  std::uint32_t refused_hosts = 0;
 
   // Where TLS turns out to be broken, the mail may go in clear.
   bool MayFallBackToClear() const { return use == Use::kWhereOffered && verification == Verification::kNone; }
@@ -29,7 +32,7 @@ struct Policy {
 
 // What satisfies both.
 inline Policy Stricter(const Policy& a, const Policy& b) {
-  return {std::max(a.use, b.use), std::max(a.verification, b.verification)};
+  return {std::max(a.use, b.use), std::max(a.verification, b.verification), a.refused_hosts | b.refused_hosts};
 }
 
 }  // namespace tls

@@ -22,6 +22,7 @@ rset_timeout = "5s"
 idle_timeout = "60s"
 enable_pipelining = true
 enable_tls = "OpportunisticInsecure"
+enable_mta_sts = true
 remember_broken_tls = "3 days"
 ip_lookup_strategy = "Ipv4AndIpv6"
 

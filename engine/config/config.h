@@ -34,6 +34,7 @@ struct EngineConfig {
 struct DnsConfig {
   std::vector<std::string> servers;  // "ADDRESS", "ADDRESS:PORT" or "[IPV6]:PORT", checked. Empty: the system's.
   std::uint32_t max_queries_per_second = 500;  // Of the whole program. At least 1.
+  bool trust_ad = false;                       // What they say about DNSSEC counts.
 };
 
 struct SmtpConfig {

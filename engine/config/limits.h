@@ -54,6 +54,10 @@ struct Limits {
       base::Duration::Seconds(60);  // As KumoMTA's shaping file: a session without work is kept so long.
   bool enable_pipelining = true;
   TlsMode enable_tls = TlsMode::kOpportunisticInsecure;
+  // MTA-STS policies of recipient domains hold (KumoMTA's default), whatever enable_tls says.
+  bool enable_mta_sts = true;
+  // TLSA records of mail exchangers hold, where the DNS servers are trusted ([dns] trust_ad); KumoMTA's is false.
+  bool enable_dane = true;
   // How long an address is sent to in clear, after TLS failed there; only with kOpportunisticInsecure. As KumoMTA's
   // reference suggests.
   base::Duration remember_broken_tls = base::Duration::Hours(3 * 24);

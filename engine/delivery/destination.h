@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "absl/functional/any_invocable.h"
@@ -11,6 +12,7 @@
 #include "engine/delivery/recipient_queue.h"
 #include "engine/io/timer_wheel.h"
 #include "engine/ledger/record.h"
+#include "tls/mta_sts.h"
 #include "tls/policy.h"
 
 namespace delivery {
@@ -50,10 +52,11 @@ struct Destination {
   RecipientQueue queue;
   Place place = Place::kNowhere;
   Site* site = nullptr;
-  base::ListHook hook;          // In the list of its place.
-  io::Timer timer;              // kRouting: look up again. kWaiting: somebody is due.
-  base::Instant route_expires;  // At a site: when to look up again.
-  tls::Policy tls;              // At a site: what its sessions must be.
+  base::ListHook hook;                        // In the list of its place.
+  io::Timer timer;                            // kRouting: look up again. kWaiting: somebody is due.
+  base::Instant route_expires;                // At a site: when to look up again.
+  tls::Policy tls;                            // At a site: what its sessions must be.
+  std::shared_ptr<const tls::StsPolicy> sts;  // The domain's MTA-STS policy when it was last looked up; null: none.
   bool looking_up = false;
   bool leaving = false;            // Its route changed: it moves once nothing is in flight.
   bool missing_before = false;     // The DNS said once that it does not exist.

@@ -7,8 +7,14 @@
 #include "engine/base/stable_hash.h"
 
 namespace delivery {
+namespace {
+
+constexpr base::Duration kOldAddresses = base::Duration::Minutes(10);  // Over their time, while they are asked for.
+
+}  // namespace
 
 HostPlan::HostPlan(std::vector<PlannedHost> hosts, const Options& options) : options_(options) {
+  CHECK(hosts.size() <= kHostsMax);
   for (PlannedHost& host : hosts) {
     const std::uint64_t order = base::StableHash(host.name, options.seed);
     hosts_.push_back({std::move(host.name), host.preference, order, Resolution::kUnknown, {}, {}, false, false});
@@ -36,7 +42,7 @@ HostPlan::Address* HostPlan::Usable(Host& host, base::Instant now, absl::Span<co
   return nullptr;
 }
 
-HostPlan::Next HostPlan::Choose(base::Instant now, absl::Span<const base::IpAddress> avoided) {
+HostPlan::Next HostPlan::Choose(base::Instant now, absl::Span<const base::IpAddress> avoided, std::uint32_t refused) {
   ++turn_;
   std::size_t begin = 0;
   while (begin < hosts_.size()) {
@@ -46,6 +52,7 @@ HostPlan::Next HostPlan::Choose(base::Instant now, absl::Span<const base::IpAddr
     for (std::size_t i = 0; i < end - begin; ++i) {  // Equal preferences share the load.
       const std::size_t index = begin + (turn_ + i) % (end - begin);
       Host& host = hosts_[index];
+      if (IsRefused(index, refused)) continue;
       const bool ask =
           host.resolution == Resolution::kUnknown ||
           ((host.resolution == Resolution::kKnown || host.resolution == Resolution::kFailed) && host.until <= now);
@@ -54,18 +61,23 @@ HostPlan::Next HostPlan::Choose(base::Instant now, absl::Span<const base::IpAddr
         return {Step::kResolve, index, {}};
       }
       asking = asking || host.resolution == Resolution::kAsking;
-      if (host.resolution != Resolution::kKnown) continue;
+      // What was known a moment ago stays in use while it is asked for again.
+      const bool is_known = host.resolution == Resolution::kKnown ||
+                            (host.resolution == Resolution::kAsking && now < host.until + kOldAddresses);
+      if (!is_known) continue;
       if (const Address* address = Usable(host, now, avoided)) return {Step::kConnect, index, address->address};
     }
     if (asking) return {Step::kWait, begin, {}};
     begin = end;
   }
-  return {Verdict(), 0, {}};
+  return {Verdict(refused), 0, {}};
 }
 
-HostPlan::Step HostPlan::Verdict() const {
+HostPlan::Step HostPlan::Verdict(std::uint32_t refused_hosts) const {
   bool failed = false, refused = false, other_family = false;
-  for (const Host& host : hosts_) {
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    const Host& host = hosts_[i];
+    if (IsRefused(i, refused_hosts)) continue;
     if (!host.addresses.empty()) return Step::kExhausted;
     failed = failed || host.resolution == Resolution::kFailed;
     refused = refused || host.only_refused;

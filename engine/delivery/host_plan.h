@@ -43,12 +43,16 @@ class HostPlan {
     base::IpAddress address;
   };
 
-  HostPlan(std::vector<PlannedHost> hosts, const Options& options);
+  static constexpr std::size_t kHostsMax = 32;  // As many as dns::MxLookup gives.
+
+  HostPlan(std::vector<PlannedHost> hosts, const Options& options);  // Requires: at most kHostsMax.
 
   // What to do for one more session at `now`. A kResolve answer marks the host as being resolved. `avoided`: addresses
-  // that will not do for this session.
-  Next Choose(base::Instant now, absl::Span<const base::IpAddress> avoided = {});
+  // that will not do for this session; `refused`: a bit for each host that will not.
+  Next Choose(base::Instant now, absl::Span<const base::IpAddress> avoided = {}, std::uint32_t refused = 0);
   const std::string& HostName(std::size_t host) const { return hosts_[host].name; }
+  std::size_t size() const { return hosts_.size(); }
+  bool IsRefused(std::size_t host, std::uint32_t refused) const { return (refused >> host & 1) != 0; }
 
   // Whether there is, or may be, an address other than these.
   bool HasOtherThan(absl::Span<const base::IpAddress> addresses) const;
@@ -85,7 +89,7 @@ class HostPlan {
   bool IsProhibited(const base::IpAddress& address) const;
   bool IsAllowed(const base::IpAddress& address) const;
   Address* Usable(Host& host, base::Instant now, absl::Span<const base::IpAddress> avoided);
-  Step Verdict() const;
+  Step Verdict(std::uint32_t refused) const;
 
   const Options options_;
   std::vector<Host> hosts_;  // By preference, then order.

@@ -78,13 +78,39 @@ void Router::LookUp(Destination& destination) {
     LookUpSmarthost(key);
     return;
   }
-  context_.mx.LookupMx(destination.name, [this, key](const dns::Route& route) { OnRoute(key, route); });
+  const auto lookup = std::make_shared<Lookup>();
+  lookup->key = key;
+  if (sts_ != nullptr && owner_.WantsSts(destination)) {  // At the same time: it takes no longer so.
+    lookup->knows_policy = false;
+    sts_->Lookup(destination.name, [this, lookup](const StsPolicies::Policy& policy) {
+      lookup->policy = policy;
+      lookup->knows_policy = true;
+      if (!lookup->route.has_value()) return;
+      --awaiting_policy_;
+      Finish(*lookup);
+    });
+  }
+  context_.mx.LookupMx(destination.name, [this, lookup](const dns::Route& route) {
+    --looking_up_;
+    lookup->route = route;
+    if (lookup->knows_policy) {
+      Finish(*lookup);
+    } else {  // A policy host that is slow holds up this domain, and no look-up of others.
+      ++awaiting_policy_;
+    }
+  });
+}
+
+void Router::Finish(Lookup& lookup) {
+  if (Destination* const destination = owner_.FindDestination(lookup.key)) destination->sts = lookup.policy;
+  OnRoute(lookup.key, *lookup.route);
 }
 
 // One host takes the mail for every domain. Whatever the DNS says of it, it says nothing about the recipients.
 void Router::LookUpSmarthost(DestinationKey key) {
   const std::string& host = context_.job.smarthost->host;
   context_.mx.LookupHost(host, /*want_v6=*/true, [this, key, &host](const dns::HostAddresses& answer) {
+    --looking_up_;
     dns::Route route;
     route.ttl = answer.ttl;
     if (answer.kind == dns::AnswerKind::kFound) {
@@ -99,7 +125,6 @@ void Router::LookUpSmarthost(DestinationKey key) {
 }
 
 void Router::OnRoute(DestinationKey key, const dns::Route& route) {
-  --looking_up_;
   Destination* destination = owner_.FindDestination(key);
   if (destination == nullptr) return;
   destination->looking_up = false;

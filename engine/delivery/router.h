@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "dns/mx_lookup.h"
 #include "engine/delivery/context.h"
 #include "engine/delivery/destination.h"
+#include "engine/delivery/sts_policies.h"
 #include "engine/delivery/sweeper.h"
 
 namespace delivery {
@@ -24,6 +26,8 @@ class Router {
    public:
     virtual ~Owner() = default;
     // The destination has a route: it goes to the site's shard, perhaps this one.
+    // Mail to the destination is to keep to its MTA-STS policy, if it has one.
+    virtual bool WantsSts(const Destination& destination) = 0;
     virtual void PlaceAtSite(Destination& destination, const dns::Route& route) = 0;
     virtual void StartSweep(Destination& destination, Sweep sweep) = 0;
     virtual Destination& MakeDestination(DestinationKey key) = 0;
@@ -31,7 +35,8 @@ class Router {
     virtual Destination* FindDestination(DestinationKey key) = 0;
   };
 
-  Router(const Context& context, Owner& owner) : context_(context), owner_(owner) {}
+  // `sts`: null where no policy counts. It ends before the router.
+  Router(const Context& context, StsPolicies* sts, Owner& owner) : context_(context), sts_(sts), owner_(owner) {}
 
   // Queues domains whose pending recipients nobody has looked at yet, in this order.
   void Feed(std::vector<DestinationKey> keys);
@@ -50,13 +55,22 @@ class Router {
   // No look-up is started any more (the campaign pauses or the program ends).
   void Stop() { stopped_ = true; }
   // Somebody is still to be looked up, or is being.
-  bool HasWork() const { return !unfed_.empty() || looking_up_ > 0; }
+  bool HasWork() const { return !unfed_.empty() || looking_up_ > 0 || awaiting_policy_ > 0; }
   std::size_t unanswered() const { return unanswered_; }  // Destinations that wait because the DNS gives no answer.
 
  private:
   static constexpr std::size_t kLookupsAtOnce = 256;
 
+  // What is asked about a domain at once.
+  struct Lookup {
+    DestinationKey key;
+    std::optional<dns::Route> route;
+    bool knows_policy = true;  // Or nobody asks.
+    StsPolicies::Policy policy;
+  };
+
   void LookUp(Destination& destination);
+  void Finish(Lookup& lookup);
   void LookUpSmarthost(DestinationKey key);
   void OnRoute(DestinationKey key, const dns::Route& route);
   void Count(Destination& destination, const dns::Route& route, bool missing);
@@ -65,9 +79,11 @@ class Router {
   void WaitUntil(Destination& destination, base::Instant at);
 
   const Context& context_;
+  StsPolicies* const sts_;
   Owner& owner_;
   std::deque<DestinationKey> unfed_;
-  std::size_t looking_up_ = 0;
+  std::size_t looking_up_ = 0;       // Routes that are being asked for.
+  std::size_t awaiting_policy_ = 0;  // Destinations whose route is known, and whose policy is being fetched.
   std::size_t unanswered_ = 0;
   bool stopped_ = false;
 };

@@ -27,6 +27,7 @@ namespace delivery {
 struct PlaceDestination {
   DestinationKey key;
   dns::Route route;
+  std::shared_ptr<const tls::StsPolicy> sts;
 };
 
 // Facts for the coordinator.

@@ -108,6 +108,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::uint64_t id() const { return id_; }
   const SiteKey& key() const { return key_; }
   const std::string& provider() const { return provider_; }
+  // Of its hosts, those that the policy does not name; as tls::Policy says.
+  std::uint32_t HostsWithout(const tls::StsPolicy& policy) const;
   // Why it does not send now, and until when; none: nothing holds it.
   std::optional<HeldQueue> HeldNow() const;
   bool HasDestinations() const { return !ready_.empty() || !waiting_.empty(); }
@@ -203,6 +205,10 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::vector<base::IpAddress> AvoidedUnder(const tls::Policy& policy);
   bool TakeTlsFailure(const Session& session, const smtp::ConnectionFact& fact);
   bool OnTlsUnsatisfied(const tls::Policy& policy);
+  bool RefusesEveryHost(const tls::Policy& policy) const;
+  Sweep TlsRequired(std::string text) const;
+  void DeferUnder(const tls::Policy& policy, const Sweep& sweep);
+  void OnNamedHostsFailed(const tls::Policy& policy);
 
   void StopBeginning();
   void TellBudgets(const smtp::Verdict& verdict, const std::string& sample);

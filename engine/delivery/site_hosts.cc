@@ -18,6 +18,11 @@ constexpr base::Duration kHostTtlLeast = base::Duration::Minutes(1);
 // Every address of every host failed.
 void Site::OnRoundFailed(const tls::Policy& policy) {
   if (OnTlsUnsatisfied(policy)) return;
+  if (policy.refused_hosts != 0 && CountUnder(idle_, policy) + CountUnder(busy_, policy) == 0) {
+    hosts_.ForgetFailures();
+    OnNamedHostsFailed(policy);
+    return;
+  }
   const base::Instant now = context_.clock.Now();
   hosts_.ForgetFailures();
   const smtp::Verdict verdict =

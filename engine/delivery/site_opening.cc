@@ -78,7 +78,7 @@ void Site::OpenSessions(const tls::Policy& policy) {
   while (WantsSession(policy, demand, tokens)) {
     if (!context_.line.HasToken(*this)) return;
     if (!HasRoomToConnect()) return;
-    const HostPlan::Next next = hosts_.Choose(now, AvoidedUnder(policy));
+    const HostPlan::Next next = hosts_.Choose(now, AvoidedUnder(policy), policy.refused_hosts);
     switch (next.step) {
       case HostPlan::Step::kConnect:
         if (!OpenSession(next, policy)) return;
@@ -99,7 +99,7 @@ void Site::OpenSessions(const tls::Policy& policy) {
       case HostPlan::Step::kPrivate:
       case HostPlan::Step::kOtherFamily:
       case HostPlan::Step::kDnsFailure:
-        OnNoHostLeft(next.step);
+        policy.refused_hosts != 0 ? OnNamedHostsFailed(policy) : OnNoHostLeft(next.step);
         return;
     }
   }

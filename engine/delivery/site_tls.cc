@@ -116,20 +116,63 @@ bool Site::OnTlsUnsatisfied(const tls::Policy& policy) {
   const auto of_policy = [&policy](const TlsFailure& failure) { return failure.policy == policy; };
   const auto found = std::find_if(tls_failures_.begin(), tls_failures_.end(), of_policy);
   if (found == tls_failures_.end()) return false;
-  Sweep sweep = SweepOfSite(ledger::OutcomeKind::kDeferred, "STARTTLS");
-  sweep.only_due = true;
-  sweep.classification = smtp::ToString(smtp::Classification::kTlsRequired);
-  sweep.text = found->text;
+  const Sweep sweep = TlsRequired(found->text);
   tls_failures_.erase(std::remove_if(tls_failures_.begin(), tls_failures_.end(), of_policy), tls_failures_.end());
   if (CountUnder(idle_, policy) + CountUnder(busy_, policy) > 0) return false;
   hosts_.ForgetFailures();
+  DeferUnder(policy, sweep);
+  return true;
+}
+
+Sweep Site::TlsRequired(std::string text) const {
+  Sweep sweep = SweepOfSite(ledger::OutcomeKind::kDeferred, "STARTTLS");
+  sweep.only_due = true;
+  sweep.classification = smtp::ToString(smtp::Classification::kTlsRequired);
+  sweep.text = std::move(text);
+  return sweep;
+}
+
+// Those who are due under it wait for their next retry, for which the DNS is asked whether the policy is still the same
+// (RFC 8461 section 5.1).
+void Site::DeferUnder(const tls::Policy& policy, const Sweep& sweep) {
   for (std::size_t n = ready_.size(); n > 0; --n) {
     Destination& destination = ready_.front();
     const bool meant = destination.tls == policy;
     if (meant) owner_.StartSweep(destination, sweep);
     MoveTo(destination, meant ? Destination::Place::kWaiting : Destination::Place::kReady);
+    if (meant && destination.sts != nullptr) owner_.OnRouteExpired(destination);
   }
-  return true;
+}
+
+// ---- MTA-STS ----
+
+std::uint32_t Site::HostsWithout(const tls::StsPolicy& policy) const {
+  std::uint32_t without = 0;
+  for (std::size_t host = 0; host < hosts_.size(); ++host) {
+    if (!policy.Names(hosts_.HostName(host))) without |= 1U << host;
+  }
+  return without;
+}
+
+bool Site::RefusesEveryHost(const tls::Policy& policy) const {
+  std::size_t refused = 0;
+  for (std::size_t host = 0; host < hosts_.size(); ++host)
+    refused += hosts_.IsRefused(host, policy.refused_hosts) ? 1 : 0;
+  return refused == hosts_.size();
+}
+
+// Some hosts are not for this policy, and the others cannot be used. It says nothing about those that are for others.
+void Site::OnNamedHostsFailed(const tls::Policy& policy) {
+  if (RefusesEveryHost(policy)) {
+    DeferUnder(policy, TlsRequired("the domain's MTA-STS policy names none of its mail exchangers"));
+    return;
+  }
+  Sweep sweep = SweepOfSite(ledger::OutcomeKind::kDeferred, "connect");
+  sweep.only_due = true;
+  sweep.classification = smtp::ToString(smtp::Classification::kNoAnswerFromHost);
+  sweep.text = "none of the mail exchangers that the domain's MTA-STS policy names can be reached";
+  if (!last_failure_.empty()) sweep.text += "; " + last_failure_;
+  DeferUnder(policy, sweep);
 }
 
 }  // namespace delivery

@@ -82,6 +82,41 @@ class SmtpSink(Process):
         return sorted(found)
 
 
+class Nginx(Process):
+    """Serves over HTTPS on port 443 of `address`: `sites` maps a host name to its certificate and the lines of its location."""
+
+    def __init__(self, build: pathlib.Path, folder: pathlib.Path, address: str, sites: dict):
+        root = packages.fetch(build, "nginx-light")
+        self.requests = folder / "access.log"
+        servers = "".join(f"""server {{ listen {address}:443 ssl; server_name {name};
+ssl_certificate {certificate.certificate}; ssl_certificate_key {certificate.key};
+location / {{ {location} }} }}
+""" for name, (certificate, location) in sites.items())
+        temporary = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        (folder / "nginx.conf").write_text(f"""daemon off;
+master_process off;
+user root;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{}}
+http {{
+default_type text/plain;
+{temporary}log_format names "$host $status";
+access_log {self.requests} names;
+{servers}}}
+""")
+        wait_until_free(address, 443)
+        super().__init__([str(root / "usr/sbin/nginx"), "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", str(folder / "error.log")],
+                         folder / "nginx.log", env=packages.environment(root))
+        wait_until("nginx listening", lambda: accepts(address, 443))
+        if self.popen.poll() is not None:
+            raise AssertionError(f"nginx has ended: {self.text()[-2000:]}")
+
+    def asked(self) -> list:
+        """The host names that were asked for, in order."""
+        return [line.split()[0] for line in self.requests.read_text().splitlines()]
+
+
 class Nsd(Process):
     """NLnet Labs' name server with one zone file per zone."""
 

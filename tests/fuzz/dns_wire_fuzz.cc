@@ -46,8 +46,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       asked = *name;
     }
   }
-  for (const dns::RecordType type : {dns::RecordType::kA, dns::RecordType::kCname, dns::RecordType::kPtr,
-                                     dns::RecordType::kMx, dns::RecordType::kTxt, dns::RecordType::kAaaa}) {
+  for (const dns::RecordType type :
+       {dns::RecordType::kA, dns::RecordType::kCname, dns::RecordType::kPtr, dns::RecordType::kMx,
+        dns::RecordType::kTxt, dns::RecordType::kAaaa, dns::RecordType::kTlsa}) {
     CheckAnswer(message, asked, type);
   }
   if (const auto query = dns::ParseQuery(message)) {

@@ -14,6 +14,8 @@ EngineProcess::EngineProcess(const Surroundings& surroundings, const delivery::J
       names_(surroundings.names),
       disk_(surroundings.disk),
       log_(surroundings.log),
+      policies_(surroundings.policies),
+      sts_cache_(surroundings.sts_cache),
       job_(job),
       options_(options),
       clock_(world_) {}
@@ -92,7 +94,7 @@ bool EngineProcess::Start(std::string& why) {
     core.shard = std::make_unique<engine::Shard>(
         *run_job_, options,
         engine::Shard::Seams{*core.io, clock_, *core.timers, *core.resolver, *core.tls, *this, *this, *core.signer,
-                             log_, limits_, rate_.has_value() ? &*rate_ : nullptr});
+                             log_, limits_, rate_.has_value() ? &*rate_ : nullptr, policies_, sts_cache_});
   }
   for (std::uint32_t i = 0; i < options_.shards; ++i) {
     cores_[i].shard->Start();

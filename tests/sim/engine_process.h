@@ -41,6 +41,8 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
     const Names& names;
     CrashDisk& disk;
     base::Log& log;
+    tls::PolicyFetcher* policies = nullptr;  // Null: no MTA-STS…
+    tls::StsCache* sts_cache = nullptr;      // …and neither this.
   };
   EngineProcess(const Surroundings& surroundings, const delivery::Job& job, const Options& options);
   ~EngineProcess() override;
@@ -94,6 +96,8 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   const Names& names_;
   CrashDisk& disk_;
   base::Log& log_;
+  tls::PolicyFetcher* const policies_;
+  tls::StsCache* const sts_cache_;
   const delivery::Job& job_;
   const Options options_;
   WorldClock clock_;

@@ -270,9 +270,11 @@ TEST(HostileWatchdog, WhoTakesNoMoreOfAMessageHasThirteenMinutesAndNobodyIsInDou
     Receiver& receiver = scenario.Serve("one.example");
     if (!chunking) receiver.extensions = {"PIPELINING"};
     receiver.rests_between_reads = Duration::Hours(10);
-    scenario.RunFor(Duration::Minutes(14));
-    EXPECT_THAT(scenario.Last("a00@one.example"), StartsWith("deferred"));
-    EXPECT_LE(scenario.Times("a00@one.example").back(), 785);
+    scenario.RunFor(Duration::Seconds(790));  // Before the next try.
+    const std::vector<std::string> story = scenario.Story("a00@one.example");
+    ASSERT_GE(story.size(), 2u);
+    EXPECT_THAT(story[1], StartsWith("deferred"));
+    EXPECT_LE(scenario.Times("a00@one.example")[1], 785);
     EXPECT_THAT(receiver.accepted(), SizeIs(0));
   }
 }

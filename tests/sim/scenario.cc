@@ -117,6 +117,12 @@ Receiver& Scenario::AddReceiver(const std::string& host) {
   return *receivers_.back();
 }
 
+void Scenario::SetStsPolicy(const std::string& domain, const std::string& id, absl::StatusOr<std::string> file) {
+  names_.SetText("_mta-sts." + domain, "v=STSv1; id=" + id + ";");
+  names_.SetAddresses("mta-sts." + domain, {base::IpAddress::V4(0x0B020001)});
+  policies_.SetPolicy(domain, std::move(file));
+}
+
 Receiver& Scenario::Serve(const std::string& domain) {
   const std::string host = "mx." + domain;
   names_.SetMx(domain, {host});
@@ -127,7 +133,7 @@ Receiver& Scenario::Serve(const std::string& domain) {
 
 void Scenario::StartProcess() {
   process_ = std::make_unique<EngineProcess>(
-      EngineProcess::Surroundings{world_, network_, ask_, disk_, log_}, job_,
+      EngineProcess::Surroundings{world_, network_, ask_, disk_, log_, &policies_, &sts_cache_}, job_,
       EngineProcess::Options{.shards = options_.shards, .seed = 1, .segment_bytes = 1u << 20});
   std::string why;
   CHECK(process_->Start(why));

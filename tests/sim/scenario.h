@@ -71,7 +71,9 @@ class Scenario {
   ScriptedNames& names() { return names_; }
   const KeptLog& log() const { return log_; }
   Receiver& AddReceiver(const std::string& host);  // With a public address of its own, which the DNS knows.
-  Receiver& Serve(const std::string& domain);      // Its one mail exchanger is mx.DOMAIN.
+  // It publishes an MTA-STS policy: the record, and the file as it is served.
+  void SetStsPolicy(const std::string& domain, const std::string& id, absl::StatusOr<std::string> file);
+  Receiver& Serve(const std::string& domain);  // Its one mail exchanger is mx.DOMAIN.
 
   // ---- time ----
   void RunFor(base::Duration time);  // Starts the program, the first time.
@@ -119,6 +121,8 @@ class Scenario {
   KeptLog log_;
   ScriptedNames names_{world_};
   const Names ask_;
+  SimPolicyFetcher policies_{world_};
+  tls::StsCache sts_cache_;
   config::Shaping shaping_;
   const Options options_;
   const std::unique_ptr<Campaign> campaign_;

@@ -30,6 +30,9 @@ class ScriptedNames {
       records.push_back({.address = address, .preference = 0, .name = {}, .text = {}});
     records_[{host, dns::RecordType::kA}] = std::move(records);
   }
+  void SetText(const std::string& name, const std::string& text) {
+    records_[{name, dns::RecordType::kTxt}] = {{.address = {}, .preference = 0, .name = {}, .text = text}};
+  }
   // Whatever is asked about `name`; kFound: as the records say, again.
   void SetAnswer(const std::string& name, dns::AnswerKind kind) { kinds_[name] = kind; }
 

@@ -46,7 +46,7 @@ class SimPolicyFetcher final : public tls::PolicyFetcher {
   void SetPolicy(std::string domain, absl::StatusOr<std::string> policy) {
     policies_.insert_or_assign(std::move(domain), std::move(policy));
   }
-  void Fetch(std::string_view domain, Callback callback) override {
+  void Fetch(std::string_view domain, std::vector<base::IpAddress>, Callback callback) override {
     const auto found = policies_.find(std::string(domain));
     absl::StatusOr<std::string> policy = found == policies_.end() ? absl::NotFoundError("no policy") : found->second;
     const base::Duration wait = world_.Between(base::Duration::Milliseconds(5), base::Duration::Milliseconds(300));

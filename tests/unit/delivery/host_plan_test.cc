@@ -56,6 +56,25 @@ TEST(HostPlan, S5_1_TriesEveryAddressOfAHost) {
   EXPECT_EQ(plan.Choose(kNow).step, Step::kExhausted);
 }
 
+TEST(HostPlan, M06_HostsThatAPolicyDoesNotNameAreLeftOut) {
+  HostPlan plan({{"backup", 20}, {"primary", 10}}, {});
+  constexpr std::uint32_t kPrimary = 1;
+  const HostPlan::Next next = plan.Choose(kNow, {}, kPrimary);
+  ASSERT_EQ(next.step, Step::kResolve);
+  EXPECT_EQ(plan.HostName(next.host), "backup");
+  plan.SetAddresses(next.host, {{kTwo}}, kLater);
+  EXPECT_EQ(plan.Choose(kNow, {}, kPrimary).address, kTwo);
+  EXPECT_EQ(plan.HostName(plan.Choose(kNow).host), "primary");
+}
+
+TEST(HostPlan, AddressesStayInUseWhileTheyAreAskedForAgain) {
+  HostPlan plan({{"mx", 10}}, {});
+  Resolve(plan, {kOne});
+  EXPECT_EQ(plan.Choose(kLater).step, Step::kResolve);
+  EXPECT_EQ(plan.Choose(kLater).step, Step::kConnect);
+  EXPECT_EQ(plan.Choose(kLater + Duration::Minutes(11)).step, Step::kWait);
+}
+
 TEST(HostPlan, AvoidsAddressesForOneChoiceOnly) {
   HostPlan plan({{"backup", 20}, {"primary", 10}}, {});
   Resolve(plan, {kOne});

@@ -92,13 +92,92 @@ TEST_F(CachedResolverTest, EqualQuestionsUnderWayAreAskedOnce) {
   EXPECT_EQ(cache_->counters().coalesced, 1U);
 }
 
-TEST_F(CachedResolverTest, ATtlOfZeroIsNotKept) {
+TEST_F(CachedResolverTest, AVeryShortTtlIsStretched) {
+  EXPECT_TRUE(IsAskedUpstream("a.example", Addresses({"192.0.2.1"}, 0)));
+  Pass(Duration::Seconds(4));
+  EXPECT_FALSE(IsAskedUpstream("a.example"));
+  Pass(Duration::Seconds(1));
+  EXPECT_TRUE(IsAskedUpstream("a.example"));
+}
+
+TEST_F(CachedResolverTest, ANegativeAnswerIsKeptForTheTimeAllowedAndNotLonger) {
+  CachedResolver::Options options;
+  options.negative_ttl_max = Duration::Seconds(30);
+  Make(options);
+  EXPECT_TRUE(IsAskedUpstream("none.example", Nothing(AnswerKind::kNoDomain, 3600)));
+  Pass(Duration::Seconds(29));
+  EXPECT_FALSE(IsAskedUpstream("none.example"));
+  Pass(Duration::Seconds(1));
+  EXPECT_TRUE(IsAskedUpstream("none.example"));
+}
+
+TEST_F(CachedResolverTest, WhatIsAskedForOftenIsRenewedBeforeItsTimeIsOver) {
+  EXPECT_TRUE(IsAskedUpstream("a.example", Addresses({"192.0.2.1"}, 100)));
+  EXPECT_FALSE(IsAskedUpstream("a.example"));
+  Pass(Duration::Seconds(95));
+  heard_.clear();
+  Ask("a.example", "told");
+  Ask("a.example", "at once");
+  Pass(Duration::Milliseconds(1));
+  EXPECT_THAT(heard_, ElementsAre("told", "at once"));
+  ASSERT_EQ(upstream_.waiting(), 1U);
+  upstream_.Reply("a.example", RecordType::kA, Addresses({"192.0.2.2"}, 100));
+  Pass(Duration::Seconds(50));
+  EXPECT_FALSE(IsAskedUpstream("a.example"));
+  EXPECT_EQ(last_.records.at(0).address.ToString(), "192.0.2.2");
+  EXPECT_EQ(cache_->counters().prefetched, 1U);
+}
+
+TEST_F(CachedResolverTest, WhatIsAskedForOnceIsNotRenewed) {
+  EXPECT_TRUE(IsAskedUpstream("a.example", Addresses({"192.0.2.1"}, 100)));
+  Pass(Duration::Seconds(95));
+  EXPECT_FALSE(IsAskedUpstream("a.example"));
+}
+
+TEST_F(CachedResolverTest, AnOldAnswerStandsInForOneThatFails) {
+  EXPECT_TRUE(IsAskedUpstream("a.example", Addresses({"192.0.2.1"}, 60)));
+  Pass(Duration::Hours(23));
+  EXPECT_TRUE(IsAskedUpstream("a.example", Nothing(AnswerKind::kTimeout, 0, "silent")));
+  ASSERT_EQ(last_.kind, AnswerKind::kFound);
+  EXPECT_EQ(last_.ttl, Duration::Seconds(30));
+  Pass(Duration::Seconds(20));
+  EXPECT_FALSE(IsAskedUpstream("a.example"));
+  Pass(Duration::Seconds(10));
+  EXPECT_TRUE(IsAskedUpstream("a.example", Addresses({"192.0.2.2"}, 60)));
+  EXPECT_EQ(last_.records.at(0).address.ToString(), "192.0.2.2");
+  Pass(Duration::Hours(25));
+  EXPECT_TRUE(IsAskedUpstream("a.example", Nothing(AnswerKind::kServerFail, 0)));
+  EXPECT_EQ(last_.kind, AnswerKind::kServerFail);
+}
+
+TEST_F(CachedResolverTest, ThatADomainIsGoneIsNeverTakenFromAnOldAnswer) {
+  EXPECT_TRUE(IsAskedUpstream("gone.example", Nothing(AnswerKind::kNoDomain, 60)));
+  Pass(Duration::Seconds(61));
+  EXPECT_TRUE(IsAskedUpstream("gone.example", Nothing(AnswerKind::kTimeout, 0)));
+  EXPECT_EQ(last_.kind, AnswerKind::kTimeout);
+}
+
+TEST_F(CachedResolverTest, D02_OldTlsaRecordsNeverStandIn) {
+  const auto ask = [this](const Answer& answer) {
+    cache_->Resolve("_25._tcp.mx.example", RecordType::kTlsa, [this](const Answer& told) { last_ = told; });
+    upstream_.Reply("_25._tcp.mx.example", RecordType::kTlsa, answer);
+  };
+  ask(Nothing(AnswerKind::kNoData, 60));
+  Pass(Duration::Seconds(61));
+  ask(Nothing(AnswerKind::kServerFail, 0));
+  EXPECT_EQ(last_.kind, AnswerKind::kServerFail);
+}
+
+TEST_F(CachedResolverTest, ATtlOfZeroIsNotKeptWhereNothingIsStretched) {
+  CachedResolver::Options options;
+  options.ttl_min = Duration();
+  Make(options);
   EXPECT_TRUE(IsAskedUpstream("a.example", Addresses({"192.0.2.1"}, 0)));
   EXPECT_TRUE(IsAskedUpstream("a.example"));
 }
 
 TEST_F(CachedResolverTest, NegativeAnswersAreKeptAndFailuresShortly) {
-  EXPECT_TRUE(IsAskedUpstream("none.example", Nothing(AnswerKind::kNoDomain, 600)));
+  EXPECT_TRUE(IsAskedUpstream("none.example", Nothing(AnswerKind::kNoDomain, 300)));
   EXPECT_TRUE(IsAskedUpstream("fail.example", Nothing(AnswerKind::kTimeout, 0, "silent")));
   Pass(Duration::Seconds(4));
   EXPECT_FALSE(IsAskedUpstream("fail.example"));

@@ -101,6 +101,43 @@ TEST_P(CaresResolverTest, AsksWithEdns1232) {
   EXPECT_EQ(size, 1232);
 }
 
+TEST_P(CaresResolverTest, D01_TheAdBitCountsOnlyOfServersThatAreTrusted) {
+  bool asked_for = false;
+  Serve([&asked_for](const Query& query, bool) {
+    asked_for = query.wants_authenticated;
+    ResponseBuilder builder(query, ResponseCode::kNoError);
+    Record record;
+    record.text = "v=1";
+    builder.AddAnswer(RecordType::kTxt, 60, record);
+    builder.SetAuthenticated();
+    return builder.Build(query.udp_size);
+  });
+  EXPECT_FALSE(Ask("a.example", RecordType::kTxt).authenticated);
+  EXPECT_FALSE(asked_for);
+  options_.trust_ad = true;
+  resolver_.reset();
+  const Answer answer = Ask("b.example", RecordType::kTxt);
+  EXPECT_EQ(answer.kind, AnswerKind::kFound) << answer.detail;
+  EXPECT_TRUE(answer.authenticated);
+  EXPECT_TRUE(asked_for);
+}
+
+TEST_P(CaresResolverTest, WithTheAdBitLongAnswersComeOverTcpToo) {
+  options_.trust_ad = true;
+  SmallServer& server = Serve([](const Query& query, bool tcp) {
+    ResponseBuilder builder(query, ResponseCode::kNoError);
+    Record record;
+    record.text = std::string(3000, 't');
+    builder.AddAnswer(RecordType::kTxt, 60, record);
+    builder.SetAuthenticated();
+    return builder.Build(tcp ? 65'535 : query.udp_size);
+  });
+  const Answer answer = Ask("a.example", RecordType::kTxt);
+  EXPECT_EQ(answer.kind, AnswerKind::kFound) << answer.detail;
+  EXPECT_TRUE(answer.authenticated);
+  EXPECT_EQ(server.tcp_queries, 1);
+}
+
 TEST_P(CaresResolverTest, NxdomainAndNoDataKeepTheTtlOfTheSoa) {
   Serve([](const Query& query, bool) {
     ResponseBuilder builder(query, query.type == 15 ? ResponseCode::kNoError : ResponseCode::kNoDomain);

@@ -79,6 +79,9 @@ TEST(Wire, EveryTypeSurvivesTheTrip) {
   text.text = std::string(600, 't') + "end";
   EXPECT_EQ(trip(RecordType::kTxt, text).text, text.text);
   EXPECT_EQ(trip(RecordType::kTxt, Record()).text, "");
+  Record tlsa;
+  tlsa.text = std::string("\3\1\1", 3) + std::string(32, '\0');
+  EXPECT_EQ(trip(RecordType::kTlsa, tlsa).text, tlsa.text);
 }
 
 TEST(Wire, WhatCannotBeWrittenIsLeftOut) {

@@ -1,0 +1,48 @@
+#include "engine/host_tls.h"
+
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "engine/io/clock.h"
+
+namespace engine {
+namespace {
+
+constexpr base::Duration kSaveEvery = base::Duration::Seconds(10);
+constexpr std::uint64_t kFileMax = 256 * 1024 * 1024;
+
+}  // namespace
+
+HostTls::HostTls(io::Disk& disk, const std::string& folder, std::string authorities, base::Log& log)
+    : disk_(disk),
+      policies_file_(folder + "/mta-sts.cache"),
+      log_(log),
+      fetcher_({.authorities = std::move(authorities)}) {
+  ReadPolicies();
+}
+
+HostTls::~HostTls() { Save(); }
+
+void HostTls::ReadPolicies() {
+  const absl::StatusOr<std::string> content = io::ReadFile(disk_, policies_file_, kFileMax);
+  if (content.ok()) sts_cache_.Read(*content, io::SystemClock().WallNow());
+}
+
+void HostTls::Poll() {
+  const base::Instant now = io::SystemClock().Now();
+  if (now < next_) return;
+  next_ = now + kSaveEvery;
+  Save();
+}
+
+// What another program of this host has written meanwhile stays.
+void HostTls::Save() {
+  if (!sts_cache_.TakeChanged()) return;
+  ReadPolicies();
+  const absl::Status status =
+      io::WriteFileAtomically(disk_, policies_file_, sts_cache_.Write(io::SystemClock().WallNow()));
+  if (status.ok() || std::exchange(has_warned_, true)) return;
+  log_.Warning(absl::StrFormat("MTA-STS policies are not kept for the next run: %s", status.message()));
+}
+
+}  // namespace engine

@@ -1,0 +1,44 @@
+// What the campaigns of a host know about the TLS of receivers, for all shards and over restarts: MTA-STS policies, and
+// the thread that fetches them.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "engine/base/log.h"
+#include "engine/base/time.h"
+#include "engine/io/disk.h"
+#include "tls/curl_fetcher.h"
+#include "tls/sts_cache.h"
+
+namespace engine {
+
+class HostTls {
+ public:
+  // Reads what earlier runs knew; a file that cannot be read is none. `folder`: the state folder of the host, or of its
+  // rehearsals. `authorities`: as tls::Context.
+  HostTls(io::Disk& disk, const std::string& folder, std::string authorities, base::Log& log);
+  HostTls(const HostTls&) = delete;
+  HostTls& operator=(const HostTls&) = delete;
+  ~HostTls();  // Writes what is new.
+
+  // To be called now and then: writes what is new, at most every ten seconds.
+  void Poll();
+
+  tls::CurlFetcher& fetcher() { return fetcher_; }
+  tls::StsCache& sts_cache() { return sts_cache_; }
+
+ private:
+  void ReadPolicies();
+  void Save();
+
+  io::Disk& disk_;
+  const std::string policies_file_;
+  base::Log& log_;
+  tls::StsCache sts_cache_;
+  tls::CurlFetcher fetcher_;
+  base::Instant next_;
+  bool has_warned_ = false;
+};
+
+}  // namespace engine

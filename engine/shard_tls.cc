@@ -1,0 +1,36 @@
+// The part of a shard that says under which TLS policy a domain's mail goes.
+
+#include "engine/shard.h"
+
+namespace engine {
+
+using delivery::Destination;
+using delivery::Site;
+
+std::unique_ptr<delivery::StsPolicies> Shard::MakeStsPolicies() const {
+  if (seams_.policies == nullptr || seams_.sts_cache == nullptr || job_.smarthost.has_value()) return nullptr;
+  return std::make_unique<delivery::StsPolicies>(
+      delivery::StsPolicies::Seams{seams_.resolver, context_.mx, *seams_.policies, *seams_.sts_cache, seams_.clock,
+                                   seams_.log, job_.allow_private_destinations});
+}
+
+// Whether it counts is known with the domain's mail exchangers only; but where nobody wants it, nobody need ask.
+bool Shard::WantsSts(const Destination& destination) {
+  return shaping_->For(destination.name, {}, job_.sources[destination.key.share].name).enable_mta_sts;
+}
+
+// The domain's own, not that of the domain for which the site was made: it may share the site with others.
+tls::Policy Shard::TlsPolicyOf(const Destination& destination, const Site& site, const dns::Route& route) const {
+  if (job_.smarthost.has_value()) return job_.smarthost->tls_policy();
+  const config::Limits limits = LimitsOf(destination, site, route);
+  tls::Policy policy = tls::Stricter(delivery::PolicyOf(limits.enable_tls), job_.tls_least);
+  const bool enforces =
+      limits.enable_mta_sts && destination.sts != nullptr && destination.sts->mode == tls::StsPolicy::Mode::kEnforce;
+  if (enforces) {
+    policy = tls::Stricter(policy, {tls::Policy::Use::kAlways, tls::Policy::Verification::kNameAndChain,
+                                    site.HostsWithout(*destination.sts)});
+  }
+  return policy;
+}
+
+}  // namespace engine

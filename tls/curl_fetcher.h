@@ -1,0 +1,58 @@
+// Fetches MTA-STS policies with libcurl, on a thread of its own, for all shards (RFC 8461 section 3.3): HTTPS only, no
+// redirects, 200 only, text/plain only, 64 KB, one minute, and a certificate that holds.
+//
+// It asks no DNS: whoever wants a policy brings the addresses.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/base/ip_address.h"
+#include "engine/base/time.h"
+
+namespace tls {
+
+class CurlFetcher {
+ public:
+  struct Options {
+    std::string authorities;                              // PEM. Empty: no certificate holds.
+    base::Duration timeout = base::Duration::Minutes(1);  // Of a whole fetch.
+  };
+  static constexpr std::size_t kAtOnce = 32;        // Fetches under way.
+  static constexpr std::size_t kWaitingMax = 4096;  // More are refused (Unavailable).
+  using Done = std::function<void(absl::StatusOr<std::string> file)>;
+
+  explicit CurlFetcher(Options options);
+  CurlFetcher(const CurlFetcher&) = delete;
+  CurlFetcher& operator=(const CurlFetcher&) = delete;
+  ~CurlFetcher();  // Gives up what is under way.
+
+  // As PolicyFetcher::Fetch, from any thread; `done` runs on the fetcher's thread, or within this call where there are
+  // too many, and not at all once the fetcher is destroyed. The thread begins with the first call.
+  void Fetch(std::string_view domain, std::vector<base::IpAddress> addresses, Done done);
+
+ private:
+  struct Wanted {
+    std::string domain;
+    std::vector<base::IpAddress> addresses;
+    Done done;
+  };
+  struct Transfer;
+  class Worker;
+
+  const Options options_;
+  std::mutex mutex_;  // Guards what follows.
+  std::deque<Wanted> waiting_;
+  void* multi_ = nullptr;  // While the thread runs: to wake it.
+  bool ends_ = false;
+  std::thread thread_;
+};
+
+}  // namespace tls
