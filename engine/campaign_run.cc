@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "engine/base/date.h"
 #include "engine/campaign_operation.h"
 #include "engine/control_desk.h"
@@ -48,7 +47,7 @@ class Run {
  private:
   RunOutcome GoOn();
   absl::Status LoadMeans();
-  void CompareKeys() const;
+  RunOutcome Seal();
   absl::Status Open();
   absl::Status Prepare(const campaign::TokenKey& token_key);
   absl::Status MakeJob();
@@ -80,7 +79,8 @@ class Run {
   std::unique_ptr<ledger::Journal> journal_;
   std::unique_ptr<SuppressionWatch> suppression_;
   LearnedAddresses learned_;
-  std::unique_ptr<SmarthostLogin> login_;  // Null: there is no smarthost.
+  std::unique_ptr<SmarthostLogin> login_;                      // Null: there is no smarthost.
+  std::unique_ptr<const delivery::SignatureFile> signatures_;  // Null: it was not sealed.
   std::unique_ptr<delivery::Job> job_;
   bool is_new_ = false;      // It was not prepared before this run.
   bool is_started_ = false;  // The journal.
@@ -91,16 +91,6 @@ absl::Status Run::LoadMeans() {
   absl::StatusOr<SendingMeans> means = engine::LoadMeans(disk_, *request_.config, campaign_, request_.host_name, log_);
   if (means.ok()) means_ = *std::move(means);
   return means.status();
-}
-
-// Keys may change while a campaign runs, so that they can be replaced at any time; who does it is told what that needs.
-void Run::CompareKeys() const {
-  const std::vector<std::string>& before = started_.roster->manifest().dkim_keys;
-  const std::vector<std::string> now = DescribeKeys(means_.keys);
-  if (before == now) return;
-  log_.Warning(absl::StrFormat(
-      "campaign %s was started with the DKIM keys [%s] and goes on with [%s]; leave the former in the DNS for a week",
-      campaign_.id, absl::StrJoin(before, ", "), absl::StrJoin(now, ", ")));
 }
 
 absl::Status Run::Prepare(const campaign::TokenKey& token_key) {
@@ -117,6 +107,20 @@ absl::Status Run::Prepare(const campaign::TokenKey& token_key) {
                                  .test = request_.test,
                                  .rehearsal = request_.rehearsal,
                                  .progress = progress});
+}
+
+RunOutcome Run::Seal() {
+  const auto progress = [this](std::uint64_t sealed, std::uint64_t all) {
+    if (desk_ != nullptr) desk_->ServePreparing(started_.roster->manifest().rows);
+    return observer_.OnSealing(sealed, all);
+  };
+  const Sealing sealing{campaign_,         *request_.config,  started_,        means_.keys,
+                        journal_->table(), journal_->facts(), request_.shards, progress};
+  const absl::StatusOr<SealTotals> sealed = SealCampaign(disk_, sealing, log_);
+  if (!sealed.ok()) return Problem(sealed.status());
+  return {kExitOk, absl::OkStatus(),
+          absl::StrFormat("%s: %d messages are sealed, %d of them now", campaign_.id, sealed->sealed, sealed->made),
+          *sealed};
 }
 
 absl::Status Run::Append(ledger::CampaignStateKind kind) {
@@ -148,6 +152,7 @@ absl::Status Run::MakeJob() {
                     .roster = started_.roster.get(),
                     .message = started_.message.get(),
                     .keys = means_.keys,
+                    .signatures = signatures_.get(),
                     .fixed_header = request_.fixed_header,
                     .token = [this](std::uint64_t row) { return started_.Token(row); },
                     .shaping = request_.shaping,
@@ -253,19 +258,14 @@ RunOutcome Run::Conclude(const RunResult& result) {
   if (status.ok()) status = journal_->Close();
   if (!status.ok()) return Problem(status);
   if (request_.test.has_value()) return ConcludeTest(disk_, started_, result);
-  switch (result.end) {
-    case RunEnd::kFinished:
-      if (left == 0) return ConcludeFinished();
-      return {kExitOk, absl::OkStatus(),
-              absl::StrFormat("%s: the sample is done; %d are pending: without --limit they get it too", campaign_.id,
-                              left)};
-    case RunEnd::kInterrupted:
-      return {kExitInterrupted, absl::OkStatus(),
-              absl::StrFormat("%s: interrupted; run it again to go on", campaign_.id)};
-    case RunEnd::kPaused:
-    case RunEnd::kFailed:
-      break;
-  }
+  if (result.end == RunEnd::kFinished && left == 0) return ConcludeFinished();
+  if (result.end == RunEnd::kFinished)
+    return {
+        kExitOk, absl::OkStatus(),
+        absl::StrFormat("%s: the sample is done; %d are pending: without --limit they get it too", campaign_.id, left)};
+  if (result.end == RunEnd::kInterrupted)
+    return {kExitInterrupted, absl::OkStatus(),
+            absl::StrFormat("%s: interrupted; run it again to go on", campaign_.id)};
   return {kExitPaused, absl::OkStatus(),
           absl::StrFormat("%s: paused: %s%s; when that is mended: sluice resume %s", campaign_.id, result.pause.reason,
                           result.pause.sample.empty() ? "" : " (" + result.pause.sample + ")", request_.paths.Named())};
@@ -350,8 +350,9 @@ RunOutcome Run::GoOn() {
   if (!is_new_) {  // Only now: what is finished needs none of it any more.
     if (absl::Status status = LoadMeans(); !status.ok()) return Problem(status);
     if (absl::Status status = suppression_->Load(); !status.ok()) return Problem(status);
-    CompareKeys();
+    WarnOfOtherKeys(campaign_.id, started_.roster->manifest().dkim_keys, means_.keys, log_);
   }
+  if (request_.seals) return Seal();
   if (absl::Status status = journal_->Start(); !status.ok()) return Problem(status);
   is_started_ = true;
   if (absl::Status status = Commit(concluded); !status.ok()) return Problem(status);
@@ -362,6 +363,7 @@ RunOutcome Run::GoOn() {
   if (absl::Status status = Append(ledger::CampaignStateKind::kRunning); !status.ok()) return Problem(status);
   if (request_.sample.has_value())
     sample_below_ = delivery::SampleBound(*request_.sample, started_.roster->recipients());
+  signatures_ = OpenSealed(disk_, started_, means_.keys, log_);
   if (absl::Status status = MakeJob(); !status.ok()) return Problem(status);
   const std::uint64_t finals = CountFinals();
   const std::uint64_t recipients = started_.roster->recipients();
@@ -381,7 +383,11 @@ RunOutcome Run::GoOn() {
                       .roster = *started_.roster,
                       .host_list = HostSuppressionFile(*request_.config),
                       .log = log_});
-  return Conclude(engine.Run(watcher));
+  const RunResult result = engine.Run(watcher);
+  RunOutcome outcome = Conclude(result);
+  outcome.signatures = result.signatures;
+  if (signatures_ != nullptr && !outcome.line.empty()) outcome.line += SealedText(result.signatures);
+  return outcome;
 }
 
 }  // namespace

@@ -103,4 +103,13 @@ std::vector<std::string> DescribeKeys(const std::vector<dkim::SigningKey>& keys)
   return lines;
 }
 
+void WarnOfOtherKeys(std::string_view campaign, const std::vector<std::string>& before,
+                     const std::vector<dkim::SigningKey>& keys, base::Log& log) {
+  const std::vector<std::string> now = DescribeKeys(keys);
+  if (before == now) return;
+  log.Warning(absl::StrFormat(
+      "campaign %s was started with the DKIM keys [%s] and goes on with [%s]; leave the former in the DNS for a week",
+      campaign, absl::StrJoin(before, ", "), absl::StrJoin(now, ", ")));
+}
+
 }  // namespace engine
