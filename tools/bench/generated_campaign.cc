@@ -66,7 +66,7 @@ std::string CampaignFile(const Settings& settings, std::string_view subject) {
                       "\"\n[envelope]\nsender = \"bounce+{{token}}@bounces.example.com\"\n[message]\nsubject = \"",
                       base::AbslView(subject),
                       "\"\ntext_file = \"body.txt\"\n[recipients]\nfile = \"rows.csv\"\n[delivery]\ndkim = \"",
-                      settings.scenario.makes_signatures() ? "required" : "optional", "\"\ntls = \"",
+                      settings.scenario.has_key() ? "required" : "optional", "\"\ntls = \"",
                       settings.scenario.tls ? "required" : "opportunistic", "\"\n");
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
@@ -28,6 +29,8 @@ std::string_view NameOf(Signing signing) {
       return "rsa";
     case Signing::kEd25519:
       return "ed25519";
+    case Signing::kSealed:
+      return "sealed";
   }
   return "";
 }
@@ -136,9 +139,19 @@ nlohmann::ordered_json ToJson(const Result& result) {
   json["sink_bound"] = IsSinkBound(measured);
   json["signatures_per_s"] = nullptr;
   json["openssl_signatures_per_s"] = nullptr;
-  if (result.settings.scenario.makes_signatures()) {
+  if (result.settings.scenario.makes_signatures())
     json["signatures_per_s"] = Figure(measured.messages_per_s());  // One each.
+  if (result.settings.scenario.has_key()) {
     json["openssl_signatures_per_s"] = Figure(measured.openssl_signatures_per_s);
+  }
+  json["of_round_trips"] = nullptr;
+  if (const std::optional<double> most = result.settings.RoundTripsPerSecond())
+    json["of_round_trips"] = Figure(measured.messages_per_s() / *most);
+  json["sealed"] = nullptr;
+  if (result.settings.scenario.signing == Signing::kSealed) {
+    json["sealed"] = {{"seconds", Figure(measured.seal_seconds)},
+                      {"signatures_per_s", Figure(static_cast<double>(measured.recipients) / measured.seal_seconds)},
+                      {"signed_while_sending", measured.signed_while_sending}};
   }
   json["rss_anon_peak_kb"] = measured.rss_anon_kb;
   json["prepare_rows_per_s"] = Figure(static_cast<double>(measured.recipients) / measured.prepare_seconds);
@@ -175,6 +188,16 @@ std::string ToText(const Result& result) {
     absl::StrAppendFormat(&text, "  signatures/s: %.0f; OpenSSL alone on this core: %.0f; ratio %.2f\n",
                           measured.messages_per_s(), measured.openssl_signatures_per_s,
                           measured.messages_per_s() / measured.openssl_signatures_per_s);
+  }
+  if (settings.scenario.signing == Signing::kSealed) {
+    absl::StrAppendFormat(&text, "  sealed before: %d signatures in %.1f s, %.0f/s; OpenSSL alone on one core: %.0f\n",
+                          measured.recipients, measured.seal_seconds,
+                          static_cast<double>(measured.recipients) / measured.seal_seconds,
+                          measured.openssl_signatures_per_s);
+  }
+  if (const std::optional<double> most = settings.RoundTripsPerSecond()) {
+    absl::StrAppendFormat(&text, "  %.2f of what %d connections could deliver with one message in each round trip\n",
+                          measured.messages_per_s() / *most, settings.connections);
   }
   absl::StrAppendFormat(&text, "  RssAnon %.1f MB at its highest; prepared %d recipients at %.0f rows/s\n",
                         static_cast<double>(measured.rss_anon_kb) / 1024, measured.recipients,

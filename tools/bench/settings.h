@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "engine/base/time.h"
@@ -23,6 +24,8 @@ struct Settings {
   std::uint32_t SitesInUse() const;
   std::uint64_t DomainsInUse() const;
   std::uint32_t ConnectionsPerSite() const;
+  // What all connections could deliver with one message in each round trip; nullopt: there is no round trip.
+  std::optional<double> RoundTripsPerSecond() const;
   // Before the measured time, from the first delivery on: connections open, and the windows of the sites grow.
   base::Duration WarmUp() const;
   // The recipients to prepare: more than can be delivered in the time.
