@@ -20,7 +20,8 @@
 //
 // A record counts where its checksum holds; nothing else says which are there. Its digest says what it is the signature
 // of: of these header fields, this body, this Date and t=, and nothing else. What lies between the signer, which has
-// verified it with the public key, and the socket is this file: against that its checksum is.
+// verified it with the public key, and the socket is this file: against that its checksum is. (To verify it once more
+// would cost 13 microseconds, where sending a message costs 11 to 16.)
 #pragma once
 
 #include <cstdint>

@@ -29,6 +29,7 @@ std::uint64_t MostPerSecond(const Scenario& scenario) {
 }  // namespace
 
 std::uint32_t Settings::SitesInUse() const {
+  if (target.has_value()) return 1;
   return scenario.sites != 0 ? scenario.sites : std::min(kSites, connections);
 }
 

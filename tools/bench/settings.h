@@ -8,6 +8,7 @@
 #include "engine/base/time.h"
 #include "engine/config/config.h"
 #include "tools/bench/scenario.h"
+#include "tools/bench/target.h"
 
 namespace bench {
 
@@ -19,6 +20,7 @@ struct Settings {
   std::uint32_t connections = 256;                      // At most, over all sites.
   std::uint64_t domains = 0;                            // 0: one for each site.
   config::IoChoice io = config::IoChoice::kAuto;
+  std::optional<Target> target;  // None: a sink of its own.
 
   bool is_timed() const { return recipients == 0; }
   std::uint32_t SitesInUse() const;
