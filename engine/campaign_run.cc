@@ -50,6 +50,7 @@ class Run {
  private:
   RunOutcome GoOn();
   absl::Status LoadMeans();
+  RunOutcome Seal();
   absl::Status Open();
   absl::Status Prepare(const campaign::TokenKey& token_key);
   absl::Status MakeJob();
@@ -83,7 +84,8 @@ class Run {
   std::unique_ptr<ledger::Journal> journal_;
   std::unique_ptr<SuppressionWatch> suppression_;
   LearnedAddresses learned_;
-  std::unique_ptr<SmarthostLogin> login_;  // Null: there is no smarthost.
+  std::unique_ptr<SmarthostLogin> login_;                      // Null: there is no smarthost.
+  std::unique_ptr<const delivery::SignatureFile> signatures_;  // Null: it was not sealed.
   std::unique_ptr<delivery::Job> job_;
   bool is_new_ = false;      // It was not prepared before this run.
   bool is_started_ = false;  // The journal.
@@ -111,6 +113,20 @@ absl::Status Run::Prepare(const campaign::TokenKey& token_key) {
                                  .test = request_.test,
                                  .rehearsal = request_.rehearsal,
                                  .progress = progress});
+}
+
+RunOutcome Run::Seal() {
+  const auto progress = [this](std::uint64_t sealed, std::uint64_t all) {
+    if (desk_ != nullptr) desk_->ServePreparing(started_.roster->manifest().rows);
+    return observer_.OnSealing(sealed, all);
+  };
+  const Sealing sealing{campaign_,         *request_.config,  started_,        means_.keys,
+                        journal_->table(), journal_->facts(), request_.shards, progress};
+  const absl::StatusOr<SealTotals> sealed = SealCampaign(disk_, sealing, log_);
+  if (!sealed.ok()) return Problem(sealed.status());
+  return {kExitOk, absl::OkStatus(),
+          absl::StrFormat("%s: %d messages are sealed, %d of them now", campaign_.id, sealed->sealed, sealed->made),
+          *sealed};
 }
 
 absl::Status Run::Append(ledger::CampaignStateKind kind) {
@@ -143,6 +159,7 @@ absl::Status Run::MakeJob() {
                     .roster = started_.roster.get(),
                     .message = started_.message.get(),
                     .keys = means_.keys,
+                    .signatures = signatures_.get(),
                     .fixed_header = request_.fixed_header,
                     .token = [this](std::uint64_t row) { return started_.Token(row); },
                     .shaping = request_.shaping,
@@ -250,19 +267,14 @@ RunOutcome Run::Conclude(const RunResult& result) {
   if (status.ok()) status = journal_->Close();
   if (!status.ok()) return Problem(status);
   if (request_.test.has_value()) return ConcludeTest(disk_, started_, result);
-  switch (result.end) {
-    case RunEnd::kFinished:
-      if (left == 0) return ConcludeFinished();
-      return {kExitOk, absl::OkStatus(),
-              absl::StrFormat("%s: the sample is done; %d are pending: without --limit they get it too", campaign_.id,
-                              left)};
-    case RunEnd::kInterrupted:
-      return {kExitInterrupted, absl::OkStatus(),
-              absl::StrFormat("%s: interrupted; run it again to go on", campaign_.id)};
-    case RunEnd::kPaused:
-    case RunEnd::kFailed:
-      break;
-  }
+  if (result.end == RunEnd::kFinished && left == 0) return ConcludeFinished();
+  if (result.end == RunEnd::kFinished)
+    return {
+        kExitOk, absl::OkStatus(),
+        absl::StrFormat("%s: the sample is done; %d are pending: without --limit they get it too", campaign_.id, left)};
+  if (result.end == RunEnd::kInterrupted)
+    return {kExitInterrupted, absl::OkStatus(),
+            absl::StrFormat("%s: interrupted; run it again to go on", campaign_.id)};
   return {kExitPaused, absl::OkStatus(),
           absl::StrFormat("%s: paused: %s%s; when that is mended: sluice resume %s", campaign_.id, result.pause.reason,
                           result.pause.sample.empty() ? "" : " (" + result.pause.sample + ")", request_.paths.Named())};
@@ -357,6 +369,7 @@ RunOutcome Run::GoOn() {
     if (absl::Status status = suppression_->Load(); !status.ok()) return Problem(status);
     WarnOfOtherKeys(campaign_.id, started_.roster->manifest().dkim_keys, means_.keys, log_);
   }
+  if (request_.seals) return Seal();
   if (absl::Status status = journal_->Start(); !status.ok()) return Problem(status);
   is_started_ = true;
   if (absl::Status status = Commit(concluded); !status.ok()) return Problem(status);
@@ -370,6 +383,7 @@ RunOutcome Run::GoOn() {
   if (absl::Status status = Append(ledger::CampaignStateKind::kRunning); !status.ok()) return Problem(status);
   if (request_.sample.has_value())
     sample_below_ = delivery::SampleBound(*request_.sample, started_.roster->recipients());
+  signatures_ = OpenSealed(disk_, started_, means_.keys, log_);
   if (absl::Status status = MakeJob(); !status.ok()) return Problem(status);
   if (notifier_ != nullptr) notifier_->Watch(*job_);
   const std::uint64_t finals = CountFinals();
@@ -395,7 +409,11 @@ RunOutcome Run::GoOn() {
                       .host_list = HostSuppressionFile(*request_.config),
                       .host = request_.host,
                       .log = log_});
-  return Conclude(engine.Run(watcher));
+  const RunResult result = engine.Run(watcher);
+  RunOutcome outcome = Conclude(result);
+  outcome.signatures = result.signatures;
+  if (signatures_ != nullptr && !outcome.line.empty()) outcome.line += SealedText(result.signatures);
+  return outcome;
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "engine/engine.h"
 #include "engine/host_state.h"
 #include "engine/io/disk.h"
+#include "engine/sealing.h"
 #include "engine/smtp/rule_set.h"
 #include "engine/state_folder.h"
 
@@ -41,6 +42,7 @@ struct RunRequest {
   std::optional<roster::TestSend> test = std::nullopt;
   // Only these are sent to; the rest stays pending. None: everybody.
   std::optional<delivery::SampleSize> sample = std::nullopt;
+  bool seals = false;      // Nothing is sent: it is prepared, and the signatures are made (engine/sealing.h).
   bool rehearsal = false;  // No mail leaves: it waits for no start, and what bounces is no reason to suppress anybody.
 };
 
@@ -50,6 +52,11 @@ class RunObserver : public Engine::Watcher {
   virtual bool OnPreparing(std::uint64_t rows, std::uint64_t bytes) = 0;
   // Sending begins: so many recipients in all, so many of them final already.
   virtual void OnStart(std::uint64_t recipients, std::uint64_t finals) = 0;
+  // So many of `all` who are to be sealed are. False: stop.
+  virtual bool OnSealing(std::uint64_t sealed, std::uint64_t all) {
+    static_cast<void>(sealed), static_cast<void>(all);
+    return true;
+  }
 };
 
 // The exit codes of the table in tools/README.md that a run may have.
@@ -58,8 +65,10 @@ inline constexpr int kExitOk = 0, kExitFailure = 1, kExitInvalid = 3, kExitInter
 // How a command ends.
 struct RunOutcome {
   int exit_code = 1;
-  absl::Status problem;  // To be told, where it is not OK.
-  std::string line;      // One line that says how it went.
+  absl::Status problem;                       // To be told, where it is not OK.
+  std::string line;                           // One line that says how it went.
+  SealTotals sealed = {};                     // RunRequest::seals
+  delivery::SignatureCounts signatures = {};  // Of a campaign that was sealed before.
 };
 
 // Runs one campaign. Everything is on the disk when it returns.

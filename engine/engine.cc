@@ -213,6 +213,7 @@ RunResult Engine::Run(Watcher& watcher) {
   finished = last.finals() >= pending_;
   result.end = stopped ? RunEnd::kInterrupted : RunEnd::kFailed;
   for (const auto& shard : shards_) {
+    result.signatures.Add(shard->snapshot().signatures);
     if (shard->pause() == nullptr) continue;
     result.end = RunEnd::kPaused;
     result.pause = *shard->pause();

@@ -54,6 +54,7 @@ struct RunResult {
   RunEnd end = RunEnd::kFailed;
   absl::Status failure;         // kFailed
   delivery::PauseReason pause;  // kPaused
+  delivery::SignatureCounts signatures = {};
 };
 
 class Engine final : private delivery::ShardLinks {

@@ -101,7 +101,7 @@ ShardThread::Snapshot ShardThread::snapshot() const {
 }
 
 void ShardThread::Publish(const Shard& shard) {
-  const Snapshot now{shard.durable(), shard.open_sessions(), shard.phase()};
+  const Snapshot now{shard.durable(), shard.open_sessions(), shard.phase(), shard.signatures()};
   bool news = false;
   {
     const std::lock_guard lock(mutex_);

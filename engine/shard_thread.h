@@ -40,6 +40,7 @@ class ShardThread {
     delivery::Counters counters;
     std::uint32_t open_sessions = 0;
     Shard::Phase phase = Shard::Phase::kRunning;
+    delivery::SignatureCounts signatures = {};
   };
 
   // `on_change` is called on the shard's thread when the snapshot has news worth looking at once. Everything outlives

@@ -28,6 +28,10 @@ absl::StatusOr<std::vector<dkim::SigningKey>> SigningKeysFor(const config::Confi
 
 // One line for each key, for the manifest: "s1._domainkey.example.com rsa-sha256 FINGERPRINT".
 std::vector<std::string> DescribeKeys(const std::vector<dkim::SigningKey>& keys);
+// Keys may change while a campaign runs, so that they can be replaced at any time; who does it is told what that needs.
+// `before`: as in the manifest.
+void WarnOfOtherKeys(std::string_view campaign, const std::vector<std::string>& before,
+                     const std::vector<dkim::SigningKey>& keys, base::Log& log);
 
 // Keys may change while a campaign runs, so that they can be replaced at any time; who does it is told what that needs.
 // `before`: of the manifest.

@@ -32,6 +32,7 @@ namespace tools {
 namespace {
 
 constexpr double kSecondsMax = 3600;
+constexpr std::uint32_t kConnections = 256, kOfTarget = 10;  // Defaults.
 constexpr std::uint64_t kReadySizeMax = 1 << 16;
 
 // The command line as typed.
@@ -41,10 +42,11 @@ struct Arguments {
   std::string body = "10k";
   double seconds = 5;
   std::uint64_t recipients = 0, domains = 0;
-  std::uint32_t connections = 256, rounds = 9;
+  std::uint32_t connections = 0, rounds = 9;  // Connections 0: the default.
   std::string io = "auto";
   std::string folder;
   bool json = false;
+  bench::TargetOptions target;
 };
 
 // A new folder that goes with everything in it.
@@ -86,7 +88,9 @@ absl::StatusOr<bench::Settings> MakeSettings(const Arguments& arguments, const s
     return absl::InvalidArgumentError(absl::StrFormat("--seconds: write a number from 0.1 to %.0f", kSecondsMax));
   }
   const std::uint32_t sessions_max = SessionsMax();
-  if (arguments.connections < 1 || arguments.connections > sessions_max) {
+  const bool own = arguments.target.host_port.empty();
+  const std::uint32_t connections = arguments.connections != 0 ? arguments.connections : own ? kConnections : kOfTarget;
+  if (connections > sessions_max) {
     return absl::InvalidArgumentError(
         absl::StrFormat("--connections: write a number from 1 to %d, as many as files may be open", sessions_max));
   }
@@ -95,7 +99,15 @@ absl::StatusOr<bench::Settings> MakeSettings(const Arguments& arguments, const s
   settings.body_bytes = *body;
   settings.seconds = base::Duration::Microseconds(static_cast<std::int64_t>(arguments.seconds * 1e6));
   settings.recipients = arguments.recipients;
-  settings.connections = arguments.connections;
+  settings.connections = connections;
+  if (!own) {
+    const bool shared = parsed->signing == bench::Signing::kShared;
+    if (shared || parsed->sites != 0 || parsed->rtt > base::Duration())
+      return absl::InvalidArgumentError("--scenario: shared, sites and rtt mean nothing to a --target");
+    absl::StatusOr<bench::Target> target = bench::FindTarget(arguments.target);
+    if (!target.ok()) return target.status();
+    settings.target = *std::move(target);
+  }
   settings.domains = arguments.domains;
   settings.io = arguments.io == "epoll"      ? config::IoChoice::kEpoll
                 : arguments.io == "io_uring" ? config::IoChoice::kIoUring
@@ -106,6 +118,10 @@ absl::StatusOr<bench::Settings> MakeSettings(const Arguments& arguments, const s
 std::vector<std::string> SinkCommand(const bench::Settings& settings, const bench::GeneratedCampaign& generated) {
   std::vector<std::string> command = {"bench-sink", "--sites", absl::StrCat(settings.SitesInUse()), "--rtt-us",
                                       absl::StrCat(settings.scenario.rtt.microseconds())};
+  if (settings.target.has_value()) {
+    command.insert(command.end(), {"--target", settings.target->at.address.ToString()});
+    return command;
+  }
   if (settings.scenario.tls) command.push_back("--tls");
   if (!generated.dkim_name.empty()) {
     command.insert(command.end(), {"--dkim-name", generated.dkim_name, "--dkim-key", generated.key_file});
@@ -133,17 +149,30 @@ class Bench {
     const absl::StatusOr<bench::GeneratedCampaign> generated =
         bench::GenerateCampaign(settings, (*folder)->name(), [this] { return signals_.Stops() > 0; });
     if (!generated.ok()) return generated.status();
+    std::optional<bench::SealTimes> sealing;
+    if (settings.scenario.signing == bench::Signing::kSealed) {
+      if (!allowed_cores_.empty()) bench::PinTo(0, allowed_cores_);
+      const absl::StatusOr<bench::SealTimes> times =
+          bench::SealBefore(settings, *generated, (*folder)->name(), *disk_, log_, [this] { return signals_.Stops(); });
+      if (!times.ok()) return times.status();
+      sealing = *times;
+    }
     absl::StatusOr<std::unique_ptr<ChildProcess>> sink =
         ChildProcess::Start(SinkCommand(settings, *generated), signals_);
     if (!sink.ok()) return sink.status();
     if (!Pin((*sink)->pid(), result.cores)) result.cores = {};
-    const absl::StatusOr<bench::SinkAddress> address = AddressOf(**sink);
+    absl::StatusOr<bench::SinkAddress> address = AddressOf(**sink);
     if (!address.ok()) return address.status();
+    if (settings.target.has_value()) address->smtp_port = settings.target->at.port;
     absl::StatusOr<bench::Measurement> measurement = bench::Measure(settings, *generated, *address, (*folder)->name(),
                                                                     *disk_, log_, [this] { return signals_.Stops(); });
     result.sink_totals = (*sink)->End();
     if (!measurement.ok()) return measurement.status();
     result.measurement = *std::move(measurement);
+    if (sealing.has_value()) {
+      result.measurement.prepare_seconds = sealing->prepare_seconds;
+      result.measurement.seal_seconds = sealing->seal_seconds;
+    }
     if (absl::Status status = bench::Reconcile(settings, result.measurement, result.sink_totals); !status.ok())
       return status;
     return result;
@@ -223,9 +252,10 @@ int Run(const Arguments& arguments, Context& context) {
 void AddOptions(CLI::App& command, Arguments& arguments) {
   CLI::Option* scenario =
       command
-          .add_option("--scenario", arguments.scenario,
-                      "What is measured: plain or tls; unsigned, shared (one signature for all), rsa or ed25519; "
-                      "rtt=50ms, sites=1000, ledger=off, shards=1 (default: tls,rsa)")
+          .add_option(
+              "--scenario", arguments.scenario,
+              "What is measured: plain or tls; unsigned, shared (one signature for all), rsa, ed25519 or sealed; "
+              "rtt=50ms, sites=1000, ledger=off, shards=1 (default: tls,rsa)")
           ->type_name("LIST");
   CLI::Option* compare =
       command.add_option("--compare", arguments.compare, "Two scenarios in turn, and the ratio of their medians")
@@ -239,15 +269,40 @@ void AddOptions(CLI::App& command, Arguments& arguments) {
       ->type_name("SIZE");
   CLI::Option* seconds = command.add_option("--seconds", arguments.seconds,
                                             "How long it is measured, after a warm-up of half a second (default: 5)");
+  CLI::Option* recipients =
+      command
+          .add_option("--recipients", arguments.recipients,
+                      "Instead: send to so many, and measure all of it from the first to the last")
+          ->check(CLI::Range(1, 30'000'000))
+          ->excludes(seconds);
+  CLI::Option* target =
+      command.add_option("--target", arguments.target.host_port, "Send to this server instead, as --to says")
+          ->type_name("HOST:PORT")
+          ->excludes(seconds)
+          ->excludes(recipients)
+          ->excludes(compare);
+  CLI::Option* to =
+      command.add_option("--to", arguments.target.to, "With --target: who gets all of it")->type_name("ADDRESS");
+  CLI::Option* messages = command.add_option("--messages", arguments.recipients, "With --target: so many messages")
+                              ->check(CLI::Range(1, 1'000'000));
+  CLI::Option* rate =
+      command.add_option("--rate", arguments.target.rate, "With --target: so fast, at most: 100/s")->type_name("RATE");
+  for (CLI::Option* option : {to, messages, rate}) {
+    target->needs(option);
+    option->needs(target);
+  }
+  command.add_option("--from", arguments.target.from, "With --target: the sender (default: as --to)")
+      ->type_name("ADDRESS")
+      ->needs(target);
   command
-      .add_option("--recipients", arguments.recipients,
-                  "Instead: send to so many, and measure all of it from the first to the last")
-      ->check(CLI::Range(1, 30'000'000))
-      ->excludes(seconds);
+      .add_flag("--with-permission", arguments.target.permitted,
+                "With a --target that is not this machine: whoever runs it agrees")
+      ->needs(target);
   command
       .add_option("--domains", arguments.domains, "Domains of the recipients, over all sites (default: one for each)")
       ->check(CLI::Range(1, 10'000'000));
-  command.add_option("--connections", arguments.connections, "Open at once, at most (default: 256)");
+  command.add_option("--connections", arguments.connections, "Open at once, at most (default: 256; 10 to a --target)")
+      ->check(CLI::PositiveNumber);
   command.add_option("--io", arguments.io, "auto (default), io_uring or epoll")
       ->check(CLI::IsMember({"auto", "io_uring", "epoll"}));
   command
@@ -266,7 +321,8 @@ void RegisterBench(CLI::App& app, Context& context) {
   AddLogLevelOption(command, context);
   SetExample(command,
              "sluice bench --scenario plain,unsigned --json\n"
-             "  sluice bench --compare tls,unsigned tls,unsigned,ledger=off --seconds 2");
+             "  sluice bench --compare tls,unsigned tls,unsigned,ledger=off --seconds 2\n"
+             "  sluice bench --target 127.0.0.1:2525 --to me@example.net --messages 1000 --rate 100/s");
   command.callback([arguments, &context] { context.exit_code = Run(*arguments, context); });
 }
 

@@ -19,13 +19,14 @@ constexpr std::uint64_t kKeySizeMax = 1 << 16;
 struct Arguments {
   bench::SinkSettings settings;
   std::int64_t rtt_us = 0;
-  std::string key_file, ready_file, json;
+  std::string key_file, ready_file, json, target;
 };
 
 absl::Status Serve(const Arguments& arguments, Context& context) {
   const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();
   bench::SinkSettings settings = arguments.settings;
   settings.rtt = base::Duration::Microseconds(arguments.rtt_us);
+  settings.target = base::IpAddress::Parse(arguments.target);
   if (!arguments.key_file.empty()) {
     const absl::StatusOr<std::string> key = io::ReadFile(*disk, arguments.key_file, kKeySizeMax);
     if (!key.ok()) return key.status();
@@ -60,6 +61,7 @@ void RegisterBenchSink(CLI::App& app, Context& context) {
   command.group("");  // Hidden.
   const auto arguments = std::make_shared<Arguments>();
   command.add_flag("--tls", arguments->settings.tls);
+  command.add_option("--target", arguments->target);
   command.add_option("--rtt-us", arguments->rtt_us);
   command.add_option("--sites", arguments->settings.sites)->check(CLI::PositiveNumber);
   command.add_option("--dkim-name", arguments->settings.dkim_name);

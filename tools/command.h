@@ -53,6 +53,7 @@ void RegisterRender(CLI::App& app, Context& context);
 void RegisterReport(CLI::App& app, Context& context);
 void RegisterResume(CLI::App& app, Context& context);
 void RegisterSandbox(CLI::App& app, Context& context);
+void RegisterSeal(CLI::App& app, Context& context);
 void RegisterSend(CLI::App& app, Context& context);
 void RegisterSink(CLI::App& app, Context& context);
 void RegisterStatus(CLI::App& app, Context& context);

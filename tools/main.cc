@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer("sluice COMMAND --help explains a command.");
   tools::RegisterSend(app, context);
+  tools::RegisterSeal(app, context);
   tools::RegisterCheck(app, context);
   tools::RegisterRender(app, context);
   tools::RegisterReport(app, context);

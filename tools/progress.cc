@@ -59,6 +59,15 @@ void Progress::Preparing(std::uint64_t rows, std::uint64_t bytes, std::uint64_t 
     std::fputs(absl::StrFormat("{%s\"phase\":\"preparing\",\"rows\":%d}\n", JsonLabel(), rows).c_str(), stderr);
 }
 
+void Progress::Sealing(std::uint64_t sealed, std::uint64_t all) {
+  if (all == 0 || !IsDue()) return;
+  if (style_ == Style::kBar)
+    Bar(static_cast<double>(sealed) / static_cast<double>(all), absl::StrFormat("sealing, %d of %d", sealed, all));
+  if (style_ == Style::kPlain) std::fputs(absl::StrFormat("sealing: %d of %d\n", sealed, all).c_str(), stderr);
+  if (style_ == Style::kJson)
+    std::fputs(absl::StrFormat("{\"phase\":\"sealing\",\"sealed\":%d,\"all\":%d}\n", sealed, all).c_str(), stderr);
+}
+
 void Progress::Start(std::uint64_t recipients, std::uint64_t finals) {
   recipients_ = recipients;
   finals_before_ = finals;

@@ -23,6 +23,7 @@ class Progress {
   ~Progress();  // Ends the bar's line.
 
   void Preparing(std::uint64_t rows, std::uint64_t bytes, std::uint64_t bytes_total);
+  void Sealing(std::uint64_t sealed, std::uint64_t all);
   void Start(std::uint64_t recipients, std::uint64_t finals);
   void Sending(const delivery::Counters& counters, std::uint32_t open_sessions);
 

@@ -39,6 +39,8 @@ class Roster;
 
 namespace delivery {
 
+class SignatureFile;
+
 // A (source, site) rests for a while.
 struct SuspensionNews {
   std::string site, provider, source;
@@ -53,6 +55,7 @@ struct Job {
   const roster::Roster* roster = nullptr;
   const message::MessageTemplate* message = nullptr;
   std::vector<dkim::SigningKey> keys;                   // Each message is signed with all of them.
+  const SignatureFile* signatures = nullptr;            // Made before, with these keys; null: none.
   std::string fixed_header = {};                        // Header fields in front of each message, as they are.
   std::function<std::string(std::uint64_t row)> token;  // The token of a row; any thread.
   const config::Shaping* shaping = nullptr;

@@ -1,6 +1,7 @@
 #include "engine/delivery/sealer.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "engine/base/check.h"
@@ -28,6 +29,13 @@ void Sealed::OnSigned(Signature& signature, const absl::Status& status) {
   if (waiter_ != nullptr) waiter_->OnSealed(absl::OkStatus());
 }
 
+std::vector<MadeSignatures::One> Sealed::signatures() const {
+  CHECK(IsReady());
+  std::vector<MadeSignatures::One> made;
+  for (const auto& signature : signatures_) made.push_back({signature->digest, signature->signature});
+  return made;
+}
+
 void Sealed::Cancel() {
   for (const auto& signature : signatures_) signer_.Cancel(*signature);
   unsigned_ = 0;
@@ -49,6 +57,7 @@ Sealer::Sealer(const Job& job, const io::Clock& clock, dkim::Signer& signer, Pla
       signer_(signer),
       bugs_(bugs),
       composer_(crypto_),
+      made_age_max_(SignatureAgeMax(job.keys)),
       same_body_(job.message->HasConstantBody()),
       row_value_(job.roster->manifest().columns, job.roster->manifest().defaults) {}
 
@@ -57,19 +66,15 @@ absl::StatusOr<std::unique_ptr<Sealed>> Sealer::Seal(ledger::RecipientId recipie
     kept->waiter_ = &waiter;
     return kept;
   }
-  const roster::RecipientView view = job_.roster->Recipient(recipient);
-  if (absl::Status status = row_value_.SetPayload(view.is_json, view.payload); !status.ok()) return status;
+  const std::optional<MadeSignatures> made = MadeBefore(recipient);
+  const base::WallTime date = job_.date.value_or(clock_.WallNow());
   std::unique_ptr<Sealed> sealed = TakePooled();
-  const std::string token = job_.token(view.row);
-  message::RenderInput input;
-  input.row = &row_value_.value();
-  input.row_number = view.row;
-  input.address = view.shown;
-  input.token = token;
-  input.date = job_.date.value_or(clock_.WallNow());
-  input.needs_smtputf8 = view.needs_smtputf8;
-  sealed->recipient_ = view.address;
-  if (absl::Status status = job_.message->Render(input, sealed->message_); !status.ok()) {
+  absl::Status status = Render(recipient, made.has_value() ? made->date : date, *sealed);
+  if (status.ok() && made.has_value()) {
+    if (UseMadeBefore(*made, *sealed)) return sealed;
+    if (made->date != date) status = Render(recipient, date, *sealed);
+  }
+  if (!status.ok()) {
     Recycle(std::move(sealed));
     return status;
   }
@@ -78,19 +83,63 @@ absl::StatusOr<std::unique_ptr<Sealed>> Sealer::Seal(ledger::RecipientId recipie
     return sealed;
   }
   sealed->waiter_ = &waiter;
-  sealed->unsigned_ = job_.keys.size();
-  composer_.Take(sealed->message_.pieces(), same_body_);
-  while (sealed->signatures_.size() < job_.keys.size()) {
-    sealed->signatures_.push_back(std::make_unique<Sealed::Signature>(*sealed));
-  }
+  AskForSignatures(*sealed);
+  return sealed;
+}
+
+std::optional<MadeSignatures> Sealer::MadeBefore(ledger::RecipientId recipient) const {
+  if (job_.signatures == nullptr) return std::nullopt;
+  std::optional<MadeSignatures> made = job_.signatures->Find(recipient);
+  const base::WallTime now = clock_.WallNow();
+  if (made.has_value() && (made->date > now || !IsFresh(*made, made_age_max_, now))) made.reset();
+  return made;
+}
+
+// The message with this Date; its signatures are those that come next.
+absl::Status Sealer::Render(ledger::RecipientId recipient, base::WallTime date, Sealed& sealed) {
+  const roster::RecipientView view = job_.roster->Recipient(recipient);
+  if (absl::Status status = row_value_.SetPayload(view.is_json, view.payload); !status.ok()) return status;
+  const std::string token = job_.token(view.row);
+  message::RenderInput input;
+  input.row = &row_value_.value();
+  input.row_number = view.row;
+  input.address = view.shown;
+  input.token = token;
+  input.date = date;
+  input.needs_smtputf8 = view.needs_smtputf8;
+  sealed.recipient_ = view.address;
+  if (absl::Status status = job_.message->Render(input, sealed.message_); !status.ok()) return status;
+  if (job_.keys.empty()) return absl::OkStatus();
+  composer_.Take(sealed.message_.pieces(), same_body_);
+  while (sealed.signatures_.size() < job_.keys.size())
+    sealed.signatures_.push_back(std::make_unique<Sealed::Signature>(sealed));
+  return absl::OkStatus();
+}
+
+// False: they are not those of the message as it is now.
+bool Sealer::UseMadeBefore(const MadeSignatures& made, Sealed& sealed) {
   for (std::size_t key = 0; key < job_.keys.size(); ++key) {
-    Sealed::Signature& signature = *sealed->signatures_[key];
+    Sealed::Signature& signature = *sealed.signatures_[key];
+    if (composer_.Compose(job_.keys[key].spec, made.signed_at, signature.field) != made.by_key[key].digest)
+      return false;
+  }
+  for (std::size_t key = 0; key < job_.keys.size(); ++key)
+    dkim::CompleteField(made.by_key[key].signature, sealed.signatures_[key]->field);
+  sealed.Assemble();
+  ++counts_.made_before;
+  return true;
+}
+
+void Sealer::AskForSignatures(Sealed& sealed) {
+  sealed.unsigned_ = job_.keys.size();
+  for (std::size_t key = 0; key < job_.keys.size(); ++key) {
+    Sealed::Signature& signature = *sealed.signatures_[key];
     signature.key = static_cast<std::uint32_t>(key);
     signature.digest = composer_.Compose(job_.keys[key].spec, clock_.WallNow(), signature.field);
     if (bugs_.wrong_signatures) std::swap(signature.digest, last_digest_);
     signer_.Sign(signature);
   }
-  return sealed;
+  if (job_.signatures != nullptr) ++counts_.made_now;
 }
 
 void Sealer::Recycle(std::unique_ptr<Sealed> sealed) {

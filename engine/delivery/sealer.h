@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "engine/base/time.h"
 #include "engine/delivery/job.h"
 #include "engine/delivery/planted_bugs.h"
+#include "engine/delivery/signature_file.h"
 #include "engine/dkim/signature.h"
 #include "engine/dkim/signer.h"
 #include "engine/io/clock.h"
@@ -23,6 +25,16 @@
 #include "engine/roster/row_value.h"
 
 namespace delivery {
+
+// Where signatures were made before the send: how the messages of this run got theirs.
+struct SignatureCounts {
+  std::uint64_t made_before = 0;  // Messages.
+  std::uint64_t made_now = 0;     // None was there, it was too old, or not that of the message as it is now.
+  void Add(const SignatureCounts& other) {
+    made_before += other.made_before;
+    made_now += other.made_now;
+  }
+};
 
 // One message with its envelope: being signed, or sealed and ready to go. Kept in a pool: the memory of the last
 // message serves the next.
@@ -49,6 +61,8 @@ class Sealed {
   const std::string& recipient() const { return recipient_; }  // RCPT TO, as typed.
   std::string_view sender() const { return message_.envelope_sender(); }
   bool needs_smtputf8() const { return message_.needs_smtputf8(); }
+  // As they were made, by key. Requires: IsReady, and the signer made them.
+  std::vector<MadeSignatures::One> signatures() const;
 
  private:
   friend class Sealer;
@@ -89,6 +103,7 @@ class Sealer {
   // Keeps one, sealed or not, for the recipient's next Seal: its session was lost. Only the last few are kept, and not
   // for long.
   void Keep(ledger::RecipientId recipient, std::unique_ptr<Sealed> sealed);
+  const SignatureCounts& counts() const { return counts_; }
 
  private:
   struct Kept {
@@ -98,6 +113,10 @@ class Sealer {
   };
   std::unique_ptr<Sealed> TakeKept(ledger::RecipientId recipient);
   std::unique_ptr<Sealed> TakePooled();
+  std::optional<MadeSignatures> MadeBefore(ledger::RecipientId recipient) const;
+  absl::Status Render(ledger::RecipientId recipient, base::WallTime date, Sealed& sealed);
+  bool UseMadeBefore(const MadeSignatures& made, Sealed& sealed);
+  void AskForSignatures(Sealed& sealed);
 
   const Job& job_;
   const io::Clock& clock_;
@@ -106,10 +125,12 @@ class Sealer {
   dkim::Digest last_digest_{};  // With a planted bug.
   const dkim::Crypto crypto_;
   dkim::Composer composer_;
+  const base::Duration made_age_max_;
   const bool same_body_;
   roster::RowValue row_value_;
   std::vector<std::unique_ptr<Sealed>> pool_;
   std::deque<Kept> kept_;  // The oldest first.
+  SignatureCounts counts_;
 };
 
 }  // namespace delivery

@@ -28,6 +28,7 @@ class PrivateKey {
 
   Algorithm algorithm() const { return algorithm_; }
   int bits() const { return EVP_PKEY_get_bits(key_.get()); }
+  int signature_size() const { return EVP_PKEY_get_size(key_.get()); }  // In octets.
   EVP_PKEY* handle() const { return key_.get(); }
 
   // PKCS #8 in PEM.

@@ -2,12 +2,15 @@
 
 import json
 import pathlib
+import re
 import signal
 import subprocess
 import unittest
 
-from lab import SLUICE, Lab
-from servers import Process, wait_until
+from certificates import Authority
+from lab import BUILD, SLUICE, Lab
+from mail_servers import Postfix, wait_until_it_speaks_tls
+from servers import Process, SmtpSink, wait_until
 
 SHORT = ["--seconds", "0.5", "--connections", "32"]
 
@@ -102,6 +105,18 @@ class ScenarioTest(BenchLab):
         bare = self.measure("plain,unsigned")
         self.assertGreater(signed, bare["bytes"] / bare["messages"] + 400, "its signature travels")
 
+    def test_sealed_mail_is_signed_before_and_not_while_it_is_sent(self):
+        result = self.measure("tls,sealed", "--recipients", "3000", "--connections", "32")
+        self.assertEqual(result["settings"]["signing"], "sealed")
+        self.assertIsNone(result["signatures_per_s"])
+        self.assertEqual(result["sealed"]["signed_while_sending"], 0)
+        self.assertGreater(result["sealed"]["signatures_per_s"], 0)
+        self.assertGreater(result["whole_run"]["checked"], 0)
+        self.assertEqual(result["whole_run"]["valid_signatures"], result["whole_run"]["checked"])
+        text = self.bench("--scenario", "plain,sealed,rtt=10ms", "--recipients", "500", "--connections", "10").stdout
+        self.assertIn("sealed before: 500 signatures", text)
+        self.assertIn("of what 10 connections could deliver", text)
+
     def test_body_and_shards(self):
         result = self.measure("plain,unsigned,shards=2", *SHORT, "--body", "2k")
         self.assertEqual((result["settings"]["shards"], result["settings"]["body_bytes"]), (2, 2000))
@@ -159,19 +174,79 @@ class OutputTest(BenchLab):
 
     def test_the_help_has_what_works_and_nothing_else(self):
         text = subprocess.run([SLUICE, "bench", "--help"], capture_output=True, text=True, check=True).stdout
-        self.assertNotIn("sealed", text)
+        self.assertIn("sealed", text)
         everything = subprocess.run([SLUICE, "--help"], capture_output=True, text=True, check=True).stdout
         self.assertIn("  bench ", everything)
         self.assertNotIn("bench-sink", everything)
 
 
+class TargetTest(BenchLab):
+    """Somebody's server: Postfix's smtp-sink, and Postfix."""
+
+    def sink(self, *options) -> SmtpSink:
+        folder = self.path("sink")
+        folder.mkdir()
+        return self.started(SmtpSink(BUILD, folder, "127.0.0.1", 2525, options))
+
+    def to_target(self, scenario, *arguments, port=2525, address="127.0.0.1", to="me@example.net", messages=60, rate="100/s", code=0):
+        return self.bench("--json", "--scenario", scenario, "--target", f"{address}:{port}", "--to", to, "--messages", str(messages),
+                          "--rate", rate, *arguments, code=code)
+
+    def test_so_many_messages_go_to_one_address_no_faster_than_said(self):
+        sink = self.sink()
+        result = json.loads(self.to_target("plain,rsa", "--from", "news@example.org").stdout)
+        self.assertEqual((result["messages"], result["whole_run"]), (60, {"delivered": 60, "recorded": 60}))
+        self.assertEqual(result["settings"]["target"], {"server": "127.0.0.1:2525", "to": "me@example.net", "rate": "100/s"})
+        self.assertGreater(result["seconds"], 0.5, "sixty at a hundred in a second, less the first few at once")
+        self.assertIsNone(result["sink_bound"])
+        self.assertEqual(sink.recipients(), ["me@example.net"] * 60)
+        kept = [path.read_text() for path in sink.kept.iterdir()]
+        self.assertEqual(len(set(re.search("Message-ID: (.*)", text)[1] for text in kept)), 60, "each is another message")
+        for text in kept:
+            self.assertIn("X-Mail-Args: <news@example.org>", text)
+            self.assertIn("d=example.org;", text)
+
+    def test_what_the_server_refuses_ends_it_with_its_words(self):
+        self.sink("-r", "rcpt", "-B", "550 5.7.1 not here")
+        done = self.to_target("plain,unsigned", code=1)
+        self.assertEqual(done.stdout, "")
+        self.assertRegex(done.stderr, r"did not end in a delivery: nothing was measured .*; the first of them: \d+ .+")
+
+    def test_to_postfix_under_tls(self):
+        authority = Authority(self.path("authority"))
+        server = Postfix(BUILD, self.path("mx"), "mx.postfix.test", "127.0.0.11", 2525, ["postfix.test"],
+                         authority.certificate("mx.postfix.test", "127.0.0.11"))
+        self.addCleanup(server.remove)
+        wait_until_it_speaks_tls(server)
+        text = self.bench("--scenario", "tls,ed25519", "--target", "127.0.0.11:2525", "--to", "me@postfix.test", "--messages", "20",
+                          "--rate", "50/s").stdout
+        self.assertIn("whole run: 20 delivered to me@postfix.test at 127.0.0.11:2525, 20 in the ledger", text)
+        messages = server.messages(20)
+        self.assertEqual({message.recipient for message in messages}, {"me@postfix.test"})
+        self.assertTrue(all("TLSv1.3" in message.trace for message in messages))
+
+    def test_other_machines_need_permission_and_words_that_mean_nothing_are_said(self):
+        for arguments, what in {("plain,unsigned", "192.0.2.1"): "--with-permission", ("plain,unsigned,rtt=5ms", "127.0.0.1"): "rtt",
+                                ("plain,shared", "127.0.0.1"): "shared", ("plain,unsigned", "no.such.host.invalid"): "no IPv4 address"}.items():
+            with self.subTest(arguments=arguments):
+                done = self.to_target(arguments[0], address=arguments[1], code=2)
+                self.assertIn(what, done.stderr)
+        for option, value in {"--to": "nobody", "--rate": "fast", "--from": "a@b@c"}.items():
+            with self.subTest(option=option):
+                wrong = {"to": "me@example.net", "rate": "1/s", "from": "me@example.net", option[2:]: value}
+                done = self.to_target("plain,unsigned", "--from", wrong["from"], to=wrong["to"], rate=wrong["rate"], code=2)
+                self.assertIn(f"{option} {value}", done.stderr)
+        self.assertIn("--rate", self.bench("--target", "127.0.0.1:25", "--to", "me@example.net", "--messages", "5", code=2).stderr)
+        self.assertIn("--target", self.bench("--messages", "5", code=2).stderr)
+
+
 class FailureTest(BenchLab):
     def test_wrong_words_are_one_line_and_exit_code_2(self):
-        cases = {("--scenario", "tls,sealed"): "not yet supported", ("--scenario", "quick"): "not a word of a scenario",
+        cases = {("--scenario", "rsa,sealed"): "already", ("--scenario", "quick"): "not a word of a scenario",
                  ("--scenario", "plain,tls"): "already", ("--scenario", "rtt=fast"): "such as rtt=50ms", ("--scenario", ""): "empty word",
-                 ("--compare", "tls", "sealed"): "not yet supported", ("--compare", "tls"): "--compare",
+                 ("--compare", "tls", "tls,plain"): "already", ("--compare", "tls"): "--compare",
                  ("--scenario", "tls", "--compare", "tls", "plain"): "--compare", ("--body", "10x"): "--body",
-                 ("--seconds", "0"): "--seconds", ("--connections", "0"): "--connections", ("--rounds", "2"): "--rounds",
+                 ("--seconds", "0"): "--seconds", ("--connections", "0"): "--connections", ("--connections", "-1"): "--connections", ("--rounds", "2"): "--rounds",
                  ("--seconds", "1", "--recipients", "5"): "--recipients", ("--io", "kqueue"): "--io",
                  ("--scenario", "plain,unsigned", "--seconds", "3600"): "fewer seconds"}
         for arguments, what in cases.items():

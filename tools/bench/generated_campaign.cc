@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -24,6 +25,12 @@ absl::Status WriteText(const std::string& path, std::string_view text) {
   file << text;
   file.close();
   return file ? absl::OkStatus() : absl::InternalError(path + ": cannot be written");
+}
+
+absl::Status WriteTargetRows(const std::string& path, std::uint64_t rows, const std::string& to) {
+  std::string text = "number,email,first_name\n";
+  for (std::uint64_t i = 0; i < rows; ++i) absl::StrAppend(&text, i, ",", to, ",Person ", i, "\n");
+  return WriteText(path, text);
 }
 
 absl::Status WriteRows(const std::string& path, std::uint64_t rows, std::uint64_t domains,
@@ -62,11 +69,15 @@ std::string Body(std::uint64_t bytes, bool personalised) {
 }
 
 std::string CampaignFile(const Settings& settings, std::string_view subject) {
-  return absl::StrCat("format = 1\nid = \"bench\"\nkind = \"transactional\"\n[from]\naddress = \"news@", kDomain,
-                      "\"\n[envelope]\nsender = \"bounce+{{token}}@bounces.example.com\"\n[message]\nsubject = \"",
-                      base::AbslView(subject),
-                      "\"\ntext_file = \"body.txt\"\n[recipients]\nfile = \"rows.csv\"\n[delivery]\ndkim = \"",
-                      settings.scenario.makes_signatures() ? "required" : "optional", "\"\ntls = \"",
+  const std::optional<Target>& target = settings.target;
+  const std::string from = target ? target->from : absl::StrCat("news@", kDomain);
+  const std::string sender = target ? target->from : "bounce+{{token}}@bounces.example.com";
+  const std::string rows = target ? "key = \"number\"\nduplicates = \"allow\"\n" : "";
+  const std::string rate = target ? absl::StrCat("max_message_rate = \"", target->rate, "\"\n") : "";
+  return absl::StrCat("format = 1\nid = \"bench\"\nkind = \"transactional\"\n[from]\naddress = \"", from,
+                      "\"\n[envelope]\nsender = \"", sender, "\"\n[message]\nsubject = \"", base::AbslView(subject),
+                      "\"\ntext_file = \"body.txt\"\n[recipients]\nfile = \"rows.csv\"\n", rows, "[delivery]\n", rate,
+                      "dkim = \"", settings.scenario.has_key() ? "required" : "optional", "\"\ntls = \"",
                       settings.scenario.tls ? "required" : "opportunistic", "\"\n");
 }
 
@@ -87,6 +98,10 @@ config::Config MakeConfig(const Settings& settings) {
   return config;
 }
 
+std::string DomainOf(const Settings& settings) {
+  return settings.target ? settings.target->from.substr(settings.target->from.rfind('@') + 1) : kDomain;
+}
+
 // Makes the key that the scenario signs with, and, where it is shared, the signature.
 absl::Status AddSigning(const Settings& settings, const std::string& folder, GeneratedCampaign& generated) {
   const Signing signing = settings.scenario.signing;
@@ -98,20 +113,21 @@ absl::Status AddSigning(const Settings& settings, const std::string& folder, Gen
   const absl::StatusOr<std::string> pem = (*key)->ToPem();
   if (!pem.ok()) return pem.status();
   generated.key_file = folder + "/key.pem";
-  generated.dkim_name = absl::StrCat(kSelector, "._domainkey.", kDomain);
+  const std::string domain = DomainOf(settings);
+  generated.dkim_name = absl::StrCat(kSelector, "._domainkey.", domain);
   if (absl::Status status = WriteText(generated.key_file, *pem); !status.ok()) return status;
   std::error_code error;  // Else the engine warns, and that is all.
   std::filesystem::permissions(generated.key_file,
                                std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, error);
   if (signing == Signing::kShared) {
     absl::StatusOr<std::string> signature =
-        SharedSignature(generated.campaign, kDomain, kSelector, **key, crypto, io::SystemClock().WallNow());
+        SharedSignature(generated.campaign, domain, kSelector, **key, crypto, io::SystemClock().WallNow());
     if (!signature.ok()) return signature.status();
     generated.fixed_header = *std::move(signature);
     return absl::OkStatus();
   }
   config::DkimKey entry;
-  entry.domain = kDomain;
+  entry.domain = domain;
   entry.selector = kSelector;
   entry.key_file = generated.key_file;
   entry.place = "bench";
@@ -131,7 +147,9 @@ absl::StatusOr<GeneratedCampaign> GenerateCampaign(const Settings& settings, con
                                                    kRecipientsMax, " are possible; measure for fewer seconds"));
   }
   const std::string file = folder + "/campaign.toml";
-  absl::Status status = WriteRows(folder + "/rows.csv", generated.recipients, settings.DomainsInUse(), stops);
+  absl::Status status = settings.target
+                            ? WriteTargetRows(folder + "/rows.csv", generated.recipients, settings.target->to)
+                            : WriteRows(folder + "/rows.csv", generated.recipients, settings.DomainsInUse(), stops);
   if (status.ok()) status = WriteText(folder + "/body.txt", Body(settings.body_bytes, personalised));
   if (status.ok()) status = WriteText(file, CampaignFile(settings, personalised ? "Hello {{first_name}}" : "Hello"));
   if (!status.ok()) return status;

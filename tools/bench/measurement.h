@@ -33,11 +33,21 @@ struct Measurement {
   std::uint64_t rss_anon_kb = 0;  // At its highest.
   // Of OpenSSL on the same core, just before: the scenario's kind, one at a time. 0: nothing is signed.
   double openssl_signatures_per_s = 0;
+  double seal_seconds = 0;  // Of a sealed campaign.
+  std::uint64_t signed_while_sending = 0;
 
   double messages_per_s() const { return static_cast<double>(messages) / seconds; }
   double cpu_us_per_message() const { return sender.total_s() * 1e6 / static_cast<double>(messages); }
   double sink_cpu_share() const { return sink_cpu_s / seconds; }
 };
+
+// Prepares a campaign and seals it, on all cores.
+struct SealTimes {
+  double prepare_seconds = 0, seal_seconds = 0;
+};
+absl::StatusOr<SealTimes> SealBefore(const Settings& settings, const GeneratedCampaign& generated,
+                                     const std::string& folder, io::Disk& disk, base::Log& log,
+                                     const std::function<int()>& stops);
 
 struct SinkAddress {
   pid_t process = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
@@ -28,6 +29,8 @@ std::string_view NameOf(Signing signing) {
       return "rsa";
     case Signing::kEd25519:
       return "ed25519";
+    case Signing::kSealed:
+      return "sealed";
   }
   return "";
 }
@@ -64,8 +67,27 @@ nlohmann::ordered_json SettingsJson(const Result& result) {
   json["io"] = NameOf(settings.io);
   json["sender_cores"] = result.cores.sender;
   json["sink_cores"] = result.cores.sink;
+  json["target"] = nullptr;
+  if (settings.target.has_value())
+    json["target"] = {{"server", settings.target->name}, {"to", settings.target->to}, {"rate", settings.target->rate}};
   json["congestion_control"] = CongestionControl();
   json["folder"] = result.folder;
+  return json;
+}
+
+// Of somebody else's server only the sender's side is known.
+nlohmann::ordered_json WholeRunJson(const Result& result) {
+  const nlohmann::json sink = nlohmann::json::parse(result.sink_totals);
+  nlohmann::ordered_json json = {{"delivered", result.measurement.delivered}, {"recorded", nullptr}};
+  if (result.settings.target.has_value()) return json;
+  json["accepted_by_sink"] = sink.at("messages");
+  json["connections"] = sink.at("connections");
+  json["messages_per_connection"] =
+      Figure(sink.at("messages").get<double>() / std::max(1.0, sink.at("connections").get<double>()));
+  json["handshakes"] = sink.at("handshakes");
+  json["resumed"] = sink.at("resumed");
+  json["checked"] = sink.at("checked").at("messages");
+  json["valid_signatures"] = sink.at("checked").at("valid");
   return json;
 }
 
@@ -119,7 +141,6 @@ bool IsSinkBound(const Measurement& measurement) { return measurement.sink_cpu_s
 
 nlohmann::ordered_json ToJson(const Result& result) {
   const Measurement& measured = result.measurement;
-  const nlohmann::json sink = nlohmann::json::parse(result.sink_totals);
   const double messages = static_cast<double>(measured.messages);
   nlohmann::ordered_json json;
   json["format"] = 1;
@@ -132,36 +153,59 @@ nlohmann::ordered_json ToJson(const Result& result) {
   json["user_us_per_message"] = Figure(measured.sender.user_s * 1e6 / messages);
   json["system_us_per_message"] = Figure(measured.sender.system_s * 1e6 / messages);
   json["sender_cpu_share"] = Figure(measured.sender.total_s() / measured.seconds);
-  json["sink_cpu_share"] = Figure(measured.sink_cpu_share());
-  json["sink_bound"] = IsSinkBound(measured);
+  json["sink_cpu_share"] = nullptr;
+  json["sink_bound"] = nullptr;
+  if (!result.settings.target.has_value()) {
+    json["sink_cpu_share"] = Figure(measured.sink_cpu_share());
+    json["sink_bound"] = IsSinkBound(measured);
+  }
   json["signatures_per_s"] = nullptr;
   json["openssl_signatures_per_s"] = nullptr;
-  if (result.settings.scenario.makes_signatures()) {
+  if (result.settings.scenario.makes_signatures())
     json["signatures_per_s"] = Figure(measured.messages_per_s());  // One each.
+  if (result.settings.scenario.has_key()) {
     json["openssl_signatures_per_s"] = Figure(measured.openssl_signatures_per_s);
+  }
+  json["of_round_trips"] = nullptr;
+  if (const std::optional<double> most = result.settings.RoundTripsPerSecond())
+    json["of_round_trips"] = Figure(measured.messages_per_s() / *most);
+  json["sealed"] = nullptr;
+  if (result.settings.scenario.signing == Signing::kSealed) {
+    json["sealed"] = {{"seconds", Figure(measured.seal_seconds)},
+                      {"signatures_per_s", Figure(static_cast<double>(measured.recipients) / measured.seal_seconds)},
+                      {"signed_while_sending", measured.signed_while_sending}};
   }
   json["rss_anon_peak_kb"] = measured.rss_anon_kb;
   json["prepare_rows_per_s"] = Figure(static_cast<double>(measured.recipients) / measured.prepare_seconds);
   json["ran_out"] = measured.ran_out;
-  json["whole_run"] = {{"delivered", measured.delivered},
-                       {"recorded", nullptr},
-                       {"accepted_by_sink", sink.at("messages")},
-                       {"connections", sink.at("connections")},
-                       {"messages_per_connection", Figure(sink.at("messages").get<double>() /
-                                                          std::max(1.0, sink.at("connections").get<double>()))},
-                       {"handshakes", sink.at("handshakes")},
-                       {"resumed", sink.at("resumed")},
-                       {"checked", sink.at("checked").at("messages")},
-                       {"valid_signatures", sink.at("checked").at("valid")}};
+  json["whole_run"] = WholeRunJson(result);
   if (result.settings.scenario.ledger) json["whole_run"]["recorded"] = measured.recorded;
   json["settings"] = SettingsJson(result);
   return json;
 }
 
-std::string ToText(const Result& result) {
+// What the sink says of the whole run.
+std::string SinkText(const Result& result) {
   const Measurement& measured = result.measurement;
   const Settings& settings = result.settings;
   const nlohmann::json sink = nlohmann::json::parse(result.sink_totals);
+  std::string text;
+  const std::uint64_t checked = sink.at("checked").at("messages").get<std::uint64_t>();
+  absl::StrAppendFormat(
+      &text, "  whole run: %d delivered, %d accepted by the sink%s; %d connections, %d TLS handshakes, %d resumed\n",
+      measured.delivered, sink.at("messages").get<std::uint64_t>(),
+      settings.scenario.ledger ? absl::StrCat(", ", measured.recorded, " in the ledger") : ", no ledger",
+      sink.at("connections").get<std::uint64_t>(), sink.at("handshakes").get<std::uint64_t>(),
+      sink.at("resumed").get<std::uint64_t>());
+  absl::StrAppendFormat(&text, "  %d messages were verified by the sink: their own token%s%s\n", checked,
+                        settings.scenario.signing == Signing::kNone ? "" : ", a valid signature",
+                        settings.scenario.tls ? ", under TLS" : "");
+  return text;
+}
+
+std::string ToText(const Result& result) {
+  const Measurement& measured = result.measurement;
+  const Settings& settings = result.settings;
   std::string text = absl::StrFormat("%s: %.0f messages/s, %.1f CPU us/message (%.1f user, %.1f system)\n",
                                      settings.scenario.text, measured.messages_per_s(), measured.cpu_us_per_message(),
                                      measured.sender.user_s * 1e6 / static_cast<double>(measured.messages),
@@ -176,19 +220,26 @@ std::string ToText(const Result& result) {
                           measured.messages_per_s(), measured.openssl_signatures_per_s,
                           measured.messages_per_s() / measured.openssl_signatures_per_s);
   }
+  if (settings.scenario.signing == Signing::kSealed) {
+    absl::StrAppendFormat(&text, "  sealed before: %d signatures in %.1f s, %.0f/s; OpenSSL alone on one core: %.0f\n",
+                          measured.recipients, measured.seal_seconds,
+                          static_cast<double>(measured.recipients) / measured.seal_seconds,
+                          measured.openssl_signatures_per_s);
+  }
+  if (const std::optional<double> most = settings.RoundTripsPerSecond()) {
+    absl::StrAppendFormat(&text, "  %.2f of what %d connections could deliver with one message in each round trip\n",
+                          measured.messages_per_s() / *most, settings.connections);
+  }
   absl::StrAppendFormat(&text, "  RssAnon %.1f MB at its highest; prepared %d recipients at %.0f rows/s\n",
                         static_cast<double>(measured.rss_anon_kb) / 1024, measured.recipients,
                         static_cast<double>(measured.recipients) / measured.prepare_seconds);
-  const std::uint64_t checked = sink.at("checked").at("messages").get<std::uint64_t>();
-  absl::StrAppendFormat(
-      &text, "  whole run: %d delivered, %d accepted by the sink%s; %d connections, %d TLS handshakes, %d resumed\n",
-      measured.delivered, sink.at("messages").get<std::uint64_t>(),
-      settings.scenario.ledger ? absl::StrCat(", ", measured.recorded, " in the ledger") : ", no ledger",
-      sink.at("connections").get<std::uint64_t>(), sink.at("handshakes").get<std::uint64_t>(),
-      sink.at("resumed").get<std::uint64_t>());
-  absl::StrAppendFormat(&text, "  %d messages were verified by the sink: their own token%s%s\n", checked,
-                        settings.scenario.signing == Signing::kNone ? "" : ", a valid signature",
-                        settings.scenario.tls ? ", under TLS" : "");
+  if (settings.target.has_value()) {
+    absl::StrAppendFormat(&text, "  whole run: %d delivered to %s at %s%s\n", measured.delivered, settings.target->to,
+                          settings.target->name,
+                          settings.scenario.ledger ? absl::StrCat(", ", measured.recorded, " in the ledger") : "");
+  } else {
+    text += SinkText(result);
+  }
   if (measured.ran_out) text += "  all recipients were delivered before the time was over: it is shorter\n";
   if (result.cores.sender.empty()) text += "  nothing is pinned: sender and sink share one core\n";
   return text;

@@ -38,7 +38,7 @@ class Parser {
     if (word == "shared") return TakeSigning(Signing::kShared, word);
     if (word == "rsa") return TakeSigning(Signing::kRsa, word);
     if (word == "ed25519") return TakeSigning(Signing::kEd25519, word);
-    if (word == "sealed") return Wrong(word, "not yet supported in this version");
+    if (word == "sealed") return TakeSigning(Signing::kSealed, word);
     if (key == "rtt") return TakeRtt(word, value);
     if (key == "sites") return TakeCount(sites_, word, value, kSitesMax, scenario_.sites);
     if (key == "shards") return TakeCount(shards_, word, value, kShardsMax, scenario_.shards);
@@ -49,7 +49,7 @@ class Parser {
     }
     return Wrong(
         word,
-        "not a word of a scenario; write plain or tls; unsigned, shared, rsa or ed25519; rtt=50ms, sites=1000, "
+        "not a word of a scenario; write plain or tls; unsigned, shared, rsa, ed25519 or sealed; rtt=50ms, sites=1000, "
         "ledger=off, shards=1");
   }
 

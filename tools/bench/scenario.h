@@ -15,6 +15,7 @@ enum class Signing : std::uint8_t {
   kShared,  // One signature, made before the run, travels with every message.
   kRsa,     // RSA-2048, each message its own.
   kEd25519,
+  kSealed,  // As kRsa, and made before the run by `sluice seal`.
 };
 
 struct Scenario {
@@ -27,10 +28,11 @@ struct Scenario {
   std::uint32_t shards = 1;
 
   bool makes_signatures() const { return signing == Signing::kRsa || signing == Signing::kEd25519; }
+  bool has_key() const { return makes_signatures() || signing == Signing::kSealed; }  // Of its own for each message.
 };
 
-// What a list leaves out is as in the default. Errors (InvalidArgument): a word that is unknown, not yet supported,
-// repeated, or in contradiction to another.
+// What a list leaves out is as in the default. Errors (InvalidArgument): a word that is unknown, repeated, or in
+// contradiction to another.
 absl::StatusOr<Scenario> ParseScenario(std::string_view list);
 
 // "10k", "2m" (thousands and millions) or a plain number of bytes, at most 20 million. Errors (InvalidArgument).

@@ -8,7 +8,8 @@ namespace {
 // By default each site has a few connections: windows grow by one per window's worth of successes.
 constexpr std::uint32_t kSites = 32;
 // Messages per second and shard that no machine reaches.
-constexpr std::uint64_t kPlainMost = 200'000, kTlsMost = 120'000, kRsaMost = 12'000, kEd25519Most = 50'000;
+constexpr std::uint64_t kPlainMost = 200'000, kTlsMost = 120'000, kRsaMost = 12'000, kEd25519Most = 50'000,
+                        kSealedMost = 90'000;
 
 std::uint64_t MostPerSecond(const Scenario& scenario) {
   switch (scenario.signing) {
@@ -19,6 +20,8 @@ std::uint64_t MostPerSecond(const Scenario& scenario) {
       return kRsaMost;
     case Signing::kEd25519:
       return kEd25519Most;
+    case Signing::kSealed:
+      return kSealedMost;
   }
   return kPlainMost;
 }
@@ -26,6 +29,7 @@ std::uint64_t MostPerSecond(const Scenario& scenario) {
 }  // namespace
 
 std::uint32_t Settings::SitesInUse() const {
+  if (target.has_value()) return 1;
   return scenario.sites != 0 ? scenario.sites : std::min(kSites, connections);
 }
 
@@ -33,13 +37,18 @@ std::uint64_t Settings::DomainsInUse() const { return std::max<std::uint64_t>(do
 
 std::uint32_t Settings::ConnectionsPerSite() const { return std::max(1u, connections / SitesInUse()); }
 
+std::optional<double> Settings::RoundTripsPerSecond() const {
+  const double rtt_s = static_cast<double>(scenario.rtt.nanoseconds()) / 1e9;
+  if (rtt_s <= 0) return std::nullopt;
+  return connections / rtt_s;
+}
+
 base::Duration Settings::WarmUp() const { return base::Duration::Milliseconds(500) + scenario.rtt * 10; }
 
 std::uint64_t Settings::RecipientsToPrepare() const {
   if (!is_timed()) return recipients;
   double per_second = static_cast<double>(MostPerSecond(scenario) * scenario.shards);
-  const double rtt_s = static_cast<double>(scenario.rtt.nanoseconds()) / 1e9;
-  if (rtt_s > 0) per_second = std::min(per_second, connections / rtt_s);
+  per_second = std::min(per_second, RoundTripsPerSecond().value_or(per_second));
   const double span_s = static_cast<double>((seconds + WarmUp()).nanoseconds()) / 1e9 + 0.5;
   return static_cast<std::uint64_t>(per_second * span_s) + 1'000;
 }

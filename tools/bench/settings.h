@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "engine/base/time.h"
 #include "engine/config/config.h"
 #include "tools/bench/scenario.h"
+#include "tools/bench/target.h"
 
 namespace bench {
 
@@ -18,11 +20,14 @@ struct Settings {
   std::uint32_t connections = 256;                      // At most, over all sites.
   std::uint64_t domains = 0;                            // 0: one for each site.
   config::IoChoice io = config::IoChoice::kAuto;
+  std::optional<Target> target;  // None: a sink of its own.
 
   bool is_timed() const { return recipients == 0; }
   std::uint32_t SitesInUse() const;
   std::uint64_t DomainsInUse() const;
   std::uint32_t ConnectionsPerSite() const;
+  // What all connections could deliver with one message in each round trip; nullopt: there is no round trip.
+  std::optional<double> RoundTripsPerSecond() const;
   // Before the measured time, from the first delivery on: connections open, and the windows of the sites grow.
   base::Duration WarmUp() const;
   // The recipients to prepare: more than can be delivered in the time.

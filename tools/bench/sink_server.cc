@@ -34,7 +34,14 @@ sandbox::DkimVerifier::FindText OneRecord(const SinkSettings& settings) {
 sandbox::ZoneAnswer SiteNames::Resolve(std::string_view name, std::uint16_t type, base::Instant) {
   sandbox::ZoneAnswer answer;
   dns::Record record;
-  if (const auto domain = NumberIn(name, "d"); domain && type == static_cast<std::uint16_t>(dns::RecordType::kMx)) {
+  if (target_.has_value()) {
+    const bool mx = type == static_cast<std::uint16_t>(dns::RecordType::kMx);
+    if (!mx && type != static_cast<std::uint16_t>(dns::RecordType::kA)) return answer;
+    record.preference = 10;
+    record.name = "target.bench.example";
+    record.address = *target_;
+  } else if (const auto domain = NumberIn(name, "d");
+             domain && type == static_cast<std::uint16_t>(dns::RecordType::kMx)) {
     record.preference = 10;
     record.name = absl::StrCat("mx.s", *domain % sites_, base::AbslView(kZone));
   } else if (NumberIn(name, "mx.s") && type == static_cast<std::uint16_t>(dns::RecordType::kA)) {
@@ -55,11 +62,16 @@ SinkServer::SinkServer(io::Reactor& reactor, io::TimerWheel& wheel, io::Clock& c
       disk_(disk),
       log_(log),
       settings_(settings),
-      names_(settings.sites),
+      names_(settings.sites, settings.target),
       dns_(reactor, clock, names_, kTtl),
       check_(OneRecord(settings)) {}
 
 absl::Status SinkServer::Start() {
+  const io::Endpoint any_port{base::IpAddress::V4(kLoopback), 0};
+  const absl::StatusOr<io::Endpoint> dns = dns_.Listen(any_port);
+  if (!dns.ok()) return dns.status();
+  dns_at_ = *dns;
+  if (settings_.target.has_value()) return absl::OkStatus();
   if (settings_.tls) {
     absl::StatusOr<std::unique_ptr<sandbox::CertificateAuthority>> authority = sandbox::CertificateAuthority::Make();
     if (!authority.ok()) return authority.status();
@@ -77,12 +89,8 @@ absl::Status SinkServer::Start() {
   };
   sink_ = std::make_unique<sandbox::Sink>(sandbox::Loop{reactor_, wheel_, clock_}, disk_, log_, tls_.get(),
                                           std::move(options));
-  const io::Endpoint any_port{base::IpAddress::V4(kLoopback), 0};
-  const absl::StatusOr<io::Endpoint> dns = dns_.Listen(any_port);
-  if (!dns.ok()) return dns.status();
   const absl::StatusOr<io::Endpoint> smtp = sink_->Listen(any_port);
   if (!smtp.ok()) return smtp.status();
-  dns_at_ = *dns;
   smtp_at_ = *smtp;
   return absl::OkStatus();
 }
@@ -99,6 +107,7 @@ std::string SinkServer::ReadyJson() const {
 }
 
 std::string SinkServer::TotalsJson() const {
+  if (sink_ == nullptr) return "{}\n";
   nlohmann::ordered_json json = nlohmann::ordered_json::parse(sink_->TotalsJson());
   const sandbox::MessageCheck::Totals& check = check_.totals();
   std::string reason;

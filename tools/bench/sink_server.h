@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
+#include "engine/base/ip_address.h"
 #include "engine/base/log.h"
 #include "engine/base/time.h"
 #include "engine/io/clock.h"
@@ -28,16 +30,19 @@ struct SinkSettings {
   std::uint64_t check_every = 100;  // Each so many'th message is verified as a receiver would.
   std::string dkim_name;            // Where the key is that signs; "": messages are not signed…
   std::string dkim_record;          // …and its record.
+  // Somebody's server, for every domain; then there is no SMTP server here.
+  std::optional<base::IpAddress> target = std::nullopt;
 };
 
-// d17.bench.example is served by mx.s7.bench.example where there are 10 sites.
+// d17.bench.example is served by mx.s7.bench.example where there are 10 sites; with a target every domain is by it.
 class SiteNames final : public sandbox::Names {
  public:
-  explicit SiteNames(std::uint32_t sites) : sites_(sites) {}
+  SiteNames(std::uint32_t sites, const std::optional<base::IpAddress>& target) : sites_(sites), target_(target) {}
   sandbox::ZoneAnswer Resolve(std::string_view name, std::uint16_t type, base::Instant now) override;
 
  private:
   const std::uint32_t sites_;
+  const std::optional<base::IpAddress> target_;
 };
 
 class SinkServer {

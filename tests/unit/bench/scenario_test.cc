@@ -43,6 +43,9 @@ TEST(ScenarioTest, OnlySomeSigningsMakeASignatureForEachMessage) {
   EXPECT_FALSE(Parsed("shared").makes_signatures());
   EXPECT_TRUE(Parsed("rsa").makes_signatures());
   EXPECT_TRUE(Parsed("ed25519").makes_signatures());
+  EXPECT_FALSE(Parsed("sealed").makes_signatures());
+  EXPECT_TRUE(Parsed("sealed").has_key());
+  EXPECT_FALSE(Parsed("shared").has_key());
 }
 
 TEST(ScenarioTest, SaysWhatIsWrongWithAWord) {
@@ -53,8 +56,7 @@ TEST(ScenarioTest, SaysWhatIsWrongWithAWord) {
       {"tsl", "\"tsl\": not a word of a scenario"},
       {"TLS", "not a word of a scenario"},
       {"rsa=1", "not a word of a scenario"},
-      {"sealed", "\"sealed\": not yet supported"},
-      {"tls,sealed", "not yet supported"},
+      {"sealed,rsa", "the scenario says \"sealed\" already"},
       {"plain,tls", "\"tls\": the scenario says \"plain\" already"},
       {"rsa,rsa", "the scenario says \"rsa\" already"},
       {"rsa,unsigned", "the scenario says \"rsa\" already"},

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "engine/delivery/signature_file.h"
+#include "engine/roster/roster.h"
 #include "tests/unit/delivery/small_job.h"
 
 namespace delivery {
@@ -232,6 +234,115 @@ TEST_F(SignedSealerTest, KeepsOnlyTheLastOnes) {
   EXPECT_EQ(signer_.asked, asked);
   EXPECT_NE(Seal(0, waiter_), nullptr);
   EXPECT_EQ(signer_.asked, asked + 2);
+}
+
+// Seals everybody with signers that the test answers for, and keeps the signatures as `sluice seal` does.
+class MadeBeforeTest : public SignedSealerTest {
+ protected:
+  static constexpr char kPath[] = "/state/signatures.dat";
+  MadeBeforeTest() {
+    small_.job.keys[0].spec.expire = base::Duration::Hours(48);
+    sealed_date_ = small_.clock.WallNow() - base::Duration::Hours(1);
+    Make(20);
+  }
+  // The signatures of the first `count` recipients.
+  void Make(ledger::RecipientId count) {
+    Job job = small_.job;
+    job.date = sealed_date_;
+    job.signatures = nullptr;
+    SignatureHead head;
+    head.recipients = job.roster->recipients();
+    const dkim::Crypto crypto;
+    for (const dkim::SigningKey& key : job.keys) head.keys.push_back({IdentityOf(key, crypto), 5});
+    std::string content = head.Encode(), record;
+    content.resize(head.FileSize(), '\0');
+    Sealer maker(job, small_.clock, signer_);
+    for (ledger::RecipientId id = 0; id < count; ++id) {
+      auto sealed = maker.Seal(id, waiter_);
+      signer_.AnswerAll();
+      const MadeSignatures made{*job.date, small_.clock.WallNow(), (*sealed)->signatures()};
+      EncodeSignatures(head, id, made, record);
+      content.replace(head.OffsetOf(id), record.size(), record);
+      bytes_.push_back(Bytes(**sealed));
+      maker.Recycle(*std::move(sealed));
+    }
+    EXPECT_TRUE(small_.disk.MakeDirectories("/state").ok());
+    EXPECT_TRUE(io::WriteFileAtomically(small_.disk, kPath, content).ok());
+    auto file = SignatureFile::Open(small_.disk, kPath);
+    ASSERT_TRUE(file.ok()) << file.status();
+    file_ = *std::move(file);
+    small_.job.signatures = file_.get();
+    signer_.asked = 0;
+    waiter_.heard.clear();
+  }
+  // What the run's own sealer makes of it.
+  std::string Send(Sealer& sealer, ledger::RecipientId id) {
+    auto sealed = sealer.Seal(id, waiter_);
+    EXPECT_TRUE(sealed.ok()) << sealed.status();
+    signer_.AnswerAll();
+    std::string bytes = Bytes(**sealed);
+    EXPECT_EQ((*sealed)->size(), bytes.size());
+    sealer.Recycle(*std::move(sealed));
+    return bytes;
+  }
+
+  base::WallTime sealed_date_;
+  std::unique_ptr<const SignatureFile> file_;
+  std::vector<std::string> bytes_;
+};
+
+TEST_F(MadeBeforeTest, TheMessageIsTheOneThatWasSealedAndNobodySigns) {
+  small_.clock.passed = base::Duration::Hours(20);
+  small_.job.date = small_.clock.WallNow();  // The start's: what was sealed keeps its own.
+  Sealer sealer(small_.job, small_.clock, signer_);
+  for (ledger::RecipientId id = 0; id < 20; ++id) EXPECT_EQ(Send(sealer, id), bytes_[id]);
+  EXPECT_EQ(signer_.asked, 0);
+  EXPECT_TRUE(waiter_.heard.empty()) << "it is ready at once";
+  EXPECT_EQ(sealer.counts().made_before, 20u);
+  EXPECT_EQ(sealer.counts().made_now, 0u);
+}
+
+TEST_F(MadeBeforeTest, WhoHasNoneIsSignedNowWithTheRunsOwnDate) {
+  small_.clock.passed = base::Duration::Hours(20);
+  Sealer sealer(small_.job, small_.clock, signer_);
+  const std::string bytes = Send(sealer, 50);
+  EXPECT_NE(bytes.find("Date: Wed, 25 Nov 2026 05:00:00 +0000"), std::string::npos) << bytes;
+  EXPECT_EQ(signer_.asked, 2);
+  EXPECT_EQ(Send(sealer, 5), bytes_[5]) << "nothing is mixed in";
+  EXPECT_EQ(sealer.counts().made_before, 1u);
+  EXPECT_EQ(sealer.counts().made_now, 1u);
+}
+
+TEST_F(MadeBeforeTest, AMessageThatIsAnotherNowIsSignedAnew) {
+  small_.job.token = [](std::uint64_t row) { return "other" + std::to_string(row); };
+  Sealer sealer(small_.job, small_.clock, signer_);
+  const std::string bytes = Send(sealer, 5);
+  EXPECT_NE(bytes.find("Message-ID: <other"), std::string::npos) << bytes;
+  EXPECT_NE(bytes.find("Date: Tue, 24 Nov 2026 09:00:00 +0000"), std::string::npos) << "the run's own: " << bytes;
+  EXPECT_EQ(signer_.asked, 2);
+  EXPECT_EQ(sealer.counts().made_before, 0u);
+  EXPECT_EQ(sealer.counts().made_now, 1u);
+}
+
+TEST_F(MadeBeforeTest, K09_SignaturesThatLapseAreMadeAnew) {
+  Sealer sealer(small_.job, small_.clock, signer_);
+  small_.clock.passed = base::Duration::Hours(24);  // Half of their x=.
+  EXPECT_EQ(Send(sealer, 5), bytes_[5]);
+  small_.clock.passed = base::Duration::Hours(24) + base::Duration::Seconds(1);
+  const std::string bytes = Send(sealer, 5);
+  EXPECT_NE(bytes.find("t=" + std::to_string(small_.clock.WallNow().seconds()) + ";"), std::string::npos) << bytes;
+  EXPECT_EQ(signer_.asked, 2);
+}
+
+TEST_F(MadeBeforeTest, ADateThatIsToComeIsNotSent) {
+  sealed_date_ = small_.clock.WallNow() + base::Duration::Hours(5);  // The start was planned then…
+  bytes_.clear();
+  Make(20);
+  Sealer sealer(small_.job, small_.clock, signer_);
+  EXPECT_NE(Send(sealer, 5).find("Date: Tue, 24 Nov 2026 09:00:00 +0000"), std::string::npos);  // …and is earlier now.
+  EXPECT_EQ(signer_.asked, 2);
+  small_.clock.passed = base::Duration::Hours(5);
+  EXPECT_EQ(Send(sealer, 5), bytes_[5]);
 }
 
 }  // namespace
