@@ -6,7 +6,7 @@ import pathlib
 import subprocess
 
 # Everything that the tests run.
-WANTED = ("nsd", "postfix", "sasl2-bin", "exim4-daemon-heavy", "opensmtpd", "python3-aiosmtpd")
+WANTED = ("nsd", "knot", "postfix", "sasl2-bin", "exim4-daemon-heavy", "opensmtpd", "python3-aiosmtpd")
 # Of Debian 13, with Debian 13's libraries: the STARTTLS of Debian 12's OpenSMTPD breaks in every handshake ("missing private key"), because
 # its separation of privileges does not work with OpenSSL 3.
 OTHER_RELEASE = {"opensmtpd": "trixie"}
