@@ -136,3 +136,43 @@ class Nsd(Process):
         wait_until("nsd listening", lambda: accepts(address, port))
         if self.popen.poll() is not None:
             raise AssertionError(f"nsd has ended: {self.text()[-2000:]}")
+
+
+class Knot(Process):
+    """CZ.NIC's name server: one zone file per zone, and the zones that change are read again."""
+
+    def __init__(self, build: pathlib.Path, folder: pathlib.Path, address: str, port: int, zones: dict):
+        """`zones`: by name, the records beside SOA and NS, as a zone file has them. "" is the root, which makes everything else NXDOMAIN."""
+        root = packages.fetch(build, "knot")
+        self.folder, self.zones, self.serial = folder / "knot", {}, 0
+        self.folder.mkdir()
+        self.files = {zone: self.folder / f"{number}.zone" for number, zone in enumerate(sorted(zones))}
+        self.write(zones)
+        lines = [f'server:\n  rundir: "{self.folder}"\n  listen: {address}@{port}\n', "log:\n  - target: stderr\n    any: info\n",
+                 f'database:\n  storage: "{self.folder}"\n', "zone:\n"]
+        lines += [f'  - domain: "{zone}."\n    file: "{file}"\n    zonefile-sync: -1\n    zonefile-load: whole\n    journal-content: none\n'
+                  for zone, file in self.files.items()]
+        (self.folder / "knot.conf").write_text("".join(lines))
+        wait_until_free(address, port)
+        super().__init__([str(root / "usr/sbin/knotd"), "-c", str(self.folder / "knot.conf")], folder / "knot.log",
+                         env=packages.environment(root))
+        wait_until("knotd listening", lambda: self.popen.poll() is not None or accepts(address, port))
+        if self.popen.poll() is not None:
+            raise AssertionError(f"knotd has ended: {self.text()[-2000:]}")
+        self.wait_for_zones()
+
+    def write(self, zones: dict):
+        self.serial += 1
+        for zone, text in zones.items():
+            self.files[zone].write_text(f"$ORIGIN {zone}.\n$TTL 60\n@ SOA ns.knot.test. hostmaster.knot.test. {self.serial} 3600 900 86400 60\n"
+                                        f"@ NS ns.knot.test.\n{text}\n")
+        self.zones.update(zones)
+
+    def wait_for_zones(self):
+        wait_until("knotd to have loaded its zones", lambda: self.text().count(f"-> {self.serial}, ") >= len(self.files))
+
+    def change(self, zones: dict):
+        """Other records for zones that are there already."""
+        self.write({**self.zones, **zones})
+        self.popen.send_signal(signal.SIGHUP)
+        self.wait_for_zones()

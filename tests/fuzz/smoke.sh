@@ -18,6 +18,12 @@ seed() {  # seed TARGET FILE [PREFIX]: a file that is right, for the fuzzer to b
 seed campaign_fuzz tools/examples/weekly.toml 0
 seed config_fuzz tools/examples/quickstart.toml
 seed shaping_fuzz tools/examples/quickstart-shaping.toml
+record() {  # record TARGET TEXT: the same for a text
+  mkdir -p "$build/corpus/$1"
+  printf %s "$2" > "$build/corpus/$1/seed"
+}
+record spf_fuzz 'v=spf1 +a:%{ir}.example.com/24//64 ?mx ~include:_spf.%{d2} -ptr ip4:192.0.2.0/24 ip6:2001:db8::/32 exists:%{L1r-}.%{p} redirect=%{o} exp=a.b'
+record dmarc_fuzz 'v=DMARC1; p=none; sp=reject; np=none; adkim=s; aspf=r; psd=n; t=y; pct=50; rua=mailto:d@example.com'
 for target in "$build"/tests/fuzz/*_fuzz; do
   name=$(basename "$target")
   mkdir -p "$build/corpus/$name"

@@ -1,0 +1,24 @@
+// Asking the DNS one question after the other: what rules that follow from answer to answer are written against. The
+// engine asks a resolver and waits; tests have tables.
+#pragma once
+
+#include <string_view>
+
+#include "dns/resolver.h"
+
+namespace dns {
+
+class Lookup {
+ public:
+  virtual ~Lookup() = default;
+  // The answer, as Resolver has it. The same question twice may be the same answer. A name that NormalizeName refuses
+  // does not exist (kNoDomain).
+  virtual Answer Ask(std::string_view name, RecordType type) = 0;
+};
+
+// There is no answer of which anything follows: asking later may tell more.
+inline bool IsTemporary(const Answer& answer) {
+  return answer.kind == AnswerKind::kServerFail || answer.kind == AnswerKind::kTimeout;
+}
+
+}  // namespace dns
