@@ -12,6 +12,7 @@ namespace engine {
 namespace {
 
 constexpr base::Duration kSaveEvery = base::Duration::Seconds(1);
+constexpr base::Duration kFailingLong = base::Duration::Seconds(10);
 constexpr int kShareOfTime = 50;  // So many times as long as a save took, until the next one.
 constexpr std::uint64_t kBytesMax = 1ull << 30;
 
@@ -71,7 +72,12 @@ void HostState::Save(base::Duration unsaved) {
   const absl::Status status = io::WriteFileAtomically(disk_, path(), text);
   if (status.ok()) {
     saved_ = std::string(rest);
-  } else if (!std::exchange(warned_, true)) {
+    failing_since_.reset();
+    return;
+  }
+  // A disk that is full for a moment is no news, and one that stays so ends the campaigns with their own words.
+  if (!failing_since_.has_value()) failing_since_ = clock.Now();
+  if (clock.Now() - *failing_since_ > kFailingLong && !std::exchange(warned_, true)) {
     log_.Warning(absl::StrFormat("%s cannot be written; the limits begin anew with the next program: %s", path(),
                                  std::string(status.message())));
   }

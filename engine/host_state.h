@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,7 @@ class HostState {
   std::map<std::string, std::unique_ptr<io::FileLock>> locks_;  // By the source's address.
   bool loaded_ = false;
   bool warned_ = false;
+  std::optional<base::Instant> failing_since_;
   base::Instant next_save_;
   std::string saved_;  // Without its first line.
 };

@@ -41,24 +41,12 @@ Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
       authenticator_(job.smarthost.has_value() && job.smarthost->account.has_value()
                          ? std::make_unique<smtp::Authenticator>(*job.smarthost->account)
                          : nullptr),
-      context_{job,
-               options_.bugs,
-               options_.seed,
-               seams.io,
-               seams.clock,
-               seams.timers,
-               mx_,
-               seams.tls,
-               seams.limits.broken_tls(),
-               commits_,
-               settler_,
-               sealer_,
-               budget_,
-               line_,
-               *this,
-               *this,
-               seams.log,
-               authenticator_.get()},
+      context_{job,      options_.bugs, options_.seed,
+               seams.io, seams.clock,   seams.timers,
+               mx_,      seams.tls,     seams.limits.broken_tls(),
+               commits_, settler_,      sealer_,
+               budget_,  line_,         *this,
+               *this,    seams.log,     authenticator_.get()},
       sts_(MakeStsPolicies()),
       coordinator_(job.budget),
       budgets_(options_.index, seams.links, seams.clock, seams.timers, [this] { return IsBlocked(); }),
@@ -340,7 +328,6 @@ void Shard::EndTurn() {
   if (phase_ == Phase::kFailed) return;
   router_.Pump();
   sweeper_.Run();
-  budget_.Serve();
   for (std::size_t n = to_pump_.size(); n > 0; --n) {
     Site& site = to_pump_.PopFront();
     site.Pump();
@@ -350,6 +337,7 @@ void Shard::EndTurn() {
       sites_.erase(delivery::SiteKey(site.key()));
     }
   }
+  budget_.Serve();  // Now who is idle has nothing to do.
   seams_.signer.Serve();
   commits_.Flush();
   retired_.clear();

@@ -46,6 +46,7 @@ void Site::OnCall(GroupMember::Call call) {
       owner_.WantsPump(*this);
       return;
     case GroupMember::Call::kMakeRoom:
+      Pump();  // Who is still idle then has nothing to do.
       told_idle_ = false;
       MakeRoom();
       TellIdle();

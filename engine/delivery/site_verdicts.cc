@@ -87,6 +87,7 @@ void Site::MoveSession(Session& session, Session::Listing to) {
 
 bool Site::IsToEnd(const Session& session) const {
   const bool had_its_turn = session.uses() >= kMessagesInATurn;
+  if (had_its_turn && context_.budget.HasWaiters()) return true;
   const bool is_one_too_many = std::any_of(members_.begin(), members_.end(), [had_its_turn](const auto& member) {
     return member->group().HasTooMany() || (had_its_turn && member->group().DoOthersWait(*member));
   });

@@ -74,7 +74,7 @@ TEST(AdaptiveRate, AFewComplaintsSayNothingAboutARate) {
 TEST(AdaptiveRate, RecoversSlowlyAndForgetsAfterAnHour) {
   Receiver receiver(100, 400);
   receiver.Run(Duration::Minutes(1));
-  receiver.gate.SetOptions({100'000, Duration::Seconds(1), 1000}, now);
+  receiver.gate.SetOptions({100'000, Duration::Seconds(1), 1000}, receiver.now);
   const double before = receiver.rate.per_second();
   receiver.Run(Duration::Minutes(5));
   EXPECT_GT(receiver.rate.per_second(), before * 1.1);
