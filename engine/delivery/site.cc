@@ -157,7 +157,7 @@ void Site::SetTimer(base::Instant at) {
   if (!timer_.IsSet() || at < timer_.at()) context_.timers.Set(timer_, at);
 }
 
-void Site::Pump() {
+void Site::DoWhatCanBeDone() {
   context_.timers.Cancel(timer_);
   if (draining_ || paused_) return;
   if (ready_.empty() && waiting_.empty() && sessions_ == 0) {  // It goes when nothing of the past holds it.
@@ -165,7 +165,10 @@ void Site::Pump() {
     return;
   }
   if (const auto until = HeldUntil()) {
-    if (!ready_.empty()) SetTimer(*until);
+    if (!ready_.empty()) {
+      throttle_.Note(Hold());
+      SetTimer(*until);
+    }
     return;
   }
   for (Session* session = FittingSession(); session != nullptr; session = FittingSession()) {
@@ -185,7 +188,11 @@ std::optional<Site::Claimed> Site::ClaimUnder(const tls::Policy& policy) {
       owner_.WantsPump(*this);
       return std::nullopt;
     }
-    if (RoomToBegin() == 0 || !context_.line.HasToken(*this)) return std::nullopt;
+    if (RoomToBegin() == 0) return std::nullopt;
+    if (!context_.line.HasToken(*this)) {
+      throttle_.Note("campaign_rate");
+      return std::nullopt;
+    }
     Destination& destination = *next;
     MoveTo(destination, Destination::Place::kReady);  // To the back: the destinations take turns.
     if (destination.route_expires <= now) owner_.OnRouteExpired(destination);
@@ -223,6 +230,7 @@ std::uint64_t Site::RoomToBegin() {
   if (tokens > unwritten_) return tokens - unwritten_;
   const base::Instant at = messages_->OpensAfter(unwritten_, now);
   if (!at.IsNever()) SetTimer(std::max(at - kBeginAhead, now));
+  throttle_.Note("max_message_rate");
   return 0;
 }
 
@@ -260,6 +268,7 @@ void Site::Drain() {
 void Site::Pause(std::string_view reason) {
   if (paused_) return;
   paused_ = true;
+  paused_since_ = context_.clock.Now();
   pause_reason_ = std::string(reason);
   StopBeginning();
 }

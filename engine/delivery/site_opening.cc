@@ -74,15 +74,17 @@ void Site::OpenSessions(const tls::Policy& policy) {
   const base::Instant now = context_.clock.Now();
   const std::uint64_t demand = Demand(policy);
   const std::uint64_t tokens = std::min(RoomToBegin(), context_.line.TokensSoon());
-  if (tokens == 0) return;
+  if (tokens == 0) return throttle_.Note("campaign_rate");  // Else RoomToBegin has said it.
   while (WantsSession(policy, demand, tokens)) {
-    if (!context_.line.HasToken(*this)) return;
+    if (!context_.line.HasToken(*this)) return throttle_.Note("campaign_rate");
     if (sessions_ >= window_.size()) {
+      NoteFullWindow();
       MakeRoom();
       return;
     }
     if (connections_.has_value() && connections_->Available(now) == 0) {
       SetTimer(connections_->OpensAt());
+      throttle_.Note("max_connection_rate");
       return;
     }
     const HostPlan::Next next = hosts_.Choose(now, AvoidedUnder(policy));
@@ -120,6 +122,7 @@ void Site::MakeRoom() {
 bool Site::OpenSession(const HostPlan::Next& next, const tls::Policy& policy) {
   if (!context_.budget.TryTake()) {
     context_.budget.Wait(*this);
+    throttle_.Note("sessions");
     return false;
   }
   if (connections_.has_value()) CHECK(connections_->TryPass(context_.clock.Now()));
