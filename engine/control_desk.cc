@@ -1,5 +1,7 @@
 #include "engine/control_desk.h"
 
+#include <algorithm>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -31,6 +33,34 @@ std::optional<Operation> OperationOf(const std::string& command) {
 }
 
 Json Samples(const std::string& sample) { return sample.empty() ? Json::array() : Json::array({sample}); }
+
+// What keeps sites from sending more, and of each provider what keeps most of its sites.
+void PutLimits(const std::vector<delivery::ShardAnswer>& answers, Json& json) {
+  std::map<std::string, std::map<std::string, std::uint64_t>> by_provider;  // Sites by limit.
+  std::uint64_t more = 0;
+  json["limited"] = Json::array();
+  for (const delivery::ShardAnswer& answer : answers) {
+    more += answer.limited_more;
+    for (const delivery::LimitedQueue& limited : answer.limited) {
+      json["limited"].push_back(
+          {{"queue", limited.queue},
+           {"provider", limited.provider},
+           {"source", limited.source},
+           {"limited_by", limited.limit},
+           {"since", base::FormatRfc3339(limited.since)},
+           {"until", limited.until.has_value() ? Json(base::FormatRfc3339(*limited.until)) : Json(nullptr)},
+           {"sample_replies", Samples(limited.sample)}});
+      ++by_provider[limited.provider.empty() ? std::string(delivery::kOtherProvider) : limited.provider][limited.limit];
+    }
+  }
+  json["limited_more"] = more;
+  json["limited_providers"] = Json::array();
+  for (const auto& [provider, limits] : by_provider) {
+    const auto most = std::max_element(limits.begin(), limits.end(),
+                                       [](const auto& a, const auto& b) { return a.second < b.second; });
+    json["limited_providers"].push_back({{"provider", provider}, {"limited_by", most->first}, {"sites", most->second}});
+  }
+}
 
 // A pause or the cancellation of the whole campaign: nothing is sent any more.
 bool EndsRun(const OperationOrder& order) { return order.operation != Operation::kResume && order.scope.IsCampaign(); }
@@ -295,6 +325,7 @@ std::string ControlDesk::StatusJson(const std::vector<delivery::ShardAnswer>& an
       next_retry = next_retry.has_value() ? std::min(*next_retry, *answer.next_retry) : *answer.next_retry;
   }
   json["held_more"] = held_more;
+  PutLimits(answers, json);
   json["next_retry"] = next_retry.has_value() ? Json(base::FormatRfc3339(*next_retry)) : Json(nullptr);
   return Line(json);
 }

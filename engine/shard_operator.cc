@@ -35,6 +35,13 @@ void Shard::AnswerStatus(std::uint64_t question) {
   for (const auto& [key, site] : sites_) {
     std::optional<delivery::HeldQueue> held = site->HeldNow();
     if (held.has_value() && site->HasDestinations()) add(*std::move(held));
+    std::optional<delivery::LimitedQueue> limited = site->LimitedNow();
+    if (!limited.has_value()) continue;
+    if (answer.limited.size() < kHeldMax) {
+      answer.limited.push_back(*std::move(limited));
+    } else {
+      ++answer.limited_more;
+    }
   }
   const base::Instant now = seams_.clock.Now();
   std::optional<base::Instant> next;

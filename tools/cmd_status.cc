@@ -60,6 +60,9 @@ absl::StatusOr<Json> StatusOfIdle(const Access& access) {
                               {"until", one["until"]}});
   }
   status["held_more"] = 0;
+  status["limited"] = Json::array();
+  status["limited_more"] = 0;
+  status["limited_providers"] = Json::array();
   status["next_retry"] = NextRetry(memory.table());
   return status;
 }
@@ -95,6 +98,9 @@ void PrintText(const Json& status, const std::string& named) {
   }
   if (const auto more = status["held_more"].get<unsigned long long>(); more > 0)
     std::printf("  and %llu more are held\n", more);
+  for (const Json& limited : status["limited_providers"])
+    std::printf("  limited: %s by %s (%llu sites)\n", limited["provider"].get<std::string>().c_str(),
+                limited["limited_by"].get<std::string>().c_str(), limited["sites"].get<unsigned long long>());
   if (!status["next_retry"].is_null())
     std::printf("  next retry at %s\n", status["next_retry"].get<std::string>().c_str());
 }

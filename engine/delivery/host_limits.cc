@@ -23,6 +23,11 @@ constexpr std::pair<Kind, std::string_view> kKinds[] = {
     {Kind::kProvider, "provider"}, {Kind::kProviderTotal, "provider-total"}, {Kind::kSiteTotal, "site-total"}};
 constexpr std::string_view kSiteWord = "site", kBrokenTlsWord = "broken-tls";
 
+LimitGroup::Keys KeysOf(Kind kind) {
+  if (kind == Kind::kProvider) return {"provider_connection_limit", "provider_max_message_rate"};
+  return {"total_connection_limit", "total_message_rate"};
+}
+
 base::Duration Less(base::Duration span, base::Duration passed) { return std::max(base::Duration(), span - passed); }
 
 // KIND SOURCE NAME MESSAGE_DEBT CONNECTION_DEBT SUSPENDED WINDOW RATE REASON SAMPLE; times in microseconds.
@@ -107,7 +112,7 @@ std::shared_ptr<LimitGroup> HostLimits::Group(const GroupName& name, const Limit
     return found->second;
   }
   Forget(groups_, group_cursor_, now);
-  auto made = std::make_shared<LimitGroup>(options, now);
+  auto made = std::make_shared<LimitGroup>(options, now, KeysOf(name.kind));
   if (const auto old = old_groups_.find(name); old != old_groups_.end()) {
     made->Restore(Now(old->second, now).debts, now);
     old_groups_.erase(old);

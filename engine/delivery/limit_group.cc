@@ -48,7 +48,9 @@ GroupMember::~GroupMember() {
   group_->CallFirstForMessages();
 }
 
-LimitGroup::LimitGroup(const Options& options, base::Instant now) { SetOptions(options, now); }
+LimitGroup::LimitGroup(const Options& options, base::Instant now, const Keys& keys) : keys_(keys) {
+  SetOptions(options, now);
+}
 
 void LimitGroup::SetOptions(const Options& options, base::Instant now) {
   CHECK(options.connections >= 1);
@@ -128,13 +130,13 @@ LimitGroup::Room LimitGroup::FindConnection(GroupMember& member, base::Instant n
       Call(*idler, GroupMember::Call::kMakeRoom);
       break;
     }
-    return {};
+    return {0, base::Instant::Never(), window_ < options_.connections ? "window" : keys_.connections};
   }
   if (connection_rate_.has_value() && connection_rate_->Available(now) == 0) {
     if (member.waits_for_connection_) DoLeaveConnectionLine(member);
-    return {0, connection_rate_->OpensAt()};
+    return {0, connection_rate_->OpensAt(), "max_connection_rate"};
   }
-  return {1, now};
+  return {1, now, ""};
 }
 
 LimitGroup::Room LimitGroup::RoomToConnect(GroupMember& member, base::Instant now) {
@@ -201,6 +203,11 @@ void LimitGroup::SetIdle(GroupMember& member, bool idle) {
   }
 }
 
+base::Instant LimitGroup::ConnectionAt() const {
+  const std::lock_guard lock(mutex_);
+  return connection_rate_.has_value() ? connection_rate_->OpensAt() : base::Instant();
+}
+
 bool LimitGroup::DoOthersWait(const GroupMember& member) const {
   const std::lock_guard lock(mutex_);
   return !connection_line_.empty() && &connection_line_.front() != &member;
@@ -259,16 +266,19 @@ LimitGroup::Room LimitGroup::RoomToBegin(GroupMember& member, base::Instant now,
   const GroupMember* const first = FirstForMessages();
   if (tokens > unwritten_ && (first == nullptr || first == &member)) {
     if (first == &member) DoLeaveMessageLine(member);
-    return {HasRate() ? tokens - unwritten_ : UINT64_MAX, now};
+    return {HasRate() ? tokens - unwritten_ : UINT64_MAX, now, ""};
   }
   if (!member.waits_for_message_) LaneOf(member).waiters.PushBack(member);
   member.waits_for_message_ = true;
-  if (FirstForMessages() != &member) return {};
   base::Instant at = now;
-  for (const auto* gate : {&messages_, &learned_}) {
-    if (gate->has_value()) at = std::max(at, (*gate)->OpensAfter(unwritten_, now));
+  std::string_view limit = keys_.messages;
+  if (messages_.has_value()) at = std::max(at, messages_->OpensAfter(unwritten_, now));
+  if (learned_.has_value() && learned_->OpensAfter(unwritten_, now) > at) {
+    at = learned_->OpensAfter(unwritten_, now);
+    limit = "adaptive_rate";
   }
-  return {0, at.IsNever() ? at : std::max(at - ahead, now)};
+  if (FirstForMessages() != &member) return {0, base::Instant::Never(), limit};
+  return {0, at.IsNever() ? at : std::max(at - ahead, now), limit};
 }
 
 void LimitGroup::Begin(GroupMember& member) {

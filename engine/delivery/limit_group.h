@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string_view>
 
 #include "engine/base/intrusive_list.h"
 #include "engine/base/rate.h"
@@ -71,13 +72,20 @@ class LimitGroup {
     std::optional<base::Rate> connection_rate = std::nullopt, message_rate = std::nullopt;
     friend bool operator==(const Options&, const Options&) = default;
   };
-  // What may be done now, and if nothing: when to ask again. Never(): it is called.
+  // The keys of shaping files that the limits come from; literals.
+  struct Keys {
+    std::string_view connections = "connection_limit", messages = "max_message_rate";
+  };
+  // What may be done now, and if nothing: when to ask again (Never(): it is called), and what it is that there is too
+  // little of: one of Keys, "max_connection_rate", or "window" and "adaptive_rate", which were learned.
   struct Room {
     std::uint64_t count = 0;
     base::Instant at = base::Instant::Never();
+    std::string_view limit = {};
   };
 
-  LimitGroup(const Options& options, base::Instant now);
+  LimitGroup(const Options& options, base::Instant now, const Keys& keys);
+  LimitGroup(const Options& options, base::Instant now) : LimitGroup(options, now, Keys()) {}
   LimitGroup(const LimitGroup&) = delete;
   LimitGroup& operator=(const LimitGroup&) = delete;
 
@@ -101,6 +109,8 @@ class LimitGroup {
   void SetIdle(GroupMember& member, bool idle);        // Whether some of its connections do nothing.
   bool DoOthersWait(const GroupMember& member) const;  // For a connection.
   void LeaveConnectionLine(GroupMember& member);
+
+  base::Instant ConnectionAt() const;  // When the rate allows the next one; the past: at once.
 
   // ---- messages ----
   bool HasMessageRate() const;
@@ -147,6 +157,7 @@ class LimitGroup {
   void CallEveryone() const;
   static void Call(const GroupMember& member, GroupMember::Call call);
 
+  const Keys keys_;
   mutable std::mutex mutex_;
   Options options_;
   std::uint32_t window_ = kNoLimit;

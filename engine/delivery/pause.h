@@ -48,4 +48,13 @@ struct HeldQueue {
   std::optional<base::WallTime> until = {};  // When it is tried again; none: after `sluice resume`.
 };
 
+// Mail that a limit keeps from going faster, or holds.
+struct LimitedQueue {
+  std::string queue, provider, source;  // As HeldQueue.
+  std::string limit;                    // "max_message_rate", "connection_limit", "suspended", …
+  std::string sample;                   // A reply that is the reason; empty: none.
+  base::WallTime since = {};
+  std::optional<base::WallTime> until = {};  // When it lets the next one pass, or ends; none: it cannot be known.
+};
+
 }  // namespace delivery

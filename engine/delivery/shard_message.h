@@ -113,7 +113,9 @@ struct ShardAnswer {
   bool ends = false;  // To OperatorResume: it has stopped, and takes nothing away.
   // To AskStatus:
   std::vector<HeldQueue> held;
-  std::uint64_t held_more = 0;               // Beyond those that are named.
+  std::uint64_t held_more = 0;  // Beyond those that are named.
+  std::vector<LimitedQueue> limited;
+  std::uint64_t limited_more = 0;            // Likewise.
   std::optional<base::WallTime> next_retry;  // Of recipients that nothing else holds.
   std::vector<PauseReason> pauses;           // Of parts of the campaign; from the shard that has the coordinator.
   // To AskMetrics:

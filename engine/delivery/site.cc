@@ -154,7 +154,7 @@ void Site::SetTimer(base::Instant at) {
   if (!timer_.IsSet() || at < timer_.at()) context_.timers.Set(timer_, at);
 }
 
-void Site::Pump() {
+void Site::DoWhatCanBeDone() {
   context_.timers.Cancel(timer_);
   message_blocker_ = connection_blocker_ = nullptr;
   PumpNow();
@@ -168,7 +168,10 @@ void Site::PumpNow() {
     return;
   }
   if (const auto until = HeldUntil()) {
-    if (!ready_.empty()) SetTimer(*until);
+    if (!ready_.empty()) {
+      throttle_.Note(Hold());
+      SetTimer(*until);
+    }
     return;
   }
   for (Session* session = FittingSession(); session != nullptr; session = FittingSession()) {
@@ -188,7 +191,11 @@ std::optional<Site::Claimed> Site::ClaimUnder(const tls::Policy& policy) {
       owner_.WantsPump(*this);
       return std::nullopt;
     }
-    if (RoomToBegin() == 0 || !context_.line.HasToken(*this)) return std::nullopt;
+    if (RoomToBegin() == 0) return std::nullopt;
+    if (!context_.line.HasToken(*this)) {
+      throttle_.Note("campaign_rate");
+      return std::nullopt;
+    }
     Destination& destination = *next;
     MoveTo(destination, Destination::Place::kReady);  // To the back: the destinations take turns.
     if (destination.route_expires <= now) owner_.OnRouteExpired(destination);
@@ -233,6 +240,7 @@ void Site::Drain() {
 void Site::Pause(std::string_view reason) {
   if (paused_) return;
   paused_ = true;
+  paused_since_ = context_.clock.Now();
   pause_reason_ = std::string(reason);
   StopBeginning();
 }

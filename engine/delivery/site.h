@@ -22,6 +22,7 @@
 #include "engine/delivery/limit_group.h"
 #include "engine/delivery/session.h"
 #include "engine/delivery/site_standing.h"
+#include "engine/delivery/throttle.h"
 #include "engine/smtp/reply_policy.h"
 #include "tls/policy.h"
 
@@ -112,6 +113,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::uint32_t HostsWithout(const tls::StsPolicy& policy) const;
   // Why it does not send now, and until when; none: nothing holds it.
   std::optional<HeldQueue> HeldNow() const;
+  // What limit keeps it from sending more now; none: nothing does.
+  std::optional<LimitedQueue> LimitedNow() const;
   bool HasDestinations() const { return !ready_.empty() || !waiting_.empty(); }
 
   base::ListHook pump_hook;  // In the shard's list of sites to pump at the end of the turn.
@@ -149,6 +152,9 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
     base::Instant rests_until;  // It is not tried again before.
   };
 
+  void DoWhatCanBeDone();
+  std::string_view Hold() const;
+  std::string SampleOfLimit(std::string_view limit) const;
   base::Instant RestedAt() const;
   std::optional<base::Instant> HeldUntil() const;  // By suspension, rest or a missing address.
   struct Claimed {
@@ -271,6 +277,9 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   bool draining_ = false;
   bool paused_ = false;
   std::string pause_reason_;
+  base::Instant paused_since_;
+  Throttle throttle_;
+  std::string trouble_sample_;  // The last reply that made the window smaller.
 
   base::IntrusiveList<Destination, &Destination::hook> ready_, waiting_;
   // Addresses that did not offer SMTPUTF8 when somebody needed it: mail goes to the others, until there are none.

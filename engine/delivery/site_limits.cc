@@ -76,6 +76,7 @@ std::uint64_t Site::RoomToBegin() {
   for (const auto& member : members_) {
     const LimitGroup::Room room = member->group().RoomToBegin(*member, context_.clock.Now(), kBeginAhead);
     if (room.count == 0) {
+      throttle_.Note(room.limit);
       message_blocker_ = member.get();
       if (!room.at.IsNever()) SetTimer(room.at);
       return 0;
@@ -128,6 +129,7 @@ void Site::ServeWriters() {
 // Nothing can be opened yet. A session that waits for mail of another policy gives way.
 bool Site::IsBlocked(GroupMember& member, const LimitGroup::Room& room) {
   if (room.count > 0) return false;
+  throttle_.Note(room.limit);
   connection_blocker_ = &member;
   if (room.at.IsNever()) {
     MakeRoom();

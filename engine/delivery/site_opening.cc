@@ -74,9 +74,9 @@ void Site::OpenSessions(const tls::Policy& policy) {
   const base::Instant now = context_.clock.Now();
   const std::uint64_t demand = Demand(policy);
   const std::uint64_t tokens = std::min(RoomToBegin(), context_.line.TokensSoon());
-  if (tokens == 0) return;
+  if (tokens == 0) return throttle_.Note("campaign_rate");  // Else RoomToBegin has said it.
   while (WantsSession(policy, demand, tokens)) {
-    if (!context_.line.HasToken(*this)) return;
+    if (!context_.line.HasToken(*this)) return throttle_.Note("campaign_rate");
     if (!HasRoomToConnect()) return;
     const HostPlan::Next next = hosts_.Choose(now, AvoidedUnder(policy), policy.refused_hosts);
     switch (next.step) {
@@ -108,6 +108,7 @@ void Site::OpenSessions(const tls::Policy& policy) {
 bool Site::OpenSession(const HostPlan::Next& next, const tls::Policy& policy) {
   if (!context_.budget.TryTake()) {
     context_.budget.Wait(*this);
+    throttle_.Note("sessions");
     return false;
   }
   if (!TakeConnections()) {

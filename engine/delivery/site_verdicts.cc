@@ -279,6 +279,7 @@ ledger::Outcome Site::Describe(const Session& session, const smtp::Verdict& verd
     outcome.tls_resumed = tls->resumed;
   }
   outcome.timings = session.timings();
+  outcome.throttled_by = throttle_.Limit(context_.clock.Now());
   return outcome;
 }
 
@@ -351,10 +352,13 @@ void Site::ApplyEffects(const Session& session, const smtp::Verdict& verdict) {
     breaker_.OnDelivery();
     return;
   }
-  if (verdict.shrink_window) Trouble(session.opened_at());
   if (verdict.outcome == smtp::Outcome::kDeferred && verdict.classification == smtp::Classification::kRateLimited)
     standing_->OnThrottled(session.written_at(), context_.clock.Now());
   const std::string sample = SampleOf(verdict);
+  if (verdict.shrink_window) {
+    Trouble(session.opened_at());
+    trouble_sample_ = sample;
+  }
   TellBudgets(verdict, sample);
   if (const auto span = SpanOf(verdict)) Suspend(*span, smtp::ToString(verdict.classification), sample);
   if (verdict.sender_refused) {

@@ -44,6 +44,23 @@ void PutHolds(const ledger::CampaignFacts& facts, bool pending, base::WallTime n
   }
 }
 
+template <typename Groups>
+Json PutGroups(const Groups& all, const char* name) {
+  Json list = Json::array();
+  for (const auto& [key, group] : all) {
+    list.push_back({{name, key},
+                    {"recipients", group.delivered + group.bounced},
+                    {"delivered", group.delivered},
+                    {"bounced", group.bounced},
+                    {"deferred_attempts", group.deferred_attempts},
+                    {"tls", group.tls}});
+    const auto most = std::max_element(group.limits.begin(), group.limits.end(),
+                                       [](const auto& a, const auto& b) { return a.second < b.second; });
+    if (most != group.limits.end()) list.back()["limited_by"] = most->first;
+  }
+  return list;
+}
+
 }  // namespace
 
 std::string ResponseTemplate(std::string_view text) {
@@ -79,6 +96,16 @@ void Summary::CountRate(base::WallTime time) {
   rate_peak_ = std::max(rate_peak_, ++rate_count_);
 }
 
+void Summary::CountLimit(const ledger::Outcome& outcome, Group& provider) {
+  constexpr std::size_t kLimitsMax = 32;
+  const auto known = provider.limits.find(outcome.throttled_by);
+  if (known != provider.limits.end()) {
+    ++known->second;
+  } else if (provider.limits.size() < kLimitsMax) {
+    provider.limits[std::string(outcome.throttled_by)] = 1;
+  }
+}
+
 void Summary::Take(const ledger::Outcome& outcome) {
   last_ = std::max(last_, outcome.time);
   const bool delivered = outcome.kind == ledger::OutcomeKind::kDelivered;
@@ -109,6 +136,8 @@ void Summary::Take(const ledger::Outcome& outcome) {
       group->tls += delivered && !outcome.tls_protocol.empty() ? 1 : 0;
     }
   }
+  if (!outcome.site.empty() && !outcome.throttled_by.empty())
+    CountLimit(outcome, GroupOf(providers_, outcome.provider.empty() ? kOther : outcome.provider));
   if (outcome.reply_text.empty() && outcome.reply_code == 0) return;
   std::string text = ResponseTemplate(outcome.reply_text);
   if (responses_.size() >= kTemplatesMax && responses_.find(text) == responses_.end()) text = std::string(kOther);
@@ -201,21 +230,9 @@ std::string Summary::ToJson(bool running, base::WallTime now) const {
   json["messages_per_s"] = elapsed > 0 ? static_cast<double>(delivered) / elapsed : 0.0;
   json["peak_messages_per_s"] = rate_peak_;
   json["bytes"] = bytes_;
-  const auto groups = [](const std::map<std::string, Group, std::less<>>& all, const char* name) {
-    Json list = Json::array();
-    for (const auto& [key, group] : all) {
-      list.push_back({{name, key},
-                      {"recipients", group.delivered + group.bounced},
-                      {"delivered", group.delivered},
-                      {"bounced", group.bounced},
-                      {"deferred_attempts", group.deferred_attempts},
-                      {"tls", group.tls}});
-    }
-    return list;
-  };
-  json["providers"] = groups(providers_, "provider");
-  json["sites"] = groups(sites_, "site");
-  json["sources"] = groups(sources_, "source");
+  json["providers"] = PutGroups(providers_, "provider");
+  json["sites"] = PutGroups(sites_, "site");
+  json["sources"] = PutGroups(sources_, "source");
   json["bounces"] = Json::array();
   for (const auto& [name, count] : bounces_) json["bounces"].push_back({{"class", name}, {"count", count}});
   json["responses"] = Json::array();

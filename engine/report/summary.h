@@ -31,6 +31,7 @@ class Summary {
   static constexpr std::size_t kTemplatesMax = 1'000;  // Reply texts.
   struct Group {
     std::uint64_t delivered = 0, bounced = 0, deferred_attempts = 0, tls = 0;
+    std::map<std::string, std::uint64_t, std::less<>> limits;  // Of a provider: attempts that each held last.
   };
   struct Response {
     std::uint64_t count = 0;
@@ -44,6 +45,7 @@ class Summary {
   };
 
   void Take(const ledger::Outcome& outcome);
+  static void CountLimit(const ledger::Outcome& outcome, Group& provider);
   void CountRate(base::WallTime time);
   Totals Count() const;
   base::WallTime End(const Totals& totals, bool running, base::WallTime now) const;

@@ -91,6 +91,36 @@ class ControlTest(Lab):
         self.assertIn("nobody is pending", self.sluice("pause", "test").stdout)
         self.sluice("ledger", "verify", "test")
 
+    def test_status_report_and_events_say_what_limits_each_site(self):
+        self.sink("127.0.0.2")
+        self.sink("127.0.0.3", "--latency", "50ms")
+        self.sink("127.0.0.4", "--reply-on", f"rcpt:{SUSPENDED}")
+        few = '[provider.good]\nmatch = [{MXSuffix = ".good.test"}]\nconnection_limit = 1\n[provider.shut]\nmatch = [{MXSuffix = ".shut.test"}]\n'
+        self.prepare(100, domains=("slow.test", "good.test", "shut.test"), shaping=few)
+        process = self.send()
+        wanted = {"slow": "max_message_rate", "good": "connection_limit", "shut": "suspended"}
+        status = {}
+
+        def they_are_limited():
+            status.update(self.status())
+            return {one["provider"]: one["limited_by"] for one in status["limited_providers"]} == wanted
+
+        wait_until("all of them are limited", they_are_limited)
+        self.assertEqual({one["provider"]: one["limited_by"] for one in status["limited"]}, wanted)
+        sites = {one["provider"]: one for one in status["limited"]}
+        self.assertEqual(sites["slow"]["queue"], "mx.slow.test")
+        self.assertEqual(sites["shut"]["sample_replies"], [SUSPENDED])
+        self.assertGreater(sites["shut"]["until"], sites["shut"]["since"])
+        self.assertIsNone(sites["good"]["until"])
+        self.assertIsNotNone(sites["slow"]["until"])
+        self.assertIn("limited: slow by max_message_rate (1 sites)", self.sluice("status", "test").stdout)
+        process.stop(signal.SIGINT)
+        report = {one["provider"]: one.get("limited_by") for one in self.report()["providers"]}
+        self.assertEqual((report["slow"], report["good"]), ("max_message_rate", "connection_limit"))
+        throttled = {event.get("throttled_by") for event in self.events("test", "--type", "Delivery") if event["provider_name"] == "slow"}
+        self.assertIn("max_message_rate", throttled)
+        self.assertEqual(self.status()["limited"], [])
+
     def test_a_provider_is_paused_while_the_rest_goes_on(self):
         self.sink("127.0.0.2")
         self.sink("127.0.0.3")

@@ -190,12 +190,13 @@ TEST_F(SummaryTest, GroupsByProviderSiteSourceClassAndWords) {
   bounce.provider = "";
   bounce.source = "ip-2";
   bounce.tls_protocol = "";
+  bounce.throttled_by = "";
   summary.Add(AttemptOf(2));
   summary.Add(bounce);
   Try(3, OutcomeKind::kDeferred);
   const json report = Json();
   EXPECT_EQ(report["providers"], json::parse(R"([
-    {"provider":"one","recipients":2,"delivered":1,"bounced":1,"deferred_attempts":1,"tls":1},
+    {"provider":"one","recipients":2,"delivered":1,"bounced":1,"deferred_attempts":1,"tls":1,"limited_by":"max_message_rate"},
     {"provider":"other","recipients":1,"delivered":0,"bounced":1,"deferred_attempts":0,"tls":0}])"));
   ASSERT_EQ(report["sites"].size(), 1u);
   EXPECT_EQ(report["sites"][0]["site"], "(mx1|mx2).one.example");

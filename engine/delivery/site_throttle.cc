@@ -1,0 +1,60 @@
+// The part of a site that says what holds it back.
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+#include "engine/delivery/site.h"
+
+namespace delivery {
+
+void Site::Pump() {
+  throttle_.Begin();
+  DoWhatCanBeDone();
+  throttle_.End(context_.clock.Now(), !ready_.empty() || transactions_ > 0);
+}
+
+// What holds everything there; "": nothing.
+std::string_view Site::Hold() const {
+  const base::Instant now = context_.clock.Now();
+  if (standing_->suspended_until() > now) return "suspended";
+  if (rests_until_ > now) return "unreachable";
+  return dns_until_ > now ? "dns" : "";
+}
+
+// A reply that is why it is so, where one is.
+std::string Site::SampleOfLimit(std::string_view limit) const {
+  if (limit == "suspended") return standing_->suspension().sample();
+  for (const Automation::Override& override : automation_.active()) {
+    if (override.change.setting.key == limit) return override.sample;
+  }
+  return limit == "window" ? trouble_sample_ : "";
+}
+
+std::optional<LimitedQueue> Site::LimitedNow() const {
+  const base::Instant now = context_.clock.Now();
+  std::string_view limit = paused_ ? "paused" : Hold();
+  base::Instant since = paused_ ? paused_since_ : throttle_.now_since();
+  if (limit.empty()) {
+    limit = throttle_.Limit(now);
+    since = throttle_.since();
+  }
+  if (limit.empty() || !HasDestinations()) return std::nullopt;
+  LimitedQueue limited{.queue = key_.name,
+                       .provider = provider_,
+                       .source = context_.job.sources[key_.source].name,
+                       .limit = std::string(limit),
+                       .sample = SampleOfLimit(limit)};
+  limited.since = context_.clock.WallNow() - (now - since);
+  const std::optional<base::Instant> held = HeldUntil();
+  if (!paused_ && held.has_value()) limited.until = context_.clock.WallNow() + (*held - now);
+  base::Instant opens = base::Instant::Never();
+  if (limit == "max_message_rate" || limit == "adaptive_rate" || limit == "provider_max_message_rate" ||
+      limit == "total_message_rate")
+    opens = TokenAt();
+  if (limit == "max_connection_rate") opens = standing_->group().ConnectionAt();
+  if (!opens.IsNever()) limited.until = context_.clock.WallNow() + (std::max(now, opens) - now);
+  return limited;
+}
+
+}  // namespace delivery
