@@ -5,13 +5,19 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
+#include "engine/base/stable_hash.h"
 #include "engine/base/text.h"
 
 namespace tls {
 
 std::string SessionCache::KeyOf(const ChannelFactory::Peer& peer) {
-  return absl::StrCat(base::AbslView(peer.host_name), "\n", peer.address.ToString(), "\n",
-                      static_cast<int>(peer.policy.verification));
+  std::string key = absl::StrCat(base::AbslView(peer.host_name), "\n", peer.address.ToString(), "\n",
+                                 static_cast<int>(peer.policy.verification));
+  for (const TlsaRecord& record : peer.tlsa) {
+    absl::StrAppend(&key, "\n", record.usage, " ", record.selector, " ", record.matching, " ",
+                    base::StableHash(record.data));
+  }
+  return key;
 }
 
 void SessionCache::Drop(Position entry) {

@@ -22,8 +22,8 @@ class SessionCache {
   SessionCache(const SessionCache&) = delete;
   SessionCache& operator=(const SessionCache&) = delete;
 
-  // Host name, address and policy: a session says nothing about another host at the same address, and one that was made
-  // without looking at the certificate is of no use where it counts.
+  // Host name, address, policy and TLSA records: a session says nothing about another host at the same address, and one
+  // that was made without looking at the certificate is of no use where it counts.
   static std::string KeyOf(const ChannelFactory::Peer& peer);
 
   void Put(const std::string& key, OpensslPtr<SSL_SESSION> session);

@@ -39,7 +39,8 @@ Site::Site(std::uint64_t id, SiteKey key, std::string provider, const config::Li
       timer_([this] { owner_.WantsPump(*this); }),
       hosts_(PlanHosts(route), PlanOptions(context, limits)),
       window_(limits.connection_limit),
-      writers_timer_([this] { ServeWriters(); }) {
+      writers_timer_([this] { ServeWriters(); }),
+      dane_(hosts_.size()) {
   const base::Instant now = context.clock.Now();
   if (limits.max_message_rate.has_value()) messages_.emplace(GateOptions(*limits.max_message_rate), now);
   if (limits.max_connection_rate.has_value()) connections_.emplace(GateOptions(*limits.max_connection_rate), now);

@@ -153,7 +153,7 @@ TEST(Config, ReadsWhereTheTrustedAuthoritiesAre) {
 }
 
 TEST(Config, WhatThisVersionLacksIsRefusedByName) {
-  for (const char* text : {"[metrics]", "[notify]", "[dns]\ntrust_ad = true"}) {
+  for (const char* text : {"[metrics]", "[notify]"}) {
     EXPECT_THAT(Problem(text), HasSubstr("is not supported by this version")) << text;
   }
 }

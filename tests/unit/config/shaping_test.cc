@@ -241,9 +241,9 @@ provider_max_message_rate = "10/min"
 }
 
 TEST_F(ShapingTest, KeysOfKumoThatHaveNoEffectAreWarnedOfOnce) {
-  Read({"[\"default\"]\nenable_dane = true\n[[\"default\".automation]]\nregex = \"x\"\naction = \"Suspend\"\n",
-        "[\"example.com\"]\nenable_dane = true\nmax_ready = 10\n"});
-  EXPECT_THAT(warnings_, ElementsAre("a:2: enable_dane is known to KumoMTA, and without effect in this version",
+  Read({"[\"default\"]\nopenssl_options = \"x\"\n[[\"default\".automation]]\nregex = \"x\"\naction = \"Suspend\"\n",
+        "[\"example.com\"]\nopenssl_options = \"x\"\nmax_ready = 10\n"});
+  EXPECT_THAT(warnings_, ElementsAre("a:2: openssl_options is known to KumoMTA, and without effect in this version",
                                      HasSubstr("a:3: automation is known"), HasSubstr("b:3: max_ready is known")));
 }
 
