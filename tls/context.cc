@@ -55,7 +55,7 @@ absl::Status Context::CheckAuthorities(std::string_view authorities) {
 
 Context::Context(const Options& options)
     : options_(options),
-      sessions_(options.sessions_max),
+      sessions_(options.sessions_max, options.stored_sessions),
       library_(OSSL_LIB_CTX_new()),
       bytes_(OpensslChannel::MakeBioMethod()),
       scratch_(kRecordMax, '\0') {

@@ -19,6 +19,8 @@ class Context final : public ChannelFactory {
     // Trusted authorities, PEM; outlives the context. Empty: no certificate can be verified.
     std::string_view authorities;
     std::size_t sessions_max = 1000;  // That may be resumed; some kilobytes each.
+    // Sessions of earlier runs; takes what is left at the end. Outlives the context. Null: none.
+    StoredSessions* stored_sessions = nullptr;
   };
 
   // Errors (kInvalidArgument): there is no certificate in `authorities`, or a damaged one.
