@@ -184,4 +184,11 @@ void MxLookup::LookupHost(std::string_view host, bool want_v6, HostCallback call
   resolver_.Resolve(host, RecordType::kAaaa, [state, receive](const Answer& answer) { receive(state->aaaa, answer); });
 }
 
+void MxLookup::LookupTlsa(std::string_view host, std::uint16_t port, Resolver::Callback callback) {
+  resolver_.Resolve(absl::StrCat("_", port, "._tcp.", base::AbslView(host)), RecordType::kTlsa,
+                    [alive = alive_, callback = std::move(callback)](const Answer& answer) mutable {
+                      if (*alive) callback(answer);
+                    });
+}
+
 }  // namespace dns

@@ -69,6 +69,8 @@ class MxLookup {
   void LookupMx(std::string_view domain, RouteCallback callback);
   // The addresses of a host: IPv4, and IPv6 too where it is wanted.
   void LookupHost(std::string_view host, bool want_v6, HostCallback callback);
+  // The TLSA records of a host's SMTP service (RFC 7672 section 2.2.3).
+  void LookupTlsa(std::string_view host, std::uint16_t port, Resolver::Callback callback);
 
  private:
   void LookupImplicit(const std::string& domain, const Answer& no_mx, RouteCallback callback);

@@ -16,12 +16,26 @@ constexpr std::uint64_t kFileMax = 256 * 1024 * 1024;
 HostTls::HostTls(io::Disk& disk, const std::string& folder, std::string authorities, base::Log& log)
     : disk_(disk),
       policies_file_(folder + "/mta-sts.cache"),
+      sessions_file_(folder + "/tls-sessions.cache"),
       log_(log),
       fetcher_({.authorities = std::move(authorities)}) {
   ReadPolicies();
+  ReadSessions();
 }
 
-HostTls::~HostTls() { Save(); }
+// The sessions of shards that have ended are here by now.
+HostTls::~HostTls() {
+  Save();
+  const base::WallTime now = io::SystemClock().WallNow();
+  if (sessions_.size() > 0) io::WriteFileAtomically(disk_, sessions_file_, sessions_.Write(now)).IgnoreError();
+}
+
+// The file goes: a ticket is used once, also where two programs run at the same time or this one is killed.
+void HostTls::ReadSessions() {
+  const absl::StatusOr<std::string> content = io::ReadFile(disk_, sessions_file_, kFileMax);
+  if (!content.ok() || !disk_.Remove(sessions_file_).ok()) return;
+  sessions_.Read(*content, io::SystemClock().WallNow());
+}
 
 void HostTls::ReadPolicies() {
   const absl::StatusOr<std::string> content = io::ReadFile(disk_, policies_file_, kFileMax);

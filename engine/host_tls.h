@@ -1,5 +1,5 @@
-// What the campaigns of a host know about the TLS of receivers, for all shards and over restarts: MTA-STS policies, and
-// the thread that fetches them.
+// What the campaigns of a host know about the TLS of receivers, for all shards and over restarts: MTA-STS policies, the
+// thread that fetches them, and sessions to resume.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,7 @@
 #include "engine/base/time.h"
 #include "engine/io/disk.h"
 #include "tls/curl_fetcher.h"
+#include "tls/stored_sessions.h"
 #include "tls/sts_cache.h"
 
 namespace engine {
@@ -27,15 +28,18 @@ class HostTls {
 
   tls::CurlFetcher& fetcher() { return fetcher_; }
   tls::StsCache& sts_cache() { return sts_cache_; }
+  tls::StoredSessions& sessions() { return sessions_; }
 
  private:
   void ReadPolicies();
+  void ReadSessions();
   void Save();
 
   io::Disk& disk_;
-  const std::string policies_file_;
+  const std::string policies_file_, sessions_file_;
   base::Log& log_;
   tls::StsCache sts_cache_;
+  tls::StoredSessions sessions_;
   tls::CurlFetcher fetcher_;
   base::Instant next_;
   bool has_warned_ = false;

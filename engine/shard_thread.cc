@@ -121,7 +121,8 @@ void ShardThread::Run() {
   // Who asks again after a retry interval whether a domain exists is not to hear the same answer once more.
   cache.negative_ttl_max = std::min(cache.negative_ttl_max, job_.retry_plan.first() / 2);
   dns::CachedResolver resolver(**cares, clock, timers, cache);
-  tls::Context tls({.authorities = options_.tls_authorities});
+  tls::Context tls({.authorities = options_.tls_authorities,
+                    .stored_sessions = options_.host_tls == nullptr ? nullptr : &options_.host_tls->sessions()});
   absl::StatusOr<std::unique_ptr<dkim::DigestSigner>> digest_signer =
       dkim::MakeDigestSigner(job_.keys, options_.batch_signatures, log_);
   CHECK(digest_signer.ok());  // The keys were read and tried.

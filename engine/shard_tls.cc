@@ -30,6 +30,7 @@ tls::Policy Shard::TlsPolicyOf(const Destination& destination, const Site& site,
     policy = tls::Stricter(policy, {tls::Policy::Use::kAlways, tls::Policy::Verification::kNameAndChain,
                                     site.HostsWithout(*destination.sts)});
   }
+  policy.dane = limits.enable_dane && route.authenticated;
   return policy;
 }
 

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "engine/base/ip_address.h"
+#include "tls/dane.h"
 #include "tls/policy.h"
 
 namespace tls {
@@ -19,7 +20,7 @@ struct ChannelInfo {
   std::string protocol;  // "TLSv1.3"
   std::string cipher;    // IANA's name: "TLS_AES_128_GCM_SHA256"
   bool resumed = false;
-  bool verified = false;  // The certificate's chain and name hold.
+  bool verified = false;  // The certificate's chain and name hold, or its TLSA records.
 };
 
 class Channel {
@@ -58,6 +59,7 @@ class ChannelFactory {
     std::string_view host_name;  // Named to the server (SNI), and what its certificate must be for. An address: no SNI.
     base::IpAddress address;
     Policy policy;
+    absl::Span<const TlsaRecord> tlsa = {};  // Usable ones: they decide about the certificate, instead of the policy.
   };
   virtual ~ChannelFactory() = default;
   // The factory outlives the channel.

@@ -55,18 +55,18 @@ absl::Status Context::CheckAuthorities(std::string_view authorities) {
 
 Context::Context(const Options& options)
     : options_(options),
-      sessions_(options.sessions_max),
+      sessions_(options.sessions_max, options.stored_sessions),
       library_(OSSL_LIB_CTX_new()),
       bytes_(OpensslChannel::MakeBioMethod()),
       scratch_(kRecordMax, '\0') {
   CHECK(library_ != nullptr && bytes_ != nullptr);
-  trusting_.reset(MakeSettings(Policy::Verification::kNone));
+  trusting_.reset(MakeSettings(Judge::kNobody));
 }
 
 Context::~Context() = default;
 
-SSL_CTX* Context::MakeSettings(Policy::Verification verification) const {
-  const bool verifies = verification == Policy::Verification::kNameAndChain;
+SSL_CTX* Context::MakeSettings(Judge judge) const {
+  const bool verifies = judge != Judge::kNobody;
   OpensslPtr<SSL_CTX> made(SSL_CTX_new_ex(library_.get(), nullptr, TLS_client_method()));
   SSL_CTX* const settings = made.get();
   CHECK(settings != nullptr);
@@ -81,7 +81,8 @@ SSL_CTX* Context::MakeSettings(Policy::Verification verification) const {
   SSL_CTX_set_session_cache_mode(settings, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(settings, OpensslChannel::OnNewSession);
   SSL_CTX_set_verify(settings, verifies ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
-  if (verifies) {
+  if (judge == Judge::kTlsa) CHECK(SSL_CTX_dane_enable(settings) == 1);
+  if (judge == Judge::kAuthorities) {
     X509_STORE* const store = SSL_CTX_get_cert_store(settings);
     ForEachCertificate(options_.authorities, library_.get(),
                        [store](X509* authority) { X509_STORE_add_cert(store, authority); });
@@ -90,19 +91,23 @@ SSL_CTX* Context::MakeSettings(Policy::Verification verification) const {
   return made.release();
 }
 
-SSL_CTX* Context::SettingsFor(Policy::Verification verification) {
-  switch (verification) {
+SSL_CTX* Context::SettingsFor(const Peer& peer) {
+  if (!peer.tlsa.empty()) {
+    if (dane_ == nullptr) dane_.reset(MakeSettings(Judge::kTlsa));
+    return dane_.get();
+  }
+  switch (peer.policy.verification) {
     case Policy::Verification::kNone:
       return trusting_.get();
     case Policy::Verification::kNameAndChain:
-      if (verifying_ == nullptr) verifying_.reset(MakeSettings(verification));
+      if (verifying_ == nullptr) verifying_.reset(MakeSettings(Judge::kAuthorities));
       return verifying_.get();
   }
   return verifying_.get();
 }
 
 std::unique_ptr<Channel> Context::MakeClient(const Peer& peer) {
-  return std::make_unique<OpensslChannel>(*this, SettingsFor(peer.policy.verification), peer);
+  return std::make_unique<OpensslChannel>(*this, SettingsFor(peer), peer);
 }
 
 }  // namespace tls

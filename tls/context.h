@@ -19,6 +19,8 @@ class Context final : public ChannelFactory {
     // Trusted authorities, PEM; outlives the context. Empty: no certificate can be verified.
     std::string_view authorities;
     std::size_t sessions_max = 1000;  // That may be resumed; some kilobytes each.
+    // Sessions of earlier runs; takes what is left at the end. Outlives the context. Null: none.
+    StoredSessions* stored_sessions = nullptr;
   };
 
   // Errors (kInvalidArgument): there is no certificate in `authorities`, or a damaged one.
@@ -35,8 +37,9 @@ class Context final : public ChannelFactory {
  private:
   friend class OpensslChannel;
 
-  SSL_CTX* MakeSettings(Policy::Verification verification) const;
-  SSL_CTX* SettingsFor(Policy::Verification verification);
+  enum class Judge : std::uint8_t { kNobody, kAuthorities, kTlsa };  // Of certificates.
+  SSL_CTX* MakeSettings(Judge judge) const;
+  SSL_CTX* SettingsFor(const Peer& peer);
 
   const Options options_;
   SessionCache sessions_;
@@ -44,6 +47,7 @@ class Context final : public ChannelFactory {
   OpensslPtr<BIO_METHOD> bytes_;   // Between an SSL and its channel.
   OpensslPtr<SSL_CTX> trusting_;   // Any certificate will do.
   OpensslPtr<SSL_CTX> verifying_;  // Null until it is needed: reading a hundred authorities takes milliseconds.
+  OpensslPtr<SSL_CTX> dane_;       // Null until it is needed.
   std::string scratch_;            // One record's bytes.
 };
 

@@ -84,7 +84,7 @@ int OpensslChannel::OnNewSession(SSL* ssl, SSL_SESSION* session) {
 
 OpensslChannel::OpensslChannel(Context& context, SSL_CTX* settings, const ChannelFactory::Peer& peer)
     : context_(context),
-      verifies_(peer.policy.verification != Policy::Verification::kNone),
+      verifies_(!peer.tlsa.empty() || peer.policy.verification != Policy::Verification::kNone),
       cache_key_(SessionCache::KeyOf(peer)),
       ssl_(SSL_new(settings)) {
   CHECK(ssl_ != nullptr);
@@ -99,16 +99,37 @@ OpensslChannel::OpensslChannel(Context& context, SSL_CTX* settings, const Channe
   const bool is_address = IsAddress(name);
   // A name that cannot be sent (longer than 255 bytes) is not; a certificate cannot be for it either.
   if (!is_address) SSL_set_tlsext_host_name(ssl_.get(), name.c_str());
-  if (verifies_) {
-    X509_VERIFY_PARAM* const expected = SSL_get0_param(ssl_.get());
-    X509_VERIFY_PARAM_set_hostflags(expected,
-                                    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    const std::string address = peer.address.ToString();
-    CHECK(is_address ? X509_VERIFY_PARAM_set1_ip_asc(expected, address.c_str()) == 1
-                     : X509_VERIFY_PARAM_set1_host(expected, name.data(), name.size()) == 1);
+  if (!peer.tlsa.empty()) {
+    verifies_ = ExpectTlsa(name, peer.tlsa);
+  } else if (verifies_) {
+    ExpectName(name, peer.address, is_address);
   }
   if (const OpensslPtr<SSL_SESSION> session = context_.sessions_.Take(cache_key_))
     offered_session_ = SSL_set_session(ssl_.get(), session.get()) == 1;
+}
+
+void OpensslChannel::ExpectName(const std::string& name, const base::IpAddress& address, bool is_address) {
+  X509_VERIFY_PARAM* const expected = SSL_get0_param(ssl_.get());
+  X509_VERIFY_PARAM_set_hostflags(expected, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  CHECK(is_address ? X509_VERIFY_PARAM_set1_ip_asc(expected, address.ToString().c_str()) == 1
+                   : X509_VERIFY_PARAM_set1_host(expected, name.data(), name.size()) == 1);
+}
+
+// RFC 7672 section 3.1: of a DANE-EE record neither name nor dates count; of a DANE-TA record the name does. False:
+// none of them says anything that OpenSSL can use, and any certificate will do.
+bool OpensslChannel::ExpectTlsa(const std::string& name, absl::Span<const TlsaRecord> records) {
+  CHECK(SSL_dane_enable(ssl_.get(), name.c_str()) == 1);
+  SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  SSL_dane_set_flags(ssl_.get(), DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+  bool any = false;
+  for (const TlsaRecord& record : records) {
+    any = SSL_dane_tlsa_add(ssl_.get(), record.usage, record.selector, record.matching,
+                            reinterpret_cast<const unsigned char*>(record.data.data()), record.data.size()) > 0 ||
+          any;
+  }
+  ERR_clear_error();
+  if (!any) SSL_set_verify(ssl_.get(), SSL_VERIFY_NONE, nullptr);
+  return any;
 }
 
 OpensslChannel::~OpensslChannel() {

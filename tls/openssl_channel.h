@@ -36,6 +36,8 @@ class OpensslChannel final : public Channel {
   static int OnNewSession(SSL* ssl, SSL_SESSION* session);
 
   class Call;  // The bytes that OpenSSL may read and write now.
+  void ExpectName(const std::string& name, const base::IpAddress& address, bool is_address);
+  bool ExpectTlsa(const std::string& name, absl::Span<const TlsaRecord> records);
   absl::Status Handshake();
   absl::Status Read(std::string& plain);
   absl::Status Write(std::string_view plain);
@@ -43,7 +45,7 @@ class OpensslChannel final : public Channel {
   std::string ErrorText(int result) const;
 
   Context& context_;
-  const bool verifies_;
+  bool verifies_;
   const std::string cache_key_;
   OpensslPtr<SSL> ssl_;
   State state_ = State::kHandshaking;

@@ -24,6 +24,8 @@ struct Policy {
   // Hosts that are not connected to, because the domain's MTA-STS policy does not name them: a bit for each host of
   // the site, in the order of the site's own plan. It means nothing elsewhere.
   std::uint32_t refused_hosts = 0;
+  // DNSSEC vouches for which hosts these are: where one has TLSA records, they hold, whatever else is here.
+  bool dane = false;
 
   // Where TLS turns out to be broken, the mail may go in clear.
   bool MayFallBackToClear() const { return use == Use::kWhereOffered && verification == Verification::kNone; }
@@ -32,7 +34,8 @@ struct Policy {
 
 // What satisfies both.
 inline Policy Stricter(const Policy& a, const Policy& b) {
-  return {std::max(a.use, b.use), std::max(a.verification, b.verification), a.refused_hosts | b.refused_hosts};
+  return {std::max(a.use, b.use), std::max(a.verification, b.verification), a.refused_hosts | b.refused_hosts,
+          a.dane || b.dane};
 }
 
 }  // namespace tls

@@ -1,17 +1,25 @@
 #include "tls/session_cache.h"
 
+#include <openssl/err.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
+#include "engine/base/stable_hash.h"
 #include "engine/base/text.h"
 
 namespace tls {
 
 std::string SessionCache::KeyOf(const ChannelFactory::Peer& peer) {
-  return absl::StrCat(base::AbslView(peer.host_name), "\n", peer.address.ToString(), "\n",
-                      static_cast<int>(peer.policy.verification));
+  std::string key = absl::StrCat(base::AbslView(peer.host_name), "\n", peer.address.ToString(), "\n",
+                                 static_cast<int>(peer.policy.verification));
+  for (const TlsaRecord& record : peer.tlsa) {
+    absl::StrAppend(&key, "\n", record.usage, " ", record.selector, " ", record.matching, " ",
+                    base::StableHash(record.data));
+  }
+  return key;
 }
 
 void SessionCache::Drop(Position entry) {
@@ -32,8 +40,39 @@ void SessionCache::Put(const std::string& key, OpensslPtr<SSL_SESSION> session) 
   by_key_[key].push_back(added);
 }
 
+SessionCache::~SessionCache() {
+  if (stored_ == nullptr) return;
+  for (const Entry& entry : sessions_) {
+    SSL_SESSION* const session = entry.session.get();
+    if (SSL_SESSION_is_resumable(session) == 0) continue;
+    const int size = i2d_SSL_SESSION(session, nullptr);
+    if (size <= 0) continue;
+    std::string bytes(static_cast<std::size_t>(size), '\0');
+    auto* end = reinterpret_cast<unsigned char*>(bytes.data());
+    i2d_SSL_SESSION(session, &end);
+    const base::WallTime until =
+        base::WallTime::FromSeconds(SSL_SESSION_get_time(session) + SSL_SESSION_get_timeout(session));
+    stored_->Give(entry.key, {std::move(bytes), until});
+  }
+}
+
+// What an earlier run left. OpenSSL itself offers no ticket whose time is over.
+void SessionCache::TakeStored(std::string_view key) {
+  if (stored_ == nullptr) return;
+  for (const StoredSessions::Session& stored : stored_->Take(key)) {
+    const auto* bytes = reinterpret_cast<const unsigned char*>(stored.bytes.data());
+    OpensslPtr<SSL_SESSION> session(d2i_SSL_SESSION(nullptr, &bytes, static_cast<long>(stored.bytes.size())));
+    if (session != nullptr) Put(std::string(key), std::move(session));
+  }
+  ERR_clear_error();  // Of bytes that are no session.
+}
+
 OpensslPtr<SSL_SESSION> SessionCache::Take(std::string_view key) {
-  const auto found = by_key_.find(key);
+  auto found = by_key_.find(key);
+  if (found == by_key_.end()) {
+    TakeStored(key);
+    found = by_key_.find(key);
+  }
   if (found == by_key_.end()) return nullptr;
   const Position newest = found->second.back();
   if (SSL_SESSION_get_protocol_version(newest->session.get()) >= TLS1_3_VERSION) {

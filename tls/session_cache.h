@@ -11,6 +11,7 @@
 #include "engine/base/string_map.h"
 #include "tls/channel.h"
 #include "tls/openssl_ptr.h"
+#include "tls/stored_sessions.h"
 
 namespace tls {
 
@@ -18,12 +19,15 @@ class SessionCache {
  public:
   static constexpr std::size_t kPerServerMax = 16;  // So many connections to one server may be resumed at once.
 
-  explicit SessionCache(std::size_t sessions_max) : sessions_max_(sessions_max) {}
+  // `stored`: of earlier runs; outlives the cache. Null: there is none.
+  explicit SessionCache(std::size_t sessions_max, StoredSessions* stored = nullptr)
+      : sessions_max_(sessions_max), stored_(stored) {}
   SessionCache(const SessionCache&) = delete;
   SessionCache& operator=(const SessionCache&) = delete;
+  ~SessionCache();  // Leaves to `stored` what it has.
 
-  // Host name, address and policy: a session says nothing about another host at the same address, and one that was made
-  // without looking at the certificate is of no use where it counts.
+  // Host name, address, policy and TLSA records: a session says nothing about another host at the same address, and one
+  // that was made without looking at the certificate is of no use where it counts.
   static std::string KeyOf(const ChannelFactory::Peer& peer);
 
   void Put(const std::string& key, OpensslPtr<SSL_SESSION> session);
@@ -41,8 +45,10 @@ class SessionCache {
   };
   using Position = std::list<Entry>::iterator;
   void Drop(Position entry);
+  void TakeStored(std::string_view key);
 
   const std::size_t sessions_max_;
+  StoredSessions* const stored_;
   std::list<Entry> sessions_;                      // Oldest first.
   base::StringMap<std::vector<Position>> by_key_;  // Oldest first; none is empty. Never iterated.
 };

@@ -23,6 +23,7 @@ idle_timeout = "60s"
 enable_pipelining = true
 enable_tls = "OpportunisticInsecure"
 enable_mta_sts = true
+enable_dane = true
 remember_broken_tls = "3 days"
 ip_lookup_strategy = "Ipv4AndIpv6"
 

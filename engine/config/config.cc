@@ -137,7 +137,7 @@ class ConfigReader {
     }
     config_.dns.max_queries_per_second =
         static_cast<std::uint32_t>(section.Integer("max_queries_per_second", 1, kQueriesMax).value_or(500));
-    section.Refuse("trust_ad");
+    config_.dns.trust_ad = section.Bool("trust_ad").value_or(false);
     section.Finish();
   }
 

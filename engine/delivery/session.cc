@@ -143,8 +143,10 @@ void Session::CloseStream() {
 
 void Session::OnStartTls() {
   tls_began_at_ = context_.clock.Now();
-  channel_ = context_.tls.MakeClient(
-      {.host_name = options_.host_name, .address = options_.remote.address, .policy = options_.tls});
+  channel_ = context_.tls.MakeClient({.host_name = options_.host_name,
+                                      .address = options_.remote.address,
+                                      .policy = options_.tls,
+                                      .tlsa = options_.tlsa});
   channel_->Start(*this);
 }
 

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/base/intrusive_list.h"
 #include "engine/delivery/context.h"
@@ -83,8 +84,10 @@ class Session final : private io::StreamHandler,
     base::Duration connect_timeout, idle_timeout;
     base::Duration data_block_timeout;  // For each 16 KiB of a message that the server is slow to take.
     smtp::Client::Options client;
-    tls::Policy tls;          // Whom it may serve. What it does itself: client.tls.
-    bool tls_broken = false;  // In clear, because TLS was found broken there.
+    tls::Policy tls;                    // Whom it may serve. What it does itself: client.tls.
+    bool has_tlsa = false;              // The host has TLSA records: never in clear.
+    std::vector<tls::TlsaRecord> tlsa;  // Those that are usable.
+    bool tls_broken = false;            // In clear, because TLS was found broken there.
     const Source* source = nullptr;
   };
 

@@ -39,7 +39,8 @@ Site::Site(std::uint64_t id, SiteKey key, std::string provider, const config::Li
       timer_([this] { owner_.WantsPump(*this); }),
       hosts_(PlanHosts(route), PlanOptions(context, limits)),
       writers_timer_([this] { ServeWriters(); }),
-      automation_timer_([this] { OnOverrideEnds(); }) {
+      automation_timer_([this] { OnOverrideEnds(); }),
+      dane_(hosts_.size()) {
   SetShared(shared);
 }
 

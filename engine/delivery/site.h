@@ -155,6 +155,26 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void DoWhatCanBeDone();
   std::string_view Hold() const;
   std::string SampleOfLimit(std::string_view limit) const;
+  // What is known of a host's TLSA records.
+  struct HostDane {
+    enum class State : std::uint8_t { kUnknown, kAsking, kNone, kRecords, kFailed };
+    bool has_secure_addresses = false;
+    State state = State::kUnknown;
+    base::Instant until;  // Then it is asked again.
+    std::vector<tls::TlsaRecord> usable;
+    std::string failure;
+  };
+  enum class DaneStep : std::uint8_t {
+    kNone,     // It has no records that count.
+    kRecords,  // They hold.
+    kFailed,   // Whether it has some cannot be known: it must not be used.
+    kWait,     // Somebody is asking.
+  };
+  DaneStep DaneOf(std::size_t host);
+  void OnTlsa(std::size_t host, const dns::Answer& answer);
+  bool MayConnect(const HostPlan::Next& next, const tls::Policy& policy, bool& waits);
+  void ApplyDane(std::size_t host, Session::Options& options) const;
+
   base::Instant RestedAt() const;
   std::optional<base::Instant> HeldUntil() const;  // By suspension, rest or a missing address.
   struct Claimed {
@@ -270,6 +290,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::string last_failure_;                     // …and for people.
   base::Instant rests_opening_until_;            // Until then, no more than so many sessions: new ones failed…
   std::uint32_t enough_sessions_ = 0;            // …beside these, which work.
+  std::vector<HostDane> dane_;                   // Of each host.
   std::vector<TlsFailure> tls_failures_;         // Addresses that rest.
   // Addresses that go wrong when commands come in groups: one at a time, until then.
   std::map<base::IpAddress, base::Instant> serial_until_;

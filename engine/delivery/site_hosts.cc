@@ -189,6 +189,7 @@ void Site::SetHostAddresses(std::size_t host, const dns::HostAddresses& answer) 
   }
   hosts_.SetAddresses(host, reachable, context_.clock.Now() + std::max(answer.ttl, kHostTtlLeast),
                       /*other_family=*/reachable.size() < answer.addresses.size());
+  dane_[host].has_secure_addresses = answer.authenticated;
   if (!reachable.empty()) missing_before_ = false;
 }
 

@@ -81,6 +81,10 @@ void Site::OpenSessions(const tls::Policy& policy) {
     const HostPlan::Next next = hosts_.Choose(now, AvoidedUnder(policy), policy.refused_hosts);
     switch (next.step) {
       case HostPlan::Step::kConnect:
+        if (bool waits = false; !MayConnect(next, policy, waits)) {
+          if (waits) return;
+          break;
+        }
         if (!OpenSession(next, policy)) return;
         break;
       case HostPlan::Step::kResolve:
@@ -128,8 +132,10 @@ bool Site::OpenSession(const HostPlan::Next& next, const tls::Policy& policy) {
   options.client = ClientOptions(limits_, source);
   if (IsSerial(next.address)) options.client.pipelining = false;
   options.tls = policy;
-  options.tls_broken = policy.MayFallBackToClear() && context_.broken_tls.Contains(next.address, context_.clock.Now());
-  options.client.tls = TlsUseOf(policy, options.tls_broken);
+  ApplyDane(next.host, options);
+  options.tls_broken = !options.has_tlsa && policy.MayFallBackToClear() &&
+                       context_.broken_tls.Contains(next.address, context_.clock.Now());
+  options.client.tls = options.has_tlsa ? smtp::TlsUse::kAlways : TlsUseOf(policy, options.tls_broken);
   if (context_.job.smarthost.has_value() && context_.job.smarthost->implicit_tls)
     options.client.tls = smtp::TlsUse::kFromTheStart;
   options.client.authenticator = context_.authenticator;

@@ -101,7 +101,8 @@ bool Site::TakeTlsFailure(const Session& session, const smtp::ConnectionFact& fa
   const base::IpAddress& address = session.options().remote.address;
   const tls::Policy& policy = session.options().tls;
   if (fact.tls == smtp::TlsTrouble::kNone || fact.tls == smtp::TlsTrouble::kInjected) return false;
-  if (fact.tls == smtp::TlsTrouble::kFailed && policy.MayFallBackToClear()) {  // The next connection there is in clear.
+  if (fact.tls == smtp::TlsTrouble::kFailed && policy.MayFallBackToClear() &&
+      !session.options().has_tlsa) {  // The next connection there is in clear.
     context_.broken_tls.Remember(address, context_.clock.Now() + limits_.remember_broken_tls);
   } else {
     tls_failures_.push_back({policy, address, last_failure_, context_.clock.Now() + kAddressRest});

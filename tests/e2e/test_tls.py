@@ -55,6 +55,17 @@ class SandboxTlsTest(TlsTest):
         self.assertIn(True, resumed)
         self.assertIn(False, resumed)
 
+    def test_a_later_run_resumes_the_sessions_of_an_earlier_one(self):
+        sandbox = self.prepare('certificate = "valid"', shaping=REQUIRED)
+        self.sluice("send", "campaign.toml")
+        kept = self.path("state") / "tls-sessions.cache"
+        self.assertEqual(kept.stat().st_mode & 0o777, 0o600)
+        self.campaign(identity="again", name="again.toml")
+        self.sluice("send", "again.toml")
+        first = min(self.events("again", "--type", "Delivery"), key=lambda event: event["seq"])
+        self.assertTrue(first["tls_resumed"])
+        sandbox.end()
+
     def test_a_server_of_the_older_version(self):
         self.delivers(self.prepare('versions = ["TLSv1.2"]'), "TLSv1.2")
         ciphers = {event["tls_cipher"] for event in self.events("test", "--type", "Delivery")}

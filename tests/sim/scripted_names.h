@@ -33,6 +33,12 @@ class ScriptedNames {
   void SetText(const std::string& name, const std::string& text) {
     records_[{name, dns::RecordType::kTxt}] = {{.address = {}, .preference = 0, .name = {}, .text = text}};
   }
+  void SetTlsa(const std::string& host, const std::string& data) {
+    const std::string name = "_25._tcp." + host;
+    records_[{name, dns::RecordType::kTlsa}] = {{.address = {}, .preference = 0, .name = {}, .text = data}};
+  }
+  // DNSSEC vouches for what is said about `name`, or does not any more.
+  void SetAuthenticated(const std::string& name, bool is) { authenticated_[name] = is; }
   // Whatever is asked about `name`; kFound: as the records say, again.
   void SetAnswer(const std::string& name, dns::AnswerKind kind) { kinds_[name] = kind; }
 
@@ -40,6 +46,7 @@ class ScriptedNames {
     if (type == dns::RecordType::kMx) asked_[name].push_back(world_.now());
     dns::Answer answer;
     answer.ttl = base::Duration::Minutes(5);
+    answer.authenticated = authenticated_[name];
     answer.kind = dns::AnswerKind::kFound;
     if (const auto kind = kinds_.find(name); kind != kinds_.end()) answer.kind = kind->second;
     if (answer.kind != dns::AnswerKind::kFound) return answer;
@@ -59,6 +66,7 @@ class ScriptedNames {
   const World& world_;
   std::map<std::pair<std::string, dns::RecordType>, std::vector<dns::Record>> records_;
   std::map<std::string, dns::AnswerKind> kinds_;
+  std::map<std::string, bool> authenticated_;
   std::map<std::string, std::vector<base::Instant>> asked_;
 };
 

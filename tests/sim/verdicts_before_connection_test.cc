@@ -297,51 +297,6 @@ TEST(BeforeAConnection, WhereRequiredTlsIsOfferedByNoHostItDefers) {
   EXPECT_EQ(second.CountOf("MAIL"), 0u);
 }
 
-std::string Enforce(std::string_view mx) {
-  return absl::StrFormat("version: STSv1\nmode: enforce\nmx: %s\nmax_age: 864000\n", mx);
-}
-
-TEST(BeforeAConnection, M06_WhereNoHostSatisfiesAnEnforcedPolicyItDefersAndOthersThereGoOn) {
-  Scenario scenario({.addresses = {kA, kOther, "a@third.example"}});
-  Receiver& receiver = scenario.AddReceiver("mx.one.example");
-  for (const char* domain : {"one.example", "other.example", "third.example"})
-    scenario.names().SetMx(domain, {"mx.one.example"});
-  scenario.SetStsPolicy("one.example", "1", Enforce("mx.one.example"));  // It offers no STARTTLS.
-  scenario.SetStsPolicy("third.example", "1", Enforce("*.third.example"));
-  scenario.RunFor(Duration::Minutes(3));
-  EXPECT_THAT(scenario.Story(kA), ElementsAre("deferred TlsRequired STARTTLS", "deferred TlsRequired STARTTLS"));
-  EXPECT_THAT(scenario.Story("a@third.example"),
-              ElementsAre("deferred TlsRequired STARTTLS", "deferred TlsRequired STARTTLS"));
-  EXPECT_THAT(scenario.Text("a@third.example"), HasSubstr("names none"));
-  EXPECT_THAT(receiver.accepted(), ElementsAre(kOther));
-  scenario.SetStsPolicy("one.example", "2", "version: STSv1\nmode: testing\nmx: x.example\nmax_age: 864000\n");
-  scenario.RunFor(Duration::Hours(2));  // Its record is asked for again before each try.
-  EXPECT_EQ(scenario.Last(kA), "delivered 250 BDAT");
-  EXPECT_THAT(scenario.Last("a@third.example"), StartsWith("deferred TlsRequired"));
-}
-
-TEST(BeforeAConnection, M06_HostsThatThePolicyDoesNotNameAreNotConnectedTo) {
-  Scenario scenario({.addresses = {kA}});
-  Receiver& first = scenario.AddReceiver("mx1.one.example");
-  Receiver& second = scenario.AddReceiver("mx2.one.example");
-  scenario.names().SetMx("one.example", {"mx1.one.example", "mx2.one.example"});
-  scenario.SetStsPolicy("one.example", "1", Enforce("mx2.one.example"));
-  second.resets_connections = true;
-  scenario.RunFor(Duration::Hours(1));
-  EXPECT_THAT(scenario.Last(kA), StartsWith("deferred NoAnswerFromHost"));
-  EXPECT_THAT(first.connections(), IsEmpty());
-  EXPECT_THAT(second.connections(), SizeIs(Ge(2u)));
-}
-
-TEST(BeforeAConnection, APolicyThatCannotBeFetchedHoldsUpNobody) {
-  Scenario scenario({.addresses = {kA, kOther}});
-  scenario.Serve("one.example");
-  scenario.Serve("other.example");
-  scenario.SetStsPolicy("one.example", "1", absl::UnavailableError("no answer"));
-  EXPECT_TRUE(scenario.Finish());
-  EXPECT_EQ(scenario.log().CountOf("the MTA-STS policy of one.example cannot be had (no answer)"), 1u);
-}
-
 TEST(BeforeAConnection, AMessageLargerThanTheAdvertisedSizeBounces) {
   Scenario scenario({.addresses = {kA, kOther}, .body_bytes = 3000});
   Receiver& receiver = scenario.Serve("one.example");

@@ -256,8 +256,8 @@ adaptive = false
 }
 
 TEST_F(ShapingTest, KeysOfKumoThatHaveNoEffectAreWarnedOfOnce) {
-  Read({"[\"default\"]\nenable_dane = true\n", "[\"example.com\"]\nenable_dane = true\nmax_ready = 10\n"});
-  EXPECT_THAT(warnings_, ElementsAre("a:2: enable_dane is known to KumoMTA, and without effect in this version",
+  Read({"[\"default\"]\nopenssl_options = \"x\"\n", "[\"example.com\"]\nopenssl_options = \"x\"\nmax_ready = 10\n"});
+  EXPECT_THAT(warnings_, ElementsAre("a:2: openssl_options is known to KumoMTA, and without effect in this version",
                                      HasSubstr("b:3: max_ready is known")));
 }
 

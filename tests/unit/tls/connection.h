@@ -18,9 +18,10 @@ inline constexpr Policy kVerifying{Policy::Use::kAlways, Policy::Verification::k
 class Connection {
  public:
   Connection(Context& context, ServerSettings& settings, Policy policy = kVerifying,
-             std::string_view host_name = kHostName, std::string_view address = "192.0.2.1")
+             std::string_view host_name = kHostName, std::string_view address = "192.0.2.1",
+             absl::Span<const TlsaRecord> tlsa = {})
       : channel(context.MakeClient(
-            {.host_name = host_name, .address = *base::IpAddress::Parse(address), .policy = policy})),
+            {.host_name = host_name, .address = *base::IpAddress::Parse(address), .policy = policy, .tlsa = tlsa})),
         server(settings) {
     channel->Start(to_server);
   }

@@ -1,0 +1,102 @@
+// The part of a site that asks for TLSA records (RFC 7672): whether a host may be connected to under a policy with
+// DANE, and what its certificate must be then.
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/delivery/site.h"
+
+namespace delivery {
+namespace {
+
+constexpr base::Duration kTtlLeast = base::Duration::Minutes(1);
+constexpr base::Duration kAskAgain = base::Duration::Seconds(30);  // After the DNS gave no answer.
+
+}  // namespace
+
+// Asks where that is to be known first.
+Site::DaneStep Site::DaneOf(std::size_t host) {
+  HostDane& dane = dane_[host];
+  if (!dane.has_secure_addresses) return DaneStep::kNone;  // Section 2.2.2: then there is no need to ask.
+  const bool asks = dane.state == HostDane::State::kUnknown ||
+                    (dane.state != HostDane::State::kAsking && dane.until <= context_.clock.Now());
+  if (asks) {
+    dane.state = HostDane::State::kAsking;
+    Owner& owner = owner_;
+    context_.mx.LookupTlsa(hosts_.HostName(host), context_.job.port,
+                           [&owner, id = id_, host](const dns::Answer& answer) {
+                             if (Site* site = owner.FindSite(id)) site->OnTlsa(host, answer);
+                           });
+  }
+  switch (dane.state) {
+    case HostDane::State::kUnknown:
+    case HostDane::State::kAsking:
+      return DaneStep::kWait;
+    case HostDane::State::kNone:
+      return DaneStep::kNone;
+    case HostDane::State::kRecords:
+      return DaneStep::kRecords;
+    case HostDane::State::kFailed:
+      return DaneStep::kFailed;
+  }
+  return DaneStep::kFailed;
+}
+
+void Site::OnTlsa(std::size_t host, const dns::Answer& answer) {
+  HostDane& dane = dane_[host];
+  dane.until = context_.clock.Now() + std::max(answer.ttl, kTtlLeast);
+  switch (answer.kind) {
+    case dns::AnswerKind::kFound: {
+      std::vector<std::string> data;
+      for (const dns::Record& record : answer.records) data.push_back(record.text);
+      dane.usable = tls::UsableTlsa(data);
+      // Section 2.1.3: in a zone that is not signed they mean nothing.
+      dane.state = answer.authenticated ? HostDane::State::kRecords : HostDane::State::kNone;
+      break;
+    }
+    case dns::AnswerKind::kNoData:
+    case dns::AnswerKind::kNoDomain:
+      dane.state = HostDane::State::kNone;
+      break;
+    case dns::AnswerKind::kServerFail:
+    case dns::AnswerKind::kTimeout:  // Section 2.1.2: whoever can suppress the answer must gain nothing by it.
+      dane.state = HostDane::State::kFailed;
+      dane.until = context_.clock.Now() + kAskAgain;
+      dane.failure = answer.detail;
+      break;
+  }
+  owner_.WantsPump(*this);
+}
+
+// False: not now, or this address will not do; then another may.
+bool Site::MayConnect(const HostPlan::Next& next, const tls::Policy& policy, bool& waits) {
+  waits = false;
+  if (!policy.dane) return true;
+  switch (DaneOf(next.host)) {
+    case DaneStep::kNone:
+    case DaneStep::kRecords:
+      return true;
+    case DaneStep::kWait:
+      waits = true;
+      return false;
+    case DaneStep::kFailed:
+      break;
+  }
+  tls_failures_.push_back(
+      {policy, next.address,
+       "the TLSA records of " + hosts_.HostName(next.host) + " cannot be had: " + dane_[next.host].failure,
+       dane_[next.host].until});
+  return false;
+}
+
+// Section 2.2: where there are records, TLS is a must; where none of them is usable, any certificate will do that the
+// policy does not refuse.
+void Site::ApplyDane(std::size_t host, Session::Options& options) const {
+  if (!options.tls.dane || !dane_[host].has_secure_addresses || dane_[host].state != HostDane::State::kRecords) return;
+  options.has_tlsa = true;
+  options.tlsa = dane_[host].usable;
+}
+
+}  // namespace delivery

@@ -1,0 +1,129 @@
+"""DANE (RFC 7672): zones that Knot signs and Unbound validates, and mail exchangers whose certificates keep to their TLSA records or not."""
+
+import hashlib
+import json
+import subprocess
+
+from certificates import Authority
+from lab import BUILD, SHAPING, SLUICE, Lab
+from machine import run
+from name_servers import Knot, Unbound
+from servers import Process, wait_until
+
+SELF_SIGNED, WRONG_NAME, IN_CLEAR = "127.0.0.21", "127.0.0.22", "127.0.0.23"
+
+
+def public_key(certificate) -> bytes:
+    pem = subprocess.run(["openssl", "x509", "-in", certificate, "-noout", "-pubkey"], check=True, capture_output=True).stdout
+    return subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], check=True, capture_output=True, input=pem).stdout
+
+
+def whole(certificate) -> bytes:
+    return subprocess.run(["openssl", "x509", "-in", certificate, "-outform", "DER"], check=True, capture_output=True).stdout
+
+
+class DaneTest(Lab):
+    def setUp(self):
+        super().setUp()
+        self.authority = Authority(self.path("authority"))
+        self.zones, self.signed = {}, set()
+
+    def sink(self, address, *options):
+        port = self.path(f"port.{address}")
+        self.started(Process([SLUICE, "sink", "--listen", f"{address}:2525", "--port-file", str(port), *map(str, options)],
+                             self.path(f"sink.{address}.log"), cwd=self.folder))
+        wait_until("the sink's port", port.exists)
+
+    def sinks(self):
+        """One with an expired certificate that nobody has signed, one with the authority's for another host, and one without TLS."""
+        certificate, key, request = self.path("own.crt"), self.path("own.key"), self.path("own.csr")
+        run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=whatever", "-keyout", key,
+            "-out", request)
+        run("openssl", "x509", "-req", "-in", request, "-signkey", key, "-days", "-1", "-out", certificate)
+        self.sink(SELF_SIGNED, "--tls", "--cert", certificate, "--key", key)
+        self.own = certificate
+        made = self.authority.certificate("mx.anchor.test", WRONG_NAME)
+        chain = self.path("chain.crt")
+        chain.write_text(made.certificate.read_text() + self.authority.file.read_text())
+        self.sink(WRONG_NAME, "--tls", "--cert", chain, "--key", made.key)
+        self.sink(IN_CLEAR)
+
+    def domain(self, name, address, tlsa="", signed=True):
+        records = "".join(f"_2525._tcp.mx TLSA {record}\n" for record in ([tlsa] if isinstance(tlsa, str) else tlsa) if record)
+        self.zones[name] = f"@ MX 10 mx\nmx A {address}\n{records}"
+        if signed:
+            self.signed.add(name)
+
+    def begin(self, shaping=SHAPING, trust=True, wrong_anchors=()):
+        for name in ("knot", "unbound"):
+            self.path(name).mkdir()
+        knot = self.started(Knot(BUILD, self.path("knot"), "127.0.0.1", 5301, self.zones, self.signed))
+        anchors = [knot.key(zone) for zone in sorted(self.signed) if zone not in wrong_anchors]
+        anchors += [knot.key("right.test").replace("right.test.", f"{zone}.") for zone in wrong_anchors]
+        self.started(Unbound(BUILD, self.path("unbound"), "127.0.0.1", 5300, "127.0.0.1@5301", self.zones, anchors))
+        self.rows([f"user@{name}" for name in self.zones])
+        self.campaign()
+        self.config(shaping=shaping)
+        if trust:
+            config = self.path("sluice.toml").read_text()
+            self.write("sluice.toml", config.replace("[dns]\n", "[dns]\ntrust_ad = true\n"))
+
+    def outcome(self, delivered, deferred, held=0):
+        process = self.start("send", "campaign.toml", "--progress", "off")
+
+        def counts():
+            done = self.sluice("report", "test", "--format", "json", code=None)
+            report = json.loads(done.stdout) if done.returncode == 0 else {"totals": {"delivered": 0}, "pending": {"deferred": 0}}
+            return report["totals"]["delivered"], report["pending"]["deferred"]
+        wait_until("every outcome", lambda: counts() == (delivered, deferred) or process.popen.poll() is not None, timeout=60)
+        code = process.stop()
+        self.assertEqual(counts(), (delivered, deferred), process.text())
+        self.assertEqual(code, 4 if deferred + held else 0, process.text())
+        events = self.events()
+        return ({event["recipient"].split("@")[1]: event for event in events if event["type"] == "Delivery"},
+                {event["recipient"].split("@")[1]: event for event in events if event["type"] == "TransientFailure"}, process.text())
+
+    def test_d01_to_d05_tlsa_records_hold(self):
+        self.sinks()
+        key = hashlib.sha256(public_key(self.own)).hexdigest()
+        anchor = hashlib.sha256(whole(self.authority.file)).hexdigest()
+        wrong = hashlib.sha256(b"another").hexdigest()
+        self.domain("right.test", SELF_SIGNED, f"3 1 1 {key}")                                       # D04: neither name nor dates
+        self.domain("whole.test", SELF_SIGNED, f"3 0 2 {hashlib.sha512(whole(self.own)).hexdigest()}")
+        self.domain("one-of-two.test", SELF_SIGNED, [f"3 1 1 {wrong}", f"3 1 1 {key}"])
+        self.domain("anchor.test", WRONG_NAME, f"2 0 1 {anchor}")                                     # Its certificate is for mx.anchor.test.
+        self.domain("unusable.test", SELF_SIGNED, [f"1 1 1 {wrong}", f"0 0 1 {wrong}", f"3 1 9 {wrong}"])  # D03: any certificate
+        self.domain("no-records.test", IN_CLEAR)
+        self.domain("unsigned.test", IN_CLEAR, f"3 1 1 {wrong}", signed=False)                        # D01
+        self.domain("wrong.test", SELF_SIGNED, f"3 1 1 {wrong}")
+        self.domain("wrong-name.test", WRONG_NAME, f"2 0 1 {anchor}")                                 # D04: of an anchor the name counts
+        self.domain("clear.test", IN_CLEAR, f"3 1 1 {key}")                                           # D05
+        self.domain("unusable-clear.test", IN_CLEAR, f"1 1 1 {wrong}")                                # D03: TLS is a must
+        self.domain("hidden.test", IN_CLEAR)                                                          # D02
+        self.zones["hidden.test"] += "_tcp.mx NS ns.nowhere\nns.nowhere A 127.0.0.99\n"
+        self.domain("bogus.test", IN_CLEAR)
+        self.begin(wrong_anchors=["bogus.test"])
+        delivered, deferred, log = self.outcome(delivered=7, deferred=5, held=1)
+        encrypted = {name: event.get("tls_protocol_version") for name, event in delivered.items()}
+        self.assertEqual(encrypted, {"right.test": "TLSv1.3", "whole.test": "TLSv1.3", "one-of-two.test": "TLSv1.3", "anchor.test": "TLSv1.3",
+                                     "unusable.test": "TLSv1.3", "no-records.test": None, "unsigned.test": None})
+        reasons = {name: event["response"]["content"] for name, event in deferred.items()}
+        self.assertEqual(sorted(reasons), ["clear.test", "hidden.test", "unusable-clear.test", "wrong-name.test", "wrong.test"])
+        self.assertEqual({event["bounce_classification"] for event in deferred.values()}, {"TlsRequired"})
+        self.assertIn("STARTTLS is not offered", reasons["clear.test"])
+        self.assertIn("STARTTLS is not offered", reasons["unusable-clear.test"])
+        self.assertIn("the TLSA records of mx.hidden.test cannot be had", reasons["hidden.test"])
+        self.assertIn("TLSA", reasons["wrong.test"])
+        self.assertIn("DNS gives no answer for bogus.test", log)
+
+    def test_without_trust_in_the_resolver_and_where_it_is_off_the_records_mean_nothing(self):
+        self.sinks()
+        self.domain("right.test", SELF_SIGNED, f"3 1 1 {hashlib.sha256(b'another').hexdigest()}")
+        self.begin(trust=False)
+        self.outcome(delivered=1, deferred=0)
+        self.campaign(identity="off", name="off.toml")
+        self.config(shaping=SHAPING + "enable_dane = false\n")
+        config = self.path("sluice.toml").read_text()
+        self.write("sluice.toml", config.replace("[dns]\n", "[dns]\ntrust_ad = true\n"))
+        self.sluice("send", "off.toml")
+        self.assertEqual(self.tls_of_deliveries("off"), {"TLSv1.3"})

@@ -1,0 +1,124 @@
+// The table of verdicts, section 1: what MTA-STS and DANE ask for.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_format.h"
+#include "tests/sim/scenario.h"
+
+namespace sim {
+namespace {
+
+using base::Duration;
+using testing::ElementsAre;
+using testing::Ge;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+using testing::StartsWith;
+
+constexpr char kA[] = "a@one.example";
+constexpr char kOther[] = "a@other.example";
+
+std::string Enforce(std::string_view mx) {
+  return absl::StrFormat("version: STSv1\nmode: enforce\nmx: %s\nmax_age: 864000\n", mx);
+}
+
+TEST(BeforeAConnection, M06_WhereNoHostSatisfiesAnEnforcedPolicyItDefersAndOthersThereGoOn) {
+  Scenario scenario({.addresses = {kA, kOther, "a@third.example"}});
+  Receiver& receiver = scenario.AddReceiver("mx.one.example");
+  for (const char* domain : {"one.example", "other.example", "third.example"})
+    scenario.names().SetMx(domain, {"mx.one.example"});
+  scenario.SetStsPolicy("one.example", "1", Enforce("mx.one.example"));  // It offers no STARTTLS.
+  scenario.SetStsPolicy("third.example", "1", Enforce("*.third.example"));
+  scenario.RunFor(Duration::Minutes(3));
+  EXPECT_THAT(scenario.Story(kA), ElementsAre("deferred TlsRequired STARTTLS", "deferred TlsRequired STARTTLS"));
+  EXPECT_THAT(scenario.Story("a@third.example"),
+              ElementsAre("deferred TlsRequired STARTTLS", "deferred TlsRequired STARTTLS"));
+  EXPECT_THAT(scenario.Text("a@third.example"), HasSubstr("names none"));
+  EXPECT_THAT(receiver.accepted(), ElementsAre(kOther));
+  scenario.SetStsPolicy("one.example", "2", "version: STSv1\nmode: testing\nmx: x.example\nmax_age: 864000\n");
+  scenario.RunFor(Duration::Hours(2));  // Its record is asked for again before each try.
+  EXPECT_EQ(scenario.Last(kA), "delivered 250 BDAT");
+  EXPECT_THAT(scenario.Last("a@third.example"), StartsWith("deferred TlsRequired"));
+}
+
+TEST(BeforeAConnection, M06_HostsThatThePolicyDoesNotNameAreNotConnectedTo) {
+  Scenario scenario({.addresses = {kA}});
+  Receiver& first = scenario.AddReceiver("mx1.one.example");
+  Receiver& second = scenario.AddReceiver("mx2.one.example");
+  scenario.names().SetMx("one.example", {"mx1.one.example", "mx2.one.example"});
+  scenario.SetStsPolicy("one.example", "1", Enforce("mx2.one.example"));
+  second.resets_connections = true;
+  scenario.RunFor(Duration::Hours(1));
+  EXPECT_THAT(scenario.Last(kA), StartsWith("deferred NoAnswerFromHost"));
+  EXPECT_THAT(first.connections(), IsEmpty());
+  EXPECT_THAT(second.connections(), SizeIs(Ge(2u)));
+}
+
+// A domain whose mail exchanger has TLSA records and offers no STARTTLS.
+Receiver& ServeWithTlsa(Scenario& scenario) {
+  Receiver& receiver = scenario.Serve("one.example");
+  scenario.names().SetTlsa("mx.one.example", std::string("\3\1\1", 3) + std::string(32, 'd'));
+  for (const char* name : {"one.example", "mx.one.example", "_25._tcp.mx.one.example"})
+    scenario.names().SetAuthenticated(name, true);
+  return receiver;
+}
+
+TEST(BeforeAConnection, D05_AHostWithTlsaRecordsGetsNothingInClear) {
+  Scenario scenario({.addresses = {kA}});
+  Receiver& receiver = ServeWithTlsa(scenario);
+  scenario.RunFor(Duration::Minutes(3));
+  EXPECT_THAT(scenario.Story(kA), ElementsAre("deferred TlsRequired STARTTLS", "deferred TlsRequired STARTTLS"));
+  EXPECT_EQ(receiver.CountOf("MAIL"), 0u);
+}
+
+TEST(BeforeAConnection, D01_TlsaRecordsCountWhereDnssecVouchesForAllThatLeadsToThem) {
+  for (const char* name : {"one.example", "mx.one.example", "_25._tcp.mx.one.example"}) {
+    Scenario scenario({.addresses = {kA}});
+    ServeWithTlsa(scenario);
+    scenario.names().SetAuthenticated(name, false);
+    EXPECT_TRUE(scenario.Finish());
+    EXPECT_EQ(scenario.Last(kA), "delivered 250 BDAT") << name;
+  }
+}
+
+// M09: that a policy of MTA-STS would do says nothing.
+TEST(BeforeAConnection, D02_AHostWhoseTlsaRecordsCannotBeHadIsNotConnectedTo) {
+  for (const dns::AnswerKind kind : {dns::AnswerKind::kServerFail, dns::AnswerKind::kTimeout}) {
+    Scenario scenario({.addresses = {kA}});
+    Receiver& receiver = ServeWithTlsa(scenario);
+    scenario.SetStsPolicy("one.example", "1", "version: STSv1\nmode: testing\nmx: mx.one.example\nmax_age: 864000\n");
+    scenario.names().SetAnswer("_25._tcp.mx.one.example", kind);
+    scenario.RunFor(Duration::Minutes(3));
+    EXPECT_THAT(scenario.Story(kA), ElementsAre("deferred TlsRequired STARTTLS", "deferred TlsRequired STARTTLS"));
+    EXPECT_THAT(receiver.connections(), IsEmpty());
+    scenario.names().SetAnswer("_25._tcp.mx.one.example", dns::AnswerKind::kNoDomain);
+    EXPECT_TRUE(scenario.Finish());
+    EXPECT_EQ(scenario.Last(kA), "delivered 250 BDAT");
+  }
+}
+
+TEST(BeforeAConnection, D02_TheNextHostIsTakenWhereTheRecordsOfTheFirstCannotBeHad) {
+  Scenario scenario({.addresses = {kA}});
+  Receiver& first = scenario.AddReceiver("mx1.one.example");
+  Receiver& second = scenario.AddReceiver("mx2.one.example");
+  scenario.names().SetMx("one.example", {"mx1.one.example", "mx2.one.example"});
+  for (const char* name : {"one.example", "mx1.one.example", "mx2.one.example"})
+    scenario.names().SetAuthenticated(name, true);
+  scenario.names().SetAnswer("_25._tcp.mx1.one.example", dns::AnswerKind::kServerFail);
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_THAT(first.connections(), IsEmpty());
+  EXPECT_THAT(second.accepted(), ElementsAre(kA));
+}
+
+TEST(BeforeAConnection, APolicyThatCannotBeFetchedHoldsUpNobody) {
+  Scenario scenario({.addresses = {kA, kOther}});
+  scenario.Serve("one.example");
+  scenario.Serve("other.example");
+  scenario.SetStsPolicy("one.example", "1", absl::UnavailableError("no answer"));
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_EQ(scenario.log().CountOf("the MTA-STS policy of one.example cannot be had (no answer)"), 1u);
+}
+
+}  // namespace
+}  // namespace sim

@@ -1,0 +1,115 @@
+#include "tls/dane.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include "tests/unit/tls/connection.h"
+#include "tls/openssl_ptr.h"
+
+namespace tls {
+namespace {
+
+using testing::CertificateKind;
+using testing::Connection;
+using ::testing::HasSubstr;
+using testing::kTrusting;
+using testing::ServerSettings;
+
+const std::string kDigest(32, 'd');
+
+std::string Data(char usage, char selector, char matching, const std::string& data) {
+  return std::string{usage, selector, matching} + data;
+}
+
+// The test's authority, as it is in a DANE-TA record.
+std::string AuthorityDer() {
+  const OpensslPtr<BIO> pem(
+      BIO_new_mem_buf(ServerSettings::Authority().data(), static_cast<int>(ServerSettings::Authority().size())));
+  const OpensslPtr<X509> certificate(PEM_read_bio_X509(pem.get(), nullptr, nullptr, nullptr));
+  std::string der(static_cast<std::size_t>(i2d_X509(certificate.get(), nullptr)), '\0');
+  auto* end = reinterpret_cast<unsigned char*>(der.data());
+  i2d_X509(certificate.get(), &end);
+  return der;
+}
+
+TEST(Dane, D03_OnlyTrustAnchorsAndEndEntitiesAreUsable) {
+  const std::vector<std::string> data = {Data(3, 1, 1, kDigest),
+                                         Data(2, 0, 2, std::string(64, 'd')),
+                                         Data(3, 0, 0, "certificate"),
+                                         Data(0, 1, 1, kDigest),
+                                         Data(1, 1, 1, kDigest),
+                                         Data(4, 1, 1, kDigest),
+                                         Data(3, 2, 1, kDigest),
+                                         Data(3, 1, 3, kDigest),
+                                         Data(3, 1, 1, "short"),
+                                         Data(3, 1, 2, kDigest),
+                                         Data(3, 1, 0, ""),
+                                         "",
+                                         std::string(2, '\3'),
+                                         Data(3, 1, 1, kDigest)};
+  const std::vector<TlsaRecord> usable = UsableTlsa(data);
+  ASSERT_EQ(usable.size(), 3u);
+  EXPECT_EQ(usable[0], (TlsaRecord{2, 0, 2, std::string(64, 'd')}));
+  EXPECT_EQ(usable[1], (TlsaRecord{3, 0, 0, "certificate"}));
+  EXPECT_EQ(usable[2], (TlsaRecord{3, 1, 1, kDigest}));
+}
+
+TEST(Dane, VeryManyRecordsAreBounded) {
+  std::vector<std::string> data;
+  for (int i = 0; i < 200; ++i) data.push_back(Data(3, 1, 1, std::string(31, 'x') + static_cast<char>(i)));
+  EXPECT_EQ(UsableTlsa(data).size(), kTlsaMax);
+}
+
+class DaneChannelTest : public ::testing::Test {
+ protected:
+  absl::Status Connect(CertificateKind kind, const std::vector<TlsaRecord>& records, Policy policy = kTrusting) {
+    ServerSettings settings({.certificate = kind});
+    Connection c(context_, settings, policy, testing::kHostName, "192.0.2.1", records);
+    const absl::Status status = c.Carry();
+    if (status.ok()) verified_ = c.channel->info().verified;
+    return status;
+  }
+  Context context_{{.authorities = ""}};  // TLSA records need none.
+  bool verified_ = false;
+  const TlsaRecord anchor_{2, 0, 0, AuthorityDer()};
+  const TlsaRecord wrong_{3, 1, 1, kDigest};
+};
+
+TEST_F(DaneChannelTest, D04_ATrustAnchorVouchesForTheName) {
+  EXPECT_TRUE(Connect(CertificateKind::kValid, {anchor_}).ok());
+  EXPECT_TRUE(verified_);
+  EXPECT_TRUE(Connect(CertificateKind::kValid, {wrong_, anchor_}).ok());
+  EXPECT_FALSE(Connect(CertificateKind::kWrongName, {anchor_}).ok());
+  EXPECT_FALSE(Connect(CertificateKind::kExpired, {anchor_}).ok());
+}
+
+TEST_F(DaneChannelTest, ACertificateThatNoRecordMatchesIsRefusedWhateverThePolicy) {
+  for (const CertificateKind kind : {CertificateKind::kValid, CertificateKind::kSelfSigned}) {
+    const absl::Status status = Connect(kind, {wrong_});
+    EXPECT_FALSE(status.ok());
+    EXPECT_THAT(std::string(status.message()), HasSubstr("TLSA"));
+  }
+}
+
+TEST_F(DaneChannelTest, D03_RecordsThatSayNothingUsableLetAnyCertificateDo) {
+  EXPECT_TRUE(Connect(CertificateKind::kSelfSigned, {{3, 0, 0, "no certificate"}}).ok());
+  EXPECT_FALSE(verified_);
+}
+
+TEST_F(DaneChannelTest, ASessionIsOfOneSetOfRecords) {
+  ServerSettings settings({});
+  const auto resumed = [&](const std::vector<TlsaRecord>& records) {
+    Connection c(context_, settings, kTrusting, testing::kHostName, "192.0.2.1", records);
+    EXPECT_TRUE(c.Carry().ok());
+    return c.channel->info().resumed;
+  };
+  EXPECT_FALSE(resumed({}));
+  EXPECT_FALSE(resumed({anchor_}));
+  EXPECT_TRUE(resumed({anchor_}));
+  EXPECT_FALSE(resumed({wrong_, anchor_}));
+}
+
+}  // namespace
+}  // namespace tls
