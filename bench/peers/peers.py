@@ -54,6 +54,7 @@ def processes_inside(machine: Machine) -> list:
 class Peer:
     """What all have in common: `self.machine` is its machine."""
     name = ""
+    packages: tuple = ()  # Debian's, that it is in.
     signs = True
     machine: Machine
     memory_mb = 0.0
@@ -108,9 +109,9 @@ class Peer:
 class Program(Peer):
     """A program that sends and ends. Its CPU time is known when it has ended."""
 
-    def __init__(self, build, folder, roots=()):
+    def __init__(self, build, folder):
         self.build = build
-        self.machine = Machine(folder, [packages.fetch(build, root) for root in roots])
+        self.machine = Machine(folder, [packages.fetch(build, name) for name in self.packages])
         self.home = self.machine.root / "srv" / "peer"
         self.home.mkdir(parents=True)
         self.key = self.make_key(self.home)
@@ -198,9 +199,10 @@ class SluiceSealed(Sluice):
 
 class Nodemailer(Program):
     name = "nodemailer"
+    packages = ("node-nodemailer",)
 
     def __init__(self, build, folder):
-        super().__init__(build, folder, ["node-nodemailer"])
+        super().__init__(build, folder)
         shutil.copy(HERE / "nodemailer.js", self.home)
 
     def send(self, messages: int):
@@ -288,6 +290,7 @@ milter_default_action = tempfail
 
 class Postfix(Server):
     name = "postfix"
+    packages = ("postfix", "opendkim")
 
     def make(self, build, folder, certificate, key) -> Machine:
         return PostfixMachine(build, folder, certificate, key)
@@ -340,6 +343,7 @@ begin retry
 
 class Exim(Server):
     name = "exim"
+    packages = ("exim4-daemon-heavy",)
 
     def make(self, build, folder, certificate, key) -> Machine:
         return EximMachine(build, folder, certificate, key)
@@ -360,6 +364,7 @@ match from any for any action out
 
 class OpenSmtpd(Server):
     name = "opensmtpd"
+    packages = ("opensmtpd",)
     signs = False
 
     def make(self, build, folder, certificate, key) -> Machine:

@@ -18,7 +18,6 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 INSIDE = "SLUICE_PEERS_INSIDE"
-PACKAGES = ("postfix", "opendkim", "exim4-daemon-heavy", "opensmtpd", "node-nodemailer")
 SMOKE = 100
 TRIED = 20  # Messages that are looked at first.
 SLUICE_MORE = 10  # So many times as many: it would be over before it is measured.
@@ -102,12 +101,9 @@ def run_inside(options) -> int:
     import peers
     if missing := machine.missing_privilege():
         sys.exit(f"run.py: {missing}")
-    chosen = options.peers or list(peers.PEERS)
-    if unknown := [name for name in chosen if name not in peers.PEERS]:
-        sys.exit(f"run.py: there is no peer {unknown[0]}; there are {', '.join(peers.PEERS)}")
-    results: dict = {name: [] for name in chosen}
+    results: dict = {name: [] for name in options.peers}
     for number in range(options.rounds):
-        for name in chosen:
+        for name in options.peers:
             count = SMOKE if options.smoke else options.messages * (SLUICE_MORE if name.startswith("sluice") else 1)
             folder = pathlib.Path(os.environ[INSIDE]) / f"{name}.{number}"
             folder.mkdir()
@@ -128,11 +124,16 @@ def main() -> int:
         sys.exit("run.py: needs root: it makes namespaces of its own")
     os.environ["SLUICE_BUILD"] = str(options.build)
     sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tests" / "e2e")]
+    import packages
+    import peers
+    options.peers = options.peers or list(peers.PEERS)
+    if unknown := [name for name in options.peers if name not in peers.PEERS]:
+        sys.exit(f"run.py: there is no peer {unknown[0]}; there are {', '.join(peers.PEERS)}")
     if os.environ.get(INSIDE) is not None:
         return run_inside(options)
-    import packages
-    for name in PACKAGES:  # While there still is a network.
-        packages.fetch(options.build, name)
+    for name in options.peers:
+        for package in peers.PEERS[name].packages:  # While there still is a network.
+            packages.fetch(options.build, package)
     # With the last process of the namespaces everything ends that was started or mounted there, however it ended.
     command = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
     with tempfile.TemporaryDirectory(prefix="sluice-peers-") as folder:
