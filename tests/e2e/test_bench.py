@@ -63,6 +63,7 @@ class BenchLab(Lab):
                                delta=(0.01 + rounding) * result["messages_per_s"] + 1)
         self.assertGreater(result["cpu_us_per_message"], 0)
         self.assertGreater(result["rss_anon_peak_kb"], 0)
+        self.assertGreater(result["sink_ceiling_per_s"], result["messages_per_s"] * 0.99)
         if result["sink_cpu_share"] != 0.9:  # Rounded.
             self.assertEqual(result["sink_bound"], result["sink_cpu_share"] > 0.9)
         self.assertGreaterEqual(whole["connections"], 1)

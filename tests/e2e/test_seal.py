@@ -178,6 +178,17 @@ class SealTest(Lab):
             self.assertIn(str(process.popen.pid), self.sluice(command, "campaign.toml", code=1).stderr)
         self.assertEqual(process.stop(signal.SIGINT), 4)
 
+    def test_who_pauses_or_cancels_meanwhile_is_answered_when_it_is_over(self):
+        _, sandbox = self.prepared(5000, "rsa2048", engine=SLOW)
+        process = self.start("seal", "campaign.toml", "--progress", "json")
+        wait_until("some signatures", lambda: self.sealed_by(process))
+        operator = self.start("cancel", "test")
+        self.assertEqual(process.stop(signal.SIGINT), 4)
+        self.assertEqual(operator.popen.wait(timeout=60), 0, operator.text())
+        self.assertIn("cancelled", self.sluice("send", "campaign.toml").stdout)
+        self.assertEqual(self.sluice("seal", "campaign.toml").stdout, "test: cancelled; nobody is pending\n")
+        self.assertEqual([row for row in sandbox.end().values() if row["accepted"]], [])
+
     def test_a_start_that_is_far_away_is_too_late_for_it(self):
         _, _ = self.prepared(5, "ed25519", delivery="start = 2099-01-01T00:00:00Z")
         self.assertIn("seal it later", self.sluice("seal", "campaign.toml", code=3).stderr)

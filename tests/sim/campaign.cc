@@ -10,7 +10,7 @@
 
 namespace sim {
 
-Campaign::Campaign(io::Disk& disk, const std::string& folder, Options options) {
+Campaign::Campaign(io::Disk& disk, const std::string& folder, Options options) : folder_(folder) {
   roster::Builder builder(disk, folder, 1u << 20);
   std::uint64_t row = 0;
   for (const std::string& address : options.addresses) {

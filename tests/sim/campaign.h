@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/prng.h"
 #include "engine/delivery/job.h"
+#include "engine/delivery/signature_file.h"
 #include "engine/ledger/record.h"
 #include "engine/message/renderer.h"
 #include "engine/roster/roster.h"
@@ -29,9 +31,16 @@ class Campaign {
   // A job with one source and no limits; states and shaping are the caller's.
   delivery::Job MakeJob() const;
 
+  // Gives the job signatures of its keys that were made before, at about `now`, by `sign`; some are missing, others too
+  // old, of another message, or damaged.
+  using Sign = std::string (*)(std::uint32_t key, const dkim::Digest& digest);
+  void Seal(io::Disk& disk, delivery::Job& job, base::Prng& prng, base::WallTime now, Sign sign);
+
  private:
   std::unique_ptr<const roster::Roster> roster_;
   std::unique_ptr<const message::MessageTemplate> message_;
+  std::unique_ptr<const delivery::SignatureFile> signatures_;
+  const std::string folder_;
 };
 
 }  // namespace sim

@@ -147,6 +147,8 @@ void Simulation::MakeKeys() {
     key.spec.body = kModes[prng.Below(2)];
     job_->keys.push_back(key);
   }
+  if (!job_->keys.empty() && prng.Chance(0.3))
+    campaign_->Seal(disk_, *job_, prng, world_.wall_now(), SimSigner::SignatureOf);
   if (prng.Chance(0.1)) process_options_.sign_fail_share = 0.01;
   if (prng.Chance(0.3)) process_options_.sign_longest = base::Duration::Seconds(3);
 }

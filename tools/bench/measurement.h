@@ -39,6 +39,8 @@ struct Measurement {
   double messages_per_s() const { return static_cast<double>(messages) / seconds; }
   double cpu_us_per_message() const { return sender.total_s() * 1e6 / static_cast<double>(messages); }
   double sink_cpu_share() const { return sink_cpu_s / seconds; }
+  // What the sink could take if its core did nothing else and never waited.
+  double sink_ceiling_per_s() const { return sink_cpu_s > 0 ? static_cast<double>(messages) / sink_cpu_s : 0; }
 };
 
 // Prepares a campaign and seals it, on all cores.

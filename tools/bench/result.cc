@@ -154,9 +154,11 @@ nlohmann::ordered_json ToJson(const Result& result) {
   json["system_us_per_message"] = Figure(measured.sender.system_s * 1e6 / messages);
   json["sender_cpu_share"] = Figure(measured.sender.total_s() / measured.seconds);
   json["sink_cpu_share"] = nullptr;
+  json["sink_ceiling_per_s"] = nullptr;
   json["sink_bound"] = nullptr;
   if (!result.settings.target.has_value()) {
     json["sink_cpu_share"] = Figure(measured.sink_cpu_share());
+    json["sink_ceiling_per_s"] = Figure(measured.sink_ceiling_per_s());
     json["sink_bound"] = IsSinkBound(measured);
   }
   json["signatures_per_s"] = nullptr;
@@ -182,6 +184,12 @@ nlohmann::ordered_json ToJson(const Result& result) {
   if (result.settings.scenario.ledger) json["whole_run"]["recorded"] = measured.recorded;
   json["settings"] = SettingsJson(result);
   return json;
+}
+
+std::string SinkShareText(const Measurement& measured) {
+  return absl::StrFormat(", sink %.0f %%: it could take %.0f messages/s%s", 100 * measured.sink_cpu_share(),
+                         measured.sink_ceiling_per_s(),
+                         IsSinkBound(measured) ? "; it is the limit, not the sender" : "");
 }
 
 // What the sink says of the whole run.
@@ -210,11 +218,10 @@ std::string ToText(const Result& result) {
                                      settings.scenario.text, measured.messages_per_s(), measured.cpu_us_per_message(),
                                      measured.sender.user_s * 1e6 / static_cast<double>(measured.messages),
                                      measured.sender.system_s * 1e6 / static_cast<double>(measured.messages));
-  absl::StrAppendFormat(
-      &text, "  %d messages of %.1f KB in %.2f s; sender %.0f %% of a core, sink %.0f %%%s\n", measured.messages,
-      static_cast<double>(measured.bytes) / 1e3 / static_cast<double>(measured.messages), measured.seconds,
-      100 * measured.sender.total_s() / measured.seconds, 100 * measured.sink_cpu_share(),
-      IsSinkBound(measured) ? ": the sink is the limit, not the sender" : "");
+  absl::StrAppendFormat(&text, "  %d messages of %.1f KB in %.2f s; sender %.0f %% of a core%s\n", measured.messages,
+                        static_cast<double>(measured.bytes) / 1e3 / static_cast<double>(measured.messages),
+                        measured.seconds, 100 * measured.sender.total_s() / measured.seconds,
+                        settings.target.has_value() ? "" : SinkShareText(measured));
   if (settings.scenario.makes_signatures()) {
     absl::StrAppendFormat(&text, "  signatures/s: %.0f; OpenSSL alone on this core: %.0f; ratio %.2f\n",
                           measured.messages_per_s(), measured.openssl_signatures_per_s,
@@ -228,7 +235,7 @@ std::string ToText(const Result& result) {
   }
   if (const std::optional<double> most = settings.RoundTripsPerSecond()) {
     absl::StrAppendFormat(&text, "  %.2f of what %d connections could deliver with one message in each round trip\n",
-                          measured.messages_per_s() / *most, settings.connections);
+                          measured.messages_per_s() / *most, settings.ConnectionsInUse());
   }
   absl::StrAppendFormat(&text, "  RssAnon %.1f MB at its highest; prepared %d recipients at %.0f rows/s\n",
                         static_cast<double>(measured.rss_anon_kb) / 1024, measured.recipients,

@@ -40,8 +40,10 @@ std::uint32_t Settings::ConnectionsPerSite() const { return std::max(1u, connect
 std::optional<double> Settings::RoundTripsPerSecond() const {
   const double rtt_s = static_cast<double>(scenario.rtt.nanoseconds()) / 1e9;
   if (rtt_s <= 0) return std::nullopt;
-  return connections / rtt_s;
+  return ConnectionsInUse() / rtt_s;
 }
+
+std::uint32_t Settings::ConnectionsInUse() const { return std::min(connections, SitesInUse() * ConnectionsPerSite()); }
 
 base::Duration Settings::WarmUp() const { return base::Duration::Milliseconds(500) + scenario.rtt * 10; }
 

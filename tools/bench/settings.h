@@ -26,6 +26,7 @@ struct Settings {
   std::uint32_t SitesInUse() const;
   std::uint64_t DomainsInUse() const;
   std::uint32_t ConnectionsPerSite() const;
+  std::uint32_t ConnectionsInUse() const;  // Open at once, over all sites: as many as can be divided among them.
   // What all connections could deliver with one message in each round trip; nullopt: there is no round trip.
   std::optional<double> RoundTripsPerSecond() const;
   // Before the measured time, from the first delivery on: connections open, and the windows of the sites grow.

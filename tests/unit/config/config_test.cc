@@ -165,10 +165,6 @@ TEST(Config, ReadsWhoIsToldOfWhatHappens) {
   EXPECT_EQ(ParseConfig("[notify]\ncommand = \"mail -s x me\"", "s")->notify_command, "mail -s x me");
 }
 
-TEST(Config, WhatThisVersionLacksIsRefusedByName) {
-  EXPECT_THAT(Problem("[dns]\ntrust_ad = true"), HasSubstr("is not supported by this version"));
-}
-
 TEST(Config, KumoRetryDoublesUpToItsMaximum) {
   EXPECT_THAT(RetryMinutes("[retry]\nretry_interval = \"10m\"\nmax_retry_interval = \"1h\""),
               ElementsAre(10, 20, 40, 60));
