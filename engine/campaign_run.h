@@ -12,8 +12,10 @@
 #include "engine/config/config.h"
 #include "engine/config/shaping.h"
 #include "engine/delivery/sample.h"
+#include "engine/dkim_watch.h"
 #include "engine/engine.h"
 #include "engine/io/disk.h"
+#include "engine/sender_check.h"
 #include "engine/smtp/rule_set.h"
 #include "engine/state_folder.h"
 
@@ -38,6 +40,8 @@ struct RunRequest {
   // Only these are sent to; the rest stays pending. None: everybody.
   std::optional<delivery::SampleSize> sample = std::nullopt;
   bool rehearsal = false;  // No mail leaves: it waits for no start, and what bounces is no reason to suppress anybody.
+  Preflight preflight = Preflight::kNone;                     // Of the campaign, never of a test.
+  std::optional<DkimWatch::Times> dkim_watch = std::nullopt;  // None: the records are not looked at again.
 };
 
 class RunObserver : public Engine::Watcher {
@@ -49,7 +53,8 @@ class RunObserver : public Engine::Watcher {
 };
 
 // The exit codes of the table in tools/README.md that a run may have.
-inline constexpr int kExitOk = 0, kExitFailure = 1, kExitInvalid = 3, kExitInterrupted = 4, kExitPaused = 6;
+inline constexpr int kExitOk = 0, kExitFailure = 1, kExitInvalid = 3, kExitInterrupted = 4, kExitRefused = 5,
+                     kExitPaused = 6;
 
 // How a command ends.
 struct RunOutcome {

@@ -36,6 +36,8 @@ struct EngineOptions {
   std::function<std::shared_ptr<const campaign::SuppressionLists>()> new_suppression = nullptr;
   // The same for the shaping.
   std::function<std::shared_ptr<const config::Shaping>()> new_shaping = nullptr;
+  // The same; why the campaign has to pause.
+  std::function<std::optional<delivery::PauseReason>()> new_pause = nullptr;
   bool durable = true;  // False: nothing is written down. For benchmarks of what that costs.
 };
 
@@ -96,6 +98,7 @@ class Engine final : private delivery::ShardLinks {
   void PostAll(const delivery::ShardMessage& message);
   delivery::Counters Sum(std::uint32_t& open_sessions) const;
   bool AllStopped() const;
+  void TakeNews();
   void StopThreads(Watcher& watcher);
 
   const delivery::Job& job_;

@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "engine/campaign/byte_source.h"
 #include "engine/campaign_run.h"
+#include "engine/sender_check.h"
 #include "engine/signing_keys.h"
 #include "engine/test_send.h"
 #include "nlohmann/json.hpp"
@@ -23,6 +24,9 @@
 namespace tools {
 namespace {
 
+// How a source introduces itself in a rehearsal, where the host has no name of its own.
+constexpr std::string_view kRehearsalEhlo = "sluice.sandbox.test";
+
 struct Arguments {
   std::vector<std::string> campaigns;
   std::string progress = "auto";
@@ -33,6 +37,7 @@ struct Arguments {
   std::string only_to;  // A test send of `row`; empty: none.
   std::uint64_t row = 0;
   std::string limit;  // A sample; empty: everybody.
+  bool force = false;
 };
 
 class Observer final : public engine::RunObserver {
@@ -70,11 +75,29 @@ absl::Status UseSandbox(const std::string& ready_file, const std::string& id, io
   if (ready.contains("ca_file")) config.tls.ca_file = ready["ca_file"].get<std::string>();
   config.smarthost.reset();
   config.allow_private_destinations = true;
-  if (!config.smtp.ehlo_domain.has_value()) config.smtp.ehlo_domain = "sluice.sandbox.test";
+  if (!config.smtp.ehlo_domain.has_value()) config.smtp.ehlo_domain = std::string(kRehearsalEhlo);
   request.paths = engine::PathsOf(*config.engine.state_dir + "/rehearsals", id, request.paths.campaign);
   request.paths.option = " --state " + request.paths.campaign;
   request.rehearsal = true;
   return absl::OkStatus();
+}
+
+// What the sandbox's DNS has to say of the sender, so that `send` finds it ready.
+void AddSender(const config::Config& config, const campaign::Campaign& campaign, std::vector<std::string>& options) {
+  options.insert(options.end(), {"--sender", std::string(engine::FromDomain(campaign))});
+  const std::string domain = engine::EnvelopeDomain(campaign);
+  if (!domain.empty()) options.insert(options.end(), {"--sender", domain});
+  const absl::StatusOr<std::vector<config::PoolMember>> members = config::PoolMembers(config, campaign.delivery.pool);
+  if (!members.ok()) return;  // The engine says so.
+  for (const config::PoolMember& member : *members) {
+    const std::optional<base::IpAddress> address =
+        member.source.public_address.has_value() ? member.source.public_address : member.source.source_address;
+    const std::optional<std::string>& own =
+        member.source.ehlo_domain.has_value() ? member.source.ehlo_domain : config.smtp.ehlo_domain;
+    if (!address.has_value()) continue;
+    options.insert(options.end(), {"--sender-host", absl::StrFormat("%s=%s", address->ToString(),
+                                                                    own.value_or(std::string(kRehearsalEhlo)))});
+  }
 }
 
 // A sandbox whose DNS has the keys that sign this campaign. None where they are not good: the engine says what is
@@ -83,6 +106,7 @@ std::vector<std::string> SandboxCommand(const Arguments& arguments, const config
                                         const campaign::Campaign& campaign) {
   std::vector<std::string> options = {"sandbox"};
   if (!arguments.personality.empty()) options.insert(options.end(), {"--personality", arguments.personality});
+  AddSender(config, campaign, options);
   if (!engine::SigningKeysFor(config, campaign, /*required=*/false).ok()) return options;
   for (const config::DkimKey* key : config::DkimKeysFor(config.dkim, engine::FromDomain(campaign)).keys)
     options.insert(options.end(),
@@ -124,6 +148,8 @@ int Send(const Arguments& arguments, Context& context) {
   request.reply_rules = &rules->replies;
   request.host_name = HostName();
   request.seed = arguments.seed;
+  request.preflight = arguments.force ? engine::Preflight::kWarn : engine::Preflight::kRequire;
+  if (!arguments.force) request.dkim_watch = engine::DkimWatch::Times();
   request.sessions_max = SessionsMax();
   request.shards =
       config->engine.shards != 0 ? config->engine.shards : std::max(1u, std::thread::hardware_concurrency());
@@ -189,6 +215,7 @@ void RegisterSend(CLI::App& app, Context& context) {
                          ->check(CLI::PositiveNumber);
   command.add_option("--limit", arguments->limit, "Only a sample: so many recipients, or such a share (5%)")
       ->excludes(only_to);
+  command.add_flag("--force", arguments->force, "Send although a check fails (see sluice check)");
   only_to->needs(row);
   row->needs(only_to);
   AddEngineOptions(command, context);
