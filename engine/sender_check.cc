@@ -98,6 +98,7 @@ absl::StatusOr<preflight::Sender> SenderOf(const SenderCheck& check) {
   sender.from_domain = base::LowerAscii(FromDomain(check.campaign));
   sender.envelope_domain = EnvelopeDomain(check.campaign);
   const std::string_view envelope = EnvelopeSender(check.campaign);
+  sender.has_verp = envelope.substr(0, envelope.rfind('@')).find("{{") != std::string_view::npos;
   sender.envelope_local_part = WithoutFields(base::TrimAscii(envelope.substr(0, envelope.rfind('@'))));
   for (const delivery::Source& source : check.means.sources) {
     sender.sources.push_back({source.name, SeenAddress(check.config, source), base::LowerAscii(source.ehlo_domain)});

@@ -169,8 +169,13 @@ void Check::CheckReturnPath() {
       return Add("return_path", Verdict::kFail, absl::StrCat(domain, " takes no mail: bounces cannot come back"),
                  publish);
     }
-    return Add("return_path", Verdict::kPass,
-               absl::StrFormat("bounces to %s go to %s", domain, route->hosts.front().name));
+    const std::string& host = route->hosts.front().name;
+    if (sender_.has_verp)
+      return Add("return_path", Verdict::kPass, absl::StrFormat("bounces to %s go to %s", domain, host));
+    return Add("return_path", Verdict::kWarn,
+               absl::StrFormat("bounces to %s go to %s, and do not tell whose they are; put {{token}} into "
+                               "envelope.sender",
+                               domain, host));
   }
   const dns::Answer v4 = lookup_.Ask(domain, RecordType::kA), v6 = lookup_.Ask(domain, RecordType::kAaaa);
   if (v4.kind == AnswerKind::kFound || v6.kind == AnswerKind::kFound) {

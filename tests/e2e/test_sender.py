@@ -81,9 +81,9 @@ class SenderTest(Lab):
         return {check["check"]: [(record["name"], record["type"], record["value"]) for record in check["publish"]]
                 for check in answer["sender"] if check["verdict"] == "fail"}
 
-    def sink(self):
-        sink = self.started(Process([SLUICE, "sink", "--listen", "127.0.0.1:2525", "--port-file", str(self.path("port"))], self.path("sink.log"),
-                                    cwd=self.folder))
+    def sink(self, *options):
+        sink = self.started(Process([SLUICE, "sink", "--listen", "127.0.0.1:2525", "--port-file", str(self.path("port")), *options],
+                                    self.path("sink.log"), cwd=self.folder))
         wait_until("the sink's port", self.path("port").exists)
         return sink
 
@@ -102,9 +102,16 @@ class SenderTest(Lab):
         self.assertEqual(spf["receivers"], ["gmail", "yahoo", "microsoft"])
         self.assertEqual({name: answer["receivers"][name] for name in ("yahoo", "microsoft", "others")},
                          {"yahoo": "pass", "microsoft": "pass", "others": "pass"})
-        sink = self.sink()
+        saved = self.path("saved")
+        saved.mkdir()
+        sink = self.sink("--save", str(saved))
         self.sluice("send", "campaign.toml")
         self.assertEqual(self.delivered(sink), 20)
+        for envelope in [json.loads(path.read_text()) for path in sorted(saved.glob("*.json"))[:3]]:
+            local_part = envelope["sender"].split("@")[0]  # Where a bounce comes to says whose it is.
+            self.assertLessEqual(len(local_part), 64)
+            told = json.loads(self.sluice("token", local_part.removeprefix("bounce+"), "--json").stdout)
+            self.assertEqual([told["address"]], envelope["recipients"])
 
     def test_each_record_that_is_missing_is_named_with_what_to_publish(self):
         self.serve(self.good)

@@ -26,7 +26,7 @@ Sender GoodSender() {
   sender.envelope_local_part = "bounce+token";
   sender.sources = {{"ip-1", base::IpAddress::Parse("198.51.100.7"), "mta1.example.com"}};
   sender.keys = {{"s1._domainkey.example.com", "example.com", "", kKey}};
-  sender.is_marketing = sender.has_one_click = sender.has_authorities = true;
+  sender.has_verp = sender.is_marketing = sender.has_one_click = sender.has_authorities = true;
   return sender;
 }
 
@@ -225,6 +225,12 @@ TEST(SenderTest, BouncesHaveToComeBack) {
   Expect(Look(domain({{"bounces.example.com", "TXT x"}})), "return_path", Verdict::kFail, "neither MX nor address", mx);
   Expect(Look(domain({{"bounces.example.com", "MX 0 "}})), "return_path", Verdict::kFail, "takes no mail", mx);
   Expect(Look(domain({{"bounces.example.com", "AAAA 2001:db8::1"}})), "return_path", Verdict::kWarn, "has no MX", mx);
+}
+
+TEST(SenderTest, A04_ABounceHasToTellWhoseItIs) {
+  Sender sender = GoodSender();
+  sender.has_verp = false;
+  Expect(Look(GoodZone(), sender), "return_path", Verdict::kWarn, "put {{token}} into envelope.sender");
 }
 
 TEST(SenderTest, TheRestOfWhatReceiversAskFor) {
