@@ -22,7 +22,7 @@
 #include "engine/report/summary.h"
 #include "engine/run_options.h"
 #include "engine/run_watcher.h"
-#include "engine/shaping_watch.h"
+#include "engine/run_watches.h"
 #include "engine/signing_keys.h"
 #include "engine/smarthost_login.h"
 #include "engine/suppression_watch.h"
@@ -34,6 +34,7 @@ namespace {
 // What the user gave was wrong, or the machine was.
 int CodeOf(const absl::Status& status) {
   if (absl::IsCancelled(status)) return kExitInterrupted;
+  if (absl::IsAborted(status)) return kExitRefused;
   return absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status) ? kExitInvalid : kExitFailure;
 }
 
@@ -50,6 +51,7 @@ class Run {
  private:
   RunOutcome GoOn();
   absl::Status LoadMeans();
+  absl::Status CheckSender() const;
   RunOutcome Seal();
   absl::Status Open();
   absl::Status Prepare(const campaign::TokenKey& token_key);
@@ -94,8 +96,14 @@ class Run {
 
 absl::Status Run::LoadMeans() {
   absl::StatusOr<SendingMeans> means = engine::LoadMeans(disk_, *request_.config, campaign_, request_.host_name, log_);
-  if (means.ok()) means_ = *std::move(means);
-  return means.status();
+  if (!means.ok()) return means.status();
+  means_ = *std::move(means);
+  return CheckSender();
+}
+
+absl::Status Run::CheckSender() const {
+  if (request_.test.has_value()) return absl::OkStatus();
+  return RequireReady({campaign_, *request_.config, *request_.shaping, means_}, request_.preflight, log_);
 }
 
 absl::Status Run::Prepare(const campaign::TokenKey& token_key) {
@@ -202,14 +210,17 @@ std::shared_ptr<const campaign::SuppressionLists> Run::NewSuppression() {
 std::optional<RunOutcome> Run::AwaitStart() {
   std::optional<base::WallTime> start = campaign_.delivery.start;
   if (request_.test.has_value() || request_.rehearsal) start.reset();
-  if (start.has_value() && io::SystemClock().WallNow() < *start)
-    log_.Info(absl::StrFormat("%s: waits for its start at %s", campaign_.id, base::FormatRfc3339(*start)));
+  const bool waits = start.has_value() && io::SystemClock().WallNow() < *start;
+  if (waits) log_.Info(absl::StrFormat("%s: waits for its start at %s", campaign_.id, base::FormatRfc3339(*start)));
   const absl::StatusOr<std::optional<OperationOrder>> order = WaitForStart(
       {.journal = *journal_, .desk = desk_.get(), .metrics = metrics_.get(), .watcher = observer_, .start = start});
-  if (order.ok() && !order->has_value()) return std::nullopt;
+  const bool begins = order.ok() && !order->has_value();
+  absl::Status status = begins && waits ? CheckSender() : absl::OkStatus();  // The DNS may have changed meanwhile.
+  if (begins && status.ok()) return std::nullopt;
   clock_.Update();
-  absl::Status status;
-  if (absl::IsCancelled(order.status())) {
+  if (begins) {
+    if (absl::Status closed = journal_->Close(); !closed.ok()) status = closed;
+  } else if (absl::IsCancelled(order.status())) {
     status = journal_->Close();
     if (status.ok()) status = absl::CancelledError(campaign_.id + ": interrupted before its start; run it again");
   } else if (!order.ok()) {
@@ -338,12 +349,7 @@ EngineOptions Run::MakeOptions(HostTls& host_tls) const {
   options.durable = request_.durable;
   options.sessions_max = request_.sessions_max;
   options.limits = request_.host == nullptr ? nullptr : &request_.host->limits();
-  if (!request_.test.has_value()) {
-    options.new_shaping = [watch = std::make_shared<ShapingWatch>(request_.config->shaping_files), &log = log_] {
-      return watch->Poll(io::SystemClock().Now(), log);
-    };
-    options.new_suppression = [this] { return suppression_->Poll(io::SystemClock().Now(), log_); };
-  }
+  AddWatches(request_, means_, *suppression_, log_, options);
   return options;
 }
 
@@ -372,11 +378,11 @@ RunOutcome Run::GoOn() {
   if (request_.seals) return Seal();
   if (absl::Status status = journal_->Start(); !status.ok()) return Problem(status);
   is_started_ = true;
-  if (absl::Status status = Commit(concluded); !status.ok()) return Problem(status);
-  if (std::optional<RunOutcome> instead = AwaitStart(); instead.has_value()) return *instead;
   if (in_doubt > 0)
     log_.Warning(
         absl::StrFormat("%d messages were in flight when the program last ended: they are in doubt", in_doubt));
+  if (absl::Status status = Commit(concluded); !status.ok()) return Problem(status);
+  if (std::optional<RunOutcome> instead = AwaitStart(); instead.has_value()) return *instead;
   if (request_.host != nullptr) {
     if (absl::Status status = request_.host->Use(means_.sources); !status.ok()) return Problem(status);
   }

@@ -12,10 +12,12 @@
 #include "engine/config/config.h"
 #include "engine/config/shaping.h"
 #include "engine/delivery/sample.h"
+#include "engine/dkim_watch.h"
 #include "engine/engine.h"
 #include "engine/host_state.h"
 #include "engine/io/disk.h"
 #include "engine/sealing.h"
+#include "engine/sender_check.h"
 #include "engine/smtp/rule_set.h"
 #include "engine/state_folder.h"
 
@@ -44,6 +46,8 @@ struct RunRequest {
   std::optional<delivery::SampleSize> sample = std::nullopt;
   bool seals = false;      // Nothing is sent: it is prepared, and the signatures are made (engine/sealing.h).
   bool rehearsal = false;  // No mail leaves: it waits for no start, and what bounces is no reason to suppress anybody.
+  Preflight preflight = Preflight::kNone;                     // Of the campaign, never of a test.
+  std::optional<DkimWatch::Times> dkim_watch = std::nullopt;  // None: the records are not looked at again.
 };
 
 class RunObserver : public Engine::Watcher {
@@ -60,7 +64,8 @@ class RunObserver : public Engine::Watcher {
 };
 
 // The exit codes of the table in tools/README.md that a run may have.
-inline constexpr int kExitOk = 0, kExitFailure = 1, kExitInvalid = 3, kExitInterrupted = 4, kExitPaused = 6;
+inline constexpr int kExitOk = 0, kExitFailure = 1, kExitInvalid = 3, kExitInterrupted = 4, kExitRefused = 5,
+                     kExitPaused = 6;
 
 // How a command ends.
 struct RunOutcome {

@@ -143,6 +143,20 @@ ledger::CommitLog& Engine::MakeCommitLog() {
   return *journal_thread_;
 }
 
+// What has changed while it runs.
+void Engine::TakeNews() {
+  if (options_.new_suppression != nullptr) {
+    if (auto lists = options_.new_suppression()) PostAll(delivery::SuppressionChanged{std::move(lists)});
+  }
+  if (options_.host_tls != nullptr) options_.host_tls->Poll();
+  if (options_.new_shaping != nullptr) {
+    if (auto shaping = options_.new_shaping()) PostAll(delivery::ShapingChanged{std::move(shaping)});
+  }
+  if (options_.new_pause != nullptr) {
+    if (auto pause = options_.new_pause()) Pause(*pause);
+  }
+}
+
 ShardThread::Options Engine::MakeOptions() {
   ShardThread::Options options;
   options.backend = options_.backend;
@@ -194,13 +208,7 @@ RunResult Engine::Run(Watcher& watcher) {
     std::uint32_t open_sessions = 0;
     const delivery::Counters counters = Sum(open_sessions);
     watcher.OnProgress(counters, open_sessions);
-    if (options_.new_suppression != nullptr) {
-      if (auto lists = options_.new_suppression()) PostAll(delivery::SuppressionChanged{std::move(lists)});
-    }
-    if (options_.host_tls != nullptr) options_.host_tls->Poll();
-    if (options_.new_shaping != nullptr) {
-      if (auto shaping = options_.new_shaping()) PostAll(delivery::ShapingChanged{std::move(shaping)});
-    }
+    TakeNews();
     finished = counters.finals() >= pending_;
     stopped = watcher.Stops() > 0;
   }

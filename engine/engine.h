@@ -38,6 +38,8 @@ struct EngineOptions {
   std::function<std::shared_ptr<const campaign::SuppressionLists>()> new_suppression = nullptr;
   // The same for the shaping.
   std::function<std::shared_ptr<const config::Shaping>()> new_shaping = nullptr;
+  // The same; why the campaign has to pause.
+  std::function<std::optional<delivery::PauseReason>()> new_pause = nullptr;
   delivery::HostLimits* limits = nullptr;  // The program's, where others run beside; null: its own.
   HostTls* host_tls = nullptr;             // Outlives the engine. Null: no MTA-STS.
   bool durable = true;                     // False: nothing is written down. For benchmarks of what that costs.
@@ -103,6 +105,7 @@ class Engine final : private delivery::ShardLinks {
   void PostAll(const delivery::ShardMessage& message);
   delivery::Counters Sum(std::uint32_t& open_sessions) const;
   bool AllStopped() const;
+  void TakeNews();
   void StopThreads(Watcher& watcher);
 
   const delivery::Job& job_;

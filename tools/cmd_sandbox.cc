@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "dns/name.h"
 #include "engine/base/text.h"
 #include "engine/io/clock.h"
 #include "engine/io/disk.h"
@@ -32,6 +33,8 @@ struct Arguments {
   std::string json;
   std::string oracle;
   std::vector<std::string> dkim_keys;
+  std::vector<std::string> senders;  // Domains.
+  std::vector<std::string> sender_hosts;
 };
 
 // A built-in one by its name, else a file. A file of a built-in name is meant with "./" before it.
@@ -55,6 +58,19 @@ absl::Status AddDkimKey(const std::string& text, io::Disk& disk, sandbox::Person
   absl::StatusOr<std::string> record = sandbox::DkimRecord(*key);
   if (!record.ok()) return absl::InvalidArgumentError(absl::StrCat(file, ": ", record.status().message()));
   personality.dns.txt[name] = *std::move(record);
+  return absl::OkStatus();
+}
+
+// Names an address that mail comes from, both ways, and lets it send for every domain: ADDRESS=NAME.
+absl::Status AddSenderHost(const std::string& text, sandbox::Personality& personality) {
+  const std::size_t equals = text.find('=');
+  const auto address = base::IpAddress::Parse(std::string_view(text).substr(0, equals));
+  const std::string name =
+      equals == std::string::npos ? "" : base::LowerAscii(std::string_view(text).substr(equals + 1));
+  if (!address.has_value() || !dns::IsHostName(name)) {
+    return absl::InvalidArgumentError(absl::StrCat("--sender-host ", text, ": write ADDRESS=NAME"));
+  }
+  personality.dns.ptr[address->ToString()] = name;
   return absl::OkStatus();
 }
 
@@ -124,6 +140,12 @@ int Run(const Arguments& arguments, Context& context) {
     if (absl::Status status = AddDkimKey(key, *disk, *personality); !status.ok())
       return Fail(context.log, status, absl::IsInvalidArgument(status) ? kExitUsage : kExitFailure);
   }
+  for (const std::string& domain : arguments.senders)
+    personality->dns.faults[base::LowerAscii(domain)] = sandbox::DomainFault::kNone;
+  for (const std::string& host : arguments.sender_hosts) {
+    if (absl::Status status = AddSenderHost(host, *personality); !status.ok())
+      return Fail(context.log, status, kExitUsage);
+  }
   const std::optional<io::Endpoint> dns = ParseListen(arguments.listen);
   if (!dns) {
     const std::string message =
@@ -165,6 +187,14 @@ void RegisterSandbox(CLI::App& app, Context& context) {
       .add_option("--dkim-key", arguments->dkim_keys,
                   "Publish this key in the DNS: private or public, as PEM, or its record; may be repeated")
       ->type_name("SELECTOR._domainkey.DOMAIN=FILE");
+  command
+      .add_option("--sender", arguments->senders,
+                  "A domain of the sender: whatever the personality, it is well; may be repeated")
+      ->type_name("DOMAIN");
+  command
+      .add_option("--sender-host", arguments->sender_hosts,
+                  "An address that mail comes from, and its name: for PTR, A or AAAA, and SPF; may be repeated")
+      ->type_name("ADDRESS=NAME");
   command
       .add_option("--oracle", arguments->oracle,
                   "Write there what each recipient got: CSV for *.csv, else one JSON object per line")

@@ -13,6 +13,7 @@
 #include "absl/strings/str_format.h"
 #include "engine/campaign/byte_source.h"
 #include "engine/campaign_run.h"
+#include "engine/sender_check.h"
 #include "engine/signing_keys.h"
 #include "engine/test_send.h"
 #include "nlohmann/json.hpp"
@@ -26,6 +27,8 @@
 namespace tools {
 namespace {
 
+// How a source introduces itself in a rehearsal, where the host has no name of its own.
+
 struct Arguments {
   std::vector<std::string> campaigns;
   std::string progress = "auto";
@@ -36,6 +39,7 @@ struct Arguments {
   std::string only_to;  // A test send of `row`; empty: none.
   std::uint64_t row = 0;
   std::string limit;  // A sample; empty: everybody.
+  bool force = false;
 };
 
 class Observer final : public engine::RunObserver {
@@ -65,6 +69,24 @@ void Rehearse(const config::Config& config, const Context& context, engine::RunR
   request.rehearsal = true;
 }
 
+// What the sandbox's DNS has to say of the sender, so that `send` finds it ready.
+void AddSender(const config::Config& config, const campaign::Campaign& campaign, std::vector<std::string>& options) {
+  options.insert(options.end(), {"--sender", std::string(engine::FromDomain(campaign))});
+  const std::string domain = engine::EnvelopeDomain(campaign);
+  if (!domain.empty()) options.insert(options.end(), {"--sender", domain});
+  const absl::StatusOr<std::vector<config::PoolMember>> members = config::PoolMembers(config, campaign.delivery.pool);
+  if (!members.ok()) return;  // The engine says so.
+  for (const config::PoolMember& member : *members) {
+    const std::optional<base::IpAddress> address =
+        member.source.public_address.has_value() ? member.source.public_address : member.source.source_address;
+    const std::optional<std::string>& own =
+        member.source.ehlo_domain.has_value() ? member.source.ehlo_domain : config.smtp.ehlo_domain;
+    if (!address.has_value()) continue;
+    options.insert(options.end(), {"--sender-host", absl::StrFormat("%s=%s", address->ToString(),
+                                                                    own.value_or(std::string(kRehearsalEhlo)))});
+  }
+}
+
 // A sandbox whose DNS has the keys that sign these campaigns. None where they are not good: the engine says what is
 // wrong.
 std::vector<std::string> SandboxCommand(const Arguments& arguments, const config::Config& config,
@@ -73,6 +95,7 @@ std::vector<std::string> SandboxCommand(const Arguments& arguments, const config
   if (!arguments.personality.empty()) options.insert(options.end(), {"--personality", arguments.personality});
   std::set<std::string> keys;
   for (const campaign::Campaign& campaign : campaigns) {
+    AddSender(config, campaign, options);
     if (!engine::SigningKeysFor(config, campaign, /*required=*/false).ok()) continue;
     for (const config::DkimKey* key : config::DkimKeysFor(config.dkim, engine::FromDomain(campaign)).keys)
       keys.insert(absl::StrFormat("%s._domainkey.%s=%s", key->selector, key->domain, key->key_file));
@@ -165,6 +188,8 @@ absl::StatusOr<engine::RunRequest> MakeRequest(const Arguments& arguments, const
   request.sessions_max = std::max(1u, SessionsMax() / static_cast<std::uint32_t>(arguments.campaigns.size()));
   request.paths = engine::PathsOf(*config.engine.state_dir, campaign.id, context.state);
   request.token_key_file = TokenKeyFile(config);
+  request.preflight = arguments.force ? engine::Preflight::kWarn : engine::Preflight::kRequire;
+  if (!arguments.force) request.dkim_watch = engine::DkimWatch::Times();
   if (!arguments.limit.empty()) {
     const absl::StatusOr<delivery::SampleSize> sample = delivery::ParseSampleSize(arguments.limit);
     if (!sample.ok()) return sample.status();
@@ -252,6 +277,7 @@ void RegisterSend(CLI::App& app, Context& context) {
                          ->check(CLI::PositiveNumber);
   command.add_option("--limit", arguments->limit, "Only a sample: so many recipients, or such a share (5%)")
       ->excludes(only_to);
+  command.add_flag("--force", arguments->force, "Send although a check fails (see sluice check)");
   only_to->needs(row);
   row->needs(only_to);
   AddEngineOptions(command, context);

@@ -17,7 +17,7 @@ absl::Status UseSandboxAt(const std::string& ready_file, io::Disk& disk, config:
   if (ready.contains("ca_file")) config.tls.ca_file = ready["ca_file"].get<std::string>();
   config.smarthost.reset();
   config.allow_private_destinations = true;
-  if (!config.smtp.ehlo_domain.has_value()) config.smtp.ehlo_domain = "sluice.sandbox.test";
+  if (!config.smtp.ehlo_domain.has_value()) config.smtp.ehlo_domain = std::string(kRehearsalEhlo);
   return absl::OkStatus();
 }
 

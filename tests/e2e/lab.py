@@ -219,6 +219,8 @@ class Sandbox:
         if "=" in personality:  # Not the name of one that is built in.
             personality = lab.write("personality.toml", personality)
         arguments = ["--ready-file", self.ready, "--json", self.totals, "--oracle", self.rows, "--personality", personality]
+        for domain in ("example.com", "bounces.example.com"):  # Well, whatever the personality does to others.
+            arguments += ["--sender", domain]
         for key in keys:
             arguments += ["--dkim-key", f"{key.name}={key.file}"]
         lab.counter += 1

@@ -132,9 +132,10 @@ class OnlyToTest(Lab):
         self.assertEqual(len({sender for sender, _, _ in received}), 7)
 
     def test_it_may_be_sent_while_the_campaign_runs(self):
-        receivers = self.sandbox(SLOW)
+        keys = self.dkim_keys("rsa2048", "ed25519")
+        receivers = self.sandbox(SLOW, keys)
         self.config(dns=receivers.dns, port=receivers.port)
-        self.keys()
+        self.sign_with(keys)
         people = [f"user{number}@list.test" for number in range(300)]
         self.rows(people)
         self.write("campaign.toml", CAMPAIGN.replace("2020-01-01", "2120-01-01"))

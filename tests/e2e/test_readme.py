@@ -46,15 +46,18 @@ class ReadmeTest(Lab):
         for name in ("nsd", "sink"):
             self.path(name).mkdir()
         zones = {domain: "@ MX 10 mx\nmx A 127.0.0.1" for domain in ("example.net", "example.org")}
+        zones["com"] = ""  # Answers that there is nothing else.
         for zone in ("example.com", "2.0.192.in-addr.arpa"):
             zones[zone] = "".join(record + "\n" for record in re.split(r"\n(?=\S)", records) if record.split()[0].endswith(f"{zone}."))
         self.started(Nsd(BUILD, self.path("nsd"), "127.0.0.1", 5300, zones))
         return self.started(SmtpSink(BUILD, self.path("sink"), "127.0.0.1", PORT))
 
     def lead_to_internet(self, text: str) -> str:
-        """The README's sluice.toml, for the internet of this test: its ports, on loopback."""
-        return text.replace("[smtp]\n", f"[smtp]\nport = {PORT}\n") + \
-            f'[dns]\nservers = ["{DNS}"]\n[security]\nallow_private_destinations = true\n'
+        """The README's sluice.toml, for the internet of this test: its ports, on loopback, where addresses for documents are public."""
+        address = re.search(r"^source_address = (\S+)", text, re.MULTILINE)
+        subprocess.run(["ip", "address", "add", address[1].strip('"') + "/32", "dev", "lo"], check=True)
+        return text.replace(address[0], f"{address[0]}\npublic_address = {address[1]}") + \
+            f'[smtp]\nport = {PORT}\n[dns]\nservers = ["{DNS}"]\n[security]\nallow_private_destinations = true\n'
 
     def test_build_and_use(self):
         for _, block in BLOCK.findall(self.section("Build and use")):

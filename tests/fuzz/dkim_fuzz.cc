@@ -1,12 +1,13 @@
 // Module: dkim
-// Any bytes as a body, a header section and a key: pieces give the canonical form that the plain procedure gives for
-// the whole, and nothing falls over.
+// Any bytes as a body, a header section, a key and its record: pieces give the canonical form that the plain procedure
+// gives for the whole, and nothing falls over.
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/base/check.h"
+#include "engine/dkim/key_record.h"
 #include "engine/dkim/private_key.h"
 #include "engine/dkim/signature.h"
 #include "tests/unit/dkim/naive_verifier.h"
@@ -38,5 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   composer.Compose(spec, base::WallTime::FromSeconds(1), field);
   CHECK(field.ends_with("\r\n b="));
   static_cast<void>(dkim::PrivateKey::Parse(text, true, crypto));
+  const dkim::PublishedKey key{"s1._domainkey.example.com", "example.com", "@a.example.com", "v=DKIM1; k=rsa; p=AAAA"};
+  const dkim::KeyRecordCheck check = dkim::CheckKeyRecord(text, key);
+  CHECK(!check.fault.empty() || text.find('p') != std::string_view::npos);
   return 0;
 }

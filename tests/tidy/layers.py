@@ -28,6 +28,7 @@ MODULES = [
     ("roster", ["engine/roster/*"], ["base", "campaign", "message", "io"]),
     ("report", ["engine/report/*"], ["base", "message", "io", "ledger", "ledger_records", "roster"]),
     # Layer 4
+    ("preflight", ["engine/preflight/*"], ["base", "dns", "dkim"]),
     ("delivery", ["engine/delivery/*"], [
         "base", "config", "campaign", "message", "dkim", "smtp", "tls", "dns", "dns_driver", "io", "ledger", "ledger_records", "roster"]),
     # Layer 5

@@ -93,7 +93,7 @@ def rehearse(options, folder):
     run([sluice, "keygen", "example.com", "s1", "--out", "example.com.s1.pem"], folder)
     sandbox = subprocess.Popen([sluice, "sandbox", "--personality", options.personality, "--ready-file", folder / "ready.json", "--json",
                                 folder / "sandbox.json", "--oracle", folder / "oracle.ndjson", "--log-level", "warning",
-                                "--dkim-key", f"s1._domainkey.example.com={folder}/example.com.s1.pem"])
+                                "--sender", "example.com", "--sender", "bounces.example.com", "--dkim-key", f"s1._domainkey.example.com={folder}/example.com.s1.pem"])
     try:
         wait_for(folder / "ready.json", sandbox)
         send = [sluice, "send", "weekly.toml", "--config", "quickstart.toml", "--sandbox-at", "ready.json", "--state", "state/weekly"]

@@ -1,10 +1,12 @@
 #include "tools/sandbox/zone.h"
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "dns/reverse_name.h"
 #include "engine/base/check.h"
 #include "engine/base/stable_hash.h"
 #include "engine/base/text.h"
@@ -17,6 +19,7 @@ constexpr std::uint32_t kListening = 127u << 24 | 25u << 16;   // 127.25.P.N, N 
 constexpr std::uint32_t kUnreachable = kListening | 1u << 15;  // 127.25.(128 + P).N: nobody listens.
 constexpr std::uint32_t kUnreachablePerProvider = 16;
 constexpr std::string_view kReverse = ".in-addr.arpa";
+constexpr std::string_view kDmarc = "_dmarc.";
 constexpr std::string_view kGenericDomain = ".sandbox.test";
 
 // Different uses of the same name must not agree by accident.
@@ -42,6 +45,15 @@ ZoneAnswer Found(dns::Record record) {
   ZoneAnswer answer;
   answer.kind = ZoneAnswer::Kind::kFound;
   answer.records.push_back(std::move(record));
+  return answer;
+}
+
+ZoneAnswer AddressesOf(const std::vector<base::IpAddress>& addresses, bool v6) {
+  ZoneAnswer answer;
+  for (const base::IpAddress& address : addresses) {
+    if (address.IsV6() == v6) answer.records.push_back(AddressRecord(address));
+  }
+  if (!answer.records.empty()) answer.kind = ZoneAnswer::Kind::kFound;
   return answer;
 }
 
@@ -80,10 +92,17 @@ Zone::Zone(const Personality& personality) : personality_(personality) {
       }
     }
   }
+  std::set<std::string> senders;
   for (const auto& [address, name] : personality_.dns.ptr) {
     const auto parsed = base::IpAddress::Parse(address);
-    if (parsed) pointed_[name] = *parsed;
+    if (!parsed) continue;
+    pointed_[name].push_back(*parsed);
+    pointers_[dns::ReverseName(*parsed)] = name;
+    senders.insert(absl::StrCat(parsed->IsV6() ? "ip6:" : "ip4:", parsed->ToString()));
   }
+  spf_ = "v=spf1 ip4:127.0.0.0/8";
+  for (const std::string& sender : senders) absl::StrAppend(&spf_, " ", sender);
+  spf_ += " -all";
 }
 
 std::size_t Zone::ProviderOfDomain(std::string_view domain) const {
@@ -118,7 +137,8 @@ std::optional<std::size_t> Zone::ProviderOfAddress(const base::IpAddress& addres
 DomainFault Zone::FaultOf(std::string_view domain) const {
   const auto listed = personality_.dns.faults.find(domain);
   if (listed != personality_.dns.faults.end()) return listed->second;
-  if (domains_.contains(domain) || domain.starts_with("_") || FindHost(domain)) return DomainFault::kNone;
+  if (domains_.contains(domain) || domain.starts_with("_") || domain.ends_with(".arpa") || FindHost(domain))
+    return DomainFault::kNone;
   for (const DnsBehaviour::FaultShare& share : personality_.dns.shares) {
     const std::uint64_t salt =
         base::StableHashCombine(personality_.seed + kFaultSalt, static_cast<std::uint64_t>(share.fault));
@@ -154,9 +174,12 @@ base::IpAddress Zone::AddressOf(std::string_view host_name, const Host& host) co
 }
 
 ZoneAnswer Zone::Resolve(std::string_view name, std::uint16_t type, base::Instant now) {
-  if (type == static_cast<std::uint16_t>(dns::RecordType::kA)) {
+  const bool v6 = type == static_cast<std::uint16_t>(dns::RecordType::kAaaa);
+  if (type == static_cast<std::uint16_t>(dns::RecordType::kA) || v6) {
     const auto pointed = pointed_.find(name);
-    if (pointed != pointed_.end()) return Found(AddressRecord(pointed->second));
+    if (pointed != pointed_.end()) return AddressesOf(pointed->second, v6);
+  }
+  if (type == static_cast<std::uint16_t>(dns::RecordType::kA)) {
     if (const auto generic = AddressOfGenericName(name)) return Found(AddressRecord(*generic));
   }
   const DomainFault fault = FaultOf(name);
@@ -210,18 +233,23 @@ std::optional<std::string> Zone::ListedText(std::string_view name) const {
 
 ZoneAnswer Zone::Txt(std::string_view name) const {
   if (const auto listed = ListedText(name)) return Found(TextRecord(*listed));
-  if (name.starts_with("_dmarc.")) return Found(TextRecord("v=DMARC1; p=none"));
+  // Each domain below a top-level one is an organization.
+  if (name.starts_with(kDmarc) && name.substr(kDmarc.size()).find('.') != std::string_view::npos)
+    return Found(TextRecord("v=DMARC1; p=none"));
   if (name.starts_with("_") || name.find("._") != std::string_view::npos)
     return {};  // DKIM keys, policies: only as listed.
-  return Found(TextRecord("v=spf1 ip4:127.0.0.0/8 -all"));
+  return Found(TextRecord(spf_));
 }
 
 ZoneAnswer Zone::Pointer(std::string_view name) const {
+  dns::Record record;
+  if (const auto listed = pointers_.find(name); listed != pointers_.end()) {
+    record.name = listed->second;
+    return Found(std::move(record));
+  }
   const std::string address = ReversedAddress(name);
   if (address.empty()) return {};
-  const auto listed = personality_.dns.ptr.find(address);
-  dns::Record record;
-  record.name = listed != personality_.dns.ptr.end() ? listed->second : GenericName(address);
+  record.name = GenericName(address);
   return Found(std::move(record));
 }
 

@@ -62,7 +62,9 @@ class Zone final : public Names {
   std::uint64_t weight_total_ = 0;
   base::StringMap<std::size_t> domains_;                       // Named by a provider.
   base::StringMap<Host> hosts_;                                // MX hosts whose names are fixed.
-  base::StringMap<base::IpAddress> pointed_;                   // Names that PTR records point to.
+  base::StringMap<std::vector<base::IpAddress>> pointed_;      // Names that PTR records point to.
+  base::StringMap<std::string> pointers_;                      // The same, by the reversed address.
+  std::string spf_;                                            // Of every domain that has no other.
   absl::flat_hash_map<std::uint64_t, base::Instant> failing_;  // First question for a failing domain, by hash.
 };
 

@@ -1,6 +1,7 @@
 // Whole campaigns with the real threads: shards, journal and watcher, against a sandbox.
 #include "engine/campaign_run.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -110,6 +111,8 @@ class CampaignRunTest : public testing::TestWithParam<io::Backend> {
     request.paths = PathsOf(folder_ + "/state", "threads", "");
     request.token_key_file = folder_ + "/state/token.key";
     request.shards = 3;
+    request.preflight = preflight_;
+    request.dkim_watch = dkim_watch_;
     return RunCampaign(*disk_, request, observer, log_);
   }
 
@@ -147,6 +150,8 @@ class CampaignRunTest : public testing::TestWithParam<io::Backend> {
   const std::unique_ptr<io::Disk> disk_ = io::MakeFileDisk();
   SilentLog log_;
   std::string folder_;
+  Preflight preflight_ = Preflight::kNone;
+  std::optional<DkimWatch::Times> dkim_watch_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Backend, CampaignRunTest, testing::Values(io::Backend::kIoUring, io::Backend::kEpoll),
@@ -204,6 +209,34 @@ TEST_P(CampaignRunTest, StoppedAtOnceItLeavesOnlyWhatWasInFlightInDoubt) {
   auto states = States();
   EXPECT_LE(Accepted(sandbox), states[ledger::State::kDelivered] + states[ledger::State::kInDoubt]);
   EXPECT_LT(states[ledger::State::kInDoubt], 400u);  // Of 38 sites with a few sessions each.
+}
+
+TEST_P(CampaignRunTest, PausesWhereTheRecordOfItsKeyIsGone) {
+  MakeRows(50);
+  sandbox::Personality slow = *sandbox::ParsePersonality(
+      "format = 1\nname = \"slow\"\n[provider.a]\nweight = 1\nreply_delay = \"400ms\"\n", "slow");
+  SandboxThread sandbox(std::move(slow), GetParam());
+  Observer observer;
+  dkim_watch_ = DkimWatch::Times{base::Duration::Milliseconds(1), base::Duration::Milliseconds(1)};
+  const RunOutcome outcome = Send(sandbox, observer);
+  EXPECT_EQ(outcome.exit_code, 6) << outcome.problem << outcome.line;
+  EXPECT_NE(outcome.line.find("s1._domainkey.example.com is not published; publish: "), std::string::npos)
+      << outcome.line;
+  EXPECT_GT(States()[ledger::State::kUnattempted], 0u);
+}
+
+TEST_P(CampaignRunTest, BeginsOnlyWhereTheSenderIsReady) {
+  MakeRows(5);
+  SandboxThread sandbox(*sandbox::BuiltInPersonality("faultfree"), GetParam());
+  Observer observer;
+  preflight_ = Preflight::kRequire;
+  const RunOutcome refused = Send(sandbox, observer);
+  EXPECT_EQ(refused.exit_code, 5) << refused.line;
+  EXPECT_THAT(std::string(refused.problem.message()),
+              testing::HasSubstr("dkim: s1._domainkey.example.com is not published"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/state/campaigns/threads/manifest.json"));
+  preflight_ = Preflight::kWarn;
+  EXPECT_EQ(Send(sandbox, observer).exit_code, 0);
 }
 
 }  // namespace

@@ -182,11 +182,32 @@ TEST(Zone, ServesTheSendersOwnRecords) {
   EXPECT_EQ(zone.Resolve("s1._domainkey.example.com", 16, kStart).records.at(0).text, "v=DKIM1; p=abc");
   EXPECT_THAT(zone.Resolve("example.com", 16, kStart).records.at(0).text, HasSubstr("v=spf1"));
   EXPECT_THAT(zone.Resolve("_dmarc.example.com", 16, kStart).records.at(0).text, HasSubstr("v=DMARC1"));
+  EXPECT_EQ(zone.Resolve("_dmarc.com", 16, kStart).kind, ZoneAnswer::Kind::kNoData);  // Nobody's organization.
   EXPECT_EQ(zone.Resolve("_mta-sts.example.com", 16, kStart).kind, ZoneAnswer::Kind::kNoData);
   EXPECT_EQ(zone.Resolve("9.0.0.127.in-addr.arpa", 12, kStart).records.at(0).name, "mail.example.com");
   EXPECT_EQ(zone.Resolve("mail.example.com", kA, kStart).records.at(0).address.ToString(), "127.0.0.9");
   const std::string generic = zone.Resolve("1.0.0.127.in-addr.arpa", 12, kStart).records.at(0).name;
   EXPECT_EQ(zone.Resolve(generic, kA, kStart).records.at(0).address.ToString(), "127.0.0.1");
+}
+
+TEST(Zone, KnowsTheAddressesThatMailComesFrom) {
+  constexpr std::uint16_t kTxt = 16, kPtr = 12;
+  Personality world = World();
+  world.dns.ptr = {
+      {"192.0.2.1", "mta.example.com"}, {"192.0.2.2", "mta.example.com"}, {"2001:db8::1", "mta.example.com"}};
+  world.dns.shares = {{DomainFault::kNoDomain, *Share::Parse("100%")}};
+  world.dns.faults["example.com"] = DomainFault::kNone;
+  Zone zone(world);
+  EXPECT_EQ(zone.Resolve("example.com", kTxt, kStart).records.at(0).text,
+            "v=spf1 ip4:127.0.0.0/8 ip4:192.0.2.1 ip4:192.0.2.2 ip6:2001:db8::1 -all");
+  EXPECT_EQ(zone.Resolve("example.com", kMx, kStart).kind, ZoneAnswer::Kind::kFound);
+  EXPECT_EQ(zone.Resolve("mta.example.com", kA, kStart).records.size(), 2u);
+  EXPECT_EQ(zone.Resolve("mta.example.com", kAaaa, kStart).records.at(0).address.ToString(), "2001:db8::1");
+  EXPECT_EQ(zone.Resolve("1.2.0.192.in-addr.arpa", kPtr, kStart).records.at(0).name, "mta.example.com");
+  EXPECT_EQ(zone.Resolve("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", kPtr, kStart)
+                .records.at(0)
+                .name,
+            "mta.example.com");
 }
 
 TEST(Oracle, CountsEachRecipientAndWritesThemSorted) {

@@ -1,0 +1,58 @@
+#include "engine/dkim_watch.h"
+
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "engine/preflight/sender.h"
+
+namespace engine {
+namespace {
+
+constexpr int kFaultsToPause = 2;
+
+}  // namespace
+
+DkimWatch::DkimWatch(std::vector<dkim::PublishedKey> keys, dns::Resolver& resolver, const Times& times,
+                     base::Instant now)
+    : resolver_(resolver), times_(times) {
+  for (dkim::PublishedKey& key : keys) {
+    Watched& watched = keys_.emplace_back();
+    watched.key = std::move(key);
+    watched.next = now + times.every;
+  }
+}
+
+std::optional<delivery::PauseReason> DkimWatch::Poll(base::Instant now) {
+  for (Watched& watched : keys_) {
+    if (watched.answer.has_value()) {
+      if (std::optional<delivery::PauseReason> pause = Judge(watched, now)) return pause;
+    }
+    if (watched.asks || now < watched.next) continue;
+    watched.asks = true;
+    resolver_.Resolve(watched.key.name, dns::RecordType::kTxt,
+                      [&watched](const dns::Answer& answer) { watched.answer = answer; });
+  }
+  return std::nullopt;
+}
+
+std::optional<delivery::PauseReason> DkimWatch::Judge(Watched& watched, base::Instant now) {
+  const preflight::KeyVerdict verdict = preflight::CheckKeyAnswer(*watched.answer, watched.key);
+  watched.answer.reset();
+  watched.asks = false;
+  watched.next = now + times_.every;
+  if (!verdict.is_known) return std::nullopt;
+  if (verdict.verdict != preflight::Verdict::kFail) {
+    watched.faults = 0;
+    return std::nullopt;
+  }
+  watched.next = now + times_.again;
+  if (++watched.faults < kFaultsToPause) return std::nullopt;
+  watched.faults = 0;
+  const preflight::DnsRecord record{watched.key.name, "TXT", watched.key.record};
+  delivery::PauseReason pause;
+  pause.by = "dkim";
+  pause.reason = absl::StrFormat("%s; publish: %s", verdict.what, record.ToString());
+  return pause;
+}
+
+}  // namespace engine

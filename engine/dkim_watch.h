@@ -1,0 +1,45 @@
+// The records of the keys that sign, looked up again every hour while a campaign runs: without them every message
+// fails.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "dns/resolver.h"
+#include "engine/base/time.h"
+#include "engine/delivery/pause.h"
+#include "engine/dkim/key_record.h"
+
+namespace engine {
+
+class DkimWatch {
+ public:
+  struct Times {
+    base::Duration every = base::Duration::Hours(1);
+    base::Duration again = base::Duration::Minutes(1);  // After an answer that the record is gone or wrong.
+  };
+  // The resolver outlives the watch, or calls nobody back after its end.
+  DkimWatch(std::vector<dkim::PublishedKey> keys, dns::Resolver& resolver, const Times& times, base::Instant now);
+  DkimWatch(const DkimWatch&) = delete;
+  DkimWatch& operator=(const DkimWatch&) = delete;
+
+  // To be called all the time. Why the campaign has to pause: two answers in a row say that a key's record is gone, or
+  // is not that of the key. No answer says nothing.
+  std::optional<delivery::PauseReason> Poll(base::Instant now);
+
+ private:
+  struct Watched {
+    dkim::PublishedKey key;
+    base::Instant next;
+    bool asks = false;
+    std::optional<dns::Answer> answer;
+    int faults = 0;  // In a row.
+  };
+  std::optional<delivery::PauseReason> Judge(Watched& watched, base::Instant now);
+
+  dns::Resolver& resolver_;
+  const Times times_;
+  std::vector<Watched> keys_;
+};
+
+}  // namespace engine

@@ -1,0 +1,73 @@
+#include "engine/dns_asker.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "dns/wire.h"
+#include "engine/base/text.h"
+
+namespace engine {
+namespace {
+
+constexpr base::Duration kTryFor = base::Duration::Milliseconds(1500);
+constexpr std::uint32_t kStreamsMax = 16;
+
+class NoLog final : public base::Log {
+ public:
+  void Write(base::Severity, std::string_view) override {}
+};
+
+std::string KeyOf(std::string_view name, dns::RecordType type) {
+  return absl::StrCat(base::AbslView(dns::TypeName(type)), " ", base::LowerAscii(name));
+}
+
+}  // namespace
+
+DnsAsker::DnsAsker(base::Duration limit) : timers_(clock_.Now()), end_(clock_.Now() + limit) {}
+
+absl::StatusOr<std::unique_ptr<DnsAsker>> DnsAsker::Make(const config::DnsConfig& config, base::Duration limit) {
+  std::unique_ptr<DnsAsker> made(new DnsAsker(limit));
+  NoLog no_log;
+  // A few sockets: epoll is as good, and takes no locked memory.
+  absl::StatusOr<std::unique_ptr<io::Reactor>> reactor =
+      io::MakeReactor({.backend = io::Backend::kEpoll, .streams_max = kStreamsMax}, no_log);
+  if (!reactor.ok()) return reactor.status();
+  made->reactor_ = *std::move(reactor);
+  dns::CaresResolver::Options options;
+  options.servers = config.servers;
+  options.queries_per_second_max = config.max_queries_per_second;
+  options.timeout = kTryFor;
+  auto resolver = dns::CaresResolver::Make(options, *made->reactor_, made->clock_, made->timers_);
+  if (!resolver.ok()) return resolver.status();
+  made->resolver_ = *std::move(resolver);
+  return made;
+}
+
+void DnsAsker::TurnUntil(base::Instant until) {
+  clock_.Update();
+  timers_.Advance(clock_.Now());
+  reactor_->RunOnce(std::min(until, timers_.NextAt()));
+  clock_.Update();
+  timers_.Advance(clock_.Now());
+}
+
+void DnsAsker::Begin(const std::vector<std::pair<std::string, dns::RecordType>>& questions) {
+  for (const auto& [name, type] : questions) {
+    const std::string key = KeyOf(name, type);
+    if (!answers_.emplace(key, std::nullopt).second) continue;
+    resolver_->Resolve(name, type, [this, key](const dns::Answer& answer) { answers_[key] = answer; });
+  }
+}
+
+dns::Answer DnsAsker::Ask(std::string_view name, dns::RecordType type) {
+  Begin({{std::string(name), type}});
+  const std::string key = KeyOf(name, type);
+  while (!answers_[key].has_value() && clock_.Now() < end_) TurnUntil(end_);
+  if (answers_[key].has_value()) return *answers_[key];
+  dns::Answer late;
+  late.kind = dns::AnswerKind::kTimeout;
+  late.detail = "no answer in time";
+  return late;
+}
+
+}  // namespace engine

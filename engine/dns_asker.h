@@ -1,0 +1,54 @@
+// Asks the DNS and waits for the answer, with a loop of its own: for commands, and for the thread that runs the engine.
+// One thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "dns/cares_resolver.h"
+#include "dns/lookup.h"
+#include "engine/base/log.h"
+#include "engine/base/string_map.h"
+#include "engine/base/time.h"
+#include "engine/config/config.h"
+#include "engine/io/clock.h"
+#include "engine/io/reactor.h"
+#include "engine/io/timer_wheel.h"
+
+namespace engine {
+
+class DnsAsker final : public dns::Lookup {
+ public:
+  // `limit`: what has no answer so long after this gets none (kTimeout). Errors: no resolver works here.
+  static absl::StatusOr<std::unique_ptr<DnsAsker>> Make(const config::DnsConfig& config, base::Duration limit);
+  DnsAsker(const DnsAsker&) = delete;
+  DnsAsker& operator=(const DnsAsker&) = delete;
+
+  // The same question twice is the same answer, and is asked once.
+  dns::Answer Ask(std::string_view name, dns::RecordType type) override;
+  // Asks without waiting, so that Ask finds the answers.
+  void Begin(const std::vector<std::pair<std::string, dns::RecordType>>& questions);
+  std::vector<std::string> Servers() const { return resolver_->Servers(); }
+
+  // For who asks now and then, and does not wait: the resolver, and one turn of its loop.
+  dns::Resolver& resolver() { return *resolver_; }
+  void Turn() { TurnUntil(clock_.Now()); }
+
+ private:
+  explicit DnsAsker(base::Duration limit);
+  void TurnUntil(base::Instant until);
+
+  io::SystemClock clock_;
+  io::TimerWheel timers_;
+  const base::Instant end_;
+  std::unique_ptr<io::Reactor> reactor_;
+  std::unique_ptr<dns::CaresResolver> resolver_;
+  base::StringMap<std::optional<dns::Answer>> answers_;  // Nullopt: on its way.
+};
+
+}  // namespace engine

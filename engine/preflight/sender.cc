@@ -1,0 +1,267 @@
+#include "engine/preflight/sender.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "dns/dmarc.h"
+#include "dns/mx_lookup.h"
+#include "dns/reverse_name.h"
+#include "engine/preflight/source_checks.h"
+
+namespace preflight {
+namespace {
+
+using dns::AnswerKind;
+using dns::RecordType;
+
+class Check {
+ public:
+  Check(dns::Lookup& lookup, const Sender& sender) : lookup_(lookup), sender_(sender) {}
+
+  Report Run() {
+    spf_ = CheckSourcesBySpf(lookup_, sender_, report_);
+    CheckKeys();
+    CheckDmarc();
+    CheckSourceNames(lookup_, sender_, report_);
+    CheckReturnPath();
+    CheckOneClick();
+    CheckTls();
+    return std::move(report_);
+  }
+
+ private:
+  void Add(std::string_view check, Verdict verdict, std::string what, std::vector<DnsRecord> publish = {}) {
+    report_.findings.push_back(
+        {.check = std::string(check), .verdict = verdict, .what = std::move(what), .publish = std::move(publish)});
+  }
+  void CheckKeys();
+  void CheckDmarc();
+  void CheckAlignment(const dns::DmarcRecord* record);
+  void CheckReturnPath();
+  void CheckOneClick();
+  void CheckTls();
+  std::string DmarcPlace() const;
+
+  dns::Lookup& lookup_;
+  const Sender& sender_;
+  Report report_;
+  Verdict spf_ = Verdict::kPass;
+  std::vector<const dkim::PublishedKey*> good_keys_;
+  bool keys_open_ = false;  // Of some key it is not known whether it is published.
+};
+
+void Check::CheckKeys() {
+  if (sender_.keys.empty()) {
+    return Add("dkim", Verdict::kWarn,
+               absl::StrFormat("no key signs mail from %s; make one with: sluice keygen %s s1", sender_.from_domain,
+                               sender_.from_domain));
+  }
+  for (const dkim::PublishedKey& key : sender_.keys) {
+    const KeyVerdict verdict = CheckKeyAnswer(lookup_.Ask(key.name, RecordType::kTxt), key);
+    if (!verdict.is_known) keys_open_ = true;
+    if (verdict.is_known && verdict.verdict != Verdict::kFail) good_keys_.push_back(&key);
+    std::vector<DnsRecord> publish;
+    if (verdict.verdict == Verdict::kFail) publish = {{key.name, "TXT", key.record}};
+    Add("dkim", verdict.verdict, verdict.what, std::move(publish));
+  }
+}
+
+// Where a record would hold for the From domain and for the key that signs for it.
+std::string Check::DmarcPlace() const {
+  for (const dkim::PublishedKey& key : sender_.keys) {
+    if (sender_.from_domain.ends_with("." + key.domain)) return "_dmarc." + key.domain;
+  }
+  return "_dmarc." + sender_.from_domain;
+}
+
+void Check::CheckDmarc() {
+  const dns::DmarcWalk walk = dns::WalkDmarc(lookup_, sender_.from_domain);
+  const bool has_own = !walk.records.empty() && walk.records.front().domain == sender_.from_domain;
+  if (walk.temporary && !has_own) {
+    Add("dmarc", Verdict::kWarn, absl::StrCat("could not be checked: ", walk.detail));
+    return Add("alignment", Verdict::kWarn, absl::StrCat("could not be checked: ", walk.detail));
+  }
+  const dns::DmarcWalk::Step* const found = dns::PolicyFor(walk, sender_.from_domain);
+  if (found == nullptr) {
+    const std::string why = walk.several.empty()
+                                ? absl::StrCat(sender_.from_domain, " has no DMARC record")
+                                : absl::StrCat(walk.several.front(), " has several DMARC records, and none counts");
+    const std::string place = walk.several.empty() ? DmarcPlace() : "_dmarc." + walk.several.front();
+    Add("dmarc", Verdict::kFail, why, {{place, "TXT", "v=DMARC1; p=none"}});
+    return CheckAlignment(nullptr);
+  }
+  const dns::DmarcRecord& record = found->record;
+  const std::string odd = absl::StrJoin(record.oddities, "; ");
+  const std::string at = absl::StrCat("_dmarc.", found->domain);
+  if (!record.policy.has_value()) {
+    Add("dmarc", record.has_reports ? Verdict::kWarn : Verdict::kFail,
+        absl::StrFormat("%s has no policy p=, and counts %s%s", at, record.has_reports ? "as p=none" : "not at all",
+                        odd.empty() ? "" : " (" + odd + ")"),
+        {{at, "TXT", "v=DMARC1; p=none"}});
+  } else {
+    const bool is_own = found->domain == sender_.from_domain;
+    const dns::DmarcPolicy policy = is_own ? *record.policy : record.subdomains.value_or(*record.policy);
+    Add("dmarc", odd.empty() ? Verdict::kPass : Verdict::kWarn,
+        absl::StrFormat("%s says %s for %s%s", at, dns::ToString(policy), sender_.from_domain,
+                        odd.empty() ? "" : "; " + odd));
+  }
+  CheckAlignment(&record);
+}
+
+// RFC 9989 section 4.4: SPF or DKIM has to pass for a domain that belongs to the From domain. Null: no record says how
+// strictly, nor where the organization ends.
+void Check::CheckAlignment(const dns::DmarcRecord* record) {
+  bool open = keys_open_;
+  const auto aligns = [&](std::string_view domain, bool strict) {
+    const std::optional<bool> aligned = dns::IsAligned(lookup_, sender_.from_domain, domain, strict);
+    if (!aligned.has_value()) open = true;
+    return aligned.value_or(false);
+  };
+  std::vector<std::string> by;
+  for (const dkim::PublishedKey* key : good_keys_) {
+    const std::string text = absl::StrCat("DKIM as ", key->domain);
+    const bool is_new = std::find(by.begin(), by.end(), text) == by.end();
+    if (is_new && aligns(key->domain, record != nullptr && record->strict_dkim)) by.push_back(text);
+  }
+  const bool spf_aligns =
+      !sender_.envelope_domain.empty() && aligns(sender_.envelope_domain, record != nullptr && record->strict_spf);
+  if (spf_aligns && spf_ == Verdict::kPass) by.push_back(absl::StrCat("SPF as ", sender_.envelope_domain));
+  if (!by.empty()) {
+    return Add("alignment", Verdict::kPass,
+               absl::StrFormat("%s by %s", sender_.from_domain, absl::StrJoin(by, " and ")));
+  }
+  if (spf_aligns && spf_ == Verdict::kWarn) {
+    return Add("alignment", Verdict::kWarn,
+               absl::StrFormat("%s only by SPF as %s, which is not known to pass", sender_.from_domain,
+                               sender_.envelope_domain));
+  }
+  if (open || record == nullptr) {
+    return Add("alignment", Verdict::kWarn,
+               absl::StrFormat("what belongs to %s cannot be told %s", sender_.from_domain,
+                               open ? "without an answer from the DNS" : "without a DMARC record"));
+  }
+  Add("alignment", Verdict::kFail,
+      absl::StrFormat("neither SPF nor DKIM passes for a domain that belongs to %s; sign with a key of %s",
+                      sender_.from_domain, sender_.from_domain));
+}
+
+// Bounces have to come back: the envelope sender's domain takes mail.
+void Check::CheckReturnPath() {
+  const std::string& domain = sender_.envelope_domain;
+  if (domain.empty()) {
+    return Add("return_path", Verdict::kWarn, "not checked: the domain of envelope.sender differs from row to row");
+  }
+  const dns::Answer mx = lookup_.Ask(domain, RecordType::kMx);
+  const bool has_host = !sender_.sources.empty() && sender_.sources.front().ehlo.find('[') == std::string::npos;
+  std::vector<DnsRecord> publish;
+  if (has_host) publish = {{domain, "MX", absl::StrCat("10 ", sender_.sources.front().ehlo)}};
+  if (dns::IsTemporary(mx))
+    return Add("return_path", Verdict::kWarn, absl::StrCat("could not be checked: ", mx.detail));
+  if (mx.kind == AnswerKind::kNoDomain) {
+    return Add("return_path", Verdict::kFail, absl::StrCat(domain, " does not exist: bounces cannot come back"),
+               publish);
+  }
+  if (const std::optional<dns::Route> route = dns::RouteFromMx(mx)) {
+    if (route->kind != dns::RouteKind::kHosts) {
+      return Add("return_path", Verdict::kFail, absl::StrCat(domain, " takes no mail: bounces cannot come back"),
+                 publish);
+    }
+    const std::string& host = route->hosts.front().name;
+    if (sender_.has_verp)
+      return Add("return_path", Verdict::kPass, absl::StrFormat("bounces to %s go to %s", domain, host));
+    return Add("return_path", Verdict::kWarn,
+               absl::StrFormat("bounces to %s go to %s, and do not tell whose they are; put {{token}} into "
+                               "envelope.sender",
+                               domain, host));
+  }
+  const dns::Answer v4 = lookup_.Ask(domain, RecordType::kA), v6 = lookup_.Ask(domain, RecordType::kAaaa);
+  if (v4.kind == AnswerKind::kFound || v6.kind == AnswerKind::kFound) {
+    return Add("return_path", Verdict::kWarn, absl::StrCat(domain, " has no MX: bounces go to its address"), publish);
+  }
+  if (dns::IsTemporary(v4) || dns::IsTemporary(v6)) {
+    return Add("return_path", Verdict::kWarn, absl::StrCat("could not be checked: ", v4.detail, v6.detail));
+  }
+  Add("return_path", Verdict::kFail, absl::StrCat(domain, " has neither MX nor address: bounces cannot come back"),
+      publish);
+}
+
+void Check::CheckOneClick() {
+  if (!sender_.is_marketing && !sender_.has_one_click) return;  // Nobody asks for it.
+  if (!sender_.has_one_click) {
+    return Add("one_click", Verdict::kFail,
+               "the mail has no one-click unsubscription (RFC 8058): set list.unsubscribe_url");
+  }
+  if (sender_.keys.empty()) {
+    return Add("one_click", Verdict::kWarn, "List-Unsubscribe-Post is there, but no DKIM signature covers it");
+  }
+  Add("one_click", Verdict::kPass, "List-Unsubscribe and List-Unsubscribe-Post are there and signed");
+}
+
+void Check::CheckTls() {
+  if (!sender_.uses_tls) {
+    return Add("tls", Verdict::kFail, "the shaping files disable TLS to Gmail: enable_tls");
+  }
+  if (!sender_.has_authorities) {
+    return Add("tls", Verdict::kWarn,
+               "possible, but no certificate can be verified: install ca-certificates, or set tls.ca_file");
+  }
+  Add("tls", Verdict::kPass, "possible, and certificates can be verified");
+}
+
+}  // namespace
+
+Report CheckSender(dns::Lookup& lookup, const Sender& sender) { return Check(lookup, sender).Run(); }
+
+std::vector<std::pair<std::string, RecordType>> FirstQuestions(const Sender& sender) {
+  std::vector<std::pair<std::string, RecordType>> questions;
+  for (const dkim::PublishedKey& key : sender.keys) questions.emplace_back(key.name, RecordType::kTxt);
+  for (std::string_view domain : {std::string_view(sender.from_domain), std::string_view(sender.envelope_domain)}) {
+    if (domain.empty()) continue;
+    for (int labels = 0; labels < 4 && !domain.empty(); ++labels) {
+      questions.emplace_back(absl::StrCat("_dmarc.", std::string(domain)), RecordType::kTxt);
+      const std::size_t dot = domain.find('.');
+      domain = dot == std::string_view::npos ? std::string_view() : domain.substr(dot + 1);
+    }
+  }
+  if (!sender.envelope_domain.empty()) {
+    questions.emplace_back(sender.envelope_domain, RecordType::kTxt);
+    questions.emplace_back(sender.envelope_domain, RecordType::kMx);
+  }
+  if (!sender.smarthost.empty()) return questions;
+  for (const Source& source : sender.sources) {
+    if (!source.address.has_value()) continue;
+    questions.emplace_back(dns::ReverseName(*source.address), RecordType::kPtr);
+    if (source.ehlo.find('[') == std::string::npos)
+      questions.emplace_back(source.ehlo, source.address->IsV6() ? RecordType::kAaaa : RecordType::kA);
+  }
+  return questions;
+}
+
+KeyVerdict CheckKeyAnswer(const dns::Answer& answer, const dkim::PublishedKey& key) {
+  if (dns::IsTemporary(answer)) {
+    return {Verdict::kWarn, false, absl::StrFormat("%s: could not be checked: %s", key.name, answer.detail)};
+  }
+  if (answer.kind != AnswerKind::kFound) return {Verdict::kFail, true, key.name + " is not published"};
+  std::string fault, note;
+  bool is_there = false;
+  for (const dns::Record& record : answer.records) {
+    const dkim::KeyRecordCheck check = dkim::CheckKeyRecord(record.text, key);
+    if (check.fault.empty()) {
+      is_there = true;
+      note = check.note;
+    } else {
+      fault = check.fault;
+    }
+  }
+  if (!is_there) return {Verdict::kFail, true, absl::StrCat(key.name, ": ", fault)};
+  if (!fault.empty()) {
+    note = absl::StrFormat("there are %d records, and receivers may take any (%s)", answer.records.size(), fault);
+  }
+  if (!note.empty()) return {Verdict::kWarn, true, absl::StrCat(key.name, ": ", note)};
+  return {Verdict::kPass, true, key.name + " is published and is the key that signs"};
+}
+
+}  // namespace preflight

@@ -1,0 +1,51 @@
+// Looks at a sender as receivers do, before a byte is sent: SPF, DKIM, DMARC, reverse DNS and the rest of what Gmail,
+// Yahoo and Microsoft ask for. Pure over a dns::Lookup.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "dns/lookup.h"
+#include "engine/base/ip_address.h"
+#include "engine/dkim/key_record.h"
+#include "engine/preflight/finding.h"
+
+namespace preflight {
+
+struct Source {
+  std::string name;
+  std::optional<base::IpAddress> address;  // As receivers see it. None: not known.
+  std::string ehlo;                        // A domain name, or an address literal.
+};
+
+struct Sender {
+  std::string from_domain;      // In A-labels and lower case, as all names here.
+  std::string envelope_domain;  // Of MAIL FROM; empty: it differs from row to row.
+  std::string envelope_local_part;
+  bool has_verp = false;  // The envelope sender tells whose a bounce is.
+  std::vector<Source> sources;
+  std::vector<dkim::PublishedKey> keys;  // That sign.
+  std::string smarthost;                 // The server that sends on; empty: there is none.
+  bool is_marketing = false;
+  bool has_one_click = false;
+  bool has_authorities = false;  // Certificates can be verified.
+  bool uses_tls = true;          // To Gmail: the shaping does not disable it.
+};
+
+Report CheckSender(dns::Lookup& lookup, const Sender& sender);
+
+// Questions that CheckSender is sure to ask, so that they can be asked at once.
+std::vector<std::pair<std::string, dns::RecordType>> FirstQuestions(const Sender& sender);
+
+// What an answer says of a key.
+struct KeyVerdict {
+  Verdict verdict = Verdict::kPass;  // kWarn: there is no answer; or it is good, but odd.
+  bool is_known = true;              // The DNS gave an answer.
+  std::string what;
+};
+KeyVerdict CheckKeyAnswer(const dns::Answer& answer, const dkim::PublishedKey& key);
+
+}  // namespace preflight

@@ -1,0 +1,247 @@
+#include "engine/preflight/source_checks.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "dns/reverse_name.h"
+#include "dns/spf.h"
+#include "dns/spf_record.h"
+#include "engine/base/text.h"
+
+namespace preflight {
+namespace {
+
+constexpr std::size_t kPointersMax = 10;
+
+bool IsLiteral(std::string_view ehlo) { return ehlo.empty() || ehlo.front() == '['; }
+
+std::string TermFor(const base::IpAddress& address) {
+  return absl::StrCat(address.IsV6() ? "ip6:" : "ip4:", address.ToString());
+}
+
+dns::SpfOutcome AskSpf(dns::Lookup& lookup, const Sender& sender, const base::IpAddress& address,
+                       const std::string& ehlo) {
+  return dns::CheckSpf(lookup, {address, sender.envelope_domain, sender.envelope_local_part, ehlo});
+}
+
+// The DNS as it would be with another SPF record.
+class ChangedLookup final : public dns::Lookup {
+ public:
+  ChangedLookup(dns::Lookup& base, std::string domain, std::string record)
+      : base_(base), domain_(std::move(domain)), record_(std::move(record)) {}
+  dns::Answer Ask(std::string_view name, dns::RecordType type) override {
+    if (type != dns::RecordType::kTxt || !base::EqualsIgnoreCase(name, domain_)) return base_.Ask(name, type);
+    dns::Answer answer;
+    answer.kind = dns::AnswerKind::kFound;
+    answer.records.emplace_back().text = record_;
+    return answer;
+  }
+
+ private:
+  dns::Lookup& base_;
+  const std::string domain_, record_;
+};
+
+// A record with which all sources pass: the one that is there with their addresses in front, or a new one. Empty: none
+// is known.
+std::string SuggestSpf(dns::Lookup& lookup, const Sender& sender, const std::string& record,
+                       const std::vector<const Source*>& missing) {
+  std::string terms;
+  for (const Source* source : missing) terms += " " + TermFor(*source->address);
+  constexpr std::string_view kVersion = "v=spf1";
+  const std::string suggestion = record.empty()
+                                     ? absl::StrCat(base::AbslView(kVersion), terms, " ~all")
+                                     : record.substr(0, kVersion.size()) + terms + record.substr(kVersion.size());
+  ChangedLookup changed(lookup, sender.envelope_domain, suggestion);
+  const bool passes = std::all_of(sender.sources.begin(), sender.sources.end(), [&](const Source& source) {
+    return !source.address.has_value() ||
+           AskSpf(changed, sender, *source.address, source.ehlo).result == dns::SpfResult::kPass;
+  });
+  return passes ? suggestion : "";
+}
+
+// Where the address is not known: what can be said all the same.
+Finding CheckRecordAlone(dns::Lookup& lookup, const Sender& sender, const std::vector<const Source*>& unknown) {
+  std::vector<std::string> names;
+  for (const Source* source : unknown) names.push_back(source->name);
+  const std::string& ehlo = unknown.front()->ehlo;
+  const dns::SpfOutcome outcome = AskSpf(lookup, sender, *base::IpAddress::Parse("203.0.113.1"), ehlo);
+  const bool is_wrong =
+      outcome.result == dns::SpfResult::kPermError && (outcome.record.empty() || !dns::ParseSpf(outcome.record).ok());
+  Finding finding{.check = "spf", .verdict = Verdict::kWarn, .what = "", .publish = {}};
+  if (outcome.result == dns::SpfResult::kNone || is_wrong) {
+    finding.verdict = Verdict::kFail;
+    finding.what = absl::StrCat(sender.envelope_domain, ": ", outcome.detail);
+    if (!is_wrong && !IsLiteral(ehlo))
+      finding.publish = {{sender.envelope_domain, "TXT", absl::StrCat("v=spf1 a:", ehlo, " ~all")}};
+  } else if (outcome.result == dns::SpfResult::kTempError) {
+    finding.what = absl::StrCat("could not be checked: ", outcome.detail);
+  } else {
+    finding.what = absl::StrFormat(
+        "whether %s lets %s send cannot be told: the address that receivers see is not known; say it as source_address "
+        "or public_address in [sources.NAME]",
+        sender.envelope_domain, absl::StrJoin(names, ", "));
+  }
+  return finding;
+}
+
+std::string Place(const Source& source) { return absl::StrFormat("%s (%s)", source.address->ToString(), source.name); }
+
+std::string JoinNames(const std::vector<dns::Record>& records) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < std::min(records.size(), kPointersMax); ++i) names.push_back(records[i].name);
+  return absl::StrJoin(names, ", ");
+}
+
+dns::Answer AskAddress(dns::Lookup& lookup, std::string_view name, const base::IpAddress& like) {
+  return lookup.Ask(name, like.IsV6() ? dns::RecordType::kAaaa : dns::RecordType::kA);
+}
+
+bool Holds(const dns::Answer& answer, const base::IpAddress& address) {
+  return std::any_of(answer.records.begin(), answer.records.end(),
+                     [&address](const dns::Record& record) { return record.address == address; });
+}
+
+DnsRecord AddressRecord(const std::string& name, const base::IpAddress& address) {
+  return {name, address.IsV6() ? "AAAA" : "A", address.ToString()};
+}
+
+Finding CheckReverse(dns::Lookup& lookup, const Source& source, const dns::Answer& pointers) {
+  Finding finding{.check = "ptr", .verdict = Verdict::kFail, .what = "", .publish = {}};
+  const std::string reverse = dns::ReverseName(*source.address);
+  if (dns::IsTemporary(pointers)) {
+    finding.verdict = Verdict::kWarn;
+    finding.what = absl::StrFormat("%s: could not be checked: %s", Place(source), pointers.detail);
+    return finding;
+  }
+  if (pointers.kind != dns::AnswerKind::kFound) {
+    finding.what = absl::StrFormat("%s has no name: who provides the address has to set it", Place(source));
+    if (!IsLiteral(source.ehlo)) finding.publish = {{reverse, "PTR", source.ehlo}};
+    return finding;
+  }
+  const std::size_t count = std::min(pointers.records.size(), kPointersMax);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string& name = pointers.records[i].name;
+    const dns::Answer forward = AskAddress(lookup, name, *source.address);
+    if (Holds(forward, *source.address)) {
+      finding.verdict = Verdict::kPass;
+      finding.what = absl::StrFormat("%s is %s, and that leads back", Place(source), name);
+      return finding;
+    }
+    if (dns::IsTemporary(forward)) finding.verdict = Verdict::kWarn;
+  }
+  finding.what =
+      absl::StrFormat("%s is %s, which does not lead back to it", Place(source), JoinNames(pointers.records));
+  if (finding.verdict == Verdict::kFail)
+    finding.publish = {AddressRecord(pointers.records.front().name, *source.address)};
+  return finding;
+}
+
+Finding CheckEhlo(dns::Lookup& lookup, const Source& source, const dns::Answer& pointers) {
+  Finding finding{.check = "ehlo", .verdict = Verdict::kWarn, .what = "", .publish = {}};
+  if (IsLiteral(source.ehlo)) {
+    finding.what = absl::StrFormat("%s introduces itself as %s; a name that leads to it is better: set ehlo_domain",
+                                   source.name, source.ehlo);
+    return finding;
+  }
+  const dns::Answer answer = AskAddress(lookup, source.ehlo, *source.address);
+  if (dns::IsTemporary(answer)) {
+    finding.what = absl::StrFormat("%s: could not be checked: %s", source.ehlo, answer.detail);
+  } else if (!Holds(answer, *source.address)) {
+    finding.verdict = Verdict::kFail;
+    finding.what = absl::StrFormat("%s introduces itself as %s, which does not lead to it", Place(source), source.ehlo);
+    finding.publish = {AddressRecord(source.ehlo, *source.address)};
+  } else {
+    const bool is_named = std::any_of(pointers.records.begin(), pointers.records.end(), [&source](const auto& record) {
+      return base::EqualsIgnoreCase(record.name, source.ehlo);
+    });
+    finding.verdict = is_named || pointers.records.empty() ? Verdict::kPass : Verdict::kWarn;
+    finding.what =
+        finding.verdict == Verdict::kPass
+            ? absl::StrFormat("%s leads to %s", source.ehlo, Place(source))
+            : absl::StrFormat("%s introduces itself as %s, and its reverse DNS says %s; GMX and web.de want one name",
+                              Place(source), source.ehlo, JoinNames(pointers.records));
+  }
+  return finding;
+}
+
+}  // namespace
+
+Verdict CheckSourcesBySpf(dns::Lookup& lookup, const Sender& sender, Report& report) {
+  const std::size_t before = report.findings.size();
+  const auto add = [&report](Verdict verdict, std::string what) -> Finding& {
+    return report.findings.emplace_back(
+        Finding{.check = "spf", .verdict = verdict, .what = std::move(what), .publish = {}});
+  };
+  if (!sender.smarthost.empty()) {
+    add(Verdict::kWarn, absl::StrFormat("not checked: %s sends; its provider says which include: %s needs",
+                                        sender.smarthost, sender.envelope_domain));
+    return Verdict::kWarn;
+  }
+  if (sender.envelope_domain.empty()) {
+    add(Verdict::kWarn, "not checked: the domain of envelope.sender differs from row to row");
+    return Verdict::kWarn;
+  }
+  std::vector<const Source*> unknown, missing;
+  std::string record;
+  for (const Source& source : sender.sources) {
+    if (!source.address.has_value()) {
+      unknown.push_back(&source);
+      continue;
+    }
+    const dns::SpfOutcome outcome = AskSpf(lookup, sender, *source.address, source.ehlo);
+    const bool is_open = outcome.result == dns::SpfResult::kTempError;
+    const bool passes = outcome.result == dns::SpfResult::kPass;
+    if (!passes && !is_open) missing.push_back(&source);
+    record = outcome.record;
+    add(passes    ? Verdict::kPass
+        : is_open ? Verdict::kWarn
+                  : Verdict::kFail,
+        absl::StrFormat("%s for %s: %s (%s)", sender.envelope_domain, Place(source), dns::ToString(outcome.result),
+                        outcome.detail));
+  }
+  if (!unknown.empty()) report.findings.push_back(CheckRecordAlone(lookup, sender, unknown));
+  if (!missing.empty()) {
+    const std::string suggestion = SuggestSpf(lookup, sender, record, missing);
+    for (std::size_t i = before; i < report.findings.size() && !suggestion.empty(); ++i) {
+      Finding& finding = report.findings[i];
+      if (finding.verdict == Verdict::kFail) finding.publish = {{sender.envelope_domain, "TXT", suggestion}};
+    }
+  }
+  Verdict worst = Verdict::kPass;
+  for (std::size_t i = before; i < report.findings.size(); ++i) worst = std::max(worst, report.findings[i].verdict);
+  return worst;
+}
+
+void CheckSourceNames(dns::Lookup& lookup, const Sender& sender, Report& report) {
+  if (!sender.smarthost.empty()) {
+    report.findings.push_back({.check = "ptr",
+                               .verdict = Verdict::kWarn,
+                               .what = absl::StrFormat("not checked: %s sends", sender.smarthost),
+                               .publish = {}});
+    return;
+  }
+  std::vector<std::string> unknown;
+  for (const Source& source : sender.sources) {
+    if (!source.address.has_value()) {
+      unknown.push_back(source.name);
+      continue;
+    }
+    const dns::Answer pointers = lookup.Ask(dns::ReverseName(*source.address), dns::RecordType::kPtr);
+    report.findings.push_back(CheckReverse(lookup, source, pointers));
+    report.findings.push_back(CheckEhlo(lookup, source, pointers));
+  }
+  if (unknown.empty()) return;
+  report.findings.push_back({.check = "ptr",
+                             .verdict = Verdict::kWarn,
+                             .what = absl::StrFormat("not checked for %s: the address that receivers see is not known",
+                                                     absl::StrJoin(unknown, ", ")),
+                             .publish = {}});
+}
+
+}  // namespace preflight

@@ -1,0 +1,56 @@
+#include "engine/run_watches.h"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+#include "engine/dns_asker.h"
+#include "engine/io/clock.h"
+#include "engine/shaping_watch.h"
+
+namespace engine {
+namespace {
+
+// The watch with the loop that its questions need.
+struct DkimLoop {
+  std::unique_ptr<DnsAsker> asker;
+  DkimWatch watch;
+};
+
+std::shared_ptr<DkimLoop> MakeDkimLoop(const RunRequest& request, const SendingMeans& means, base::Log& log) {
+  std::vector<dkim::PublishedKey> keys;
+  for (const dkim::SigningKey& key : means.keys) {
+    absl::StatusOr<dkim::PublishedKey> published = dkim::PublishedKeyOf(key);
+    if (published.ok()) keys.push_back(*std::move(published));
+  }
+  if (keys.empty()) return nullptr;
+  absl::StatusOr<std::unique_ptr<DnsAsker>> asker = DnsAsker::Make(request.config->dns, base::Duration());
+  if (!asker.ok()) {
+    log.Warning(absl::StrFormat("the DKIM records are not looked at again: %s", std::string(asker.status().message())));
+    return nullptr;
+  }
+  dns::Resolver& resolver = (*asker)->resolver();
+  return std::shared_ptr<DkimLoop>(new DkimLoop{
+      *std::move(asker), DkimWatch(std::move(keys), resolver, *request.dkim_watch, io::SystemClock().Now())});
+}
+
+}  // namespace
+
+void AddWatches(const RunRequest& request, const SendingMeans& means, SuppressionWatch& suppression, base::Log& log,
+                EngineOptions& options) {
+  if (request.test.has_value()) return;
+  options.new_shaping = [watch = std::make_shared<ShapingWatch>(request.config->shaping_files), &log] {
+    return watch->Poll(io::SystemClock().Now(), log);
+  };
+  options.new_suppression = [&suppression, &log] { return suppression.Poll(io::SystemClock().Now(), log); };
+  if (!request.dkim_watch.has_value()) return;
+  const std::shared_ptr<DkimLoop> dkim = MakeDkimLoop(request, means, log);
+  if (dkim == nullptr) return;
+  options.new_pause = [dkim] {
+    dkim->asker->Turn();
+    return dkim->watch.Poll(io::SystemClock().Now());
+  };
+}
+
+}  // namespace engine

@@ -1,0 +1,157 @@
+#include "engine/sender_check.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "engine/base/text.h"
+#include "engine/dns_asker.h"
+#include "engine/message/lint.h"
+#include "engine/message/renderer.h"
+#include "engine/preparation.h"
+#include "engine/signing_keys.h"
+
+namespace engine {
+namespace {
+
+constexpr base::Duration kLimit = base::Duration::Seconds(5);
+
+// Where no resolver works.
+class NoLookup final : public dns::Lookup {
+ public:
+  explicit NoLookup(std::string why) : why_(std::move(why)) {}
+  dns::Answer Ask(std::string_view, dns::RecordType) override {
+    dns::Answer answer;
+    answer.kind = dns::AnswerKind::kServerFail;
+    answer.detail = why_;
+    return answer;
+  }
+
+ private:
+  const std::string why_;
+};
+
+// The envelope sender with "token" for each of its fields.
+std::string WithoutFields(std::string_view text) {
+  std::string plain;
+  while (true) {
+    const std::size_t begin = text.find("{{");
+    plain.append(text.substr(0, begin));
+    if (begin == std::string_view::npos) return plain;
+    const std::size_t end = text.find("}}", begin);
+    if (end == std::string_view::npos) return plain;
+    plain.append("token");
+    text.remove_prefix(std::min(text.size(), text.find_first_not_of('}', end)));
+  }
+}
+
+// What bounces go to, as the campaign has it.
+std::string_view EnvelopeSender(const campaign::Campaign& campaign) {
+  return campaign.envelope_sender.empty() ? std::string_view(campaign.from_address)
+                                          : std::string_view(campaign.envelope_sender.text);
+}
+
+// The address that receivers see; none where it cannot be known.
+std::optional<base::IpAddress> SeenAddress(const config::Config& config, const delivery::Source& source) {
+  for (const config::SourceConfig& known : config.sources) {
+    if (known.name == source.name && known.public_address.has_value()) return known.public_address;
+  }
+  if (source.address.has_value() && source.address->IsPrivate()) return std::nullopt;
+  return source.address;
+}
+
+// What is wrong with a message that can be made.
+std::vector<std::string> MessageFaults(const campaign::Campaign& campaign) {
+  std::vector<std::string> faults;
+  const message::MessageSpec spec = SpecOf(campaign);
+  if (!campaign.missing_files.empty() || !message::MessageTemplate::Compile(spec).ok()) return faults;
+  for (const message::Finding& finding : message::LintMessage(spec)) {
+    if (!finding.fails) continue;
+    const std::string& file = finding.file.empty() ? campaign.path : finding.file;
+    faults.push_back(absl::StrFormat("%s:%d: %s [%s]", file, finding.line, finding.what, finding.check));
+  }
+  return faults;
+}
+
+std::string Line(const preflight::Finding& finding) {
+  std::string line = absl::StrFormat("%s: %s", finding.check, finding.what);
+  for (const preflight::DnsRecord& record : finding.publish) line += "; publish: " + record.ToString();
+  return line;
+}
+
+}  // namespace
+
+std::string EnvelopeDomain(const campaign::Campaign& campaign) {
+  const std::string_view text = EnvelopeSender(campaign);
+  const std::size_t at = text.rfind('@');
+  if (at == std::string_view::npos || text.find("{{", at) != std::string_view::npos) return "";
+  return base::LowerAscii(base::TrimAscii(text.substr(at + 1)));
+}
+
+absl::StatusOr<preflight::Sender> SenderOf(const SenderCheck& check) {
+  preflight::Sender sender;
+  sender.from_domain = base::LowerAscii(FromDomain(check.campaign));
+  sender.envelope_domain = EnvelopeDomain(check.campaign);
+  const std::string_view envelope = EnvelopeSender(check.campaign);
+  sender.has_verp = envelope.substr(0, envelope.rfind('@')).find("{{") != std::string_view::npos;
+  sender.envelope_local_part = WithoutFields(base::TrimAscii(envelope.substr(0, envelope.rfind('@'))));
+  for (const delivery::Source& source : check.means.sources) {
+    sender.sources.push_back({source.name, SeenAddress(check.config, source), base::LowerAscii(source.ehlo_domain)});
+  }
+  for (const dkim::SigningKey& key : check.means.keys) {
+    absl::StatusOr<dkim::PublishedKey> published = dkim::PublishedKeyOf(key);
+    if (!published.ok()) return published.status();
+    sender.keys.push_back(*std::move(published));
+  }
+  if (check.config.smarthost.has_value()) sender.smarthost = check.config.smarthost->host;
+  sender.is_marketing = check.campaign.kind == campaign::Kind::kMarketing;
+  sender.has_one_click = !check.campaign.list.unsubscribe_url.empty();
+  sender.has_authorities = !check.means.authorities.empty();
+  const std::string gmail[] = {"gmail-smtp-in.l.google.com"};
+  sender.uses_tls = std::all_of(sender.sources.begin(), sender.sources.end(), [&](const preflight::Source& source) {
+    return check.shaping.For("gmail.com", gmail, source.name).enable_tls != config::TlsMode::kDisabled ||
+           check.campaign.delivery.tls == campaign::Tls::kRequired;
+  });
+  return sender;
+}
+
+absl::StatusOr<preflight::Report> CheckSender(const SenderCheck& check) {
+  const absl::StatusOr<preflight::Sender> sender = SenderOf(check);
+  if (!sender.ok()) return sender.status();
+  const absl::StatusOr<std::unique_ptr<DnsAsker>> asker = DnsAsker::Make(check.config.dns, kLimit);
+  if (!asker.ok()) {
+    NoLookup none(std::string(asker.status().message()));
+    return preflight::CheckSender(none, *sender);
+  }
+  (*asker)->Begin(preflight::FirstQuestions(*sender));
+  return preflight::CheckSender(**asker, *sender);
+}
+
+absl::Status RequireReady(const SenderCheck& check, Preflight preflight, base::Log& log) {
+  if (preflight == Preflight::kNone) return absl::OkStatus();
+  const absl::StatusOr<preflight::Report> report = CheckSender(check);
+  if (!report.ok()) return report.status();
+  std::vector<std::string> lines = MessageFaults(check.campaign);
+  for (const preflight::Finding& finding : report->findings) {
+    if (finding.verdict == preflight::Verdict::kFail) lines.push_back(Line(finding));
+  }
+  if (lines.empty()) {
+    log.Debug(absl::StrFormat("of the checks of the sender these do not pass, or could not be made: [%s]",
+                              absl::StrJoin(report->ChecksWith(preflight::Verdict::kWarn), ", ")));
+    return absl::OkStatus();
+  }
+  if (preflight == Preflight::kWarn) {
+    for (const std::string& line : lines) log.Warning(line);
+    return absl::OkStatus();
+  }
+  lines.emplace_back(
+      "nothing was sent: receivers would refuse this mail; sluice check says more, and --force sends all the same");
+  return absl::AbortedError(absl::StrJoin(lines, "\n"));
+}
+
+}  // namespace engine

@@ -1,0 +1,216 @@
+"""The sender's DNS, served by Knot: what `check` says of it, record by record, and that `send` refuses to begin, to go on and to start on time
+where receivers would refuse the mail."""
+
+import datetime
+import json
+import signal
+import socket
+import time
+
+from lab import BUILD, SLUICE, Lab
+from servers import Knot, Process, wait_until
+
+DNS = "127.0.0.1:5300"
+RECEIVERS = ("gmail", "yahoo", "microsoft", "others")
+NEEDED = {"spf", "dkim", "dmarc", "alignment", "ptr", "ehlo", "return_path"}
+
+MARKETING = """format = 1
+id = "test"
+[from]
+address = "news@example.com"
+[envelope]
+sender = "bounce+{{token}}@bounces.example.com"
+[message]
+subject = "Hello"
+text = "Hello {{email}}\\n"
+[list]
+id = "news.example.com"
+unsubscribe_url = "https://example.com/u/{{token}}"
+[recipients]
+file = "rows.csv"
+"""
+
+SOURCE = """[sources.ip-1]
+source_address = "127.0.0.1"
+public_address = "203.0.113.7"
+ehlo_domain = "mta1.example.com"
+"""
+
+RECIPIENTS = "d.test. MX 10 mx.d.test.\nmx.d.test. A 127.0.0.1\n"
+
+
+def quoted(text: str) -> str:
+    return " ".join('"' + text[at:at + 255] + '"' for at in range(0, len(text), 255))
+
+
+class SenderTest(Lab):
+    def setUp(self):
+        super().setUp()
+        self.rows([f"user{n}@d.test" for n in range(20)])
+        self.write("campaign.toml", MARKETING)
+        self.config(dns=DNS)
+        self.key, = self.dkim_keys("rsa2048")
+        self.sign_with([self.key])
+        with self.path("sluice.toml").open("a") as config:
+            config.write(SOURCE)
+        self.good = {
+            ("bounces.example.com", "TXT"): '"v=spf1 include:_spf.example.com -all"',
+            ("_spf.example.com", "TXT"): '"v=spf1 ip4:203.0.113.0/24 ?all"',
+            ("bounces.example.com", "MX"): "10 mta1.example.com.",
+            (self.key.name, "TXT"): quoted(self.key.record),
+            ("_dmarc.example.com", "TXT"): '"v=DMARC1; p=none; rua=mailto:dmarc@example.com"',
+            ("7.113.0.203.in-addr.arpa", "PTR"): "mta1.example.com.",
+            ("mta1.example.com", "A"): "203.0.113.7",
+        }
+
+    def zone(self, records) -> dict:
+        """All names there are, in the root zone."""
+        return {"": RECIPIENTS + "".join(f"{name}. {kind} {value}\n" for (name, kind), value in records.items())}
+
+    def serve(self, records):
+        self.knot = self.started(Knot(BUILD, self.folder, "127.0.0.1", 5300, self.zone(records)))
+
+    def without(self, *keys) -> dict:
+        return {key: value for key, value in self.good.items() if key not in keys}
+
+    def check(self, code=0) -> dict:
+        return json.loads(self.sluice("check", "campaign.toml", "--json", code=code).stdout)
+
+    def failed(self, answer) -> dict:
+        """The checks that failed, with what to publish."""
+        return {check["check"]: [(record["name"], record["type"], record["value"]) for record in check["publish"]]
+                for check in answer["sender"] if check["verdict"] == "fail"}
+
+    def sink(self, *options):
+        sink = self.started(Process([SLUICE, "sink", "--listen", "127.0.0.1:2525", "--port-file", str(self.path("port")), *options],
+                                    self.path("sink.log"), cwd=self.folder))
+        wait_until("the sink's port", self.path("port").exists)
+        return sink
+
+    def delivered(self, sink) -> int:
+        sink.stop()
+        return json.loads(sink.text().splitlines()[-1])["messages"]
+
+    def test_a_good_sender_passes_and_may_send(self):
+        self.serve(self.good)
+        answer = self.check()
+        self.assertEqual({check["check"] for check in answer["sender"]}, NEEDED | {"one_click", "tls"})
+        self.assertEqual([check for check in answer["sender"] if check["verdict"] == "fail"], [])
+        self.assertEqual({check["check"] for check in answer["sender"] if check["verdict"] == "warn"} - {"tls"}, set())
+        spf = answer["sender"][0]
+        self.assertEqual(spf["message"], 'bounces.example.com for 203.0.113.7 (ip-1): pass ("include:_spf.example.com" of bounces.example.com)')
+        self.assertEqual(spf["receivers"], ["gmail", "yahoo", "microsoft"])
+        self.assertEqual({name: answer["receivers"][name] for name in ("yahoo", "microsoft", "others")},
+                         {"yahoo": "pass", "microsoft": "pass", "others": "pass"})
+        saved = self.path("saved")
+        saved.mkdir()
+        sink = self.sink("--save", str(saved))
+        self.sluice("send", "campaign.toml")
+        self.assertEqual(self.delivered(sink), 20)
+        for envelope in [json.loads(path.read_text()) for path in sorted(saved.glob("*.json"))[:3]]:
+            local_part = envelope["sender"].split("@")[0]  # Where a bounce comes to says whose it is.
+            self.assertLessEqual(len(local_part), 64)
+            told = json.loads(self.sluice("token", local_part.removeprefix("bounce+"), "--json").stdout)
+            self.assertEqual([told["address"]], envelope["recipients"])
+
+    def test_each_record_that_is_missing_is_named_with_what_to_publish(self):
+        self.serve(self.good)
+        missing = {
+            ("bounces.example.com", "TXT"): {"spf": [("bounces.example.com", "TXT", "v=spf1 ip4:203.0.113.7 ~all")]},
+            ("_spf.example.com", "TXT"): {"spf": [("bounces.example.com", "TXT", "v=spf1 ip4:203.0.113.7 include:_spf.example.com -all")]},
+            ("bounces.example.com", "MX"): {"return_path": [("bounces.example.com", "MX", "10 mta1.example.com")]},
+            (self.key.name, "TXT"): {"dkim": [(self.key.name, "TXT", self.key.record)]},
+            ("_dmarc.example.com", "TXT"): {"dmarc": [("_dmarc.example.com", "TXT", "v=DMARC1; p=none")]},
+            ("7.113.0.203.in-addr.arpa", "PTR"): {"ptr": [("7.113.0.203.in-addr.arpa", "PTR", "mta1.example.com")]},
+            ("mta1.example.com", "A"): {"ptr": [("mta1.example.com", "A", "203.0.113.7")], "ehlo": [("mta1.example.com", "A", "203.0.113.7")]},
+        }
+        for key, failed in missing.items():
+            self.knot.change(self.zone(self.without(key)))
+            answer = self.check(code=5)
+            self.assertEqual(self.failed(answer), failed, key)
+            self.assertEqual(answer["state"], "failed")
+        done = self.sluice("check", "campaign.toml", code=5)  # The last one again, for people.
+        self.assertRegex(done.stdout, r"  FAIL  ptr +203\.0\.113\.7 \(ip-1\) is mta1\.example\.com, which does not lead back to it\n"
+                                      r" +publish: mta1\.example\.com\. A 203\.0\.113\.7\n")
+        self.assertRegex(done.stdout, r"  Gmail: fail; fail: ptr")
+        self.assertRegex(done.stdout, r"  Microsoft: pass\n")
+
+    def test_what_it_says_to_publish_makes_it_pass(self):
+        records = {}
+        self.serve(records)
+        for _ in range(4):
+            answer = json.loads(self.sluice("check", "campaign.toml", "--json", code=None).stdout)
+            if not self.failed(answer):
+                break
+            for published in self.failed(answer).values():
+                for name, kind, value in published:
+                    records[name, kind] = {"TXT": quoted(value), "MX": value + ".", "PTR": value + "."}.get(kind, value)
+            self.knot.change(self.zone(records))
+        self.assertEqual(self.failed(self.check()), {})
+        self.assertEqual(set(records), set(self.good) - {("_spf.example.com", "TXT")})
+
+    def test_send_refuses_unless_it_is_forced(self):
+        self.serve(self.without(("_dmarc.example.com", "TXT")))
+        sink = self.sink()
+        done = self.sluice("send", "campaign.toml", code=5)
+        self.assertIn('dmarc: example.com has no DMARC record; publish: _dmarc.example.com. TXT "v=DMARC1; p=none"', done.stderr)
+        self.assertFalse(list(self.path("state").glob("campaigns/*/manifest.json")))
+        forced = self.sluice("send", "campaign.toml", "--force")
+        self.assertIn("example.com has no DMARC record", forced.stderr)
+        self.assertEqual(self.delivered(sink), 20)
+
+    def test_a_test_send_is_not_refused(self):
+        self.serve(self.without(("_dmarc.example.com", "TXT")))
+        sink = self.sink()
+        self.sluice("send", "campaign.toml", "--only-to", "me@d.test", "--row", "1")
+        self.assertEqual(self.delivered(sink), 1)
+
+    def test_a_campaign_that_goes_on_is_checked_again(self):
+        self.serve(self.good)
+        self.write("shaping.toml", '["default"]\nmax_message_rate = "5/s"\n')
+        sink = self.sink()
+        process = self.start("send", "campaign.toml", "--progress", "off")
+        self.wait_for_report("a delivery", lambda report: report["totals"]["delivered"] > 0)
+        self.assertEqual(process.stop(signal.SIGINT), 4)
+        self.knot.change(self.zone(self.without((self.key.name, "TXT"))))
+        done = self.sluice("send", "campaign.toml", code=5)
+        self.assertIn(f"dkim: {self.key.name} is not published", done.stderr)
+        self.write("shaping.toml", "")
+        self.knot.change(self.zone(self.good))
+        self.sluice("send", "campaign.toml")
+        self.assertEqual(self.delivered(sink), 20)
+
+    def test_a_campaign_that_waits_is_checked_when_it_starts(self):
+        self.serve(self.good)
+        start = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3)
+        self.write("campaign.toml", MARKETING + f"[delivery]\nstart = {start.isoformat(timespec='milliseconds')}\n")
+        sink = self.sink()
+        process = self.start("send", "campaign.toml", "--progress", "off")
+        wait_until("the campaign to wait", lambda: "waits for its start" in process.text())
+        self.knot.change(self.zone(self.without(("bounces.example.com", "TXT"))))
+        self.assertEqual(process.popen.wait(30), 5)
+        self.assertIn("spf: bounces.example.com", process.text())
+        self.assertEqual(self.delivered(sink), 0)
+        self.assertEqual(self.report()["totals"]["pending"], 20)
+
+    def test_without_answers_nothing_fails_and_the_time_is_limited(self):
+        silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(silent.close)
+        silent.bind(("127.0.0.1", 5300))
+        begin = time.monotonic()
+        answer = self.check()
+        self.assertLess(time.monotonic() - begin, 8)
+        self.assertEqual({check["check"] for check in answer["sender"] if check["verdict"] == "warn"} - {"tls"}, NEEDED)
+        self.assertEqual({name: answer["receivers"][name] for name in RECEIVERS}, dict.fromkeys(RECEIVERS, "warn"))
+
+    def test_an_address_that_nobody_knows_is_a_warning(self):
+        self.serve(self.good)
+        self.write("sluice.toml", self.path("sluice.toml").read_text().replace("public_address", "# "))
+        answer = self.check()
+        self.assertEqual({check["check"] for check in answer["sender"] if check["verdict"] == "warn"} - {"tls"}, {"spf", "ptr"})
+        self.assertIn("source_address or public_address in [sources.NAME]", answer["sender"][0]["message"])
+
+    def test_a_rehearsal_finds_its_sender_ready(self):
+        done = self.sluice("send", "campaign.toml", "--sandbox", "--personality", "faultfree", "--log-level", "debug")
+        self.assertIn("20 messages accepted; of their DKIM signatures 20 are valid and 0 are not", done.stdout)
+        self.assertIn("could not be made: []", done.stderr)

@@ -1,0 +1,79 @@
+#include "engine/dkim_watch.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/unit/dns/scripted_resolver.h"
+
+namespace engine {
+namespace {
+
+using base::Duration;
+using testing::HasSubstr;
+
+constexpr char kName[] = "s1._domainkey.example.com";
+constexpr char kRecord[] = "v=DKIM1; k=rsa; p=AAAA";
+
+dns::Answer Text(const std::string& text) {
+  dns::Answer answer;
+  answer.kind = dns::AnswerKind::kFound;
+  answer.records.emplace_back().text = text;
+  return answer;
+}
+
+class DkimWatchTest : public testing::Test {
+ protected:
+  // Nothing is asked before this much time has gone by, and then this is the answer.
+  std::optional<delivery::PauseReason> After(Duration time, const dns::Answer& answer) {
+    EXPECT_FALSE(watch_.Poll(now_ + time - Duration::Milliseconds(1)).has_value());
+    EXPECT_EQ(resolver_.waiting(), 0u);
+    now_ = now_ + time;
+    EXPECT_FALSE(watch_.Poll(now_).has_value());
+    EXPECT_EQ(resolver_.waiting(), 1u);
+    resolver_.Reply(kName, dns::RecordType::kTxt, answer);
+    return watch_.Poll(now_);
+  }
+
+  dns::ScriptedResolver resolver_;
+  base::Instant now_;
+  DkimWatch watch_{{{kName, "example.com", "", kRecord}}, resolver_, {}, now_};
+};
+
+TEST_F(DkimWatchTest, LooksEveryHour) {
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(After(Duration::Hours(1), Text(kRecord)).has_value());
+}
+
+TEST_F(DkimWatchTest, TwoAnswersThatItIsGonePauseTheCampaign) {
+  EXPECT_FALSE(After(Duration::Hours(1), dns::Nothing(dns::AnswerKind::kNoDomain)).has_value());
+  const auto pause = After(Duration::Minutes(1), dns::Nothing(dns::AnswerKind::kNoData));
+  ASSERT_TRUE(pause.has_value());
+  EXPECT_EQ(pause->by, "dkim");
+  EXPECT_TRUE(pause->scope.IsCampaign());
+  EXPECT_EQ(
+      pause->reason,
+      "s1._domainkey.example.com is not published; publish: s1._domainkey.example.com. TXT \"v=DKIM1; k=rsa; p=AAAA\"");
+}
+
+TEST_F(DkimWatchTest, AnotherKeyPausesToo) {
+  EXPECT_FALSE(After(Duration::Hours(1), Text("v=DKIM1; p=BBBB")).has_value());
+  const auto pause = After(Duration::Minutes(1), Text("v=DKIM1; p="));
+  ASSERT_TRUE(pause.has_value());
+  EXPECT_THAT(pause->reason, HasSubstr("revoked"));
+}
+
+TEST_F(DkimWatchTest, AGoodAnswerBetweenForgives) {
+  EXPECT_FALSE(After(Duration::Hours(1), dns::Nothing(dns::AnswerKind::kNoDomain)).has_value());
+  EXPECT_FALSE(After(Duration::Minutes(1), Text(kRecord)).has_value());
+  EXPECT_FALSE(After(Duration::Hours(1), dns::Nothing(dns::AnswerKind::kNoDomain)).has_value());
+}
+
+TEST_F(DkimWatchTest, WithoutAnAnswerNothingIsKnown) {
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(After(Duration::Hours(1), dns::Nothing(dns::AnswerKind::kTimeout)).has_value());
+    EXPECT_FALSE(After(Duration::Hours(1), dns::Nothing(dns::AnswerKind::kServerFail)).has_value());
+  }
+}
+
+}  // namespace
+}  // namespace engine
