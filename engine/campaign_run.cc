@@ -20,6 +20,7 @@
 #include "engine/open_ledger.h"
 #include "engine/preparation.h"
 #include "engine/report/summary.h"
+#include "engine/run.h"
 #include "engine/run_options.h"
 #include "engine/run_watcher.h"
 #include "engine/run_watches.h"
@@ -29,71 +30,6 @@
 #include "engine/test_send.h"
 
 namespace engine {
-namespace {
-
-// What the user gave was wrong, or the machine was.
-int CodeOf(const absl::Status& status) {
-  if (absl::IsCancelled(status)) return kExitInterrupted;
-  if (absl::IsAborted(status)) return kExitRefused;
-  return absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status) ? kExitInvalid : kExitFailure;
-}
-
-RunOutcome Problem(const absl::Status& status) { return {CodeOf(status), status, ""}; }
-
-// One run, step by step.
-class Run {
- public:
-  Run(io::Disk& disk, const RunRequest& request, RunObserver& observer, base::Log& log)
-      : disk_(disk), request_(request), campaign_(*request.campaign), observer_(observer), log_(log) {}
-
-  RunOutcome Go();
-
- private:
-  RunOutcome GoOn();
-  absl::Status LoadMeans();
-  absl::Status CheckSender() const;
-  RunOutcome Seal();
-  absl::Status Open();
-  absl::Status Prepare(const campaign::TokenKey& token_key);
-  absl::Status MakeJob();
-  std::shared_ptr<const campaign::SuppressionLists> NewSuppression();
-  std::optional<RunOutcome> AwaitStart();
-  absl::Status Append(ledger::CampaignStateKind kind);
-  absl::Status Commit(const ledger::RecordBatch& batch);
-  RunOutcome Conclude(const RunResult& result);
-  RunOutcome ConcludeFinished();
-  RunOutcome ConcludePaused() const;
-  RunOutcome ConcludeCancelled();
-  EngineOptions MakeOptions(HostTls& host_tls) const;
-  std::string StateNow() const;
-  std::uint64_t CountFinals() const { return started_.roster->recipients() - CountPending(journal_->table()); }
-
-  io::Disk& disk_;
-  const RunRequest& request_;
-  const campaign::Campaign& campaign_;
-  RunObserver& observer_;
-  base::Log& log_;
-  io::SystemClock clock_;
-  SendingMeans means_;
-  // Before the lock: who waits for the end of the program must find the state free. Null: nobody operates a test.
-  std::unique_ptr<ControlDesk> desk_;
-  std::unique_ptr<MetricsDesk> metrics_;  // Null: nobody wants any.
-  std::unique_ptr<Notifier> notifier_;    // Null: nobody is told.
-  std::unique_ptr<io::FileLock> lock_;
-  StartedCampaign started_;
-  std::unique_ptr<io::Mapping> fold_memory_, run_memory_;
-  std::unique_ptr<ledger::StateTable> states_;
-  std::unique_ptr<ledger::Journal> journal_;
-  std::unique_ptr<SuppressionWatch> suppression_;
-  LearnedAddresses learned_;
-  std::unique_ptr<SmarthostLogin> login_;                      // Null: there is no smarthost.
-  std::unique_ptr<const delivery::SignatureFile> signatures_;  // Null: it was not sealed.
-  std::unique_ptr<delivery::Job> job_;
-  bool is_new_ = false;      // It was not prepared before this run.
-  bool is_started_ = false;  // The journal.
-  std::uint64_t sample_below_ = delivery::kWholeSample;
-};
-
 absl::Status Run::LoadMeans() {
   absl::StatusOr<SendingMeans> means = engine::LoadMeans(disk_, *request_.config, campaign_, request_.host_name, log_);
   if (!means.ok()) return means.status();
@@ -206,91 +142,6 @@ std::shared_ptr<const campaign::SuppressionLists> Run::NewSuppression() {
   return is_new_ ? changed : suppression_->lists();
 }
 
-// Waits for the campaign's start. How the run ends instead of it; nullopt: it begins.
-std::optional<RunOutcome> Run::AwaitStart() {
-  std::optional<base::WallTime> start = campaign_.delivery.start;
-  if (request_.test.has_value() || request_.rehearsal) start.reset();
-  const bool waits = start.has_value() && io::SystemClock().WallNow() < *start;
-  if (waits) log_.Info(absl::StrFormat("%s: waits for its start at %s", campaign_.id, base::FormatRfc3339(*start)));
-  const absl::StatusOr<std::optional<OperationOrder>> order = WaitForStart(
-      {.journal = *journal_, .desk = desk_.get(), .metrics = metrics_.get(), .watcher = observer_, .start = start});
-  const bool begins = order.ok() && !order->has_value();
-  absl::Status status = begins && waits ? CheckSender() : absl::OkStatus();  // The DNS may have changed meanwhile.
-  if (begins && status.ok()) return std::nullopt;
-  clock_.Update();
-  if (begins) {
-    if (absl::Status closed = journal_->Close(); !closed.ok()) status = closed;
-  } else if (absl::IsCancelled(order.status())) {
-    status = journal_->Close();
-    if (status.ok()) status = absl::CancelledError(campaign_.id + ": interrupted before its start; run it again");
-  } else if (!order.ok()) {
-    status = order.status();
-  } else if ((*order)->operation == Operation::kCancel) {
-    return ConcludeCancelled();
-  } else {
-    const IdleLedger idle = {.journal = *journal_, .is_started = true, .paths = request_.paths};
-    status = OperateOn(idle, **order, clock_.WallNow()).problem;
-    if (status.ok()) status = journal_->Close();
-    const bool is_paused = journal_->facts().pauses.contains(std::string(ledger::kWholeCampaign));
-    if (status.ok()) return is_paused ? ConcludePaused() : ConcludeFinished();  // Nobody was pending any more.
-  }
-  return Problem(status);
-}
-
-RunOutcome Run::ConcludePaused() const {
-  return {
-      kExitPaused, absl::OkStatus(),
-      absl::StrFormat("%s: paused: %s; when that is mended: sluice resume %s", campaign_.id,
-                      journal_->facts().pauses.at(std::string(ledger::kWholeCampaign)).reason, request_.paths.Named())};
-}
-
-RunOutcome Run::ConcludeFinished() {
-  return {kExitOk, absl::OkStatus(),
-          absl::StrFormat("%s: finished; sluice report %s says how", campaign_.id, request_.paths.Named())};
-}
-
-RunOutcome Run::ConcludeCancelled() {
-  if (CountFinals() == started_.roster->recipients())
-    return {kExitOk, absl::OkStatus(), campaign_.id + ": cancelled; nobody is pending"};
-  std::uint64_t cancelled = 0;
-  clock_.Update();
-  absl::Status status = is_started_ ? absl::OkStatus() : journal_->Start();
-  if (status.ok()) status = CancelPending(*journal_, clock_.WallNow(), cancelled);
-  if (status.ok()) status = journal_->Close();
-  if (!status.ok()) return Problem(status);
-  return {kExitOk, absl::OkStatus(),
-          absl::StrFormat("%s: cancelled; nothing is sent to %d who were pending", campaign_.id, cancelled)};
-}
-
-RunOutcome Run::Conclude(const RunResult& result) {
-  if (result.end == RunEnd::kFailed) {
-    return {
-        kExitFailure,
-        result.failure.ok() ? absl::InternalError("the engine stopped before the campaign was done") : result.failure,
-        ""};
-  }
-  if (result.end == RunEnd::kPaused && result.pause.cancels) return ConcludeCancelled();
-  absl::Status status;
-  const std::uint64_t left = started_.roster->recipients() - CountFinals();  // Who is not in the sample.
-  if (result.end == RunEnd::kFinished)
-    status = Append(left == 0 ? ledger::CampaignStateKind::kFinished : ledger::CampaignStateKind::kInterrupted);
-  if (result.end == RunEnd::kInterrupted) status = Append(ledger::CampaignStateKind::kInterrupted);
-  if (status.ok()) status = journal_->Close();
-  if (!status.ok()) return Problem(status);
-  if (request_.test.has_value()) return ConcludeTest(disk_, started_, result);
-  if (result.end == RunEnd::kFinished && left == 0) return ConcludeFinished();
-  if (result.end == RunEnd::kFinished)
-    return {
-        kExitOk, absl::OkStatus(),
-        absl::StrFormat("%s: the sample is done; %d are pending: without --limit they get it too", campaign_.id, left)};
-  if (result.end == RunEnd::kInterrupted)
-    return {kExitInterrupted, absl::OkStatus(),
-            absl::StrFormat("%s: interrupted; run it again to go on", campaign_.id)};
-  return {kExitPaused, absl::OkStatus(),
-          absl::StrFormat("%s: paused: %s%s; when that is mended: sluice resume %s", campaign_.id, result.pause.reason,
-                          result.pause.sample.empty() ? "" : " (" + result.pause.sample + ")", request_.paths.Named())};
-}
-
 // Prepares a campaign that is new, and opens one that was started.
 absl::Status Run::Open() {
   if (absl::Status status = disk_.MakeDirectories(request_.paths.campaign); !status.ok()) return status;
@@ -361,7 +212,8 @@ RunOutcome Run::GoOn() {
     login_ = *std::move(login);
   }
   const auto& listen = request_.config->metrics_listen;
-  absl::Status desk = request_.test.has_value() ? absl::OkStatus() : MetricsDesk::Open(listen, metrics_);
+  const bool serves = !request_.test.has_value() && request_.campaign_number == 0;
+  absl::Status desk = serves ? MetricsDesk::Open(listen, metrics_) : absl::OkStatus();
   if (!desk.ok()) return Problem(desk);
   if (absl::Status status = Open(); !status.ok()) return Problem(status);
   const bool resend = campaign_.delivery.in_doubt == campaign::InDoubt::kResend;
@@ -421,8 +273,6 @@ RunOutcome Run::GoOn() {
   if (signatures_ != nullptr && !outcome.line.empty()) outcome.line += SealedText(result.signatures);
   return outcome;
 }
-
-}  // namespace
 
 RunOutcome RunCampaign(io::Disk& disk, const RunRequest& request, RunObserver& observer, base::Log& log) {
   return Run(disk, request, observer, log).Go();

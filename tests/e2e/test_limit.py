@@ -18,15 +18,15 @@ class LimitTest(Lab):
         return {event["recipient"] for event in self.events("test", "--type", "Delivery")}
 
     def test_a_sample_then_a_larger_one_then_everybody(self):
-        done = self.sluice("send", "campaign.toml", "--limit", "50")
+        done = self.sluice("send", "campaign.toml", "--limit", "50", code=4)
         self.assertIn("the sample is done; 450 are pending", done.stdout)
         sample = self.delivered()
         self.assertEqual(len(sample), 50)
         report = self.report()
         self.assertEqual((report["state"], report["totals"]["pending"]), ("interrupted", 450))
-        self.sluice("send", "campaign.toml", "--limit", "50")  # The same ones: nothing is left to do.
+        self.sluice("send", "campaign.toml", "--limit", "50", code=4)  # The same ones: nothing is left to do.
         self.assertEqual(self.delivered(), sample)
-        self.sluice("send", "campaign.toml", "--limit", "20%")
+        self.sluice("send", "campaign.toml", "--limit", "20%", code=4)
         larger = self.delivered()
         self.assertEqual(len(larger), 100)
         self.assertLess(sample, larger)

@@ -135,7 +135,7 @@ class SealTest(Lab):
         self.path("sluice.toml").write_text(config.replace("key_file =", 'identity = "@news.example.com"\nkey_file ='))
         self.assertEqual(self.seal()["made"], 100)
         self.path("sluice.toml").write_text(config)
-        done = self.sluice("send", "campaign.toml", "--limit", "10")
+        done = self.sluice("send", "campaign.toml", "--limit", "10", code=4)
         self.assertIn("not used: they were sealed with other keys, or other settings of them", done.stderr)
         keys[0].file.unlink()
         sandbox.end()
