@@ -18,7 +18,8 @@ EngineProcess::EngineProcess(const Surroundings& surroundings, const delivery::J
       sts_cache_(surroundings.sts_cache),
       job_(job),
       options_(options),
-      clock_(world_) {}
+      clock_(world_),
+      kept_limits_(surroundings.kept_limits) {}
 
 EngineProcess::~EngineProcess() {
   alive_.reset();
@@ -32,11 +33,22 @@ void EngineProcess::Later(base::Duration wait, absl::AnyInvocable<void()> event)
   });
 }
 
+// As the host's state is written: a second or so behind, and what may pass until then counts as passed.
+void EngineProcess::SaveLimits() {
+  constexpr base::Duration kEvery = base::Duration::Seconds(1);
+  if (kept_limits_ == nullptr || (!limits_.has_news() && world_.now() < limits_saved_at_ + kEvery)) return;
+  limits_saved_at_ = world_.now();
+  *kept_limits_ = limits_.Save(world_.now(), world_.wall_now(), kEvery * 2);
+}
+
 bool EngineProcess::Start(std::string& why) {
   const auto fails = [&why](const absl::Status& status) {
     why = std::string(status.message());
     return !status.ok();
   };
+  if (kept_limits_ != nullptr && !kept_limits_->empty() &&
+      fails(limits_.Load(*kept_limits_, world_.now(), world_.wall_now())))
+    return false;
   const std::uint64_t recipients = job_.roster->recipients();
   auto fold = ledger::MakeTableFile(disk_, std::string(kStateFolder) + "/fold.table", recipients);
   if (!fold.ok()) return !fails(fold.status());
@@ -140,6 +152,7 @@ void EngineProcess::Turn(std::uint32_t index) {
   core.turn_set = false;
   core.timers->Advance(world_.now());
   core.shard->EndTurn();
+  SaveLimits();
   world_.Note("turn", index);
   const base::Instant next = core.shard->NextWake();
   // A shard that wants another turn at once lets the world go on a little first.

@@ -43,6 +43,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
     base::Log& log;
     tls::PolicyFetcher* policies = nullptr;  // Null: no MTA-STS…
     tls::StsCache* sts_cache = nullptr;      // …and neither this.
+    std::string* kept_limits = nullptr;      // What limits leave to the next program. Null: nothing.
   };
   EngineProcess(const Surroundings& surroundings, const delivery::Job& job, const Options& options);
   ~EngineProcess() override;
@@ -105,7 +106,10 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   std::unique_ptr<ledger::StateTable> states_;
   std::unique_ptr<delivery::Job> run_job_;
   std::unique_ptr<ledger::Journal> journal_;
+  void SaveLimits();
   delivery::HostLimits limits_;
+  std::string* const kept_limits_;
+  base::Instant limits_saved_at_;
   std::optional<delivery::CampaignRate> rate_;
   std::vector<Core> cores_;
   std::vector<Submitted> submitted_;

@@ -69,4 +69,13 @@ std::string RandomPersonality(base::Prng& prng) {
   return toml;
 }
 
+Network::Options RandomNetwork(base::Prng& prng) {
+  Network::Options options;
+  if (prng.Chance(0.3)) options.fragment_max = 1 + prng.Below(7);
+  if (prng.Chance(0.3)) options.send_chunk_max = 1 + prng.Below(300);
+  if (prng.Chance(0.4)) options.reset_share = 0.01;
+  if (prng.Chance(0.3)) options.latency_most = base::Duration::Milliseconds(120);
+  return options;
+}
+
 }  // namespace sim

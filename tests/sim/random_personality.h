@@ -4,11 +4,15 @@
 #include <string>
 
 #include "engine/base/prng.h"
+#include "tests/sim/network.h"
 
 namespace sim {
 
 // A world's providers, by chance: deferrals, refusals, hang-ups, greylisting, small limits, servers without PIPELINING
 // or CHUNKING; STARTTLS that is not offered, refused, or comes to nothing, and certificates that do not hold.
 std::string RandomPersonality(base::Prng& prng);
+
+// How well the network carries bytes.
+Network::Options RandomNetwork(base::Prng& prng);
 
 }  // namespace sim

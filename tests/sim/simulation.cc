@@ -12,6 +12,7 @@
 #include "nlohmann/json.hpp"
 #include "tests/sim/campaign.h"
 #include "tests/sim/engine_process.h"
+#include "tests/sim/limit_checks.h"
 #include "tests/sim/random_personality.h"
 #include "tests/sim/residual_risk.h"
 #include "tests/sim/sim_tls.h"
@@ -38,20 +39,12 @@ class Simulation {
   explicit Simulation(const Settings& settings)
       : settings_(settings),
         world_(settings.seed),
-        network_options_(NetworkOptions(world_.prng())),
+        network_options_(RandomNetwork(world_.prng())),
         network_(world_, network_options_),
         server_clock_(world_) {}
   Findings Run();
 
  private:
-  static Network::Options NetworkOptions(base::Prng& prng) {
-    Network::Options options;
-    if (prng.Chance(0.3)) options.fragment_max = 1 + prng.Below(7);
-    if (prng.Chance(0.3)) options.send_chunk_max = 1 + prng.Below(300);
-    if (prng.Chance(0.4)) options.reset_share = 0.01;
-    if (prng.Chance(0.3)) options.latency_most = base::Duration::Milliseconds(120);
-    return options;
-  }
   void MakeCampaign();
   void MakePolicies(std::uint64_t domains);
   void MakeKeys();
@@ -93,6 +86,8 @@ class Simulation {
   std::unique_ptr<Campaign> campaign_;
   config::Shaping shaping_;
   TlsChecks tls_checks_{[this](std::string violation) { Violation("TLS: " + violation); }};
+  LimitChecks limit_checks_{[this](std::string violation) { Violation("limits: " + violation); }};
+  std::string host_limits_;  // What the last program left.
   std::unique_ptr<delivery::Job> job_;
   LastLineLog log_;
   EngineProcess::Options process_options_;
@@ -125,7 +120,8 @@ void Simulation::MakeCampaign() {
 // Where a receiver never satisfies a policy, recipients come back until they are too old: that is not to take days.
 void Simulation::MakePolicies(std::uint64_t domains) {
   base::Prng& prng = world_.prng();
-  const std::string text = tls_checks_.Draw(prng, domains);
+  std::string text = tls_checks_.Draw(prng, domains);
+  text += limit_checks_.Draw(prng, *personality_);
   std::vector<std::string> warnings;
   absl::StatusOr<config::Shaping> shaping = config::Shaping::Parse({{{"shaping", text}}}, warnings);
   CHECK(shaping.ok() && warnings.empty());
@@ -190,6 +186,7 @@ void Simulation::StartServers() {
   const bool tls_fails =
       tampered || network_options_.reset_share > 0 || (tls_server_ != nullptr && tls_server_->fault_share() > 0);
   exchanger_->ShowRecipients([this, tls_fails](std::size_t provider, const sandbox::Transaction& transaction) {
+    limit_checks_.OnRecipient(provider, world_.now());
     tls_checks_.CheckRecipient(transaction.recipient, transaction.encrypted,
                                TlsChecks::HostOf(personality_->providers[provider], tls_server_ != nullptr, tls_fails));
   });
@@ -220,8 +217,9 @@ void Simulation::ServeTurn() {
 
 void Simulation::StartProcess() {
   ++process_number_;
-  process_ = std::make_unique<EngineProcess>(EngineProcess::Surroundings{world_, network_, names_, disk_, log_}, *job_,
-                                             process_options_);
+  process_ = std::make_unique<EngineProcess>(
+      EngineProcess::Surroundings{world_, network_, names_, disk_, log_, nullptr, nullptr, &host_limits_}, *job_,
+      process_options_);
   std::string why;
   if (!process_->Start(why)) {
     Violation("recovery failed: " + why);
