@@ -83,3 +83,8 @@ class PlanTest(Lab):
         plan = self.plan()
         self.assertEqual((plan["limited_by"], plan["seconds"]), ("campaign_rate", 1169))
         self.assertFalse(plan["in_time"])
+
+    def test_limits_of_a_provider_count_over_its_sites(self):
+        self.config(shaping=SHAPING.replace('max_message_rate = "100/s"', 'provider_max_message_rate = "50/s"'))
+        plan = self.plan()
+        self.assertEqual((plan["limited_by"], plan["seconds"]), ("provider_max_message_rate", 17.98))
