@@ -46,6 +46,8 @@ class Plan {
            const std::vector<std::uint64_t>& counts);
   std::vector<std::uint64_t> CountsOf(const roster::DomainView& domain) const;
   void TakeSite(const std::string& name, const Site& site);
+  void TakeShared(const std::string& provider, const std::string& source, std::uint64_t recipients,
+                  const config::Limits& limits);
   absl::Status PlanWhole();
   absl::StatusOr<base::Duration> MeasureCommit() const;
   absl::StatusOr<double> SignaturesPerSecond() const;  // Messages', each with all its signatures.
@@ -57,6 +59,7 @@ class Plan {
   std::unique_ptr<const roster::Roster> roster_;
   std::map<std::string, Site> sites_;
   std::map<std::string, PlannedProvider> providers_;
+  std::map<std::pair<std::string, std::string>, SharedLoad> shared_;  // By provider and source; "": all sources.
   std::uint64_t queries_ = 0;
   CampaignPlan plan_;
 };
@@ -163,19 +166,39 @@ void Plan::TakeSite(const std::string& name, const Site& site) {
   group.provider = provider;
   ++group.sites;
   ++plan_.sites;
+  SharedLoad all;  // Of the site, over its sources.
+  config::Limits last;
   for (std::size_t i = 0; i < site.recipients.size(); ++i) {
     if (site.recipients[i] == 0) continue;
     const std::string& source = (*request_.sources)[i].name;
-    const PlannedTime time =
-        TimeOfSite(site.recipients[i], shaping_.For(site.domain, site.hosts, source), assumptions_);
+    last = shaping_.For(site.domain, site.hosts, source);
+    all.Add(site.recipients[i], last, assumptions_);
+    if (!known.empty()) TakeShared(provider, source, site.recipients[i], last);
+    const PlannedTime time = TimeOfSite(site.recipients[i], last, assumptions_);
     group.recipients += site.recipients[i];
     group.time = Longer(group.time, time);
     plan_.longest.push_back({name, source, provider, site.recipients[i], time});
   }
+  group.time = Longer(group.time, TimeOfShared(all, last.total_connection_limit, "total_connection_limit",
+                                               last.total_message_rate, "total_message_rate"));
   if (plan_.longest.size() < 2 * CampaignPlan::kSitesShown) return;
   std::sort(plan_.longest.begin(), plan_.longest.end(),
             [](const PlannedSite& a, const PlannedSite& b) { return a.time.seconds > b.time.seconds; });
   plan_.longest.resize(CampaignPlan::kSitesShown);
+}
+
+// A provider's own limits are over its sites, for each source or for all of them.
+void Plan::TakeShared(const std::string& provider, const std::string& source, std::uint64_t recipients,
+                      const config::Limits& limits) {
+  SharedLoad& own = shared_[{provider, source}];
+  SharedLoad& all = shared_[{provider, ""}];
+  own.Add(recipients, limits, assumptions_);
+  all.Add(recipients, limits, assumptions_);
+  PlannedTime& time = providers_[provider].time;
+  time = Longer(time, TimeOfShared(own, limits.provider_connection_limit, "provider_connection_limit",
+                                   limits.provider_max_message_rate, "provider_max_message_rate"));
+  time = Longer(time, TimeOfShared(all, limits.provider_total_connection_limit, "total_connection_limit",
+                                   limits.provider_total_message_rate, "total_message_rate"));
 }
 
 absl::StatusOr<double> Plan::SignaturesPerSecond() const {

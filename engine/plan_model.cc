@@ -26,6 +26,22 @@ double SecondsAtRate(std::uint64_t count, const base::Rate& rate) {
   return static_cast<double>(count - at_once) * Seconds(gate.period) / static_cast<double>(gate.count);
 }
 
+void SharedLoad::Add(std::uint64_t more, const config::Limits& limits, const PlanAssumptions& assumptions) {
+  const std::uint64_t opened = Ceiling(more, limits.max_deliveries_per_connection);
+  messages += more;
+  work += static_cast<double>(more + opened * assumptions.round_trips_to_open) * Seconds(assumptions.round_trip) +
+          static_cast<double>(more) * Seconds(assumptions.commit);
+}
+
+PlannedTime TimeOfShared(const SharedLoad& load, const std::optional<std::uint32_t>& connections,
+                         std::string_view connections_key, const std::optional<base::Rate>& rate,
+                         std::string_view rate_key) {
+  PlannedTime time;
+  if (connections.has_value()) time = Longer(time, {load.work / *connections, std::string(connections_key)});
+  if (rate.has_value()) time = Longer(time, {SecondsAtRate(load.messages, *rate), std::string(rate_key)});
+  return time;
+}
+
 PlannedTime TimeOfSite(std::uint64_t messages, const config::Limits& limits, const PlanAssumptions& assumptions) {
   if (messages == 0) return {};
   const std::uint64_t per_connection = limits.max_deliveries_per_connection;

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "engine/base/rate.h"
 #include "engine/base/time.h"
@@ -26,6 +28,16 @@ struct PlannedTime {
 PlannedTime Longer(PlannedTime a, PlannedTime b);
 // Until `count` have passed, the first of them at once.
 double SecondsAtRate(std::uint64_t count, const base::Rate& rate);
+// What several queues share: a number of connections, and a rate.
+struct SharedLoad {
+  std::uint64_t messages = 0;
+  double work = 0;  // Seconds that it would all take on one connection.
+  void Add(std::uint64_t more, const config::Limits& limits, const PlanAssumptions& assumptions);
+};
+// None: no such limit. The names are those of the limits' keys.
+PlannedTime TimeOfShared(const SharedLoad& load, const std::optional<std::uint32_t>& connections,
+                         std::string_view connections_key, const std::optional<base::Rate>& rate,
+                         std::string_view rate_key);
 // Of `messages` to one site from one source.
 PlannedTime TimeOfSite(std::uint64_t messages, const config::Limits& limits, const PlanAssumptions& assumptions);
 

@@ -8,6 +8,7 @@ namespace delivery {
 namespace {
 
 constexpr base::Duration kTurn = base::Duration::Milliseconds(10);
+constexpr base::Duration kLateness = base::Duration::Milliseconds(5);
 
 }  // namespace
 
@@ -21,6 +22,12 @@ RateGate::Wide RateGate::Tolerance() const {
   return static_cast<Wide>(options_.period.nanoseconds()) * static_cast<Wide>(options_.burst_max - 1);
 }
 
+RateGate::Wide RateGate::DueFrom(base::Instant now) const {
+  const Wide half = static_cast<Wide>(options_.period.nanoseconds()) / 2;
+  const Wide late = static_cast<Wide>(kLateness.nanoseconds()) * static_cast<Wide>(scale_);
+  return std::max(due_, Scaled(now) - std::min(half, late));
+}
+
 base::Instant RateGate::At(Wide scaled) const {
   if (options_.count == 0) return base::Instant::Never();
   const Wide count = static_cast<Wide>(options_.count);
@@ -29,7 +36,7 @@ base::Instant RateGate::At(Wide scaled) const {
 }
 
 base::Instant RateGate::OpensAfter(std::uint64_t before, base::Instant now) const {
-  const Wide due = std::max(due_, Scaled(now));  // A rest saves up no more.
+  const Wide due = DueFrom(now);
   return At(due - Tolerance() + static_cast<Wide>(before) * static_cast<Wide>(options_.period.nanoseconds()));
 }
 
@@ -41,14 +48,14 @@ base::Instant RateGate::RestedAfter(base::Instant now, base::Duration passing) c
 
 std::uint64_t RateGate::Available(base::Instant now, base::Duration ahead) const {
   if (options_.count == 0) return 0;
-  const Wide room = Scaled(now + ahead) + Tolerance() - std::max(due_, Scaled(now));  // A rest saves up no more.
+  const Wide room = Scaled(now + ahead) + Tolerance() - DueFrom(now);
   if (room < 0) return 0;
   return static_cast<std::uint64_t>(room / static_cast<Wide>(options_.period.nanoseconds())) + 1;
 }
 
 bool RateGate::TryPass(base::Instant now) {
   if (Available(now) == 0) return false;
-  due_ = std::max(due_, Scaled(now)) + static_cast<Wide>(options_.period.nanoseconds());
+  due_ = DueFrom(now) + static_cast<Wide>(options_.period.nanoseconds());
   return true;
 }
 

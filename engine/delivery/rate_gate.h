@@ -43,6 +43,9 @@ class RateGate {
   __extension__ using Wide = __int128;
   Wide Scaled(base::Instant t) const { return static_cast<Wide>(t.nanoseconds()) * static_cast<Wide>(scale_); }
   Wide Tolerance() const;
+  // When the next one would be due. A rest saves up nothing, but what comes a little late (half an interval, 5 ms at
+  // most: the loop had other things to do) does not put off the ones after it.
+  Wide DueFrom(base::Instant now) const;
   base::Instant At(Wide scaled) const;  // The first moment that is not before.
 
   Options options_;

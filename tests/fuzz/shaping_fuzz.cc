@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/base/check.h"
+#include "engine/config/automation.h"
 #include "engine/config/shaping.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -29,6 +30,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     CHECK(limits.idle_timeout > base::Duration() && limits.data_dot_timeout <= base::Duration::Hours(24));
     CHECK(!limits.max_message_rate.has_value() || limits.max_message_rate->period > base::Duration());
     shaping->ProviderFor("example.com", hosts);
+    std::vector<config::Shaping::Change> overrides;
+    for (const auto& rule : shaping->AutomationFor("example.com", hosts)) {
+      CHECK(!rule->patterns.empty() && rule->duration >= base::Duration::Seconds(1));
+      rule->Fits("421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred");
+      for (const config::AutomationAction& action : rule->actions) {
+        if (action.change.apply != nullptr) overrides.push_back(action.change);
+      }
+    }
+    CHECK(shaping->For("example.com", hosts, "s", overrides).connection_limit >= 1);
   }
   const absl::StatusOr<base::Rate> rate = base::ParseRate(text);
   if (rate.ok()) CHECK(*base::ParseRate(base::ToString(*rate)) == *rate);

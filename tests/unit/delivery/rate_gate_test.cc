@@ -42,6 +42,22 @@ TEST(RateGate, RatesAreRatiosWithoutRoundingDrift) {
   EXPECT_LE(now - kStart, Duration::Hours(240) + Duration::Microseconds(1));
 }
 
+TEST(RateGate, ALateOneDoesNotPutOffTheOthers) {
+  RateGate gate({.count = 100, .period = Duration::Seconds(1), .burst_max = 1}, kStart);
+  Instant now = kStart;
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_TRUE(gate.TryPass(now));
+    now = gate.OpensAt() + Duration::Milliseconds(3);
+  }
+  EXPECT_LE(now - kStart, Duration::Milliseconds(10'010));
+  EXPECT_GE(now - kStart, Duration::Milliseconds(10'000));
+  now = now + Duration::Hours(1);  // After a rest it is one, and the next one half an interval later.
+  EXPECT_TRUE(gate.TryPass(now));
+  EXPECT_FALSE(gate.TryPass(now + Duration::Microseconds(4'999)));
+  EXPECT_TRUE(gate.TryPass(now + Duration::Microseconds(5'000)));
+  EXPECT_EQ(gate.OpensAt(), now + Duration::Milliseconds(15));
+}
+
 TEST(RateGate, ZeroClosesIt) {
   RateGate gate({.count = 0, .period = Duration::Seconds(1), .burst_max = 1}, kStart);
   EXPECT_FALSE(gate.TryPass(kStart + Duration::Hours(1)));

@@ -53,5 +53,19 @@ TEST(PlanModel, AFewMessagesTakeAFewRoundTrips) {
   EXPECT_DOUBLE_EQ(TimeOfSite(5, LimitsOf(100, 1000), slow_disk).seconds, 1.2);
 }
 
+TEST(PlanModel, SitesShareAConnectionLimitAndARate) {
+  SharedLoad load;
+  load.Add(100, LimitsOf(50, 10), kAssumptions);  // 100 messages and 10 connections: 160 round trips.
+  load.Add(40, LimitsOf(50, 100), kAssumptions);  // 46.
+  EXPECT_EQ(load.messages, 140u);
+  const PlannedTime connections = TimeOfShared(load, 2, "provider_connection_limit", std::nullopt, "");
+  EXPECT_NEAR(connections.seconds, 10.3, 1e-9);
+  EXPECT_EQ(connections.limited_by, "provider_connection_limit");
+  const PlannedTime rate = TimeOfShared(load, 2, "provider_connection_limit", Of("1/s"), "provider_max_message_rate");
+  EXPECT_DOUBLE_EQ(rate.seconds, 139);
+  EXPECT_EQ(rate.limited_by, "provider_max_message_rate");
+  EXPECT_EQ(TimeOfShared(load, std::nullopt, "", std::nullopt, "").seconds, 0);
+}
+
 }  // namespace
 }  // namespace engine
