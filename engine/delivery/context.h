@@ -61,6 +61,7 @@ struct Context {
   CampaignLine& line;
   CampaignFacts& facts;
   base::Log& log;
+  tls::ResultCounts* tls_results = nullptr;      // Null: nobody counts.
   smtp::Authenticator* authenticator = nullptr;  // Logs in to the smarthost; null: nobody wants that.
 };
 
