@@ -38,7 +38,7 @@ absl::Status Run::LoadMeans() {
 }
 
 absl::Status Run::CheckSender() const {
-  if (request_.test.has_value()) return absl::OkStatus();
+  if (request_.test.has_value() || request_.seals) return absl::OkStatus();  // The send will ask.
   return RequireReady({campaign_, *request_.config, *request_.shaping, means_}, request_.preflight, log_);
 }
 

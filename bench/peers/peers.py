@@ -189,7 +189,7 @@ allow_private_destinations = true
 """)
         if self.seals:
             self.run("./sluice", "seal", "campaign.toml", "--progress", "off", counts=False)
-        self.run("./sluice", "send", "campaign.toml", "--progress", "off")
+        self.run("./sluice", "send", "campaign.toml", "--force", "--progress", "off")
 
 
 class SluiceSealed(Sluice):

@@ -25,9 +25,32 @@ constexpr std::array<std::array<std::uint32_t, 256>, 8> MakeTables() {
 }
 constexpr std::array<std::array<std::uint32_t, 256>, 8> kTables = MakeTables();
 
+#if defined(__x86_64__)
+// SSE 4.2 has an instruction for this polynomial: several times as fast as the tables.
+__attribute__((target("sse4.2"))) std::uint32_t ByInstruction(std::string_view bytes, std::uint32_t crc) {
+  std::uint64_t wide = crc;
+  for (; bytes.size() >= 8; bytes.remove_prefix(8)) {
+    std::uint64_t word;
+    std::memcpy(&word, bytes.data(), 8);
+    wide = __builtin_ia32_crc32di(wide, word);
+  }
+  crc = static_cast<std::uint32_t>(wide);
+  for (char c : bytes) crc = __builtin_ia32_crc32qi(crc, static_cast<unsigned char>(c));
+  return crc;
+}
+
+bool HasInstruction() {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("sse4.2") != 0;
+}
+const bool kHasInstruction = HasInstruction();
+#endif
+
 }  // namespace
 
-std::uint32_t Crc32c(std::string_view bytes, std::uint32_t previous) {
+namespace internal {
+
+std::uint32_t Crc32cByTables(std::string_view bytes, std::uint32_t previous) {
   std::uint32_t crc = ~previous;
   while (bytes.size() >= 8) {
     std::uint32_t low, high;
@@ -41,6 +64,15 @@ std::uint32_t Crc32c(std::string_view bytes, std::uint32_t previous) {
   }
   for (char c : bytes) crc = (crc >> 8) ^ kTables[0][(crc ^ static_cast<unsigned char>(c)) & 0xFF];
   return ~crc;
+}
+
+}  // namespace internal
+
+std::uint32_t Crc32c(std::string_view bytes, std::uint32_t previous) {
+#if defined(__x86_64__)
+  if (kHasInstruction) return ~ByInstruction(bytes, ~previous);
+#endif
+  return internal::Crc32cByTables(bytes, previous);
 }
 
 }  // namespace base

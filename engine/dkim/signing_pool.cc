@@ -9,7 +9,8 @@
 namespace dkim {
 namespace {
 
-constexpr std::size_t kLentAtOnce = 8;  // Signatures, at most: some more than the lender makes in one turn.
+constexpr std::size_t kLookedAtOnce = 64;  // Requests, for one batch.
+constexpr std::size_t kLentAtOnce = 8;     // Signatures, at most: some more than the lender makes in one turn.
 
 }  // namespace
 
@@ -111,9 +112,14 @@ void SigningPool::Seat::Lend() {
 
 void SigningPool::Seat::SignBorrowed() {
   Loans batch;
-  while (!borrowed_.empty() && batch.size() < signer_->batch_max()) {
-    batch.push_back(std::move(borrowed_.front()));
-    borrowed_.pop_front();
+  const std::uint32_t key = borrowed_.front()->key;
+  for (auto next = borrowed_.begin(); next != borrowed_.end() && batch.size() < signer_->batch_max();) {
+    if ((*next)->key == key) {
+      batch.push_back(std::move(*next));
+      next = borrowed_.erase(next);
+    } else {
+      ++next;
+    }
   }
   std::vector<SignRequest*> requests;
   for (const std::unique_ptr<Loan>& loan : batch) requests.push_back(loan.get());
@@ -127,8 +133,18 @@ void SigningPool::Seat::SignBorrowed() {
   pool_.Return(batch);
 }
 
+// Those of the first one's key together: where messages are signed with several, a batch of each kind is whole.
 void SigningPool::Seat::SignOwn() {
-  while (!queue_.empty() && batch_.size() < signer_->batch_max()) batch_.push_back(&queue_.PopFront());
+  const std::uint32_t key = queue_.front().key;
+  std::size_t looked_at = 0;
+  for (SignRequest* next = &queue_.front();
+       next != nullptr && batch_.size() < signer_->batch_max() && looked_at < kLookedAtOnce; ++looked_at) {
+    SignRequest& request = *next;
+    next = queue_.Next(request);
+    if (request.key != key) continue;
+    queue_.Remove(request);
+    batch_.push_back(&request);
+  }
   statuses_.assign(batch_.size(), absl::OkStatus());
   signer_->SignDigests(batch_, absl::MakeSpan(statuses_));
   for (std::size_t i = 0; i < batch_.size(); ++i) {

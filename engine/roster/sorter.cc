@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 #include <queue>
-#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -49,8 +48,11 @@ SortRecord Parse(const char* bytes) {
 }
 
 bool Less(const SortRecord& a, const SortRecord& b) {
-  return std::tie(a.group_hash, a.group, a.key_hash, a.key, a.number) <
-         std::tie(b.group_hash, b.group, b.key_hash, b.key, b.number);
+  if (a.group_hash != b.group_hash) return a.group_hash < b.group_hash;
+  if (const int order = a.group.compare(b.group); order != 0) return order < 0;
+  if (a.key_hash != b.key_hash) return a.key_hash < b.key_hash;
+  if (const int order = a.key.compare(b.key); order != 0) return order < 0;
+  return a.number < b.number;
 }
 
 }  // namespace
@@ -113,19 +115,30 @@ absl::Status Sorter::Add(const SortRecord& record) {
     if (absl::Status status = Spill(); !status.ok()) return status;
   }
   if (arena_.capacity() == 0) arena_.reserve(options_.arena_bytes);
-  offsets_.push_back(static_cast<std::uint32_t>(arena_.size()));
+  entries_.push_back({record.group_hash, record.key_hash, static_cast<std::uint32_t>(arena_.size())});
   Append(record, arena_);
   return absl::OkStatus();
 }
 
+// First as if groups with the same hash were the same; where they are not, those are sorted again, by all of it.
 void Sorter::SortArena() {
   const char* base = arena_.data();
-  std::sort(offsets_.begin(), offsets_.end(), [base](std::uint32_t a, std::uint32_t b) {
-    std::uint64_t hash_a, hash_b;
-    std::memcpy(&hash_a, base + a, sizeof hash_a);
-    std::memcpy(&hash_b, base + b, sizeof hash_b);
-    return hash_a != hash_b ? hash_a < hash_b : Less(Parse(base + a), Parse(base + b));
+  const auto less = [base](const Entry& a, const Entry& b) {
+    return Less(Parse(base + a.offset), Parse(base + b.offset));
+  };
+  std::sort(entries_.begin(), entries_.end(), [&less](const Entry& a, const Entry& b) {
+    if (a.group_hash != b.group_hash) return a.group_hash < b.group_hash;
+    return a.key_hash != b.key_hash ? a.key_hash < b.key_hash : less(a, b);
   });
+  for (auto begin = entries_.begin(); begin != entries_.end();) {
+    const std::string_view group = Parse(base + begin->offset).group;
+    bool same = true;
+    auto end = begin;
+    for (; end != entries_.end() && end->group_hash == begin->group_hash; ++end)
+      same = same && Parse(base + end->offset).group == group;
+    if (!same) std::sort(begin, end, less);
+    begin = end;
+  }
 }
 
 absl::StatusOr<Sorter::Run> Sorter::WriteRun(
@@ -153,15 +166,15 @@ absl::StatusOr<Sorter::Run> Sorter::WriteRun(
 absl::Status Sorter::Spill() {
   SortArena();
   absl::StatusOr<Run> run = WriteRun([this](absl::FunctionRef<absl::Status(const SortRecord&)> write) -> absl::Status {
-    for (const std::uint32_t offset : offsets_) {
-      if (absl::Status status = write(Parse(arena_.data() + offset)); !status.ok()) return status;
+    for (const Entry& entry : entries_) {
+      if (absl::Status status = write(Parse(arena_.data() + entry.offset)); !status.ok()) return status;
     }
     return absl::OkStatus();
   });
   if (!run.ok()) return run.status();
   runs_.push_back(*std::move(run));
   arena_.clear();
-  offsets_.clear();
+  entries_.clear();
   return absl::OkStatus();
 }
 
@@ -209,14 +222,14 @@ absl::Status Sorter::MergeIntoRun(std::size_t count) {
 absl::Status Sorter::Finish(absl::FunctionRef<absl::Status(const SortRecord&)> visit) {
   if (runs_.empty()) {  // Everything fits into memory.
     SortArena();
-    for (const std::uint32_t offset : offsets_) {
-      if (absl::Status status = visit(Parse(arena_.data() + offset)); !status.ok()) return status;
+    for (const Entry& entry : entries_) {
+      if (absl::Status status = visit(Parse(arena_.data() + entry.offset)); !status.ok()) return status;
     }
     return absl::OkStatus();
   }
   if (absl::Status status = Spill(); !status.ok()) return status;
   arena_ = std::string();
-  offsets_ = {};
+  entries_ = {};
   while (runs_.size() > options_.fan_in_max) {
     if (absl::Status status = MergeIntoRun(options_.fan_in_max); !status.ok()) return status;
   }

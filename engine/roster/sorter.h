@@ -56,7 +56,12 @@ class Sorter {
   io::Disk& disk_;
   const Options options_;
   std::string arena_;
-  std::vector<std::uint32_t> offsets_;  // Of the records in the arena.
+  // A record in the arena. What nearly always decides stands beside its offset: sorting hardly looks at the records.
+  struct Entry {
+    std::uint64_t group_hash, key_hash;
+    std::uint32_t offset;
+  };
+  std::vector<Entry> entries_;
   std::vector<Run> runs_;
   std::uint64_t runs_made_ = 0;
 };

@@ -2,9 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace base {
+namespace internal {
+std::uint32_t Crc32cByTables(std::string_view bytes,
+                             std::uint32_t previous);  // For processors without the instruction.
+}
 namespace {
 
 TEST(Crc32c, GivesTheExamplesOfRfc3720AppendixB4) {
@@ -27,6 +33,17 @@ TEST(Crc32c, IsTheSameInPiecesOfAnySize) {
   for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
     const std::string_view all = bytes;
     EXPECT_EQ(Crc32c(all.substr(cut), Crc32c(all.substr(0, cut))), Crc32c(bytes)) << cut;
+  }
+}
+
+TEST(Crc32c, TablesGiveWhatTheInstructionGives) {
+  std::string bytes;
+  for (int i = 0; i < 300; ++i) {
+    bytes += static_cast<char>(i * i + 7 * i);
+    EXPECT_EQ(internal::Crc32cByTables(bytes, 0), Crc32c(bytes)) << i;
+    EXPECT_EQ(internal::Crc32cByTables(bytes, 0xDEADBEEF), Crc32c(bytes, 0xDEADBEEF)) << i;
+    const std::string_view unaligned = std::string_view(bytes).substr(1);
+    EXPECT_EQ(internal::Crc32cByTables(unaligned, 0), Crc32c(unaligned)) << i;
   }
 }
 

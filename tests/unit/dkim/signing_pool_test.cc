@@ -64,6 +64,28 @@ TEST(SigningPoolTest, ServesOneBatchPerTurnInOrder) {
   EXPECT_EQ(told.size(), 5u);
 }
 
+TEST(SigningPoolTest, ABatchIsOfOneKeyAndNoKeyWaitsForever) {
+  SigningPool pool;
+  const auto seat = pool.Join(std::make_unique<ScriptedSigner>(), [] {});
+  std::vector<std::string> told;
+  std::vector<std::unique_ptr<Asker>> askers;
+  for (int number = 20; number < 30; ++number) {
+    askers.push_back(std::make_unique<Asker>(number, told));
+    askers.back()->key = static_cast<std::uint32_t>(number % 2);
+    seat->Sign(*askers.back());
+  }
+  const auto after_a_turn = [&] {
+    told.clear();
+    seat->Serve();
+    return told;
+  };
+  EXPECT_THAT(after_a_turn(), ElementsAre("20", "22", "24"));
+  EXPECT_THAT(after_a_turn(), ElementsAre("21", "23", "25"));
+  EXPECT_THAT(after_a_turn(), ElementsAre("26", "28"));
+  EXPECT_THAT(after_a_turn(), ElementsAre("27", "29"));
+  EXPECT_FALSE(seat->WantsTurn());
+}
+
 TEST(SigningPoolTest, TheCancelledHearNothing) {
   SigningPool pool;
   const auto seat = pool.Join(std::make_unique<ScriptedSigner>(), [] {});
@@ -139,6 +161,19 @@ class LendingTest : public ::testing::Test {
   std::unique_ptr<SigningPool::Seat> busy_ = pool_.Join(std::make_unique<ScriptedSigner>(), [this] { ++busy_woken_; });
   std::unique_ptr<SigningPool::Seat> idle_ = pool_.Join(std::make_unique<ScriptedSigner>(), [this] { ++idle_woken_; });
 };
+
+TEST_F(LendingTest, WhatIsLentIsSignedKeyByKey) {
+  idle_->Serve();
+  Ask(20, 32);
+  for (const auto& asker : askers_) asker->key = asker->digest[0] % 2u;
+  busy_->Serve();
+  EXPECT_THAT(told_, ElementsAre("26", "28", "30"));
+  told_.clear();
+  idle_->Serve();
+  idle_->Serve();
+  for (int turn = 0; turn < 20; ++turn) busy_->Serve();
+  EXPECT_EQ(told_.size(), 10u);
+}
 
 TEST_F(LendingTest, WholeBatchesGoToWhoHasNothingToDo) {
   idle_->Serve();
