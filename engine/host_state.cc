@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "engine/base/text.h"
 #include "engine/io/clock.h"
 
 namespace engine {
@@ -20,66 +19,67 @@ constexpr std::uint64_t kBytesMax = 1ull << 30;
 
 HostState::~HostState() {
   const std::lock_guard lock(mutex_);
-  if (loaded_) Save({});
+  for (auto& [address, used] : used_) Save(address, used, {});
 }
 
 absl::Status HostState::Use(const std::vector<delivery::Source>& sources) {
   const std::lock_guard lock(mutex_);
   if (absl::Status status = disk_.MakeDirectories(directory_); !status.ok()) return status;
   for (const delivery::Source& source : sources) {
-    const std::string name = source.address.has_value() ? source.address->ToString() : "any";
-    if (locks_.find(name) != locks_.end()) continue;
+    const std::string address = source.address.has_value() ? source.address->ToString() : "any";
+    if (used_.find(address) != used_.end()) continue;
     absl::StatusOr<std::unique_ptr<io::FileLock>> taken =
-        io::FileLock::Take(absl::StrCat(directory_, "/source-", name));
+        io::FileLock::Take(absl::StrCat(directory_, "/source-", address));
     if (absl::IsUnavailable(taken.status()))
       return absl::UnavailableError(absl::StrCat(
           "source ", source.name, ": ", std::string(taken.status().message()),
           "; its limits would hold twice: wait for its end, or send the campaigns together: sluice send A B"));
     if (!taken.ok()) return taken.status();
-    locks_.emplace(name, *std::move(taken));
+    Load(address);
+    used_[address] = {source.name, *std::move(taken), disk_.Exists(PathOf(address))};
   }
-  if (!std::exchange(loaded_, true)) Load();
   return absl::OkStatus();
 }
 
-void HostState::Load() {
-  if (!disk_.Exists(path())) return;
+void HostState::Load(const std::string& address) {
+  const std::string path = PathOf(address);
+  if (!disk_.Exists(path)) return;
   const io::SystemClock clock;
-  const absl::StatusOr<std::string> text = io::ReadFile(disk_, path(), kBytesMax);
+  const absl::StatusOr<std::string> text = io::ReadFile(disk_, path, kBytesMax);
   const absl::Status status = text.ok() ? limits_.Load(*text, clock.Now(), clock.WallNow()) : text.status();
   if (!status.ok())
-    log_.Warning(absl::StrFormat("%s: what the limits owe is not known any more, they begin anew: %s", path(),
+    log_.Warning(absl::StrFormat("%s: what the limits owe is not known any more, they begin anew: %s", path,
                                  std::string(status.message())));
 }
 
 void HostState::SaveSometimes() {
   const std::lock_guard lock(mutex_);
-  const base::Duration wait = next_save_ - io::SystemClock().Now();
-  if (!loaded_ || wait > kSaveEvery || (wait > base::Duration() && !limits_.has_news())) return;
   const base::Instant begin = io::SystemClock().Now();
-  Save(kSaveEvery * 2);
+  if (begin < next_save_ && !limits_.has_news()) return;
+  const base::Duration unsaved = kSaveEvery * 2 + save_took_ * (kShareOfTime * 2);
+  for (auto& [address, used] : used_) Save(address, used, unsaved);
   const base::Instant end = io::SystemClock().Now();
-  next_save_ = end + std::max(kSaveEvery, (end - begin) * kShareOfTime);
+  save_took_ = end - begin;
+  next_save_ = end + std::max(kSaveEvery, save_took_ * kShareOfTime);
 }
 
-void HostState::Save(base::Duration unsaved) {
+// The same text as before is written again: its first line says when it was true.
+void HostState::Save(const std::string& address, Used& used, base::Duration unsaved) {
   const io::SystemClock clock;
-  const std::string text = limits_.Save(clock.Now(), clock.WallNow(), unsaved);
-  const std::size_t head = text.find('\n') + 1;
-  std::string_view rest(text);
-  rest.remove_prefix(head);
-  if (rest == saved_) return;
-  const absl::Status status = io::WriteFileAtomically(disk_, path(), text);
+  const std::string text = limits_.Save(used.source, clock.Now(), clock.WallNow(), unsaved);
+  const bool is_empty = text.find('\n') + 1 == text.size();
+  if (is_empty && !used.is_written) return;
+  const absl::Status status = io::WriteFileAtomically(disk_, PathOf(address), text);
   if (status.ok()) {
-    saved_ = std::string(rest);
+    used.is_written = !is_empty;
     failing_since_.reset();
     return;
   }
   // A disk that is full for a moment is no news, and one that stays so ends the campaigns with their own words.
   if (!failing_since_.has_value()) failing_since_ = clock.Now();
   if (clock.Now() - *failing_since_ > kFailingLong && !std::exchange(warned_, true)) {
-    log_.Warning(absl::StrFormat("%s cannot be written; the limits begin anew with the next program: %s", path(),
-                                 std::string(status.message())));
+    log_.Warning(absl::StrFormat("%s cannot be written; the limits begin anew with the next program: %s",
+                                 PathOf(address), std::string(status.message())));
   }
 }
 

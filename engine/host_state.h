@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -27,7 +28,7 @@ class HostState {
   HostState(const HostState&) = delete;
   HostState& operator=(const HostState&) = delete;
 
-  // Takes the sources for this program, and takes up what the last one that had them left behind. Again and for other
+  // Takes the sources for this program, and takes up what the last ones that had them left behind. Again and for other
   // sources, too. Errors: Unavailable, another program has one of them (the text says which).
   absl::Status Use(const std::vector<delivery::Source>& sources);
   delivery::HostLimits& limits() { return limits_; }
@@ -36,21 +37,25 @@ class HostState {
   void SaveSometimes();
 
  private:
-  std::string path() const { return directory_ + "/limits"; }
-  void Load();
-  void Save(base::Duration unsaved);
+  struct Used {
+    std::string source;  // Its name.
+    std::unique_ptr<io::FileLock> lock;
+    bool is_written = false;  // There is something in the file.
+  };
+  std::string PathOf(const std::string& address) const { return directory_ + "/limits-" + address; }
+  void Load(const std::string& address);
+  void Save(const std::string& address, Used& used, base::Duration unsaved);
 
   io::Disk& disk_;
   const std::string directory_;
   base::Log& log_;
   delivery::HostLimits limits_;
-  std::mutex mutex_;                                            // Guards what follows.
-  std::map<std::string, std::unique_ptr<io::FileLock>> locks_;  // By the source's address.
-  bool loaded_ = false;
+  std::mutex mutex_;                  // Guards what follows.
+  std::map<std::string, Used> used_;  // By the source's address; "any": the kernel chooses.
   bool warned_ = false;
   std::optional<base::Instant> failing_since_;
   base::Instant next_save_;
-  std::string saved_;  // Without its first line.
+  base::Duration save_took_;
 };
 
 }  // namespace engine

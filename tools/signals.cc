@@ -58,11 +58,13 @@ void Signals::Detach() {
 }
 
 int Signals::Stops() {
+  const std::lock_guard lock(mutex_);
   Read();
   return stops_;
 }
 
 bool Signals::Take(int signal) {
+  const std::lock_guard lock(mutex_);
   Read();
   return std::erase(taken_, signal) > 0;
 }
@@ -74,6 +76,7 @@ void Signals::RestoreForChild() const {
 }
 
 void Signals::OnReady(int, bool, bool) {
+  const std::lock_guard lock(mutex_);
   Read();
   poller_->Watch(fd_, true, false, *this);
 }

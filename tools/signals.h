@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -39,6 +40,7 @@ class Signals final : public io::PollHandler {
 
   const int fd_;
   const std::vector<int> others_;
+  std::mutex mutex_;        // Guards what follows: campaigns that are sent together ask from threads of their own.
   std::vector<int> taken_;  // Of others_, as they arrived.
   int stops_ = 0;
   io::FdPoller* poller_ = nullptr;

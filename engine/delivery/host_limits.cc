@@ -16,7 +16,8 @@ namespace delivery {
 namespace {
 
 constexpr std::string_view kFirstLine = "sluice-limits 1 ";
-constexpr int kLooks = 2;  // At what may be forgotten, for each that comes.
+constexpr base::Duration kRemembered = base::Duration::Hours(24);  // What was learned, where nobody has asked since.
+constexpr int kLooks = 2;                                          // At what may be forgotten, for each that comes.
 
 using Kind = HostLimits::Kind;
 constexpr std::pair<Kind, std::string_view> kKinds[] = {
@@ -82,6 +83,7 @@ SiteStanding::Kept HostLimits::Now(const Old& old, base::Instant now) {
   const base::Duration passed = now - old.at;
   kept.debts = {Less(kept.debts.messages, passed), Less(kept.debts.connections, passed)};
   kept.suspended_for = Less(kept.suspended_for, passed);
+  if (passed >= kRemembered) kept.window = kept.messages_per_second = 0;
   return kept;
 }
 
@@ -122,28 +124,30 @@ std::shared_ptr<LimitGroup> HostLimits::Group(const GroupName& name, const Limit
   return made;
 }
 
-std::string HostLimits::Save(base::Instant now, base::WallTime wall, base::Duration unsaved) const {
+std::string HostLimits::Save(const std::string& source, base::Instant now, base::WallTime wall,
+                             base::Duration unsaved) const {
   const std::lock_guard lock(mutex_);
   has_news_ = false;
   std::string text = absl::StrCat(base::AbslView(kFirstLine), wall.microseconds(), "\n");
-  const auto kind_word = [](Kind kind) {
-    for (const auto& [one, word] : kKinds) {
-      if (one == kind) return word;
-    }
-    return std::string_view();
+  const auto add_site = [&](const SiteName& name, const SiteStanding::Kept& kept) {
+    if (name.first == source && !kept.IsNew()) AppendLine(kSiteWord, name.first, name.second, kept, text);
   };
-  for (const auto& [name, site] : sites_)
-    AppendLine(kSiteWord, name.first, name.second, site->Keep(now, unsaved), text);
-  for (const auto& [name, old] : old_sites_) AppendLine(kSiteWord, name.first, name.second, Now(old, now), text);
+  const auto add_group = [&](const GroupName& name, const SiteStanding::Kept& kept) {
+    if ((!name.source.empty() && name.source != source) || kept.IsNew()) return;
+    for (const auto& [kind, word] : kKinds) {
+      if (kind == name.kind) AppendLine(word, name.source, name.name, kept, text);
+    }
+  };
+  for (const auto& [name, site] : sites_) {
+    if (name.first == source) add_site(name, site->Keep(now, unsaved));
+  }
+  for (const auto& [name, old] : old_sites_) add_site(name, Now(old, now));
   for (const auto& [name, group] : groups_) {
     SiteStanding::Kept kept;
     kept.debts = group->debts(now, unsaved);
-    if (!kept.IsNew()) AppendLine(kind_word(name.kind), name.source, name.name, kept, text);
+    add_group(name, kept);
   }
-  for (const auto& [name, old] : old_groups_) {
-    const SiteStanding::Kept kept = Now(old, now);
-    if (!kept.IsNew()) AppendLine(kind_word(name.kind), name.source, name.name, kept, text);
-  }
+  for (const auto& [name, old] : old_groups_) add_group(name, Now(old, now));
   for (const auto& [address, until] : broken_tls_.List(now)) {
     SiteStanding::Kept kept;
     kept.suspended_for = until - now;
@@ -175,8 +179,8 @@ absl::Status HostLimits::Load(std::string_view text, base::Instant now, base::Wa
   }
   for (const auto& [address, until] : broken) broken_tls_.Remember(address, until);
   const std::lock_guard lock(mutex_);
-  old_sites_ = std::move(sites);
-  old_groups_ = std::move(groups);
+  for (auto& [name, old] : sites) old_sites_[name] = std::move(old);
+  for (auto& [name, old] : groups) old_groups_[name] = std::move(old);
   return absl::OkStatus();
 }
 

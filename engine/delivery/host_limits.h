@@ -34,10 +34,10 @@ class HostLimits {
                                      const SiteStanding::Options& options, base::Instant now);
   std::shared_ptr<LimitGroup> Group(const GroupName& name, const LimitGroup::Options& options, base::Instant now);
 
-  // What outlives the program, as text: one line for each that is not as new. What may pass in the next `unsaved`
-  // counts as passed.
-  std::string Save(base::Instant now, base::WallTime wall, base::Duration unsaved) const;
-  // Takes up what Save wrote. Errors: kDataLoss, and nothing is taken up.
+  // What outlives the program of one source, and of all together, as text: one line for each that is not as new. What
+  // may pass in the next `unsaved` counts as passed.
+  std::string Save(const std::string& source, base::Instant now, base::WallTime wall, base::Duration unsaved) const;
+  // Takes up what Save wrote, beside what is there. Errors: kDataLoss, and nothing is taken up.
   absl::Status Load(std::string_view text, base::Instant now, base::WallTime wall);
 
   bool has_news() const { return has_news_; }  // Something is there that Save has not seen.

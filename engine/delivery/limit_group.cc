@@ -110,7 +110,9 @@ void LimitGroup::CallFirstForConnections() const {
 void LimitGroup::DoLeaveConnectionLine(GroupMember& member) {
   connection_line_.Remove(member);
   member.waits_for_connection_ = false;
+  if (connection_line_.empty()) return;
   CallFirstForConnections();
+  if (FreeConnections() == 0) AskForRoom(connection_line_.front());  // Its own request may have come too early.
 }
 
 void LimitGroup::LeaveConnectionLine(GroupMember& member) {
@@ -119,17 +121,26 @@ void LimitGroup::LeaveConnectionLine(GroupMember& member) {
   DoLeaveConnectionLine(member);
 }
 
+bool LimitGroup::OthersWait(const GroupMember& member) const {
+  return connection_line_.size() > (member.waits_for_connection_ ? 1u : 0u);
+}
+
+// Of the site that has been idle longest.
+void LimitGroup::AskForRoom(const GroupMember& for_whom) {
+  for (GroupMember* idler = idle_.empty() ? nullptr : &idle_.front(); idler != nullptr; idler = idle_.Next(*idler)) {
+    if (idler == &for_whom) continue;
+    idle_.Remove(*idler);
+    Call(*idler, GroupMember::Call::kMakeRoom);
+    return;
+  }
+}
+
 LimitGroup::Room LimitGroup::FindConnection(GroupMember& member, base::Instant now) {
   const bool is_next = connection_line_.empty() || &connection_line_.front() == &member;
   if (FreeConnections() == 0 || !is_next) {
     if (!member.waits_for_connection_) connection_line_.PushBack(member);
     member.waits_for_connection_ = true;
-    for (GroupMember* idler = idle_.empty() ? nullptr : &idle_.front(); idler != nullptr; idler = idle_.Next(*idler)) {
-      if (idler == &member) continue;
-      idle_.Remove(*idler);
-      Call(*idler, GroupMember::Call::kMakeRoom);
-      break;
-    }
+    AskForRoom(member);
     return {0, base::Instant::Never(), window_ < options_.connections ? "window" : keys_.connections};
   }
   if (connection_rate_.has_value() && connection_rate_->Available(now) == 0) {
@@ -196,7 +207,7 @@ void LimitGroup::SetIdle(GroupMember& member, bool idle) {
     if (member.idle_hook_.IsLinked()) idle_.Remove(member);
     return;
   }
-  if (!connection_line_.empty() && &connection_line_.front() != &member) {
+  if (OthersWait(member)) {
     Call(member, GroupMember::Call::kMakeRoom);
   } else if (!member.idle_hook_.IsLinked()) {
     idle_.PushBack(member);
@@ -210,7 +221,7 @@ base::Instant LimitGroup::ConnectionAt() const {
 
 bool LimitGroup::DoOthersWait(const GroupMember& member) const {
   const std::lock_guard lock(mutex_);
-  return !connection_line_.empty() && &connection_line_.front() != &member;
+  return OthersWait(member);
 }
 
 // ---- messages ----
@@ -327,6 +338,7 @@ void LimitGroup::OnWritten(GroupMember& member) {
   --unwritten_;
   --member.unwritten_;
   member.has_token_ = false;
+  if (HasRate()) CallFirstForMessages();  // While it had its token, it counted twice.
 }
 
 // ---- what outlives the program ----

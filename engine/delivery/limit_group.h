@@ -150,6 +150,8 @@ class LimitGroup {
   Lane& LaneOf(const GroupMember& member);
   GroupMember* FirstForMessages() const;
   Room FindConnection(GroupMember& member, base::Instant now);
+  bool OthersWait(const GroupMember& member) const;
+  void AskForRoom(const GroupMember& for_whom);
   void DoLeaveMessageLine(GroupMember& member);
   void DoLeaveConnectionLine(GroupMember& member);
   void CallFirstForMessages() const;

@@ -8,7 +8,7 @@ namespace delivery {
 namespace {
 
 constexpr base::Duration kTurn = base::Duration::Milliseconds(10);
-constexpr base::Duration kLateness = base::Duration::Milliseconds(5);
+constexpr base::Duration kLateMost = base::Duration::Milliseconds(5);
 
 }  // namespace
 
@@ -24,7 +24,7 @@ RateGate::Wide RateGate::Tolerance() const {
 
 RateGate::Wide RateGate::DueFrom(base::Instant now) const {
   const Wide half = static_cast<Wide>(options_.period.nanoseconds()) / 2;
-  const Wide late = static_cast<Wide>(kLateness.nanoseconds()) * static_cast<Wide>(scale_);
+  const Wide late = static_cast<Wide>(options_.late_most.nanoseconds()) * static_cast<Wide>(scale_);
   return std::max(due_, Scaled(now) - std::min(half, late));
 }
 
@@ -78,6 +78,7 @@ RateGate::Options GateOptions(const base::Rate& rate) {
   const double in_a_turn = static_cast<double>(rate.count) *
                            (static_cast<double>(kTurn.nanoseconds()) / static_cast<double>(rate.period.nanoseconds()));
   options.burst_max = rate.burst_max.value_or(std::max<std::uint64_t>(1, static_cast<std::uint64_t>(in_a_turn)));
+  if (!rate.burst_max.has_value()) options.late_most = kLateMost;
   return options;
 }
 

@@ -16,6 +16,8 @@ class RateGate {
     base::Duration
         period;  // "100/d" is {100, one day}: rates are ratios, never truncated to per second. Greater than zero.
     std::uint64_t burst_max = 1;  // So many may pass at one moment after a rest. At least 1.
+    // What comes so late, or half an interval, does not put off the ones after it: the loop had other things to do.
+    base::Duration late_most = {};
   };
   // Requires: `options` is checked data (period > 0, burst_max >= 1).
   RateGate(const Options& options, base::Instant now);
@@ -43,8 +45,7 @@ class RateGate {
   __extension__ using Wide = __int128;
   Wide Scaled(base::Instant t) const { return static_cast<Wide>(t.nanoseconds()) * static_cast<Wide>(scale_); }
   Wide Tolerance() const;
-  // When the next one would be due. A rest saves up nothing, but what comes a little late (half an interval, 5 ms at
-  // most: the loop had other things to do) does not put off the ones after it.
+  // When the next one would be due. A rest saves up nothing beyond `late_most`.
   Wide DueFrom(base::Instant now) const;
   base::Instant At(Wide scaled) const;  // The first moment that is not before.
 
@@ -53,8 +54,8 @@ class RateGate {
   Wide due_;             // Theoretical arrival time of the next one at the even rate, scaled.
 };
 
-// Where no burst is stated, it is what the rate gives in one turn of a busy loop: else a high rate could not be
-// reached.
+// Where no burst is stated, it is what the rate gives in one turn of a busy loop, and a message may be a little late:
+// else the rate could not be reached. A burst that is stated holds exactly.
 RateGate::Options GateOptions(const base::Rate& rate);
 
 }  // namespace delivery

@@ -213,6 +213,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void OpenSessions(const tls::Policy& policy);
   bool OpenSession(const HostPlan::Next& next, const tls::Policy& policy);
   void MakeRoom();
+  void MakeRoomForOthers();
   void ResolveHost(std::size_t host);
   void OnHostAddresses(std::size_t host, const dns::HostAddresses& answer);
   void SetHostAddresses(std::size_t host, const dns::HostAddresses& answer);

@@ -43,14 +43,29 @@ std::unique_ptr<GroupMember> Site::Join(std::shared_ptr<LimitGroup> group) {
 void Site::OnCall(GroupMember::Call call) {
   switch (call) {
     case GroupMember::Call::kPump:
+      ServeWriters();
       owner_.WantsPump(*this);
       return;
     case GroupMember::Call::kMakeRoom:
-      Pump();  // Who is still idle then has nothing to do.
-      told_idle_ = false;
-      MakeRoom();
+      Pump();
+      MakeRoomForOthers();
+      if (told_idle_) {  // Who called has forgotten it.
+        told_idle_ = false;
+        for (const auto& member : members_) member->group().SetIdle(*member, false);
+      }
       TellIdle();
       return;
+  }
+}
+
+// Who is still idle has nothing to do, or waits for a token: a session that has carried nothing yet keeps its place for
+// that, or sessions would be opened and closed and nothing sent.
+void Site::MakeRoomForOthers() {
+  for (Session* session = idle_.empty() ? nullptr : &idle_.front(); session != nullptr;
+       session = idle_.Next(*session)) {
+    if (session->uses() == 0 && NextFor(session->options().tls) != nullptr) continue;
+    session->Quit();
+    return;
   }
 }
 

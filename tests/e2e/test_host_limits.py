@@ -59,11 +59,11 @@ class HostLimitsTest(Lab):
         for number, kill in enumerate((False, True)):
             with self.subTest(kill=kill):
                 self.prepare([6, 1], WHOLE_HOST + '"20/min,max_burst=5"\n')
-                self.path("state/host/limits").unlink(missing_ok=True)
+                self.path("state/host/limits-any").unlink(missing_ok=True)
                 first = self.start("send", "a.toml", "--progress", "off")
                 wait_until("five deliveries", lambda: self.sluice("events", "a", "--type", "Delivery", code=None).stdout.count("\n") == 5)
                 if kill:
-                    wait_until("what is owed to be written down", self.path("state/host/limits").exists)
+                    wait_until("what is owed to be written down", self.path("state/host/limits-any").exists)
                     first.popen.kill()
                     first.popen.wait()
                 else:

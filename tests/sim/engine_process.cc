@@ -38,7 +38,7 @@ void EngineProcess::SaveLimits() {
   constexpr base::Duration kEvery = base::Duration::Seconds(1);
   if (kept_limits_ == nullptr || (!limits_.has_news() && world_.now() < limits_saved_at_ + kEvery)) return;
   limits_saved_at_ = world_.now();
-  *kept_limits_ = limits_.Save(world_.now(), world_.wall_now(), kEvery * 2);
+  *kept_limits_ = limits_.Save("default", world_.now(), world_.wall_now(), kEvery * 2);
 }
 
 bool EngineProcess::Start(std::string& why) {

@@ -48,7 +48,7 @@ TEST(HostLimits, OutliveTheProgram) {
   Send(site, kNow);
   site->OnTrouble(kNow, kNow);
   (void)site->Suspend(kNow, {Duration::Hours(1), Duration::Hours(1)}, "SpamBlock", "550 5.7.1\ttoo\nmuch");
-  const std::string text = before.Save(kNow, kWall, {});
+  const std::string text = before.Save("one", kNow, kWall, {});
 
   HostLimits after;
   const Instant later = Instant::FromNanoseconds(77);  // Another clock, and a minute has passed.
@@ -64,22 +64,23 @@ TEST(HostLimits, OutliveTheProgram) {
 TEST(HostLimits, WhatNobodyAskedForIsKeptForTheNextProgram) {
   HostLimits first, second, third;
   (void)first.Site("one", "mx.example", kSlow, kNow)->Suspend(kNow, {Duration::Hours(2), Duration::Hours(2)}, "r", "s");
-  ASSERT_TRUE(second.Load(first.Save(kNow, kWall, {}), kNow, kWall + Duration::Minutes(30)).ok());
-  ASSERT_TRUE(third.Load(second.Save(kNow, kWall + Duration::Minutes(30), {}), kNow, kWall + Duration::Hours(1)).ok());
+  ASSERT_TRUE(second.Load(first.Save("one", kNow, kWall, {}), kNow, kWall + Duration::Minutes(30)).ok());
+  ASSERT_TRUE(
+      third.Load(second.Save("one", kNow, kWall + Duration::Minutes(30), {}), kNow, kWall + Duration::Hours(1)).ok());
   EXPECT_EQ(third.Site("one", "mx.example", kSlow, kNow)->suspended_until() - kNow, Duration::Hours(1));
 }
 
 TEST(HostLimits, AClockThatStepsBackHoldsNothingLonger) {
   HostLimits before, after;
   (void)before.Site("one", "mx", kSlow, kNow)->Suspend(kNow, {Duration::Hours(1), Duration::Hours(1)}, "r", "s");
-  ASSERT_TRUE(after.Load(before.Save(kNow, kWall, {}), kNow, kWall + Duration::Hours(-5)).ok());
+  ASSERT_TRUE(after.Load(before.Save("one", kNow, kWall, {}), kNow, kWall + Duration::Hours(-5)).ok());
   EXPECT_EQ(after.Site("one", "mx", kSlow, kNow)->suspended_until() - kNow, Duration::Hours(1));
 }
 
 TEST(HostLimits, DamageIsFoundAndNothingIsTakenUp) {
   HostLimits before;
   Send(before.Site("one", "mx.example", kSlow, kNow), kNow);
-  const std::string text = before.Save(kNow, kWall, {});
+  const std::string text = before.Save("one", kNow, kWall, {});
   HostLimits after;
   for (const std::string& damaged : {std::string(), text.substr(1), text.substr(0, text.size() - 3), text + "x\n"})
     EXPECT_TRUE(absl::IsDataLoss(after.Load(damaged, kNow, kWall))) << damaged;
@@ -93,11 +94,11 @@ TEST(HostLimits, WhatIsAsNewIsForgotten) {
   const auto used = limits.Site("one", "used", kSlow, kNow);
   Send(limits.Site("one", "indebted", kSlow, kNow), kNow);
   for (int i = 0; i < 1000; ++i) (void)limits.Site("one", "mx" + std::to_string(i), kSlow, kNow);
-  EXPECT_THAT(limits.Save(kNow, kWall, {}), HasSubstr("indebted"));
+  EXPECT_THAT(limits.Save("one", kNow, kWall, {}), HasSubstr("indebted"));
   EXPECT_EQ(limits.Site("one", "used", kSlow, kNow), used);
   const Instant later = kNow + Duration::Hours(1);
   for (int i = 0; i < 1000; ++i) (void)limits.Site("one", "mx" + std::to_string(i), kSlow, later);
-  EXPECT_THAT(limits.Save(later, kWall, {}), Not(HasSubstr("indebted")));
+  EXPECT_THAT(limits.Save("one", later, kWall, {}), Not(HasSubstr("indebted")));
 }
 
 }  // namespace

@@ -43,7 +43,8 @@ TEST(RateGate, RatesAreRatiosWithoutRoundingDrift) {
 }
 
 TEST(RateGate, ALateOneDoesNotPutOffTheOthers) {
-  RateGate gate({.count = 100, .period = Duration::Seconds(1), .burst_max = 1}, kStart);
+  RateGate gate({.count = 100, .period = Duration::Seconds(1), .burst_max = 1, .late_most = Duration::Milliseconds(5)},
+                kStart);
   Instant now = kStart;
   for (int i = 0; i < 1000; ++i) {
     ASSERT_TRUE(gate.TryPass(now));
