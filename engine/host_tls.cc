@@ -13,14 +13,19 @@ constexpr std::uint64_t kFileMax = 256 * 1024 * 1024;
 
 }  // namespace
 
-HostTls::HostTls(io::Disk& disk, const std::string& folder, std::string authorities, base::Log& log)
+HostTls::HostTls(io::Disk& disk, const std::string& folder, const std::string& campaign, std::string authorities,
+                 base::Log& log)
     : disk_(disk),
       policies_file_(folder + "/mta-sts.cache"),
       sessions_file_(folder + "/tls-sessions.cache"),
+      results_file_(campaign + "/" + kTlsResultsName),
       log_(log),
       fetcher_({.authorities = std::move(authorities)}) {
   ReadPolicies();
   ReadSessions();
+  const absl::StatusOr<std::string> counted = io::ReadFile(disk_, results_file_, kFileMax);
+  if (counted.ok()) results_.Read(*counted);
+  results_.TakeChanged();
 }
 
 // The sessions of shards that have ended are here by now.
@@ -49,8 +54,13 @@ void HostTls::Poll() {
   Save();
 }
 
-// What another program of this host has written meanwhile stays.
 void HostTls::Save() {
+  if (results_.TakeChanged()) io::WriteFileAtomically(disk_, results_file_, results_.Write()).IgnoreError();
+  SavePolicies();
+}
+
+// What another program of this host has written meanwhile stays.
+void HostTls::SavePolicies() {
   if (!sts_cache_.TakeChanged()) return;
   ReadPolicies();
   const absl::Status status =

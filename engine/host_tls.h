@@ -9,16 +9,22 @@
 #include "engine/base/time.h"
 #include "engine/io/disk.h"
 #include "tls/curl_fetcher.h"
+#include "tls/results.h"
 #include "tls/stored_sessions.h"
 #include "tls/sts_cache.h"
 
 namespace engine {
 
+// In the folder of a campaign: what became of TLS (tls/results.h).
+inline constexpr char kTlsResultsName[] = "tls-results.cache";
+
 class HostTls {
  public:
   // Reads what earlier runs knew; a file that cannot be read is none. `folder`: the state folder of the host, or of its
   // rehearsals. `authorities`: as tls::Context.
-  HostTls(io::Disk& disk, const std::string& folder, std::string authorities, base::Log& log);
+  // `campaign`: the folder of the campaign, whose results are counted there over all its runs.
+  HostTls(io::Disk& disk, const std::string& folder, const std::string& campaign, std::string authorities,
+          base::Log& log);
   HostTls(const HostTls&) = delete;
   HostTls& operator=(const HostTls&) = delete;
   ~HostTls();  // Writes what is new.
@@ -28,18 +34,21 @@ class HostTls {
 
   tls::CurlFetcher& fetcher() { return fetcher_; }
   tls::StsCache& sts_cache() { return sts_cache_; }
+  tls::ResultCounts& results() { return results_; }
   tls::StoredSessions& sessions() { return sessions_; }
 
  private:
   void ReadPolicies();
   void ReadSessions();
   void Save();
+  void SavePolicies();
 
   io::Disk& disk_;
-  const std::string policies_file_, sessions_file_;
+  const std::string policies_file_, sessions_file_, results_file_;
   base::Log& log_;
   tls::StsCache sts_cache_;
   tls::StoredSessions sessions_;
+  tls::ResultCounts results_;
   tls::CurlFetcher fetcher_;
   base::Instant next_;
   bool has_warned_ = false;

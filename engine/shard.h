@@ -61,6 +61,7 @@ class Shard final : private delivery::Router::Owner,
     delivery::CampaignRate* campaign_rate = nullptr;  // Null: the campaign has none.
     tls::PolicyFetcher* policies = nullptr;           // Null: no MTA-STS…
     tls::StsCache* sts_cache = nullptr;               // …and neither this.
+    tls::ResultCounts* tls_results = nullptr;         // Null: nobody counts.
   };
   enum class Phase : std::uint8_t { kRunning, kDraining, kDrained, kFailed };
 

@@ -132,7 +132,8 @@ void ShardThread::Run() {
   Shard shard(job_, options_.shard,
               {*reactor_, clock, timers, resolver, tls, commit_log_, links_, *signer, log_, *options_.limits,
                options_.campaign_rate, policies.has_value() ? &*policies : nullptr,
-               policies.has_value() ? &options_.host_tls->sts_cache() : nullptr});
+               policies.has_value() ? &options_.host_tls->sts_cache() : nullptr,
+               policies.has_value() ? &options_.host_tls->results() : nullptr});
   std::vector<delivery::ShardMessage> messages;
   shard.Start();
   while (!aborted_) {

@@ -1,5 +1,7 @@
 // The part of a shard that says under which TLS policy a domain's mail goes.
 
+#include <algorithm>
+
 #include "engine/shard.h"
 
 namespace engine {
@@ -11,7 +13,7 @@ std::unique_ptr<delivery::StsPolicies> Shard::MakeStsPolicies() const {
   if (seams_.policies == nullptr || seams_.sts_cache == nullptr || job_.smarthost.has_value()) return nullptr;
   return std::make_unique<delivery::StsPolicies>(
       delivery::StsPolicies::Seams{seams_.resolver, context_.mx, *seams_.policies, *seams_.sts_cache, seams_.clock,
-                                   seams_.log, job_.allow_private_destinations});
+                                   seams_.log, job_.allow_private_destinations, seams_.tls_results});
 }
 
 // Whether it counts is known with the domain's mail exchangers only; but where nobody wants it, nobody need ask.
@@ -30,6 +32,9 @@ tls::Policy Shard::TlsPolicyOf(const Destination& destination, const Site& site,
     policy = tls::Stricter(policy, {tls::Policy::Use::kAlways, tls::Policy::Verification::kNameAndChain,
                                     site.HostsWithout(*destination.sts)});
   }
+  const bool tests =
+      limits.enable_mta_sts && destination.sts != nullptr && destination.sts->mode == tls::StsPolicy::Mode::kTesting;
+  if (tests) policy.verification = std::max(policy.verification, tls::Policy::Verification::kObserved);
   policy.dane = limits.enable_dane && route.authenticated;
   return policy;
 }

@@ -12,6 +12,7 @@
 #include "engine/base/ip_address.h"
 #include "tls/dane.h"
 #include "tls/policy.h"
+#include "tls/results.h"
 
 namespace tls {
 
@@ -21,6 +22,8 @@ struct ChannelInfo {
   std::string cipher;    // IANA's name: "TLS_AES_128_GCM_SHA256"
   bool resumed = false;
   bool verified = false;  // The certificate's chain and name hold, or its TLSA records.
+  Result certificate =
+      Result::kSuccess;  // What is wrong with it, where it was looked at; also of a handshake that failed.
 };
 
 class Channel {

@@ -66,7 +66,7 @@ Context::Context(const Options& options)
 Context::~Context() = default;
 
 SSL_CTX* Context::MakeSettings(Judge judge) const {
-  const bool verifies = judge != Judge::kNobody;
+  const bool verifies = judge == Judge::kAuthorities || judge == Judge::kTlsa;
   OpensslPtr<SSL_CTX> made(SSL_CTX_new_ex(library_.get(), nullptr, TLS_client_method()));
   SSL_CTX* const settings = made.get();
   CHECK(settings != nullptr);
@@ -82,7 +82,7 @@ SSL_CTX* Context::MakeSettings(Judge judge) const {
   SSL_CTX_sess_set_new_cb(settings, OpensslChannel::OnNewSession);
   SSL_CTX_set_verify(settings, verifies ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
   if (judge == Judge::kTlsa) CHECK(SSL_CTX_dane_enable(settings) == 1);
-  if (judge == Judge::kAuthorities) {
+  if (judge == Judge::kAuthorities || judge == Judge::kAuthoritiesButTrusts) {
     X509_STORE* const store = SSL_CTX_get_cert_store(settings);
     ForEachCertificate(options_.authorities, library_.get(),
                        [store](X509* authority) { X509_STORE_add_cert(store, authority); });
@@ -99,6 +99,9 @@ SSL_CTX* Context::SettingsFor(const Peer& peer) {
   switch (peer.policy.verification) {
     case Policy::Verification::kNone:
       return trusting_.get();
+    case Policy::Verification::kObserved:
+      if (observing_ == nullptr) observing_.reset(MakeSettings(Judge::kAuthoritiesButTrusts));
+      return observing_.get();
     case Policy::Verification::kNameAndChain:
       if (verifying_ == nullptr) verifying_.reset(MakeSettings(Judge::kAuthorities));
       return verifying_.get();

@@ -37,7 +37,7 @@ class Context final : public ChannelFactory {
  private:
   friend class OpensslChannel;
 
-  enum class Judge : std::uint8_t { kNobody, kAuthorities, kTlsa };  // Of certificates.
+  enum class Judge : std::uint8_t { kNobody, kAuthoritiesButTrusts, kAuthorities, kTlsa };  // Of certificates.
   SSL_CTX* MakeSettings(Judge judge) const;
   SSL_CTX* SettingsFor(const Peer& peer);
 
@@ -47,6 +47,7 @@ class Context final : public ChannelFactory {
   OpensslPtr<BIO_METHOD> bytes_;   // Between an SSL and its channel.
   OpensslPtr<SSL_CTX> trusting_;   // Any certificate will do.
   OpensslPtr<SSL_CTX> verifying_;  // Null until it is needed: reading a hundred authorities takes milliseconds.
+  OpensslPtr<SSL_CTX> observing_;  // The same.
   OpensslPtr<SSL_CTX> dane_;       // Null until it is needed.
   std::string scratch_;            // One record's bytes.
 };

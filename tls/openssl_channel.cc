@@ -23,6 +23,29 @@ std::string NameOnTheWire(std::string_view host_name) {
   return std::string(host_name);
 }
 
+// RFC 8460 section 4.3.1.
+Result ResultOf(long verify) {
+  switch (verify) {
+    case X509_V_OK:
+      return Result::kSuccess;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return Result::kCertificateHostMismatch;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return Result::kCertificateExpired;
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_CERT_UNTRUSTED:
+      return Result::kCertificateNotTrusted;
+    default:
+      return Result::kValidationFailure;
+  }
+}
+
 }  // namespace
 
 // OpenSSL reads and writes through this object's fields: what it writes goes to the caller's buffer at once, and what
@@ -84,7 +107,8 @@ int OpensslChannel::OnNewSession(SSL* ssl, SSL_SESSION* session) {
 
 OpensslChannel::OpensslChannel(Context& context, SSL_CTX* settings, const ChannelFactory::Peer& peer)
     : context_(context),
-      verifies_(!peer.tlsa.empty() || peer.policy.verification != Policy::Verification::kNone),
+      verifies_(!peer.tlsa.empty() || peer.policy.verification == Policy::Verification::kNameAndChain),
+      observes_(peer.policy.verification == Policy::Verification::kObserved),
       cache_key_(SessionCache::KeyOf(peer)),
       ssl_(SSL_new(settings)) {
   CHECK(ssl_ != nullptr);
@@ -101,7 +125,7 @@ OpensslChannel::OpensslChannel(Context& context, SSL_CTX* settings, const Channe
   if (!is_address) SSL_set_tlsext_host_name(ssl_.get(), name.c_str());
   if (!peer.tlsa.empty()) {
     verifies_ = ExpectTlsa(name, peer.tlsa);
-  } else if (verifies_) {
+  } else if (verifies_ || observes_) {
     ExpectName(name, peer.address, is_address);
   }
   if (const OpensslPtr<SSL_SESSION> session = context_.sessions_.Take(cache_key_))
@@ -161,7 +185,8 @@ absl::Status OpensslChannel::Handshake() {
   info_.protocol = SSL_get_version(ssl_.get());
   info_.cipher = cipher != nullptr ? cipher : SSL_get_cipher_name(ssl_.get());
   info_.resumed = SSL_session_reused(ssl_.get()) == 1;
-  info_.verified = verifies_ && SSL_get_verify_result(ssl_.get()) == X509_V_OK;
+  info_.verified = (verifies_ || observes_) && SSL_get_verify_result(ssl_.get()) == X509_V_OK;
+  if (observes_) info_.certificate = ResultOf(SSL_get_verify_result(ssl_.get()));
   return absl::OkStatus();
 }
 
@@ -224,6 +249,7 @@ void OpensslChannel::Close(Output& to_peer) {
 
 absl::Status OpensslChannel::Fail(int result) {
   const std::string text = ErrorText(result);
+  if (verifies_) info_.certificate = ResultOf(SSL_get_verify_result(ssl_.get()));
   if (state_ == State::kHandshaking && offered_session_) context_.sessions_.Forget(cache_key_);
   state_ = State::kFailed;
   ERR_clear_error();

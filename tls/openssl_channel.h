@@ -46,6 +46,7 @@ class OpensslChannel final : public Channel {
 
   Context& context_;
   bool verifies_;
+  const bool observes_;
   const std::string cache_key_;
   OpensslPtr<SSL> ssl_;
   State state_ = State::kHandshaking;

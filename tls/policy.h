@@ -16,6 +16,7 @@ struct Policy {
   };
   enum class Verification : std::uint8_t {
     kNone,          // Any certificate: encryption alone.
+    kObserved,      // Any certificate; whether it would hold is told (MTA-STS's testing mode).
     kNameAndChain,  // From a trusted authority, for the host's name (RFC 9525: dNSName, never the common name).
   };
 
@@ -28,7 +29,7 @@ struct Policy {
   bool dane = false;
 
   // Where TLS turns out to be broken, the mail may go in clear.
-  bool MayFallBackToClear() const { return use == Use::kWhereOffered && verification == Verification::kNone; }
+  bool MayFallBackToClear() const { return use == Use::kWhereOffered && verification <= Verification::kObserved; }
   friend auto operator<=>(const Policy&, const Policy&) = default;
 };
 

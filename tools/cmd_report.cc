@@ -3,21 +3,47 @@
 #include <memory>
 #include <string>
 
+#include "engine/host_tls.h"
 #include "engine/io/clock.h"
 #include "engine/ledger/reader.h"
 #include "engine/report/formats.h"
 #include "engine/report/summary.h"
+#include "nlohmann/json.hpp"
+#include "tls/results.h"
 #include "tools/campaign_access.h"
 #include "tools/command.h"
 
 namespace tools {
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 struct Arguments {
   std::string campaign;
   std::string format = "text";
   bool json = false;
 };
+
+// What became of TLS, by policy domain and policy.
+Json TlsResultsOf(io::Disk& disk, const std::string& campaign) {
+  Json list = Json::array();
+  tls::ResultCounts counts;
+  const absl::StatusOr<std::string> file = io::ReadFile(disk, campaign + "/" + engine::kTlsResultsName, 64u << 20);
+  if (file.ok()) counts.Read(*file);
+  for (const auto& [key, count] : counts.counts()) {
+    const bool same =
+        !list.empty() && list.back()["domain"] == key.domain && list.back()["policy"] == ToString(key.type);
+    if (!same)
+      list.push_back(
+          {{"domain", key.domain}, {"policy", ToString(key.type)}, {"success", 0}, {"failures", Json::object()}});
+    if (key.result == tls::Result::kSuccess) {
+      list.back()["success"] = count;
+    } else {
+      list.back()["failures"][std::string(ToString(key.result))] = count;
+    }
+  }
+  return list;
+}
 
 int Report(const Arguments& arguments, Context& context) {
   absl::StatusOr<Access> access = OpenCampaign(context, arguments.campaign);
@@ -37,10 +63,15 @@ int Report(const Arguments& arguments, Context& context) {
   }
   const base::WallTime now = io::SystemClock().WallNow();
   std::string text = summary.ToJson(access->running, now);
-  if (!arguments.json && arguments.format == "text")
+  if (arguments.json || arguments.format == "json") {
+    Json report = Json::parse(text);
+    report["tls_results"] = TlsResultsOf(*access->disk, access->started.paths.campaign);
+    text = report.dump(2) + "\n";
+  } else if (arguments.format == "text") {
     text = summary.ToText(access->running, now, access->started.paths.option);
-  if (!arguments.json && arguments.format == "csv") text = report::ReportCsv(text);
-  if (!arguments.json && arguments.format == "html") text = report::ReportHtml(text);
+  } else {
+    text = arguments.format == "csv" ? report::ReportCsv(text) : report::ReportHtml(text);
+  }
   std::fwrite(text.data(), 1, text.size(), stdout);
   return kExitOk;
 }

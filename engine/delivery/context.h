@@ -63,6 +63,7 @@ struct Context {
   CampaignFacts& facts;
   GroupMember::Caller& caller;  // Reaches the shard's sites from any thread.
   base::Log& log;
+  tls::ResultCounts* tls_results = nullptr;      // Null: nobody counts.
   smtp::Authenticator* authenticator = nullptr;  // Logs in to the smarthost; null: nobody wants that.
 };
 

@@ -84,7 +84,9 @@ class Session final : private io::StreamHandler,
     base::Duration connect_timeout, idle_timeout;
     base::Duration data_block_timeout;  // For each 16 KiB of a message that the server is slow to take.
     smtp::Client::Options client;
-    tls::Policy tls;                    // Whom it may serve. What it does itself: client.tls.
+    tls::Policy tls;            // Whom it may serve. What it does itself: client.tls.
+    std::string policy_domain;  // For whose mail it was opened; empty: nobody's.
+    tls::PolicyType policy_type = tls::PolicyType::kNone;
     bool has_tlsa = false;              // The host has TLSA records: never in clear.
     std::vector<tls::TlsaRecord> tlsa;  // Those that are usable.
     bool tls_broken = false;            // In clear, because TLS was found broken there.
@@ -139,6 +141,8 @@ class Session final : private io::StreamHandler,
   base::Instant busy_since() const { return busy_since_; }             // When it took the last message.
   const std::string& local_address() const { return local_address_; }  // Empty: not connected.
   const tls::ChannelInfo* tls_info() const { return tls_up_ ? &channel_->info() : nullptr; }  // Null: in clear.
+  // What is wrong with the certificate, as far as it was looked at.
+  tls::Result certificate() const { return channel_ == nullptr ? tls::Result::kSuccess : channel_->info().certificate; }
   int cannot_bind() const { return cannot_bind_; }  // errno, where the source address could not be used; else 0.
   bool IsWornOut() const;
 

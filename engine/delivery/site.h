@@ -229,6 +229,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   Session* FittingSession();
   std::vector<tls::Policy> WantedPolicies() const;
   std::vector<base::IpAddress> AvoidedUnder(const tls::Policy& policy);
+  void CountTls(const Session& session, smtp::TlsTrouble trouble);
   bool TakeTlsFailure(const Session& session, const smtp::ConnectionFact& fact);
   bool OnTlsUnsatisfied(const tls::Policy& policy);
   bool RefusesEveryHost(const tls::Policy& policy) const;

@@ -84,6 +84,9 @@ bool Site::MayConnect(const HostPlan::Next& next, const tls::Policy& policy, boo
     case DaneStep::kFailed:
       break;
   }
+  const Destination* const destination = NextFor(policy);
+  if (destination != nullptr && context_.tls_results != nullptr)
+    context_.tls_results->Add(destination->name, tls::PolicyType::kTlsa, tls::Result::kDnssecInvalid);
   tls_failures_.push_back(
       {policy, next.address,
        "the TLSA records of " + hosts_.HostName(next.host) + " cannot be had: " + dane_[next.host].failure,
@@ -96,6 +99,7 @@ bool Site::MayConnect(const HostPlan::Next& next, const tls::Policy& policy, boo
 void Site::ApplyDane(std::size_t host, Session::Options& options) const {
   if (!options.tls.dane || !dane_[host].has_secure_addresses || dane_[host].state != HostDane::State::kRecords) return;
   options.has_tlsa = true;
+  options.policy_type = tls::PolicyType::kTlsa;
   options.tlsa = dane_[host].usable;
 }
 

@@ -132,6 +132,11 @@ bool Site::OpenSession(const HostPlan::Next& next, const tls::Policy& policy) {
   options.client = ClientOptions(limits_, source);
   if (IsSerial(next.address)) options.client.pipelining = false;
   options.tls = policy;
+  if (const Destination* const destination = NextFor(policy)) {
+    options.policy_domain = destination->name;
+    const bool has_sts = destination->sts != nullptr && destination->sts->mode != tls::StsPolicy::Mode::kNone;
+    if (has_sts) options.policy_type = tls::PolicyType::kSts;
+  }
   ApplyDane(next.host, options);
   options.tls_broken = !options.has_tlsa && policy.MayFallBackToClear() &&
                        context_.broken_tls.Contains(next.address, context_.clock.Now());

@@ -96,10 +96,33 @@ std::vector<base::IpAddress> Site::AvoidedUnder(const tls::Policy& policy) {
   return avoided;
 }
 
+// RFC 8460 section 4.3: each session once, for the domain whose mail it was opened for.
+void Site::CountTls(const Session& session, smtp::TlsTrouble trouble) {
+  const Session::Options& options = session.options();
+  const bool was_to_be_clear = options.tls.use == tls::Policy::Use::kNever && !options.has_tlsa;
+  if (context_.tls_results == nullptr || options.policy_domain.empty() || options.tls_broken || was_to_be_clear) return;
+  tls::Result result = session.certificate();
+  switch (trouble) {
+    case smtp::TlsTrouble::kNone:
+      if (session.tls_info() == nullptr) result = tls::Result::kStartTlsNotSupported;
+      break;
+    case smtp::TlsTrouble::kNotOffered:
+    case smtp::TlsTrouble::kRefused:
+      result = tls::Result::kStartTlsNotSupported;
+      break;
+    case smtp::TlsTrouble::kInjected:
+    case smtp::TlsTrouble::kFailed:
+      if (result == tls::Result::kSuccess) result = tls::Result::kValidationFailure;
+      break;
+  }
+  context_.tls_results->Add(options.policy_domain, options.policy_type, result);
+}
+
 // TLS came to nothing there. True: that is all there is to say about the address.
 bool Site::TakeTlsFailure(const Session& session, const smtp::ConnectionFact& fact) {
   const base::IpAddress& address = session.options().remote.address;
   const tls::Policy& policy = session.options().tls;
+  if (fact.tls != smtp::TlsTrouble::kNone) CountTls(session, fact.tls);
   if (fact.tls == smtp::TlsTrouble::kNone || fact.tls == smtp::TlsTrouble::kInjected) return false;
   if (fact.tls == smtp::TlsTrouble::kFailed && policy.MayFallBackToClear() &&
       !session.options().has_tlsa) {  // The next connection there is in clear.

@@ -100,6 +100,7 @@ void Site::OnSessionReady(Session& session) {
   const bool is_new = session.listing == Session::Listing::kOpening;
   MoveSession(session, Session::Listing::kIdle);
   if (is_new) mail_max_ = session.mail_max();
+  if (is_new) CountTls(session, smtp::TlsTrouble::kNone);
   if (is_new && session.options().tls_broken) context_.broken_tls.OnClearWorks(session.options().remote.address);
   if (IsToEnd(session)) {
     session.Quit();

@@ -73,7 +73,7 @@ void StsPolicies::OnAddresses(const std::string& domain, const std::string& id, 
     if (seams_.allow_private || !address.IsPrivate()) addresses.push_back(address);
   }
   if (addresses.empty()) {
-    Fail(domain, id,
+    Fail(domain, id, tls::Result::kStsPolicyFetchError,
          found.addresses.empty() ? "its host has no address: " + found.detail : "its host's addresses are private");
     Finish(domain);
     return;
@@ -90,12 +90,18 @@ void StsPolicies::OnFile(const std::string& domain, const std::string& id, absl:
     failures_.erase(domain);
     seams_.cache.Put(domain, *std::move(policy), seams_.clock.WallNow());
   } else {
-    Fail(domain, id, std::string(policy.status().message()));
+    const bool is_untrusted = absl::IsUnauthenticated(file.status());
+    Fail(domain, id,
+         file.ok()      ? tls::Result::kStsPolicyInvalid
+         : is_untrusted ? tls::Result::kStsWebpkiInvalid
+                        : tls::Result::kStsPolicyFetchError,
+         std::string(policy.status().message()));
   }
   Finish(domain);
 }
 
-void StsPolicies::Fail(const std::string& domain, const std::string& id, const std::string& why) {
+void StsPolicies::Fail(const std::string& domain, const std::string& id, tls::Result result, const std::string& why) {
+  if (seams_.results != nullptr) seams_.results->Add(domain, tls::PolicyType::kSts, result);
   if (failures_.size() >= kFailuresMax) failures_.clear();
   failures_[domain] = {id, seams_.clock.Now() + kFetchAgain};
   if (warnings_++ >= kWarningsMax) return;

@@ -17,6 +17,7 @@
 #include "engine/io/clock.h"
 #include "tls/mta_sts.h"
 #include "tls/policy_fetcher.h"
+#include "tls/results.h"
 #include "tls/sts_cache.h"
 
 namespace delivery {
@@ -30,7 +31,8 @@ class StsPolicies {
     tls::StsCache& cache;
     const io::Clock& clock;
     base::Log& log;
-    bool allow_private = false;  // Policies may be fetched from private addresses.
+    bool allow_private = false;            // Policies may be fetched from private addresses.
+    tls::ResultCounts* results = nullptr;  // Null: nobody counts.
   };
   // Null: the domain has no policy. One of mode none is as good as that.
   using Policy = std::shared_ptr<const tls::StsPolicy>;
@@ -60,7 +62,7 @@ class StsPolicies {
   void OnAddresses(const std::string& domain, const std::string& id, const dns::HostAddresses& found);
   void OnFile(const std::string& domain, const std::string& id, absl::StatusOr<std::string> file);
   void Finish(const std::string& domain);
-  void Fail(const std::string& domain, const std::string& id, const std::string& why);
+  void Fail(const std::string& domain, const std::string& id, tls::Result result, const std::string& why);
   Policy Known(const std::string& domain) const;
 
   const Seams seams_;

@@ -115,6 +115,11 @@ class DaneTest(Lab):
         self.assertIn("the TLSA records of mx.hidden.test cannot be had", reasons["hidden.test"])
         self.assertIn("TLSA", reasons["wrong.test"])
         self.assertIn("DNS gives no answer for bogus.test", log)
+        results = {entry["domain"]: entry for entry in self.report()["tls_results"] if entry["policy"] == "tlsa"}
+        self.assertEqual((results["right.test"]["success"], results["right.test"]["failures"]), (1, {}))
+        self.assertEqual(list(results["hidden.test"]["failures"]), ["dnssec-invalid"])
+        self.assertEqual(list(results["clear.test"]["failures"]), ["starttls-not-supported"])
+        self.assertEqual(list(results["wrong-name.test"]["failures"]), ["certificate-host-mismatch"])
 
     def test_without_trust_in_the_resolver_and_where_it_is_off_the_records_mean_nothing(self):
         self.sinks()

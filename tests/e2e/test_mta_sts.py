@@ -99,6 +99,16 @@ class MtaStsTest(Lab):
         for domain, event in delivered.items():
             encrypted = domain in ("good.test", "two.test", "wild.test", "testing.test")
             self.assertEqual(event.get("tls_protocol_version"), "TLSv1.3" if encrypted else None, domain)
+        # R01
+        results = {(entry["domain"], entry["policy"]): entry for entry in self.report()["tls_results"]}
+        self.assertEqual(results["good.test", "sts"]["failures"], {})
+        self.assertEqual(results["good.test", "sts"]["success"], 1)
+        for domain, failure in (("name.test", "certificate-host-mismatch"), ("testing.test", "certificate-host-mismatch"),
+                                ("clear.test", "starttls-not-supported"), ("certificate.test", "sts-webpki-invalid"),
+                                ("redirect.test", "sts-policy-fetch-error"), ("broken.test", "sts-policy-invalid")):
+            self.assertEqual(list(results[domain, "sts"]["failures"]), [failure])
+            self.assertEqual(results[domain, "sts"]["success"], 0)
+        self.assertEqual(results["broken.test", "no-policy-found"]["failures"], {"starttls-not-supported": 1})
         asked = self.nginx.asked()
         self.assertEqual(sorted(set(asked)), sorted(asked), "each policy once")
         self.assertNotIn("mta-sts.records.test", asked)

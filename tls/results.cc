@@ -1,0 +1,124 @@
+#include "tls/results.h"
+
+#include <algorithm>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/text.h"
+
+namespace tls {
+namespace {
+
+constexpr std::string_view kHead = "sluice tls-results 1\n";
+constexpr Result kResults[] = {Result::kSuccess,
+                               Result::kStartTlsNotSupported,
+                               Result::kCertificateHostMismatch,
+                               Result::kCertificateExpired,
+                               Result::kCertificateNotTrusted,
+                               Result::kValidationFailure,
+                               Result::kDnssecInvalid,
+                               Result::kStsPolicyFetchError,
+                               Result::kStsPolicyInvalid,
+                               Result::kStsWebpkiInvalid};
+constexpr PolicyType kTypes[] = {PolicyType::kNone, PolicyType::kSts, PolicyType::kTlsa};
+
+template <typename Values>
+auto Named(const Values& values, std::string_view name) -> std::optional<std::decay_t<decltype(values[0])>> {
+  for (const auto value : values) {
+    if (ToString(value) == name) return value;
+  }
+  return std::nullopt;
+}
+
+std::string_view TakeWord(std::string_view& line) {
+  const std::size_t end = std::min(line.find(' '), line.size());
+  const std::string_view word = line.substr(0, end);
+  line.remove_prefix(std::min(end + 1, line.size()));
+  return word;
+}
+
+}  // namespace
+
+std::string_view ToString(Result result) {
+  switch (result) {
+    case Result::kSuccess:
+      return "success";
+    case Result::kStartTlsNotSupported:
+      return "starttls-not-supported";
+    case Result::kCertificateHostMismatch:
+      return "certificate-host-mismatch";
+    case Result::kCertificateExpired:
+      return "certificate-expired";
+    case Result::kCertificateNotTrusted:
+      return "certificate-not-trusted";
+    case Result::kValidationFailure:
+      return "validation-failure";
+    case Result::kDnssecInvalid:
+      return "dnssec-invalid";
+    case Result::kStsPolicyFetchError:
+      return "sts-policy-fetch-error";
+    case Result::kStsPolicyInvalid:
+      return "sts-policy-invalid";
+    case Result::kStsWebpkiInvalid:
+      return "sts-webpki-invalid";
+  }
+  return "validation-failure";
+}
+
+std::string_view ToString(PolicyType type) {
+  switch (type) {
+    case PolicyType::kNone:
+      return "no-policy-found";
+    case PolicyType::kSts:
+      return "sts";
+    case PolicyType::kTlsa:
+      return "tlsa";
+  }
+  return "no-policy-found";
+}
+
+void ResultCounts::Add(std::string_view domain, PolicyType type, Result result, std::uint64_t count) {
+  const std::lock_guard lock(mutex_);
+  Key key{std::string(domain), type, result};
+  if (counts_.size() >= kKeysMax && counts_.find(key) == counts_.end()) key.domain = "other";
+  counts_[key] += count;
+  changed_ = true;
+}
+
+std::map<ResultCounts::Key, std::uint64_t> ResultCounts::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
+}
+
+bool ResultCounts::TakeChanged() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(changed_, false);
+}
+
+std::string ResultCounts::Write() const {
+  std::string content(kHead);
+  for (const auto& [key, count] : counts()) {
+    absl::StrAppend(&content, key.domain, " ", base::AbslView(ToString(key.type)), " ",
+                    base::AbslView(ToString(key.result)), " ", count, "\n");
+  }
+  return content;
+}
+
+void ResultCounts::Read(std::string_view content) {
+  if (!content.starts_with(kHead)) return;
+  content.remove_prefix(kHead.size());
+  for (std::size_t end = content.find('\n'); end != std::string_view::npos; end = content.find('\n')) {
+    std::string_view line = content.substr(0, end);
+    content.remove_prefix(end + 1);
+    const std::string_view domain = TakeWord(line);
+    const auto type = Named(kTypes, TakeWord(line));
+    const auto result = Named(kResults, TakeWord(line));
+    const auto count = base::ParseInteger<std::uint64_t>(line);
+    if (!domain.empty() && type.has_value() && result.has_value() && count.has_value())
+      Add(domain, *type, *result, *count);
+  }
+}
+
+}  // namespace tls

@@ -1,0 +1,57 @@
+// What became of TLS, counted by policy domain, as RFC 8460 sections 4.2 and 4.3 name it. Any thread; bounded.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+namespace tls {
+
+enum class Result : std::uint8_t {
+  kSuccess,
+  kStartTlsNotSupported,
+  kCertificateHostMismatch,
+  kCertificateExpired,
+  kCertificateNotTrusted,
+  kValidationFailure,  // Any other trouble with TLS.
+  kDnssecInvalid,      // TLSA records cannot be had.
+  kStsPolicyFetchError,
+  kStsPolicyInvalid,
+  kStsWebpkiInvalid,
+};
+std::string_view ToString(Result result);  // "starttls-not-supported"; "success".
+
+enum class PolicyType : std::uint8_t { kNone, kSts, kTlsa };
+std::string_view ToString(PolicyType type);  // "no-policy-found", "sts", "tlsa".
+
+class ResultCounts {
+ public:
+  struct Key {
+    std::string domain;
+    PolicyType type = PolicyType::kNone;
+    Result result = Result::kSuccess;
+    friend auto operator<=>(const Key&, const Key&) = default;
+  };
+  static constexpr std::size_t kKeysMax = 100'000;  // What comes with more is counted under the domain "other".
+
+  ResultCounts() = default;
+  ResultCounts(const ResultCounts&) = delete;
+  ResultCounts& operator=(const ResultCounts&) = delete;
+
+  void Add(std::string_view domain, PolicyType type, Result result, std::uint64_t count = 1);
+  std::map<Key, std::uint64_t> counts() const;
+  bool TakeChanged();  // Something was counted since the last call.
+
+  // A file's content, and adding one to what is counted; damaged lines are skipped.
+  std::string Write() const;
+  void Read(std::string_view content);
+
+ private:
+  mutable std::mutex mutex_;  // Guards what follows.
+  std::map<Key, std::uint64_t> counts_;
+  bool changed_ = false;
+};
+
+}  // namespace tls
