@@ -41,14 +41,38 @@ void EngineProcess::SaveLimits() {
   *kept_limits_ = limits_.Save("default", world_.now(), world_.wall_now(), kEvery * 2);
 }
 
+void EngineProcess::MakeCores() {
+  cores_.resize(options_.shards);
+  for (std::uint32_t i = 0; i < options_.shards; ++i) {
+    Core& core = cores_[i];
+    core.io = std::make_unique<SimIo>(network_);
+    core.io->SetAfterEvent([this, i] { WantTurn(i, world_.now()); });
+    core.timers = std::make_unique<io::TimerWheel>(world_.now());
+    core.resolver = std::make_unique<SimResolver>(world_, names_, options_.dns_fail_share,
+                                                  [this, i] { WantTurn(i, world_.now()); });
+    core.tls = std::make_unique<SimChannelFactory>();
+    core.signer = std::make_unique<SimSigner>(world_, options_.sign_fail_share, options_.sign_longest,
+                                              [this, i] { WantTurn(i, world_.now()); });
+    engine::Shard::Options options;
+    options.index = i;
+    options.count = options_.shards;
+    options.seed = options_.seed + i;
+    options.sessions_max = 50;
+    options.bugs = options_.bugs;
+    for (const auto& [key, suspension] : journal_->facts().suspensions)
+      options.suspensions.push_back({key.first, key.second, suspension.reason, suspension.sample, suspension.until});
+    core.shard = std::make_unique<engine::Shard>(
+        *run_job_, options,
+        engine::Shard::Seams{*core.io, clock_, *core.timers, *core.resolver, *core.tls, *this, *this, *core.signer,
+                             log_, limits_, rate_.has_value() ? &*rate_ : nullptr, policies_, sts_cache_});
+  }
+}
+
 bool EngineProcess::Start(std::string& why) {
   const auto fails = [&why](const absl::Status& status) {
     why = std::string(status.message());
     return !status.ok();
   };
-  if (kept_limits_ != nullptr && !kept_limits_->empty() &&
-      fails(limits_.Load(*kept_limits_, world_.now(), world_.wall_now())))
-    return false;
   const std::uint64_t recipients = job_.roster->recipients();
   auto fold = ledger::MakeTableFile(disk_, std::string(kStateFolder) + "/fold.table", recipients);
   if (!fold.ok()) return !fails(fold.status());
@@ -84,30 +108,10 @@ bool EngineProcess::Start(std::string& why) {
   run_job_->run = journal_->facts().runs;
 
   if (job_.max_message_rate.has_value()) rate_.emplace(*job_.max_message_rate);
-  cores_.resize(options_.shards);
-  for (std::uint32_t i = 0; i < options_.shards; ++i) {
-    Core& core = cores_[i];
-    core.io = std::make_unique<SimIo>(network_);
-    core.io->SetAfterEvent([this, i] { WantTurn(i, world_.now()); });
-    core.timers = std::make_unique<io::TimerWheel>(world_.now());
-    core.resolver = std::make_unique<SimResolver>(world_, names_, options_.dns_fail_share,
-                                                  [this, i] { WantTurn(i, world_.now()); });
-    core.tls = std::make_unique<SimChannelFactory>();
-    core.signer = std::make_unique<SimSigner>(world_, options_.sign_fail_share, options_.sign_longest,
-                                              [this, i] { WantTurn(i, world_.now()); });
-    engine::Shard::Options options;
-    options.index = i;
-    options.count = options_.shards;
-    options.seed = options_.seed + i;
-    options.sessions_max = 50;
-    options.bugs = options_.bugs;
-    for (const auto& [key, suspension] : journal_->facts().suspensions)
-      options.suspensions.push_back({key.first, key.second, suspension.reason, suspension.sample, suspension.until});
-    core.shard = std::make_unique<engine::Shard>(
-        *run_job_, options,
-        engine::Shard::Seams{*core.io, clock_, *core.timers, *core.resolver, *core.tls, *this, *this, *core.signer,
-                             log_, limits_, rate_.has_value() ? &*rate_ : nullptr, policies_, sts_cache_});
-  }
+  if (kept_limits_ != nullptr && !kept_limits_->empty() &&
+      fails(limits_.Load(*kept_limits_, world_.now(), world_.wall_now())))
+    return false;
+  MakeCores();
   for (std::uint32_t i = 0; i < options_.shards; ++i) {
     cores_[i].shard->Start();
     WantTurn(i, world_.now());

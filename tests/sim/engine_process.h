@@ -106,6 +106,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   std::unique_ptr<ledger::StateTable> states_;
   std::unique_ptr<delivery::Job> run_job_;
   std::unique_ptr<ledger::Journal> journal_;
+  void MakeCores();
   void SaveLimits();
   delivery::HostLimits limits_;
   std::string* const kept_limits_;
