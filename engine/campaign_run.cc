@@ -253,7 +253,9 @@ RunOutcome Run::GoOn() {
     log_.Info(absl::StrFormat("%s (%s): %d of %d recipients are pending", campaign_.id, campaign_.name,
                               recipients - finals, recipients));
   observer_.OnStart(finals + pending, finals);
-  HostTls host_tls(disk_, request_.paths.root, request_.paths.campaign, means_.authorities, log_);
+  // A test leaves nothing behind but its own.
+  HostTls host_tls(disk_, request_.test.has_value() ? request_.paths.campaign : request_.paths.root,
+                   request_.paths.campaign, means_.authorities, log_);
   Engine engine(*job_, MakeOptions(host_tls), pending, *journal_, log_);
   if (desk_ != nullptr) desk_->Start(engine, journal_->table());
   if (metrics_ != nullptr) metrics_->Start(engine, pending);
