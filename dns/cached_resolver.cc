@@ -93,7 +93,10 @@ void CachedResolver::OnAnswer(const std::string& key, const Answer& answer) {
   asking_.erase(asking);
   // Whoever called may destroy this resolver, and with it what the upstream's callback holds.
   Answer copy = answer;
-  if (!StandIn(key, copy)) Keep(key, answer);
+  if (!StandIn(key, copy)) {
+    copy.ttl = std::min(copy.ttl, TtlOf(answer));
+    Keep(key, answer);
+  }
   const std::shared_ptr<bool> alive = alive_;
   for (Callback& callback : waiting) {
     if (!*alive) return;

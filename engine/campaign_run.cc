@@ -253,7 +253,6 @@ RunOutcome Run::GoOn() {
     log_.Info(absl::StrFormat("%s (%s): %d of %d recipients are pending", campaign_.id, campaign_.name,
                               recipients - finals, recipients));
   observer_.OnStart(finals + pending, finals);
-  // A test leaves nothing behind but its own.
   HostTls host_tls(disk_, request_.test.has_value() ? request_.paths.campaign : request_.paths.root,
                    request_.paths.campaign, means_.authorities, log_);
   Engine engine(*job_, MakeOptions(host_tls), pending, *journal_, log_);

@@ -1,5 +1,7 @@
 #include "engine/dkim_watch.h"
 
+#include <algorithm>
+
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -37,15 +39,18 @@ std::optional<delivery::PauseReason> DkimWatch::Poll(base::Instant now) {
 
 std::optional<delivery::PauseReason> DkimWatch::Judge(Watched& watched, base::Instant now) {
   const preflight::KeyVerdict verdict = preflight::CheckKeyAnswer(*watched.answer, watched.key);
+  const base::Duration ttl = watched.answer->ttl;
   watched.answer.reset();
   watched.asks = false;
-  watched.next = now + times_.every;
+  watched.next = now + (watched.faults > 0 ? times_.again : times_.every);
   if (!verdict.is_known) return std::nullopt;
   if (verdict.verdict != preflight::Verdict::kFail) {
     watched.faults = 0;
+    watched.next = now + times_.every;
     return std::nullopt;
   }
-  watched.next = now + times_.again;
+  // The resolver remembers what it said: the second look is to be another one.
+  watched.next = now + std::clamp(ttl + base::Duration::Seconds(1), times_.again, std::max(times_.again, times_.every));
   if (++watched.faults < kFaultsToPause) return std::nullopt;
   watched.faults = 0;
   const preflight::DnsRecord record{watched.key.name, "TXT", watched.key.record};

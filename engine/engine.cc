@@ -214,6 +214,7 @@ RunResult Engine::Run(Watcher& watcher) {
   }
   PostAll(delivery::DrainShard{});
   StopThreads(watcher);
+  if (options_.host_tls != nullptr) options_.host_tls->StopFetching();  // It calls shards.
   if (journal_thread_ != nullptr) result.failure = journal_thread_->Stop();
   std::uint32_t open_sessions = 0;
   const delivery::Counters last = Sum(open_sessions);

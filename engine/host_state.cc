@@ -55,7 +55,8 @@ void HostState::Load(const std::string& address) {
 void HostState::SaveSometimes() {
   const std::lock_guard lock(mutex_);
   const base::Instant begin = io::SystemClock().Now();
-  if (begin < next_save_ && !limits_.has_news()) return;
+  // What is new is written at once, but for so many sites that writing is all that it would do.
+  if (begin < next_save_ && (save_took_ > kSaveEvery / 20 || !limits_.TakeNews())) return;
   const base::Duration unsaved = kSaveEvery * 2 + save_took_ * (kShareOfTime * 2);
   for (auto& [address, used] : used_) Save(address, used, unsaved);
   const base::Instant end = io::SystemClock().Now();

@@ -33,6 +33,7 @@ class HostTls {
   void Poll();
 
   tls::CurlFetcher& fetcher() { return fetcher_; }
+  void StopFetching() { fetcher_.Stop(); }  // Before those who fetch are gone.
   tls::StsCache& sts_cache() { return sts_cache_; }
   tls::ResultCounts& results() { return results_; }
   tls::StoredSessions& sessions() { return sessions_; }

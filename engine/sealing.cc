@@ -275,7 +275,7 @@ absl::Status MakeSignatures(io::Disk& disk, const Task& task, const Need& need, 
   const absl::StatusOr<std::unique_ptr<io::File>> file = disk.Open(task.path, io::OpenMode::kReadWrite);
   if (!file.ok()) return file.status();
   if (absl::Status status = (*file)->Sync(); !status.ok()) return status;
-  if (!shared.failure.ok() || shared.made == need.missing) return shared.failure;
+  if (!shared.failure.ok() || !shared.stop || shared.made >= need.missing) return shared.failure;
   return absl::CancelledError(absl::StrFormat("%s: interrupted; %d of %d are sealed; run it again to go on",
                                               task.job.campaign, had + shared.made, need.pending));
 }

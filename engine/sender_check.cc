@@ -113,10 +113,13 @@ absl::StatusOr<preflight::Sender> SenderOf(const SenderCheck& check) {
   sender.has_one_click = !check.campaign.list.unsubscribe_url.empty();
   sender.has_authorities = !check.means.authorities.empty();
   const std::string gmail[] = {"gmail-smtp-in.l.google.com"};
-  sender.uses_tls = std::all_of(sender.sources.begin(), sender.sources.end(), [&](const preflight::Source& source) {
-    return check.shaping.For("gmail.com", gmail, source.name).enable_tls != config::TlsMode::kDisabled ||
-           check.campaign.delivery.tls == campaign::Tls::kRequired;
-  });
+  // A smarthost is spoken to by the configuration, whatever the shaping files say.
+  sender.uses_tls =
+      check.config.smarthost.has_value() ||
+      std::all_of(sender.sources.begin(), sender.sources.end(), [&](const preflight::Source& source) {
+        return check.shaping.For("gmail.com", gmail, source.name).enable_tls != config::TlsMode::kDisabled ||
+               check.campaign.delivery.tls == campaign::Tls::kRequired;
+      });
   return sender;
 }
 

@@ -21,7 +21,7 @@ delivery::SharedLimits Shard::SharedLimitsOf(const delivery::SiteKey& key, const
   const std::string& source = job_.sources[key.source].name;
   delivery::SharedLimits shared;
   shared.standing = seams_.limits.Site(
-      source, key.name,
+      source, key.name, job_.campaign_number,
       {{limits.connection_limit, limits.max_connection_rate, limits.max_message_rate}, limits.adaptive}, now);
   const auto add = [&](Kind kind, const std::string& of_source, const std::string& name,
                        const std::optional<std::uint32_t>& connections, const std::optional<base::Rate>& messages) {
@@ -73,13 +73,17 @@ void Shard::ApplyDomainOverrides(const Destination& destination, Site& site) {
 }
 
 void Shard::OverrideDomain(Destination& destination, delivery::Automation::Override override) {
-  const bool is_alone = shaping_->HasOwnLimits(destination.name) || job_.smarthost.has_value() ||
-                        domain_overrides_.contains(destination.key);
-  if (is_alone) destination.site->Override(override);
-  if (is_alone && !domain_overrides_.contains(destination.key)) return;
+  const bool is_overridden = domain_overrides_.contains(destination.key);
+  const bool has_own_site = shaping_->HasOwnLimits(destination.name) || job_.smarthost.has_value();
+  // One that is on its way to a site of its own is still at that of the others.
+  if (has_own_site || (is_overridden && !destination.leaving)) destination.site->Override(override);
+  if (has_own_site && !is_overridden) return;
   if (!domain_timer_.IsSet() || override.until < domain_timer_.at()) seams_.timers.Set(domain_timer_, override.until);
-  domain_overrides_[destination.key].push_back(std::move(override));
-  if (!is_alone) destination.leaving = true;
+  auto& overrides = domain_overrides_[destination.key];
+  std::erase_if(overrides,
+                [&override](const auto& one) { return one.change.setting.key == override.change.setting.key; });
+  overrides.push_back(std::move(override));
+  if (!is_overridden) destination.leaving = true;
 }
 
 // Domains whose time is over go back to the others.

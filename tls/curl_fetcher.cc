@@ -130,6 +130,7 @@ class CurlFetcher::Worker {
     return set(CURLOPT_URL, url.c_str()) && set(CURLOPT_PROTOCOLS_STR, "https") && set(CURLOPT_FOLLOWLOCATION, 0L) &&
            set(CURLOPT_PROXY, "") && set(CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED)) &&
            set(CURLOPT_RESOLVE, transfer.resolve.get()) && set(CURLOPT_NOSIGNAL, 1L) &&
+           set(CURLOPT_CONNECTTIMEOUT_MS, 10'000L) &&
            set(CURLOPT_TIMEOUT_MS, static_cast<long>(owner_.options_.timeout.milliseconds())) &&
            set(CURLOPT_SSL_VERIFYPEER, 1L) && set(CURLOPT_SSL_VERIFYHOST, 2L) &&
            set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2)) && set(CURLOPT_CAPATH, nullptr) &&
@@ -159,7 +160,9 @@ class CurlFetcher::Worker {
 
 CurlFetcher::CurlFetcher(Options options) : options_(std::move(options)) {}
 
-CurlFetcher::~CurlFetcher() {
+CurlFetcher::~CurlFetcher() { Stop(); }
+
+void CurlFetcher::Stop() {
   {
     const std::lock_guard lock(mutex_);
     ends_ = true;
@@ -171,6 +174,7 @@ CurlFetcher::~CurlFetcher() {
 void CurlFetcher::Fetch(std::string_view domain, std::vector<base::IpAddress> addresses, Done done) {
   {
     const std::lock_guard lock(mutex_);
+    if (ends_) return;
     if (waiting_.size() < kWaitingMax && !addresses.empty()) {
       waiting_.push_back({std::string(domain), std::move(addresses), std::move(done)});
       if (multi_ != nullptr) {

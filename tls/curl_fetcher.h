@@ -32,10 +32,11 @@ class CurlFetcher {
   explicit CurlFetcher(Options options);
   CurlFetcher(const CurlFetcher&) = delete;
   CurlFetcher& operator=(const CurlFetcher&) = delete;
-  ~CurlFetcher();  // Gives up what is under way.
+  ~CurlFetcher();
+  void Stop();  // Gives up what is under way: nobody is called any more. Fetches nothing after that.
 
   // As PolicyFetcher::Fetch, from any thread; `done` runs on the fetcher's thread, or within this call where there are
-  // too many, and not at all once the fetcher is destroyed. The thread begins with the first call.
+  // too many, and not at all once it was stopped. The thread begins with the first call.
   void Fetch(std::string_view domain, std::vector<base::IpAddress> addresses, Done done);
 
  private:

@@ -124,7 +124,10 @@ OpensslChannel::OpensslChannel(Context& context, SSL_CTX* settings, const Channe
   // A name that cannot be sent (longer than 255 bytes) is not; a certificate cannot be for it either.
   if (!is_address) SSL_set_tlsext_host_name(ssl_.get(), name.c_str());
   if (!peer.tlsa.empty()) {
-    verifies_ = ExpectTlsa(name, peer.tlsa);
+    // Records that OpenSSL cannot use take nothing away from a policy that demands a certificate: nothing fits then.
+    const bool demands = peer.policy.verification == Policy::Verification::kNameAndChain;
+    verifies_ = ExpectTlsa(name, peer.tlsa) || demands;
+    SSL_set_verify(ssl_.get(), verifies_ ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
   } else if (verifies_ || observes_) {
     ExpectName(name, peer.address, is_address);
   }
@@ -152,7 +155,6 @@ bool OpensslChannel::ExpectTlsa(const std::string& name, absl::Span<const TlsaRe
           any;
   }
   ERR_clear_error();
-  if (!any) SSL_set_verify(ssl_.get(), SSL_VERIFY_NONE, nullptr);
   return any;
 }
 

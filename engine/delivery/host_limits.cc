@@ -88,15 +88,16 @@ SiteStanding::Kept HostLimits::Now(const Old& old, base::Instant now) {
 }
 
 std::shared_ptr<SiteStanding> HostLimits::Site(const std::string& source, const std::string& site,
-                                               const SiteStanding::Options& options, base::Instant now) {
+                                               std::uint32_t campaign, const SiteStanding::Options& options,
+                                               base::Instant now) {
   const std::lock_guard lock(mutex_);
   const SiteName name(source, site);
   if (const auto found = sites_.find(name); found != sites_.end()) {
-    found->second->SetOptions(options, now);
+    found->second->SetOptions(campaign, options, now);
     return found->second;
   }
   Forget(sites_, site_cursor_, now);
-  auto made = std::make_shared<SiteStanding>(options, now);
+  auto made = std::make_shared<SiteStanding>(campaign, options, now);
   if (const auto old = old_sites_.find(name); old != old_sites_.end()) {
     made->Restore(Now(old->second, now), now);
     old_sites_.erase(old);
@@ -127,7 +128,6 @@ std::shared_ptr<LimitGroup> HostLimits::Group(const GroupName& name, const Limit
 std::string HostLimits::Save(const std::string& source, base::Instant now, base::WallTime wall,
                              base::Duration unsaved) const {
   const std::lock_guard lock(mutex_);
-  has_news_ = false;
   std::string text = absl::StrCat(base::AbslView(kFirstLine), wall.microseconds(), "\n");
   const auto add_site = [&](const SiteName& name, const SiteStanding::Kept& kept) {
     if (name.first == source && !kept.IsNew()) AppendLine(kSiteWord, name.first, name.second, kept, text);

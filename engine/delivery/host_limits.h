@@ -29,9 +29,10 @@ class HostLimits {
     friend auto operator<=>(const GroupName&, const GroupName&) = default;
   };
 
-  // `options` hold from now on, for everybody.
-  std::shared_ptr<SiteStanding> Site(const std::string& source, const std::string& site,
+  // `options` are what this campaign allows from now on.
+  std::shared_ptr<SiteStanding> Site(const std::string& source, const std::string& site, std::uint32_t campaign,
                                      const SiteStanding::Options& options, base::Instant now);
+  // `options` hold from now on, for everybody.
   std::shared_ptr<LimitGroup> Group(const GroupName& name, const LimitGroup::Options& options, base::Instant now);
 
   // What outlives the program of one source, and of all together, as text: one line for each that is not as new. What
@@ -40,7 +41,7 @@ class HostLimits {
   // Takes up what Save wrote, beside what is there. Errors: kDataLoss, and nothing is taken up.
   absl::Status Load(std::string_view text, base::Instant now, base::WallTime wall);
 
-  bool has_news() const { return has_news_; }  // Something is there that Save has not seen.
+  bool TakeNews() { return has_news_.exchange(false); }  // Something has come since the last time.
   BrokenTls& broken_tls() { return broken_tls_; }
 
   std::size_t size() const;  // Sites and groups that are remembered.
@@ -57,7 +58,7 @@ class HostLimits {
   static SiteStanding::Kept Now(const Old& old, base::Instant now);
 
   BrokenTls broken_tls_;
-  mutable std::atomic<bool> has_news_ = false;
+  std::atomic<bool> has_news_ = false;
   mutable std::mutex mutex_;
   std::map<SiteName, std::shared_ptr<SiteStanding>> sites_;
   std::map<GroupName, std::shared_ptr<LimitGroup>> groups_;

@@ -201,13 +201,13 @@ bool LimitGroup::HasTooMany() const {
   return connections_ - closing_ > ConnectionsMax();
 }
 
-void LimitGroup::SetIdle(GroupMember& member, bool idle) {
+void LimitGroup::SetIdle(GroupMember& member, bool idle, bool calls) {
   const std::lock_guard lock(mutex_);
   if (!idle) {
     if (member.idle_hook_.IsLinked()) idle_.Remove(member);
     return;
   }
-  if (OthersWait(member)) {
+  if (calls && OthersWait(member)) {
     Call(member, GroupMember::Call::kMakeRoom);
   } else if (!member.idle_hook_.IsLinked()) {
     idle_.PushBack(member);

@@ -104,10 +104,11 @@ class LimitGroup {
   void StartClosing(GroupMember& member);                       // One of its connections is about to end…
   void EndConnection(GroupMember& member);                      // …and has.
   void TakeBackConnection(GroupMember& member);                 // Of TakeConnection: it was not opened.
-  void AdoptConnection(GroupMember& member);           // One that is there already; there may be too many then.
-  bool HasTooMany() const;                             // Connections, since the limit has shrunk.
-  void SetIdle(GroupMember& member, bool idle);        // Whether some of its connections do nothing.
-  bool DoOthersWait(const GroupMember& member) const;  // For a connection.
+  void AdoptConnection(GroupMember& member);  // One that is there already; there may be too many then.
+  bool HasTooMany() const;                    // Connections, since the limit has shrunk.
+  // `calls`: where others wait it is called at once.
+  void SetIdle(GroupMember& member, bool idle, bool calls = true);  // Whether some of its connections do nothing.
+  bool DoOthersWait(const GroupMember& member) const;               // For a connection.
   void LeaveConnectionLine(GroupMember& member);
 
   base::Instant ConnectionAt() const;  // When the rate allows the next one; the past: at once.

@@ -70,7 +70,7 @@ void Router::Refresh(Destination& destination) {
 }
 
 void Router::LookUp(Destination& destination) {
-  if (stopped_) return;
+  if (stopped_ || destination.looking_up) return;  // The answer that is under way will do: twice it would count twice.
   ++looking_up_;
   destination.looking_up = true;
   const DestinationKey key = destination.key;

@@ -45,6 +45,7 @@ Site::Site(std::uint64_t id, SiteKey key, std::string provider, const config::Li
 }
 
 Site::~Site() {
+  standing_->Forget(context_.job.campaign_number, context_.clock.Now());
   context_.budget.Cancel(*this);
   context_.line.Cancel(*this);
   while (!writers_.empty()) writers_.PopFront();

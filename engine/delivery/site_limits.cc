@@ -53,7 +53,9 @@ void Site::OnCall(GroupMember::Call call) {
         told_idle_ = false;
         for (const auto& member : members_) member->group().SetIdle(*member, false);
       }
-      TellIdle();
+      // Who waits asks again when he looks again; to be called once more for the same would never end.
+      told_idle_ = !idle_.empty();
+      for (const auto& member : members_) member->group().SetIdle(*member, told_idle_, /*calls=*/false);
       return;
   }
 }
@@ -63,7 +65,7 @@ void Site::OnCall(GroupMember::Call call) {
 void Site::MakeRoomForOthers() {
   for (Session* session = idle_.empty() ? nullptr : &idle_.front(); session != nullptr;
        session = idle_.Next(*session)) {
-    if (session->uses() == 0 && NextFor(session->options().tls) != nullptr) continue;
+    if (session->uses() == 0 && !HeldUntil().has_value() && NextFor(session->options().tls) != nullptr) continue;
     session->Quit();
     return;
   }

@@ -1,6 +1,7 @@
 #include "engine/delivery/site_standing.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace delivery {
 namespace {
@@ -10,22 +11,53 @@ constexpr int kSlowTimes = 8;
 constexpr int kSlowInARow = 10;
 constexpr base::Duration kRemembered = base::Duration::Hours(1);  // What went wrong, where nothing is sent any more.
 
+std::optional<base::Rate> Slower(const std::optional<base::Rate>& a, const std::optional<base::Rate>& b) {
+  if (!a.has_value() || !b.has_value()) return a.has_value() ? a : b;
+  return base::IsSlower(*b, *a) ? b : a;
+}
+
 std::uint32_t WindowLimit(const SiteStanding::Options& options) {
   return std::min<std::uint32_t>(options.limits.connections, 1'000'000);
 }
 
 }  // namespace
 
-SiteStanding::SiteStanding(const Options& options, base::Instant now)
-    : group_(options.limits, now), adaptive_(options.adaptive), window_(WindowLimit(options)) {
+SiteStanding::SiteStanding(std::uint32_t campaign, const Options& options, base::Instant now)
+    : group_(options.limits, now),
+      options_{{campaign, options}},
+      adaptive_(options.adaptive),
+      window_(WindowLimit(options)) {
   PassOn(now);
 }
 
-void SiteStanding::SetOptions(const Options& options, base::Instant now) {
-  group_.SetOptions(options.limits, now);
+void SiteStanding::SetOptions(std::uint32_t campaign, const Options& options, base::Instant now) {
   const std::lock_guard lock(mutex_);
-  adaptive_ = options.adaptive;
-  window_.SetLimit(WindowLimit(options));
+  if (gone_.has_value()) options_.erase(*std::exchange(gone_, std::nullopt));
+  options_[campaign] = options;
+  Combine(now);
+}
+
+void SiteStanding::Forget(std::uint32_t campaign, base::Instant now) {
+  const std::lock_guard lock(mutex_);
+  if (options_.size() == 1) {
+    gone_ = campaign;
+    return;
+  }
+  options_.erase(campaign);
+  Combine(now);
+}
+
+void SiteStanding::Combine(base::Instant now) {
+  Options all = options_.begin()->second;
+  for (const auto& [campaign, options] : options_) {
+    all.limits.connections = std::min(all.limits.connections, options.limits.connections);
+    all.limits.connection_rate = Slower(all.limits.connection_rate, options.limits.connection_rate);
+    all.limits.message_rate = Slower(all.limits.message_rate, options.limits.message_rate);
+    all.adaptive = all.adaptive || options.adaptive;
+  }
+  group_.SetOptions(all.limits, now);
+  adaptive_ = all.adaptive;
+  window_.SetLimit(WindowLimit(all));
   PassOn(now);
 }
 

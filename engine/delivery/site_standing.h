@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -37,11 +38,13 @@ class SiteStanding {
     }
   };
 
-  SiteStanding(const Options& options, base::Instant now);
+  // Each campaign that sends there says what it allows; what holds is the strictest of each.
+  SiteStanding(std::uint32_t campaign, const Options& options, base::Instant now);
 
   LimitGroup& group() { return group_; }
   const LimitGroup& group() const { return group_; }
-  void SetOptions(const Options& options, base::Instant now);
+  void SetOptions(std::uint32_t campaign, const Options& options, base::Instant now);
+  void Forget(std::uint32_t campaign, base::Instant now);  // It sends nothing there any more.
 
   // ---- what the receiver says ----
   // A message was accepted, so long after its last byte was written.
@@ -70,9 +73,12 @@ class SiteStanding {
   // With the lock held.
   void Trouble(base::Instant began, base::Instant now);
   void PassOn(base::Instant now);
+  void Combine(base::Instant now);
 
   LimitGroup group_;
   mutable std::mutex mutex_;
+  std::map<std::uint32_t, Options> options_;  // By campaign. Never empty: the last one's stay until another comes.
+  std::optional<std::uint32_t> gone_;         // The campaign of the last ones, where it has gone.
   bool adaptive_;
   Window window_;
   AdaptiveRate rate_;

@@ -45,6 +45,7 @@ std::optional<LimitedQueue> Site::LimitedNow() const {
                        .source = context_.job.sources[key_.source].name,
                        .limit = std::string(limit),
                        .sample = SampleOfLimit(limit)};
+  if (since == base::Instant()) since = now;  // It has not looked since.
   limited.since = context_.clock.WallNow() - (now - since);
   const std::optional<base::Instant> held = HeldUntil();
   if (!paused_ && held.has_value()) limited.until = context_.clock.WallNow() + (*held - now);

@@ -114,7 +114,8 @@ void Check::CheckDmarc() {
 // RFC 9989 section 4.4: SPF or DKIM has to pass for a domain that belongs to the From domain. Null: no record says how
 // strictly, nor where the organization ends.
 void Check::CheckAlignment(const dns::DmarcRecord* record) {
-  bool open = keys_open_;
+  // A smarthost may sign with keys of its own, and an envelope domain that differs by row may align.
+  bool open = keys_open_ || !sender_.smarthost.empty() || sender_.envelope_domain.empty();
   const auto aligns = [&](std::string_view domain, bool strict) {
     const std::optional<bool> aligned = dns::IsAligned(lookup_, sender_.from_domain, domain, strict);
     if (!aligned.has_value()) open = true;

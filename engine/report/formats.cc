@@ -17,8 +17,11 @@ std::string Plain(const Json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
-std::string Quoted(std::string_view value) {
-  if (value.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(value);
+// What a receiver said must not be a formula to a spreadsheet.
+std::string Quoted(std::string_view text) {
+  const bool is_formula = !text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos;
+  const std::string value = (is_formula ? "'" : "") + std::string(text);
+  if (value.find_first_of(",\"\r\n") == std::string_view::npos) return value;
   std::string out = "\"";
   for (const char c : value) out.append(c == '"' ? 2 : 1, c);
   return out + '"';

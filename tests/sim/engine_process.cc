@@ -36,7 +36,7 @@ void EngineProcess::Later(base::Duration wait, absl::AnyInvocable<void()> event)
 // As the host's state is written: a second or so behind, and what may pass until then counts as passed.
 void EngineProcess::SaveLimits() {
   constexpr base::Duration kEvery = base::Duration::Seconds(1);
-  if (kept_limits_ == nullptr || (!limits_.has_news() && world_.now() < limits_saved_at_ + kEvery)) return;
+  if (kept_limits_ == nullptr || (!limits_.TakeNews() && world_.now() < limits_saved_at_ + kEvery)) return;
   limits_saved_at_ = world_.now();
   *kept_limits_ = limits_.Save("default", world_.now(), world_.wall_now(), kEvery * 2);
 }

@@ -33,18 +33,35 @@ void Send(const std::shared_ptr<SiteStanding>& site, Instant now) {
 
 TEST(HostLimits, AreTheSameForEverybodyWhoAsks) {
   HostLimits limits;
-  const auto a = limits.Site("one", "mx.example", kSlow, kNow);
-  EXPECT_EQ(limits.Site("one", "mx.example", kSlow, kNow), a);
-  EXPECT_NE(limits.Site("two", "mx.example", kSlow, kNow), a);
+  const auto a = limits.Site("one", "mx.example", 0, kSlow, kNow);
+  EXPECT_EQ(limits.Site("one", "mx.example", 0, kSlow, kNow), a);
+  EXPECT_NE(limits.Site("two", "mx.example", 0, kSlow, kNow), a);
   const HostLimits::GroupName name{HostLimits::Kind::kProvider, "one", "big"};
   const auto group = limits.Group(name, {.connections = 5}, kNow);
   EXPECT_EQ(limits.Group(name, {.connections = 3}, kNow), group);
   EXPECT_EQ(group->connections_max(), 3u);
 }
 
+// One's is what an automation rule of its own has set for a while.
+TEST(HostLimits, TheStrictestOfSeveralCampaignsHolds) {
+  HostLimits limits;
+  const auto with = [](std::uint32_t connections, std::uint64_t per_second) {
+    return SiteStanding::Options{
+        .limits = {.connections = connections, .message_rate = base::Rate{per_second, Duration::Seconds(1), 1}},
+        .adaptive = false};
+  };
+  const auto site = limits.Site("one", "mx.example", 0, with(20, 100), kNow);
+  EXPECT_EQ(limits.Site("one", "mx.example", 1, with(30, 2), kNow), site);
+  EXPECT_EQ(site->group().connections_max(), 20u);
+  Send(site, kNow);
+  EXPECT_EQ(site->group().TokenAt() - kNow, Duration::Milliseconds(500));
+  site->Forget(1, kNow);
+  EXPECT_EQ(site->group().TokenAt() - kNow, Duration::Milliseconds(10));
+}
+
 TEST(HostLimits, OutliveTheProgram) {
   HostLimits before;
-  const auto site = before.Site("one", "mx.example", kSlow, kNow);
+  const auto site = before.Site("one", "mx.example", 0, kSlow, kNow);
   Send(site, kNow);
   site->OnTrouble(kNow, kNow);
   (void)site->Suspend(kNow, {Duration::Hours(1), Duration::Hours(1)}, "SpamBlock", "550 5.7.1\ttoo\nmuch");
@@ -53,7 +70,7 @@ TEST(HostLimits, OutliveTheProgram) {
   HostLimits after;
   const Instant later = Instant::FromNanoseconds(77);  // Another clock, and a minute has passed.
   ASSERT_TRUE(after.Load(text, later, kWall + Duration::Minutes(1)).ok());
-  const auto again = after.Site("one", "mx.example", kSlow, later);
+  const auto again = after.Site("one", "mx.example", 0, kSlow, later);
   EXPECT_EQ(again->group().TokenAt() - later, Duration::Minutes(9));
   EXPECT_EQ(again->group().connections_max(), site->group().connections_max());
   EXPECT_EQ(again->suspended_until() - later, Duration::Minutes(59));
@@ -63,23 +80,24 @@ TEST(HostLimits, OutliveTheProgram) {
 
 TEST(HostLimits, WhatNobodyAskedForIsKeptForTheNextProgram) {
   HostLimits first, second, third;
-  (void)first.Site("one", "mx.example", kSlow, kNow)->Suspend(kNow, {Duration::Hours(2), Duration::Hours(2)}, "r", "s");
+  (void)first.Site("one", "mx.example", 0, kSlow, kNow)
+      ->Suspend(kNow, {Duration::Hours(2), Duration::Hours(2)}, "r", "s");
   ASSERT_TRUE(second.Load(first.Save("one", kNow, kWall, {}), kNow, kWall + Duration::Minutes(30)).ok());
   ASSERT_TRUE(
       third.Load(second.Save("one", kNow, kWall + Duration::Minutes(30), {}), kNow, kWall + Duration::Hours(1)).ok());
-  EXPECT_EQ(third.Site("one", "mx.example", kSlow, kNow)->suspended_until() - kNow, Duration::Hours(1));
+  EXPECT_EQ(third.Site("one", "mx.example", 0, kSlow, kNow)->suspended_until() - kNow, Duration::Hours(1));
 }
 
 TEST(HostLimits, AClockThatStepsBackHoldsNothingLonger) {
   HostLimits before, after;
-  (void)before.Site("one", "mx", kSlow, kNow)->Suspend(kNow, {Duration::Hours(1), Duration::Hours(1)}, "r", "s");
+  (void)before.Site("one", "mx", 0, kSlow, kNow)->Suspend(kNow, {Duration::Hours(1), Duration::Hours(1)}, "r", "s");
   ASSERT_TRUE(after.Load(before.Save("one", kNow, kWall, {}), kNow, kWall + Duration::Hours(-5)).ok());
-  EXPECT_EQ(after.Site("one", "mx", kSlow, kNow)->suspended_until() - kNow, Duration::Hours(1));
+  EXPECT_EQ(after.Site("one", "mx", 0, kSlow, kNow)->suspended_until() - kNow, Duration::Hours(1));
 }
 
 TEST(HostLimits, DamageIsFoundAndNothingIsTakenUp) {
   HostLimits before;
-  Send(before.Site("one", "mx.example", kSlow, kNow), kNow);
+  Send(before.Site("one", "mx.example", 0, kSlow, kNow), kNow);
   const std::string text = before.Save("one", kNow, kWall, {});
   HostLimits after;
   for (const std::string& damaged : {std::string(), text.substr(1), text.substr(0, text.size() - 3), text + "x\n"})
@@ -89,15 +107,15 @@ TEST(HostLimits, DamageIsFoundAndNothingIsTakenUp) {
 
 TEST(HostLimits, WhatIsAsNewIsForgotten) {
   HostLimits limits;
-  for (int i = 0; i < 1000; ++i) (void)limits.Site("one", "mx" + std::to_string(i), kSlow, kNow);
+  for (int i = 0; i < 1000; ++i) (void)limits.Site("one", "mx" + std::to_string(i), 0, kSlow, kNow);
   EXPECT_LT(limits.size(), 5u);
-  const auto used = limits.Site("one", "used", kSlow, kNow);
-  Send(limits.Site("one", "indebted", kSlow, kNow), kNow);
-  for (int i = 0; i < 1000; ++i) (void)limits.Site("one", "mx" + std::to_string(i), kSlow, kNow);
+  const auto used = limits.Site("one", "used", 0, kSlow, kNow);
+  Send(limits.Site("one", "indebted", 0, kSlow, kNow), kNow);
+  for (int i = 0; i < 1000; ++i) (void)limits.Site("one", "mx" + std::to_string(i), 0, kSlow, kNow);
   EXPECT_THAT(limits.Save("one", kNow, kWall, {}), HasSubstr("indebted"));
-  EXPECT_EQ(limits.Site("one", "used", kSlow, kNow), used);
+  EXPECT_EQ(limits.Site("one", "used", 0, kSlow, kNow), used);
   const Instant later = kNow + Duration::Hours(1);
-  for (int i = 0; i < 1000; ++i) (void)limits.Site("one", "mx" + std::to_string(i), kSlow, later);
+  for (int i = 0; i < 1000; ++i) (void)limits.Site("one", "mx" + std::to_string(i), 0, kSlow, later);
   EXPECT_THAT(limits.Save("one", later, kWall, {}), Not(HasSubstr("indebted")));
 }
 

@@ -98,6 +98,13 @@ TEST_F(DaneChannelTest, D03_RecordsThatSayNothingUsableLetAnyCertificateDo) {
   EXPECT_FALSE(verified_);
 }
 
+// Somebody's junk in the DNS does not make a certificate good that a policy demands.
+TEST_F(DaneChannelTest, D03_RecordsThatSayNothingUsableTakeNothingFromAPolicy) {
+  ServerSettings settings({.certificate = CertificateKind::kSelfSigned});
+  Connection c(context_, settings, testing::kVerifying, testing::kHostName, "192.0.2.1", {{3, 0, 0, "no certificate"}});
+  EXPECT_FALSE(c.Carry().ok());
+}
+
 TEST_F(DaneChannelTest, ASessionIsOfOneSetOfRecords) {
   ServerSettings settings({});
   const auto resumed = [&](const std::vector<TlsaRecord>& records) {
