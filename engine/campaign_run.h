@@ -37,7 +37,7 @@ struct RunRequest {
   bool durable = true;  // As EngineOptions says.
   // As delivery::Job says. For benchmarks: a signature that was made once.
   std::string fixed_header = {};
-  // The program's; outlives the run. Null: a rehearsal, a test or a benchmark, which leave nothing behind.
+  // The program's; outlives the run. Null: a test or a benchmark, which leave nothing behind.
   HostState* host = nullptr;
   std::uint32_t campaign_number = 0;  // Of those that run at the same time.
   // A test send, in `paths` of its own. None: the campaign.

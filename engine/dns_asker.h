@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "dns/cares_resolver.h"
 #include "dns/lookup.h"
+#include "dns/mx_lookup.h"
 #include "engine/base/log.h"
 #include "engine/base/string_map.h"
 #include "engine/base/time.h"
@@ -31,6 +32,8 @@ class DnsAsker final : public dns::Lookup {
 
   // The same question twice is the same answer, and is asked once.
   dns::Answer Ask(std::string_view name, dns::RecordType type) override;
+  // The mail exchangers of each domain; kTemporary where there is no answer in time.
+  std::vector<dns::Route> Routes(const std::vector<std::string>& domains);
   // Asks without waiting, so that Ask finds the answers.
   void Begin(const std::vector<std::pair<std::string, dns::RecordType>>& questions);
   std::vector<std::string> Servers() const { return resolver_->Servers(); }

@@ -23,6 +23,7 @@ HostState::~HostState() {
 }
 
 absl::Status HostState::Use(const std::vector<delivery::Source>& sources) {
+  if (directory_.empty()) return absl::OkStatus();
   const std::lock_guard lock(mutex_);
   if (absl::Status status = disk_.MakeDirectories(directory_); !status.ok()) return status;
   for (const delivery::Source& source : sources) {
@@ -35,18 +36,18 @@ absl::Status HostState::Use(const std::vector<delivery::Source>& sources) {
           "source ", source.name, ": ", std::string(taken.status().message()),
           "; its limits would hold twice: wait for its end, or send the campaigns together: sluice send A B"));
     if (!taken.ok()) return taken.status();
-    Load(address);
+    Load(address, source.name);
     used_[address] = {source.name, *std::move(taken), disk_.Exists(PathOf(address))};
   }
   return absl::OkStatus();
 }
 
-void HostState::Load(const std::string& address) {
+void HostState::Load(const std::string& address, const std::string& source) {
   const std::string path = PathOf(address);
   if (!disk_.Exists(path)) return;
   const io::SystemClock clock;
   const absl::StatusOr<std::string> text = io::ReadFile(disk_, path, kBytesMax);
-  const absl::Status status = text.ok() ? limits_.Load(*text, clock.Now(), clock.WallNow()) : text.status();
+  const absl::Status status = text.ok() ? limits_.Load(*text, source, clock.Now(), clock.WallNow()) : text.status();
   if (!status.ok())
     log_.Warning(absl::StrFormat("%s: what the limits owe is not known any more, they begin anew: %s", path,
                                  std::string(status.message())));

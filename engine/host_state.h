@@ -21,7 +21,7 @@ namespace engine {
 
 class HostState {
  public:
-  // `directory`: <state_dir>/host.
+  // `directory`: <state_dir>/host. Empty: a rehearsal's, which has limits as the others, and leaves nothing behind.
   HostState(io::Disk& disk, std::string directory, base::Log& log)
       : disk_(disk), directory_(std::move(directory)), log_(log) {}
   ~HostState();  // Saves, exactly.
@@ -43,7 +43,7 @@ class HostState {
     bool is_written = false;  // There is something in the file.
   };
   std::string PathOf(const std::string& address) const { return directory_ + "/limits-" + address; }
-  void Load(const std::string& address);
+  void Load(const std::string& address, const std::string& source);
   void Save(const std::string& address, Used& used, base::Duration unsaved);
 
   io::Disk& disk_;

@@ -40,7 +40,7 @@ std::shared_ptr<DkimLoop> MakeDkimLoop(const RunRequest& request, const SendingM
 void AddWatches(const RunRequest& request, const SendingMeans& means, SuppressionWatch& suppression, base::Log& log,
                 EngineOptions& options) {
   if (request.test.has_value()) return;
-  options.new_shaping = [watch = std::make_shared<ShapingWatch>(request.config->shaping_files), &log] {
+  options.new_shaping = [watch = std::make_shared<ShapingWatch>(*request.config), &log] {
     return watch->Poll(io::SystemClock().Now(), log);
   };
   options.new_suppression = [&suppression, &log] { return suppression.Poll(io::SystemClock().Now(), log); };

@@ -1,34 +1,70 @@
 #include "engine/shaping_watch.h"
 
+#include <chrono>
+#include <utility>
+
 #include "absl/strings/str_format.h"
+#include "engine/rollup.h"
 
 namespace engine {
 namespace {
 
 constexpr base::Duration kPollEvery = base::Duration::Seconds(2);
+constexpr base::Duration kLookUpEvery = base::Duration::Hours(1);
+constexpr base::Duration kTryAgain = base::Duration::Minutes(1);  // Where the DNS said nothing.
 
 }  // namespace
 
-std::shared_ptr<const config::Shaping> ShapingWatch::Poll(base::Instant now, base::Log& log) {
-  if (paths_.empty() || now < next_) return nullptr;
-  next_ = now + kPollEvery;
+bool ShapingWatch::HaveFilesChanged() {
   std::vector<std::optional<io::FileStamp>> stamps;
-  for (const std::string& path : paths_) stamps.push_back(io::StampOf(path));
-  if (stamps_ == stamps) return nullptr;
-  const bool is_first = !stamps_.has_value();
-  if (!is_first && seen_ != stamps) {  // Perhaps it is being written: it has to look the same twice.
+  for (const std::string& path : config_.shaping_files) stamps.push_back(io::StampOf(path));
+  if (stamps_ == stamps) return false;
+  if (stamps_.has_value() && seen_ != stamps) {  // Perhaps it is being written: it has to look the same twice.
     seen_ = std::move(stamps);
-    return nullptr;
+    return false;
   }
   stamps_ = std::move(stamps);
+  return true;
+}
+
+void ShapingWatch::LookUp(config::Shaping shaping) {
+  looking_ = std::async(std::launch::async, [config = &config_, shaping = std::move(shaping)]() mutable {
+    std::string warning = LookUpRollups(*config, shaping);
+    return LookedUp{std::make_shared<const config::Shaping>(std::move(shaping)), std::move(warning)};
+  });
+}
+
+std::shared_ptr<const config::Shaping> ShapingWatch::TakeLookedUp(base::Instant now, base::Log& log) {
+  if (looking_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return nullptr;
+  LookedUp found = looking_.get();
+  last_ = std::move(found.shaping);
+  look_up_at_ = now + (found.warning.empty() ? kLookUpEvery : kTryAgain);
+  if (!found.warning.empty() && !std::exchange(warned_, true)) log.Warning(found.warning);
+  return last_;
+}
+
+std::shared_ptr<const config::Shaping> ShapingWatch::Poll(base::Instant now, base::Log& log) {
+  if (config_.shaping_files.empty()) return nullptr;
+  if (looking_.valid()) return TakeLookedUp(now, log);
+  if (now < next_) return nullptr;
+  next_ = now + kPollEvery;
+  const bool is_first = !stamps_.has_value();
+  if (!HaveFilesChanged()) {
+    if (now >= look_up_at_ && last_ != nullptr) LookUp(*last_);
+    return nullptr;
+  }
   std::vector<std::string> warnings;  // Of keys without effect: they were told when it started.
-  absl::StatusOr<config::Shaping> shaping = config::Shaping::Load(paths_, warnings);
+  absl::StatusOr<config::Shaping> shaping = config::Shaping::Load(config_.shaping_files, warnings);
   if (!shaping.ok()) {
     log.Warning(absl::StrFormat("%s; the limits stay as they were", std::string(shaping.status().message())));
     return nullptr;
   }
   if (!is_first) log.Info("the shaping files have changed; their limits and rates hold from now on");
-  return std::make_shared<const config::Shaping>(*std::move(shaping));
+  last_ = nullptr;
+  warned_ = is_first;  // Who loaded them has said it.
+  if (shaping->RollupDomains().empty()) return std::make_shared<const config::Shaping>(*std::move(shaping));
+  LookUp(*std::move(shaping));
+  return nullptr;
 }
 
 }  // namespace engine

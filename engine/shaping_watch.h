@@ -1,6 +1,8 @@
-// The shaping files of a campaign that runs: read again when they have changed.
+// The shaping files of a campaign that runs: read again when they have changed; and the mail exchangers of their
+// blocks, which are looked up again now and then.
 #pragma once
 
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,6 +10,7 @@
 
 #include "engine/base/log.h"
 #include "engine/base/time.h"
+#include "engine/config/config.h"
 #include "engine/config/shaping.h"
 #include "engine/io/append.h"
 
@@ -15,18 +18,31 @@ namespace engine {
 
 class ShapingWatch {
  public:
-  explicit ShapingWatch(std::vector<std::string> paths) : paths_(std::move(paths)) {}
+  explicit ShapingWatch(config::Config config) : config_(std::move(config)) {}
 
   // To be asked all the time; looks every two seconds. What the files say now, if that is something else; else null.
   // Files that cannot be read or are wrong change nothing, and are a warning.
   std::shared_ptr<const config::Shaping> Poll(base::Instant now, base::Log& log);
 
  private:
-  const std::vector<std::string> paths_;
+  struct LookedUp {
+    std::shared_ptr<const config::Shaping> shaping;
+    std::string warning;
+  };
+
+  bool HaveFilesChanged();
+  void LookUp(config::Shaping shaping);  // Waits for the DNS elsewhere.
+  std::shared_ptr<const config::Shaping> TakeLookedUp(base::Instant now, base::Log& log);
+
+  const config::Config config_;
   // None: who loaded the files did it before anybody watched them, so that the first look is at the text.
   std::optional<std::vector<std::optional<io::FileStamp>>> stamps_;
   std::vector<std::optional<io::FileStamp>> seen_;  // At the last look, where that was something else.
   base::Instant next_;
+  std::future<LookedUp> looking_;
+  std::shared_ptr<const config::Shaping> last_;  // Null: has no blocks whose exchangers are looked up.
+  base::Instant look_up_at_ = base::Instant::Never();
+  bool warned_ = false;
 };
 
 }  // namespace engine

@@ -26,6 +26,12 @@ std::uint32_t HomeOf(std::string_view name, std::uint32_t shards) {
   return static_cast<std::uint32_t>(base::StableHash(name) % shards);
 }
 
+bool SharesHosts(const std::vector<std::string>& hosts, const dns::Route& route) {
+  return std::any_of(route.hosts.begin(), route.hosts.end(), [&hosts](const dns::MxHost& host) {
+    return std::find(hosts.begin(), hosts.end(), host.name) != hosts.end();
+  });
+}
+
 }  // namespace
 
 Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
@@ -179,13 +185,15 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
       destination.route_expires = seams_.clock.Now() + std::max(route.ttl, kRouteFloor);
       destination.tls = TlsPolicyOf(destination, *destination.site, route);
     } else {
+      if (SharesHosts(site_names_.at(destination.site->id()).hosts, route))
+        destination.came_from = destination.site->key().name;
       destination.site->SendAway(destination);
     }
     return;
   }
   const std::uint32_t owner = HomeOf(place, options_.count);
   if (owner != options_.index) {
-    delivery::PlaceDestination message{destination.key, route, destination.sts};
+    delivery::PlaceDestination message{destination.key, route, destination.sts, destination.came_from};
     RemoveDestination(destination);
     seams_.links.Post(owner, std::move(message));
     return;
@@ -196,6 +204,10 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
     names.domain = destination.name;
     site.SetAutomation(shaping_->AutomationFor(names.domain, names.hosts));
     SetLimits(site, LimitsOf(destination, site, route));
+  }
+  if (!destination.came_from.empty()) {
+    seams_.limits.Inherit(job_.sources[site.key().source].name, std::exchange(destination.came_from, ""), name,
+                          seams_.clock.Now());
   }
   ApplyDomainOverrides(destination, site);
   site.Add(destination, TlsPolicyOf(destination, site, route), seams_.clock.Now() + std::max(route.ttl, kRouteFloor));
@@ -287,6 +299,7 @@ void Shard::Handle(delivery::ShardMessage message) {
       Destination& destination = shard.MakeDestination(m.key);
       destination.counted = true;
       destination.sts = std::move(m.sts);
+      destination.came_from = std::move(m.came_from);
       shard.PlaceAtSite(destination, m.route);
       if (shard.job_.finish_by.has_value() && shard.seams_.clock.WallNow() >= *shard.job_.finish_by)
         shard.ExpireEveryone();

@@ -136,6 +136,8 @@ void Shard::ResumeByOperator(std::uint64_t question) {
       commits_.batch().Add(ledger::SiteState{
           .time = now, .site = old.site, .source = old.source, .until = now, .reason = "resumed", .sample = ""});
     }
+    for (const delivery::Source& source : job_.sources)  // Nor are those that the host remembers.
+      seams_.limits.LiftSuspensions(source.name, seams_.clock.Now());
   }
   budgets_.ReleaseAll();
   suspensions_lifted_ = true;

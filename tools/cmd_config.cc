@@ -5,15 +5,11 @@
 #include <vector>
 
 #include "absl/strings/str_join.h"
-#include "dns/cares_resolver.h"
-#include "dns/mx_lookup.h"
 #include "dns/name.h"
-#include "engine/base/check.h"
 #include "engine/config/automation.h"
 #include "engine/config/shaping.h"
-#include "engine/io/clock.h"
-#include "engine/io/reactor.h"
-#include "engine/io/timer_wheel.h"
+#include "engine/dns_asker.h"
+#include "engine/rollup.h"
 #include "nlohmann/json.hpp"
 #include "tools/campaign_access.h"
 #include "tools/command.h"
@@ -27,28 +23,6 @@ struct Arguments {
   std::string domain, source;
   bool json = false;
 };
-
-// Errors: the DNS cannot be asked.
-absl::StatusOr<dns::Route> LookUp(const config::Config& config, const std::string& domain, base::Log& log) {
-  io::SystemClock clock;
-  io::TimerWheel timers(clock.Now());
-  absl::StatusOr<std::unique_ptr<io::Reactor>> reactor = io::MakeReactor({.backend = io::Backend::kEpoll}, log);
-  if (!reactor.ok()) return reactor.status();
-  absl::StatusOr<std::unique_ptr<dns::CaresResolver>> resolver =
-      dns::CaresResolver::Make({.servers = config.dns.servers}, **reactor, clock, timers);
-  if (!resolver.ok()) return resolver.status();
-  dns::MxLookup mx(**resolver);
-  std::optional<dns::Route> found;
-  mx.LookupMx(domain, [&found](const dns::Route& route) { found = route; });
-  const base::Instant give_up = clock.Now() + kPatience;
-  while (!found.has_value() && clock.Now() < give_up) {
-    clock.Expire();
-    (*reactor)->RunOnce(std::min(give_up, timers.NextAt()));
-    timers.Advance(clock.Now());
-  }
-  if (!found.has_value()) found.emplace().detail = "no answer";
-  return *std::move(found);
-}
 
 std::vector<std::string> SourcesOf(const config::Config& config, const std::string& wanted) {
   if (!wanted.empty()) return {wanted};
@@ -95,7 +69,7 @@ int Explain(const Arguments& arguments, Context& context) {
   const absl::StatusOr<config::Config> config = LoadConfiguration(context);
   if (!config.ok()) return Fail(context.log, config.status(), ExitCodeOf(config.status()));
   std::vector<std::string> warnings;
-  const absl::StatusOr<config::Shaping> shaping = config::Shaping::Load(config->shaping_files, warnings);
+  absl::StatusOr<config::Shaping> shaping = config::Shaping::Load(config->shaping_files, warnings);
   for (const std::string& warning : warnings) context.log.Warning(warning);
   if (!shaping.ok()) return Fail(context.log, shaping.status(), kExitInvalid);
   if (!dns::IsHostName(arguments.domain))
@@ -107,10 +81,13 @@ int Explain(const Arguments& arguments, Context& context) {
     domain = config->smarthost->host;
     hosts = {domain};
   } else {
-    const absl::StatusOr<dns::Route> route = LookUp(*config, domain, context.log);
-    if (!route.ok()) return Fail(context.log, route.status(), kExitFailure);
-    for (const dns::MxHost& host : route->hosts) hosts.push_back(host.name);
-    detail = route->detail;
+    const absl::StatusOr<std::unique_ptr<engine::DnsAsker>> asker = engine::DnsAsker::Make(config->dns, kPatience);
+    if (!asker.ok()) return Fail(context.log, asker.status(), kExitFailure);
+    const dns::Route route = (*asker)->Routes({domain}).front();
+    for (const dns::MxHost& host : route.hosts) hosts.push_back(host.name);
+    detail = route.detail;
+    const std::string warning = engine::LookUpRollups(*config, *shaping);
+    if (!warning.empty()) context.log.Warning(warning);
   }
   const std::string provider = shaping->ProviderFor(domain, hosts);
   nlohmann::ordered_json json;

@@ -15,6 +15,7 @@
 #include "engine/base/duration_text.h"
 #include "engine/campaign_plan.h"
 #include "engine/io/clock.h"
+#include "engine/rollup.h"
 #include "engine/run_options.h"
 #include "nlohmann/json.hpp"
 #include "tools/campaign_access.h"
@@ -128,8 +129,10 @@ int Plan(const Arguments& arguments, Context& context) {
   }
   const auto means = engine::LoadMeans(*disk, *config, *campaign, HostName(), context.log);
   if (!means.ok()) return fail(means.status());
-  const absl::StatusOr<ReceiverRules> rules = LoadReceiverRules(*config, context.log);
+  absl::StatusOr<ReceiverRules> rules = LoadReceiverRules(*config, context.log);
   if (!rules.ok()) return fail(rules.status());
+  if (const std::string warning = engine::LookUpRollups(*config, rules->shaping); !warning.empty())
+    context.log.Warning(warning);
   absl::StatusOr<std::unique_ptr<Signals>> signals = Signals::Make();
   if (!signals.ok()) return fail(signals.status());
   const std::string root = context.state.empty() ? *config->engine.state_dir : context.state;

@@ -13,6 +13,7 @@
 #include "absl/strings/str_format.h"
 #include "engine/campaign/byte_source.h"
 #include "engine/campaign_run.h"
+#include "engine/rollup.h"
 #include "engine/sender_check.h"
 #include "engine/signing_keys.h"
 #include "engine/test_send.h"
@@ -206,7 +207,7 @@ int Send(const Arguments& arguments, Context& context) {
   if (!config.ok()) return Fail(context.log, config.status(), ExitCodeOf(config.status()));
   const absl::StatusOr<std::vector<campaign::Campaign>> campaigns = LoadCampaigns(arguments.campaigns);
   if (!campaigns.ok()) return Fail(context.log, campaigns.status(), kExitInvalid);
-  const absl::StatusOr<ReceiverRules> rules = LoadReceiverRules(*config, context.log);
+  absl::StatusOr<ReceiverRules> rules = LoadReceiverRules(*config, context.log);
   if (!rules.ok()) return Fail(context.log, rules.status(), kExitInvalid);
   absl::StatusOr<std::unique_ptr<Signals>> signals = Signals::Make();
   if (!signals.ok()) return Fail(context.log, signals.status(), kExitFailure);
@@ -224,19 +225,19 @@ int Send(const Arguments& arguments, Context& context) {
     if (absl::Status status = UseSandboxAt(ready_file, *disk, *config); !status.ok())
       return Fail(context.log, status, ExitCodeOf(status));
   }
+  if (const std::string warning = engine::LookUpRollups(*config, rules->shaping); !warning.empty())
+    context.log.Warning(warning);
   config->dns.max_queries_per_second =
       std::max(1u, config->dns.max_queries_per_second / static_cast<std::uint32_t>(campaigns->size()));
-  engine::HostState host(*disk, *config->engine.state_dir + "/host", context.log);
+  const std::string host_folder = *config->engine.state_dir + "/host";
+  engine::HostState host(*disk, ready_file.empty() ? host_folder : "", context.log);
   std::vector<engine::RunRequest> requests;
   for (const campaign::Campaign& campaign : *campaigns) {
     absl::StatusOr<engine::RunRequest> request = MakeRequest(arguments, campaign, *config, *rules, context);
     if (!request.ok()) return Fail(context.log, request.status(), kExitUsage);
     request->campaign_number = static_cast<std::uint32_t>(requests.size());
-    if (!ready_file.empty()) {
-      Rehearse(*config, context, *request);
-    } else {
-      request->host = &host;
-    }
+    request->host = &host;
+    if (!ready_file.empty()) Rehearse(*config, context, *request);
     requests.push_back(*std::move(request));
   }
   if (!arguments.only_to.empty()) {

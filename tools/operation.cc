@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "engine/base/text.h"
 #include "engine/config/shaping.h"
+#include "engine/host_state.h"
 #include "engine/io/clock.h"
 #include "engine/io/local_server.h"
 
@@ -78,6 +79,33 @@ absl::StatusOr<engine::OperationOutcome> OperateRunning(const engine::StatePaths
   return outcome;
 }
 
+// What the host remembers of receivers holds the campaign as well as what it has written down itself. The sources that
+// another program uses are that program's.
+void LiftOnHost(const Access& access, base::Log& log, engine::OperationOutcome& outcome) {
+  if (access.started.roster->manifest().rehearsal.value_or(false)) return;
+  const auto members = config::PoolMembers(access.config, "");
+  if (!members.ok()) return;
+  engine::HostState host(*access.disk, *access.config.engine.state_dir + "/host", log);
+  std::size_t lifted = 0;
+  std::string kept;
+  for (const config::PoolMember& member : *members) {
+    delivery::Source source;
+    source.name = member.source.name;
+    source.address = member.source.source_address;
+    const absl::Status taken = host.Use({source});
+    if (taken.ok()) {
+      lifted += host.limits().LiftSuspensions(source.name, io::SystemClock().Now());
+    } else if (kept.empty()) {
+      kept = absl::StrFormat("; %s", std::string(taken.message()));
+    }
+  }
+  if (lifted > 0 && !outcome.changed) {
+    outcome.changed = true;
+    outcome.line = absl::StrFormat("%s: nothing is suspended any more", access.started.paths.id);
+  }
+  if (outcome.changed) outcome.line += kept;
+}
+
 // Carries the order out and prints how it went. Returns the exit code.
 int RunOperation(const OperationArguments& arguments, Context& context) {
   const engine::OperationOrder& order = arguments.order;
@@ -95,6 +123,8 @@ int RunOperation(const OperationArguments& arguments, Context& context) {
     absl::StatusOr<Access> access = OpenCampaign(*std::move(place));
     if (!access.ok()) return Fail(context.log, access.status(), ExitCodeOf(access.status()));
     outcome = engine::Operate(*access->disk, access->started, order, io::SystemClock().WallNow());
+    if (order.operation == engine::Operation::kResume && outcome->problem.ok())
+      LiftOnHost(*access, context.log, *outcome);
   }
   if (!outcome.ok()) return Fail(context.log, outcome.status(), kExitFailure);
   if (!outcome->problem.ok()) return Fail(context.log, outcome->problem, outcome->exit_code);

@@ -59,10 +59,19 @@ bool Shaping::Matches(const Provider& provider, std::string_view domain, absl::S
   });
 }
 
-bool Shaping::IsOfSite(const Domain& block, std::string_view domain, absl::Span<const std::string> sorted_hosts) {
-  if (!block.mx_rollup) return false;
-  return block.name == domain ||
-         (!block.rollup_hosts.empty() && absl::MakeConstSpan(block.rollup_hosts) == sorted_hosts);
+std::vector<const Shaping::Blocks*> Shaping::BlocksOfSite(std::string_view domain,
+                                                          absl::Span<const std::string> sorted_hosts) const {
+  std::vector<const Blocks*> found, own;
+  for (const Domain& block : domains_) {
+    if (!block.mx_rollup && block.name == domain) own.push_back(&block.blocks);
+  }
+  for (const Domain& block : domains_) {
+    if (!block.mx_rollup) continue;
+    const bool is_shared = !block.rollup_hosts.empty() && block.rollup_hosts == sorted_hosts;
+    if (block.name == domain || is_shared) found.push_back(&block.blocks);
+  }
+  found.insert(found.end(), own.begin(), own.end());
+  return found;
 }
 
 Shaping::Merged Shaping::MergeFor(std::string_view domain, absl::Span<const std::string> hosts, std::string_view source,
@@ -80,19 +89,9 @@ Shaping::Merged Shaping::MergeFor(std::string_view domain, absl::Span<const std:
   for (const Provider& provider : providers_) {
     if (Matches(provider, name, sorted)) ApplySource(provider.blocks, source, merged);
   }
-  const auto is_own = [&name](const Domain& block) { return !block.mx_rollup && block.name == name; };
-  for (const Domain& block : domains_) {
-    if (IsOfSite(block, name, sorted)) Apply(block.blocks.blocks, merged);
-  }
-  for (const Domain& block : domains_) {
-    if (is_own(block)) Apply(block.blocks.blocks, merged);
-  }
-  for (const Domain& block : domains_) {
-    if (IsOfSite(block, name, sorted)) ApplySource(block.blocks, source, merged);
-  }
-  for (const Domain& block : domains_) {
-    if (is_own(block)) ApplySource(block.blocks, source, merged);
-  }
+  const std::vector<const Blocks*> of_site = BlocksOfSite(name, sorted);
+  for (const Blocks* blocks : of_site) Apply(blocks->blocks, merged);
+  for (const Blocks* blocks : of_site) ApplySource(*blocks, source, merged);
   return merged;
 }
 
@@ -115,12 +114,7 @@ std::vector<std::shared_ptr<const AutomationRule>> Shaping::AutomationFor(std::s
   for (const Provider& provider : providers_) {
     if (Matches(provider, name, sorted)) take(provider.blocks);
   }
-  for (const Domain& block : domains_) {
-    if (IsOfSite(block, name, sorted)) take(block.blocks);
-  }
-  for (const Domain& block : domains_) {
-    if (!block.mx_rollup && block.name == name) take(block.blocks);
-  }
+  for (const Blocks* blocks : BlocksOfSite(name, sorted)) take(*blocks);
   return rules;
 }
 

@@ -117,7 +117,8 @@ class Shaping {
   void Apply(const std::vector<Block>& blocks, Merged& merged) const;
   void ApplySource(const Blocks& blocks, std::string_view source, Merged& merged) const;
   static bool Matches(const Provider& provider, std::string_view domain, absl::Span<const std::string> hosts);
-  static bool IsOfSite(const Domain& block, std::string_view domain, absl::Span<const std::string> sorted_hosts);
+  // The blocks of domains that hold at a site: of the site, then of the domain alone.
+  std::vector<const Blocks*> BlocksOfSite(std::string_view domain, absl::Span<const std::string> sorted_hosts) const;
 
   Blocks base_;  // The built-in defaults; the values are those of Limits.
   Blocks defaults_;

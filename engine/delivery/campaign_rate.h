@@ -1,5 +1,6 @@
-// delivery.max_message_rate: how many messages the campaign begins, over all sites and shards. Whoever wants to begin
-// one stands in line on its shard; the tokens are the campaign's.
+// delivery.max_message_rate: whose turn it is to begin a message, over all sites and shards. Whoever wants to begin one
+// stands in line on its shard; the tokens are the campaign's. It keeps sessions from being opened for messages that
+// must wait; what is written when, exactly and through restarts, a group of limits says (HostLimits::Kind::kCampaign).
 #pragma once
 
 #include <cstdint>

@@ -20,11 +20,14 @@ constexpr base::Duration kRemembered = base::Duration::Hours(24);  // What was l
 constexpr int kLooks = 2;                                          // At what may be forgotten, for each that comes.
 
 using Kind = HostLimits::Kind;
-constexpr std::pair<Kind, std::string_view> kKinds[] = {
-    {Kind::kProvider, "provider"}, {Kind::kProviderTotal, "provider-total"}, {Kind::kSiteTotal, "site-total"}};
+constexpr std::pair<Kind, std::string_view> kKinds[] = {{Kind::kProvider, "provider"},
+                                                        {Kind::kProviderTotal, "provider-total"},
+                                                        {Kind::kSiteTotal, "site-total"},
+                                                        {Kind::kCampaign, "campaign"}};
 constexpr std::string_view kSiteWord = "site", kBrokenTlsWord = "broken-tls";
 
 LimitGroup::Keys KeysOf(Kind kind) {
+  if (kind == Kind::kCampaign) return {"", "campaign_rate"};
   if (kind == Kind::kProvider) return {"provider_connection_limit", "provider_max_message_rate"};
   return {"total_connection_limit", "total_message_rate"};
 }
@@ -156,7 +159,8 @@ std::string HostLimits::Save(const std::string& source, base::Instant now, base:
   return text;
 }
 
-absl::Status HostLimits::Load(std::string_view text, base::Instant now, base::WallTime wall) {
+absl::Status HostLimits::Load(std::string_view text, const std::string& source, base::Instant now,
+                              base::WallTime wall) {
   const std::vector<std::string> lines = absl::StrSplit(base::AbslView(text), '\n', absl::SkipEmpty());
   std::int64_t saved_at = 0;
   if (lines.empty() || !absl::StartsWith(lines.front(), base::AbslView(kFirstLine)) ||
@@ -170,6 +174,7 @@ absl::Status HostLimits::Load(std::string_view text, base::Instant now, base::Wa
   for (std::size_t i = 1; i < lines.size(); ++i) {
     Line line;
     if (!ReadLine(lines[i], line)) return absl::DataLossError(absl::StrCat("it has the line \"", lines[i], "\""));
+    if (!line.source.empty()) line.source = source;
     const std::optional<base::IpAddress> address = base::IpAddress::Parse(line.name);
     if (line.kind == kSiteWord) sites[{line.source, line.name}] = {line.kept, at};
     if (line.kind == kBrokenTlsWord && address.has_value()) broken.emplace_back(*address, at + line.kept.suspended_for);
@@ -182,6 +187,35 @@ absl::Status HostLimits::Load(std::string_view text, base::Instant now, base::Wa
   for (auto& [name, old] : sites) old_sites_[name] = std::move(old);
   for (auto& [name, old] : groups) old_groups_[name] = std::move(old);
   return absl::OkStatus();
+}
+
+void HostLimits::Inherit(const std::string& source, const std::string& from, const std::string& to, base::Instant now) {
+  const std::lock_guard lock(mutex_);
+  const auto heir = sites_.find({source, to});
+  if (heir == sites_.end() || !heir->second->Keep(now, {}).IsNew()) return;
+  const auto known = sites_.find({source, from});
+  const auto old = old_sites_.find({source, from});
+  if (known != sites_.end()) {
+    heir->second->Restore(known->second->Keep(now, {}), now);
+  } else if (old != old_sites_.end()) {
+    heir->second->Restore(Now(old->second, now), now);
+  }
+  has_news_ = true;
+}
+
+std::size_t HostLimits::LiftSuspensions(const std::string& source, base::Instant now) {
+  const std::lock_guard lock(mutex_);
+  std::size_t lifted = 0;
+  for (auto& [name, old] : old_sites_) {
+    if (name.first != source) continue;
+    if (old.at + old.kept.suspended_for > now) ++lifted;
+    old.kept.suspended_for = {};
+  }
+  for (const auto& [name, site] : sites_) {
+    if (name.first == source && site.use_count() == 1 && site->Lift(now)) ++lifted;
+  }
+  if (lifted > 0) has_news_ = true;
+  return lifted;
 }
 
 std::size_t HostLimits::size() const {

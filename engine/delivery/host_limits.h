@@ -21,11 +21,11 @@ namespace delivery {
 
 class HostLimits {
  public:
-  enum class Kind : std::uint8_t { kProvider, kProviderTotal, kSiteTotal };
+  enum class Kind : std::uint8_t { kProvider, kProviderTotal, kSiteTotal, kCampaign };
   struct GroupName {
     Kind kind = Kind::kProvider;
     std::string source;  // Empty: all.
-    std::string name;    // Of the provider or site.
+    std::string name;    // Of the provider, site or campaign.
     friend auto operator<=>(const GroupName&, const GroupName&) = default;
   };
 
@@ -38,8 +38,14 @@ class HostLimits {
   // What outlives the program of one source, and of all together, as text: one line for each that is not as new. What
   // may pass in the next `unsaved` counts as passed.
   std::string Save(const std::string& source, base::Instant now, base::WallTime wall, base::Duration unsaved) const;
-  // Takes up what Save wrote, beside what is there. Errors: kDataLoss, and nothing is taken up.
-  absl::Status Load(std::string_view text, base::Instant now, base::WallTime wall);
+  // Takes up what Save wrote, beside what is there; what was of one source is of `source` now. Errors: kDataLoss, and
+  // nothing is taken up.
+  absl::Status Load(std::string_view text, const std::string& source, base::Instant now, base::WallTime wall);
+
+  // `to` is `from` with some other hosts: what is known of `from` holds there, unless something is known of `to`.
+  void Inherit(const std::string& source, const std::string& from, const std::string& to, base::Instant now);
+  // Of the sites that nobody uses now. Returns how many were suspended.
+  std::size_t LiftSuspensions(const std::string& source, base::Instant now);
 
   bool TakeNews() { return has_news_.exchange(false); }  // Something has come since the last time.
   BrokenTls& broken_tls() { return broken_tls_; }

@@ -26,6 +26,47 @@ base::Duration DebtOf(const std::optional<RateGate>& gate, base::Instant now, ba
 
 }  // namespace
 
+// ---- lines ----
+
+// The campaign with the lowest number, of several that have had as little.
+template <base::ListHook GroupMember::*kHook>
+GroupMember* LimitGroup::Line<kHook>::First() const {
+  const Lane* first = nullptr;
+  for (const auto& [campaign, lane] : lanes_) {
+    if (!lane.waiters.empty() && (first == nullptr || lane.served < first->served)) first = &lane;
+  }
+  return first == nullptr ? nullptr : &first->waiters.front();
+}
+
+// Who comes anew is treated as if he had had as much as the others: a rest saves up nothing.
+template <base::ListHook GroupMember::*kHook>
+LimitGroup::Line<kHook>::Lane& LimitGroup::Line<kHook>::LaneOf(const GroupMember& member) {
+  Lane& lane = lanes_[member.identity_.campaign];
+  if (lane.waiters.empty()) lane.served = std::max(lane.served, served_);
+  return lane;
+}
+
+template <base::ListHook GroupMember::*kHook>
+void LimitGroup::Line<kHook>::Join(GroupMember& member) {
+  LaneOf(member).waiters.PushBack(member);
+  ++size_;
+}
+
+template <base::ListHook GroupMember::*kHook>
+void LimitGroup::Line<kHook>::Leave(GroupMember& member) {
+  lanes_.at(member.identity_.campaign).waiters.Remove(member);
+  --size_;
+}
+
+template <base::ListHook GroupMember::*kHook>
+void LimitGroup::Line<kHook>::OnServed(const GroupMember& member) {
+  Lane& lane = LaneOf(member);
+  served_ = std::max(served_, lane.served);
+  lane.served += 1.0 / member.identity_.weight;
+}
+
+// ---- members ----
+
 GroupMember::GroupMember(std::shared_ptr<LimitGroup> group, const Identity& identity)
     : group_(std::move(group)), identity_(identity) {
   CHECK(identity.weight >= 1);
@@ -104,15 +145,17 @@ std::uint32_t LimitGroup::FreeConnections() const {
 }
 
 void LimitGroup::CallFirstForConnections() const {
-  if (!connection_line_.empty() && FreeConnections() > 0) Call(connection_line_.front(), GroupMember::Call::kPump);
+  const GroupMember* const first = connection_line_.First();
+  if (first != nullptr && FreeConnections() > 0) Call(*first, GroupMember::Call::kPump);
 }
 
 void LimitGroup::DoLeaveConnectionLine(GroupMember& member) {
-  connection_line_.Remove(member);
+  connection_line_.Leave(member);
   member.waits_for_connection_ = false;
-  if (connection_line_.empty()) return;
+  const GroupMember* const first = connection_line_.First();
+  if (first == nullptr) return;
   CallFirstForConnections();
-  if (FreeConnections() == 0) AskForRoom(connection_line_.front());  // Its own request may have come too early.
+  if (FreeConnections() == 0) AskForRoom(*first);  // Its own request may have come too early.
 }
 
 void LimitGroup::LeaveConnectionLine(GroupMember& member) {
@@ -136,10 +179,12 @@ void LimitGroup::AskForRoom(const GroupMember& for_whom) {
 }
 
 LimitGroup::Room LimitGroup::FindConnection(GroupMember& member, base::Instant now) {
-  const bool is_next = connection_line_.empty() || &connection_line_.front() == &member;
-  if (FreeConnections() == 0 || !is_next) {
-    if (!member.waits_for_connection_) connection_line_.PushBack(member);
+  const bool has_to_wait = FreeConnections() == 0 || connection_line_.size() > 0;
+  if (has_to_wait && !member.waits_for_connection_) {
+    connection_line_.Join(member);
     member.waits_for_connection_ = true;
+  }
+  if (FreeConnections() == 0 || (has_to_wait && connection_line_.First() != &member)) {
     AskForRoom(member);
     return {0, base::Instant::Never(), window_ < options_.connections ? "window" : keys_.connections};
   }
@@ -162,6 +207,7 @@ LimitGroup::Room LimitGroup::TakeConnection(GroupMember& member, base::Instant n
   if (connection_rate_.has_value()) CHECK(connection_rate_->TryPass(now));
   ++connections_;
   ++member.connections_;
+  connection_line_.OnServed(member);
   if (member.waits_for_connection_) DoLeaveConnectionLine(member);
   return room;
 }
@@ -239,28 +285,12 @@ std::uint64_t LimitGroup::Tokens(base::Instant now, base::Duration ahead) const 
   return tokens;
 }
 
-// Of the campaign that has had the least for its weight; the one with the lowest number of several.
-GroupMember* LimitGroup::FirstForMessages() const {
-  const Lane* first = nullptr;
-  for (const auto& [campaign, lane] : message_lines_) {
-    if (!lane.waiters.empty() && (first == nullptr || lane.served < first->served)) first = &lane;
-  }
-  return first == nullptr ? nullptr : &first->waiters.front();
-}
-
 void LimitGroup::CallFirstForMessages() const {
-  if (const GroupMember* first = FirstForMessages()) Call(*first, GroupMember::Call::kPump);
-}
-
-// Who comes anew is treated as if he had had as much as the others: a rest saves up nothing.
-LimitGroup::Lane& LimitGroup::LaneOf(const GroupMember& member) {
-  Lane& lane = message_lines_[member.identity_.campaign];
-  if (lane.waiters.empty()) lane.served = std::max(lane.served, served_);
-  return lane;
+  if (const GroupMember* first = message_line_.First()) Call(*first, GroupMember::Call::kPump);
 }
 
 void LimitGroup::DoLeaveMessageLine(GroupMember& member) {
-  message_lines_.at(member.identity_.campaign).waiters.Remove(member);
+  message_line_.Leave(member);
   member.waits_for_message_ = false;
   CallFirstForMessages();
 }
@@ -274,12 +304,12 @@ void LimitGroup::LeaveMessageLine(GroupMember& member) {
 LimitGroup::Room LimitGroup::RoomToBegin(GroupMember& member, base::Instant now, base::Duration ahead) {
   const std::lock_guard lock(mutex_);
   const std::uint64_t tokens = Tokens(now, ahead);
-  const GroupMember* const first = FirstForMessages();
+  const GroupMember* const first = message_line_.First();
   if (tokens > unwritten_ && (first == nullptr || first == &member)) {
     if (first == &member) DoLeaveMessageLine(member);
     return {HasRate() ? tokens - unwritten_ : UINT64_MAX, now, ""};
   }
-  if (!member.waits_for_message_) LaneOf(member).waiters.PushBack(member);
+  if (!member.waits_for_message_) message_line_.Join(member);
   member.waits_for_message_ = true;
   base::Instant at = now;
   std::string_view limit = keys_.messages;
@@ -288,7 +318,7 @@ LimitGroup::Room LimitGroup::RoomToBegin(GroupMember& member, base::Instant now,
     at = learned_->OpensAfter(unwritten_, now);
     limit = "adaptive_rate";
   }
-  if (FirstForMessages() != &member) return {0, base::Instant::Never(), limit};
+  if (message_line_.First() != &member) return {0, base::Instant::Never(), limit};
   return {0, at.IsNever() ? at : std::max(at - ahead, now), limit};
 }
 
@@ -315,11 +345,9 @@ bool LimitGroup::TakeToken(GroupMember& member, base::Instant now) {
   }
   member.has_token_ = HasRate();
   if (!member.has_token_) return true;
-  const GroupMember* const first = FirstForMessages();
-  Lane& lane = LaneOf(member);
-  served_ = std::max(served_, lane.served);
-  lane.served += 1.0 / member.identity_.weight;
-  if (FirstForMessages() != first) CallFirstForMessages();  // It has been told to wait until it is called.
+  const GroupMember* const first = message_line_.First();
+  message_line_.OnServed(member);
+  if (message_line_.First() != first) CallFirstForMessages();  // It has been told to wait until it is called.
   return true;
 }
 

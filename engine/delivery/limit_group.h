@@ -136,11 +136,27 @@ class LimitGroup {
 
  private:
   friend class GroupMember;
-  // A campaign's sites that wait to begin a message. The next is of the lane that has had the least for its weight
-  // (start-time fair queueing; Goyal, Vin, Cheng 1996).
-  struct Lane {
-    double served = 0;  // Messages over weight.
-    base::IntrusiveList<GroupMember, &GroupMember::message_hook_> waiters;
+  // Who waits, a lane for each campaign. The next is of the lane that has had the least for its weight (start-time fair
+  // queueing; Goyal, Vin, Cheng 1996).
+  template <base::ListHook GroupMember::*kHook>
+  class Line {
+   public:
+    std::size_t size() const { return size_; }
+    GroupMember* First() const;  // Null: nobody waits.
+    void Join(GroupMember& member);
+    void Leave(GroupMember& member);
+    void OnServed(const GroupMember& member);  // One is his, whether he stood here or not.
+
+   private:
+    struct Lane {
+      double served = 0;  // What it had, over its weight.
+      base::IntrusiveList<GroupMember, kHook> waiters;
+    };
+    Lane& LaneOf(const GroupMember& member);
+
+    std::map<std::uint32_t, Lane> lanes_;  // By campaign.
+    double served_ = 0;                    // Of the lane that was served last.
+    std::size_t size_ = 0;
   };
 
   // With the lock held:
@@ -148,8 +164,6 @@ class LimitGroup {
   std::uint32_t FreeConnections() const;
   bool HasRate() const { return messages_.has_value() || learned_.has_value(); }
   std::uint64_t Tokens(base::Instant now, base::Duration ahead) const;
-  Lane& LaneOf(const GroupMember& member);
-  GroupMember* FirstForMessages() const;
   Room FindConnection(GroupMember& member, base::Instant now);
   bool OthersWait(const GroupMember& member) const;
   void AskForRoom(const GroupMember& for_whom);
@@ -168,10 +182,9 @@ class LimitGroup {
   std::uint32_t connections_ = 0, closing_ = 0;
   std::uint64_t unwritten_ = 0;  // Messages that were begun, and have not taken their token.
   base::IntrusiveList<GroupMember, &GroupMember::member_hook_> members_;
-  base::IntrusiveList<GroupMember, &GroupMember::connection_hook_> connection_line_;
+  Line<&GroupMember::connection_hook_> connection_line_;
+  Line<&GroupMember::message_hook_> message_line_;
   base::IntrusiveList<GroupMember, &GroupMember::idle_hook_> idle_;  // Longest idle first.
-  std::map<std::uint32_t, Lane> message_lines_;                      // By campaign.
-  double served_ = 0;                                                // Of the lane that had the last token.
 };
 
 }  // namespace delivery

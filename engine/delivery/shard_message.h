@@ -28,6 +28,7 @@ struct PlaceDestination {
   DestinationKey key;
   dns::Route route;
   std::shared_ptr<const tls::StsPolicy> sts;
+  std::string came_from;
 };
 
 // Facts for the coordinator.

@@ -221,6 +221,25 @@ class ControlTest(Lab):
         self.assertTrue(self.asked("resume", "test")["changed"])
         self.assertEqual(self.status()["held"], [])
         self.assertIn("not paused", self.sluice("resume", "test").stdout)
+        self.sinks["127.0.0.4"].stop()
+        self.path("port.127.0.0.4").unlink()
+        self.sink("127.0.0.4")
+        process = self.start("send", "campaign.toml", "--progress", "off")  # The host has forgotten it, too.
+        wait_until("a mail at once", lambda: self.report()["totals"]["delivered"] > 0)
+        process.stop()
+
+    def test_resume_says_that_another_program_keeps_its_suspensions(self):
+        self.sink("127.0.0.4", "--reply-on", f"RCPT:{SUSPENDED}")
+        self.prepare(5, domains=("shut.test",), intervals='["10m"]')
+        process = self.start("send", "campaign.toml", "--progress", "off")
+        wait_until("the suspension", lambda: "is suspended" in process.text())
+        self.assertEqual(process.stop(), 4)
+        other = self.path("campaign.toml").read_text().replace('id = "test"', 'id = "other"')
+        self.write("other.toml", other)
+        process = self.start("send", "other.toml", "--progress", "off")
+        wait_until("the other to be held", lambda: json.loads(self.sluice("status", "other", "--json", code=None).stdout or "{}").get("held"))
+        self.assertRegex(self.sluice("resume", "test").stdout, rf"source default: .*process {process.popen.pid}")
+        process.stop()
 
     # ---- of one that nobody works on ----
 

@@ -23,10 +23,16 @@ class HostLimitsTest(Lab):
             text = self.campaign(name, delivery=deliveries[number] if deliveries else "", name=f"{name}.toml").read_text()
             self.write(f"{name}.toml", text.replace("rows.csv", f"{name}.csv"))
 
+    @staticmethod
+    def time_of(event):
+        return event["timestamp"] + int(event["event_time"].split(".")[1][:6]) / 1e6
+
     def times(self, *campaigns):
         """When each message was delivered, in seconds."""
-        return sorted(event["timestamp"] + int(event["event_time"].split(".")[1][:6]) / 1e6
-                      for name in campaigns for event in self.events(name, "--type", "Delivery"))
+        return sorted(self.time_of(event) for name in campaigns for event in self.events(name, "--type", "Delivery"))
+
+    def times_in(self, state, name):
+        return [self.time_of(event) for event in self.events(name, "--type", "Delivery", "--state", state)]
 
     def test_campaigns_that_are_sent_together_share_a_rate(self):
         self.prepare([100, 100], WHOLE_HOST + '"50/s,max_burst=1"\n')
@@ -44,6 +50,14 @@ class HostLimitsTest(Lab):
         large, urgent = self.times("a"), self.times("b")
         self.assertLess(urgent[-1] - urgent[0], 1.5)
         self.assertGreater(large[-1] - urgent[0], 6)
+
+    def test_a_small_urgent_one_passes_a_large_one_where_connections_are_few(self):
+        self.prepare([4000, 400], '["default"]\nconnect_timeout = "5s"\nconnection_limit = 1\n', ["", "weight = 20"])
+        self.sluice("send", "a.toml", "b.toml")
+        large, urgent = self.times("a"), self.times("b")
+        among_the_urgent = sum(urgent[0] < time < urgent[-1] for time in large)
+        self.assertLess(among_the_urgent, 200)  # A twentieth would be 20, in turns of 20; with equal shares it is 400.
+        self.assertGreater(large[-1], urgent[-1])
 
     def test_a_second_program_is_told_who_has_the_source(self):
         self.prepare([300, 1], WHOLE_HOST + '"20/s"\n')
@@ -77,6 +91,16 @@ class HostLimitsTest(Lab):
                         if path.is_file():
                             path.unlink()
 
+    def test_a_campaigns_rate_holds_through_a_restart(self):
+        self.prepare([8], SHAPING, ['max_message_rate = "20/min,max_burst=5"'])
+        first = self.start("send", "a.toml", "--progress", "off")
+        wait_until("five deliveries", lambda: self.sluice("events", "a", "--type", "Delivery", code=None).stdout.count("\n") == 5)
+        first.stop(signal.SIGTERM)
+        self.sluice("send", "a.toml")
+        times = self.times("a")
+        self.assertEqual(len(times), 8)
+        self.assertGreater(times[7] - times[4], 8)  # A token comes every three seconds.
+
     def test_several_campaigns_have_the_worst_exit_code(self):
         self.prepare([3, 3, 3], SHAPING)
         self.write("b.toml", "nonsense = 1\n")
@@ -101,4 +125,11 @@ class HostLimitsTest(Lab):
         campaigns = {json.loads(line)["campaign"] for line in done.stderr.splitlines() if line.startswith("{")}
         self.assertLessEqual(campaigns, {"a", "b"})
         self.assertIn("sandbox: 400 messages accepted", done.stdout)
+
+    def test_several_that_are_rehearsed_share_a_rate(self):
+        self.prepare([40, 40], WHOLE_HOST + '"20/s,max_burst=1"\n')
+        self.sluice("send", "a.toml", "b.toml", "--sandbox", "--personality", "faultfree")
+        times = sorted(time for name in "ab" for time in self.times_in(f"state/rehearsals/campaigns/{name}", name))
+        self.assertEqual(len(times), 80)
+        self.assertGreater(times[-1] - times[0], 3.8)  # 79 steps of a twentieth of a second; alone each has half of them.
         self.assertFalse(self.path("state/host").exists())

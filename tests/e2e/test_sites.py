@@ -102,6 +102,29 @@ class SitesTest(Lab):
         self.assertGreater(by_domain["alone.test"][-1] - by_domain["alone.test"][0], 0.9, "two intervals of 500 ms")
         self.assertIn("alone.test", [site["site"] for site in self.report()["sites"]])
 
+    def test_a_domains_block_holds_for_the_others_at_its_mail_exchangers_too(self):
+        self.zones({"named.test": "@ MX 10 mx.one.test.\n", "other.test": "@ MX 10 mx.one.test.\n", "one.test": "mx A 127.0.0.1"})
+        self.sink()
+        self.rows([f"user{n}@other.test" for n in range(4)])
+        self.campaign()
+        self.config(shaping='["named.test"]\nmax_message_rate = "4/s"\nenable_tls = "Disabled"\n')
+        explained = json.loads(self.sluice("config", "explain", "other.test", "--json").stdout)["sources"][0]["settings"]
+        self.assertEqual(explained["max_message_rate"], {"value": '"4/s"', "from": f"{self.path('shaping.toml')}:2"})
+        self.sluice("send", "campaign.toml", timeout=60)
+        arrivals = self.arrivals()
+        self.assertEqual(len(arrivals), 4)
+        self.assertGreater(arrivals[-1][0] - arrivals[0][0], 0.65, "three intervals of 250 ms")
+
+    def test_mail_exchangers_that_nobody_knows_leave_a_block_to_its_name_and_are_told(self):
+        self.zones({"other.test": "@ MX 10 mx\nmx A 127.0.0.1"})
+        self.sink()
+        self.rows(["user@other.test"])
+        self.campaign()
+        self.config(shaping='["named.example"]\nconnection_limit = 2\n')
+        done = self.sluice("send", "campaign.toml", timeout=60)
+        self.assertIn("named.example", done.stderr)
+        self.assertEqual(self.report()["totals"]["delivered"], 1)
+
     def test_a_source_of_another_family_leaves_the_mail_to_the_next_source(self):
         self.zones({"d.test": "@ MX 10 mx\nmx A 127.0.0.1"})
         self.sink()

@@ -109,7 +109,7 @@ bool EngineProcess::Start(std::string& why) {
 
   if (job_.max_message_rate.has_value()) rate_.emplace(*job_.max_message_rate);
   if (kept_limits_ != nullptr && !kept_limits_->empty() &&
-      fails(limits_.Load(*kept_limits_, world_.now(), world_.wall_now())))
+      fails(limits_.Load(*kept_limits_, "default", world_.now(), world_.wall_now())))
     return false;
   MakeCores();
   for (std::uint32_t i = 0; i < options_.shards; ++i) {

@@ -69,7 +69,7 @@ TEST(HostLimits, OutliveTheProgram) {
 
   HostLimits after;
   const Instant later = Instant::FromNanoseconds(77);  // Another clock, and a minute has passed.
-  ASSERT_TRUE(after.Load(text, later, kWall + Duration::Minutes(1)).ok());
+  ASSERT_TRUE(after.Load(text, "one", later, kWall + Duration::Minutes(1)).ok());
   const auto again = after.Site("one", "mx.example", 0, kSlow, later);
   EXPECT_EQ(again->group().TokenAt() - later, Duration::Minutes(9));
   EXPECT_EQ(again->group().connections_max(), site->group().connections_max());
@@ -82,16 +82,58 @@ TEST(HostLimits, WhatNobodyAskedForIsKeptForTheNextProgram) {
   HostLimits first, second, third;
   (void)first.Site("one", "mx.example", 0, kSlow, kNow)
       ->Suspend(kNow, {Duration::Hours(2), Duration::Hours(2)}, "r", "s");
-  ASSERT_TRUE(second.Load(first.Save("one", kNow, kWall, {}), kNow, kWall + Duration::Minutes(30)).ok());
+  ASSERT_TRUE(second.Load(first.Save("one", kNow, kWall, {}), "one", kNow, kWall + Duration::Minutes(30)).ok());
   ASSERT_TRUE(
-      third.Load(second.Save("one", kNow, kWall + Duration::Minutes(30), {}), kNow, kWall + Duration::Hours(1)).ok());
+      third.Load(second.Save("one", kNow, kWall + Duration::Minutes(30), {}), "one", kNow, kWall + Duration::Hours(1))
+          .ok());
   EXPECT_EQ(third.Site("one", "mx.example", 0, kSlow, kNow)->suspended_until() - kNow, Duration::Hours(1));
+}
+
+// The state is that of an address, whatever its source is called.
+TEST(HostLimits, ASourceMayBeRenamed) {
+  HostLimits before, after;
+  (void)before.Site("one", "mx", 0, kSlow, kNow)->Suspend(kNow, {Duration::Hours(1), Duration::Hours(1)}, "r", "s");
+  ASSERT_TRUE(after.Load(before.Save("one", kNow, kWall, {}), "other", kNow, kWall).ok());
+  EXPECT_EQ(after.Site("other", "mx", 0, kSlow, kNow)->suspended_until() - kNow, Duration::Hours(1));
+}
+
+TEST(HostLimits, ASiteThatGetsAnotherHostIsTheSameReceiver) {
+  HostLimits limits;
+  const auto old = limits.Site("one", "(a|b)", 0, kSlow, kNow);
+  Send(old, kNow);
+  old->OnTrouble(kNow, kNow);
+  (void)old->Suspend(kNow, {Duration::Hours(1), Duration::Hours(1)}, "r", "s");
+  const auto made = limits.Site("one", "(a|b|c)", 0, kSlow, kNow);
+  limits.Inherit("one", "(a|b)", "(a|b|c)", kNow);
+  EXPECT_EQ(made->suspended_until() - kNow, Duration::Hours(1));
+  EXPECT_EQ(made->group().TokenAt(), old->group().TokenAt());
+  EXPECT_EQ(made->group().connections_max(), old->group().connections_max());
+  // One that others use already keeps what is known of it.
+  const auto known = limits.Site("one", "(b|d)", 0, kSlow, kNow);
+  Send(known, kNow);
+  limits.Inherit("one", "(a|b)", "(b|d)", kNow);
+  EXPECT_LT(known->suspended_until(), kNow);
+}
+
+TEST(HostLimits, WhatTheOperatorResumesIsNotTakenUpAgain) {
+  HostLimits before, after;
+  const auto suspend = [](HostLimits& limits, const std::string& source) {
+    (void)limits.Site(source, "mx", 0, kSlow, kNow)->Suspend(kNow, {Duration::Hours(1), Duration::Hours(1)}, "r", "s");
+  };
+  suspend(before, "one");
+  ASSERT_TRUE(after.Load(before.Save("one", kNow, kWall, {}), "one", kNow, kWall).ok());
+  EXPECT_EQ(after.LiftSuspensions("two", kNow), 0u);
+  EXPECT_EQ(after.LiftSuspensions("one", kNow), 1u);
+  const auto used = after.Site("one", "mx", 0, kSlow, kNow);
+  EXPECT_LT(used->suspended_until(), kNow);
+  suspend(after, "one");
+  EXPECT_EQ(after.LiftSuspensions("one", kNow), 0u) << "somebody uses it, and lifts it himself";
 }
 
 TEST(HostLimits, AClockThatStepsBackHoldsNothingLonger) {
   HostLimits before, after;
   (void)before.Site("one", "mx", 0, kSlow, kNow)->Suspend(kNow, {Duration::Hours(1), Duration::Hours(1)}, "r", "s");
-  ASSERT_TRUE(after.Load(before.Save("one", kNow, kWall, {}), kNow, kWall + Duration::Hours(-5)).ok());
+  ASSERT_TRUE(after.Load(before.Save("one", kNow, kWall, {}), "one", kNow, kWall + Duration::Hours(-5)).ok());
   EXPECT_EQ(after.Site("one", "mx", 0, kSlow, kNow)->suspended_until() - kNow, Duration::Hours(1));
 }
 
@@ -101,7 +143,7 @@ TEST(HostLimits, DamageIsFoundAndNothingIsTakenUp) {
   const std::string text = before.Save("one", kNow, kWall, {});
   HostLimits after;
   for (const std::string& damaged : {std::string(), text.substr(1), text.substr(0, text.size() - 3), text + "x\n"})
-    EXPECT_TRUE(absl::IsDataLoss(after.Load(damaged, kNow, kWall))) << damaged;
+    EXPECT_TRUE(absl::IsDataLoss(after.Load(damaged, "one", kNow, kWall))) << damaged;
   EXPECT_EQ(after.size(), 0u);
 }
 

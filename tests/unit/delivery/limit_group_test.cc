@@ -221,6 +221,29 @@ TEST_F(LimitGroupTest, CampaignsShareByWeight) {
   EXPECT_NEAR(of_old, 250, 20);
 }
 
+// Each gives its connection back after a turn, and wants another one.
+TEST_F(LimitGroupTest, CampaignsShareConnectionsByWeight) {
+  Make({.connections = 4});
+  auto old = Join(1, 0, 1), urgent = Join(2, 1, 3);
+  std::vector<GroupMember*> open;
+  const auto connect = [&](GroupMember& member) {
+    while (Connects(member)) open.push_back(&member);
+  };
+  connect(*old);
+  ASSERT_EQ(open.size(), 4u);
+  int of_urgent = 0;
+  for (int turn = 0; turn < 400; ++turn) {
+    connect(*old);
+    connect(*urgent);
+    ASSERT_EQ(open.size(), 4u);
+    GroupMember* const first = open.front();
+    open.erase(open.begin());
+    of_urgent += first == urgent.get() ? 1 : 0;
+    End(*first);
+  }
+  EXPECT_NEAR(of_urgent, 300, 10);
+}
+
 // Who is first now was told to wait until it is called.
 TEST_F(LimitGroupTest, TheNextCampaignIsCalledWhenItsTurnComes) {
   Make({.message_rate = PerSecond(10)});

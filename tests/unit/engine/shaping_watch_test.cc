@@ -30,7 +30,12 @@ class ShapingWatchTest : public testing::Test {
     return watch_.Poll(now_, log_);
   }
   const std::string path_ = testing::TempDir() + "/shaping_watch_test.toml";
-  ShapingWatch watch_{{path_}};
+  static config::Config With(std::vector<std::string> files) {
+    config::Config config;
+    config.shaping_files = std::move(files);
+    return config;
+  }
+  ShapingWatch watch_{With({path_})};
   base::Instant now_;
   Lines log_;
 };
@@ -60,7 +65,7 @@ TEST_F(ShapingWatchTest, AFileThatIsWrongChangesNothingAndIsNamedOnce) {
 }
 
 TEST_F(ShapingWatchTest, WithoutFilesThereIsNothingToSee) {
-  ShapingWatch none({});
+  ShapingWatch none(With({}));
   EXPECT_EQ(none.Poll(now_ + base::Duration::Hours(1), log_), nullptr);
   EXPECT_THAT(log_.lines, IsEmpty());
 }
