@@ -79,6 +79,8 @@ class MaliciousServersTest(Lab):
     IN_DOUBT = {"dot-fin", "dot-reset", "dot-silence", "dot-354", "content-fin", "content-reset", "content-silence", "content-letters",
                 "content-never-ends", "mail-drips", "mail-silence", "rcpt-999", "rcpt-reset", "rcpt-fin-after-yes",
                 "bdat-half", "rset-silence"}
+    # Whether the whole message has left before the end of the connection is seen, nobody can tell beforehand.
+    MAYBE_IN_DOUBT = {"data-go-on-reset", "data-go-on-fin"}
     EACH = 3
 
     def test_the_ledger_agrees_with_what_each_of_them_accepted_and_none_holds_up_the_others(self):
@@ -118,6 +120,7 @@ class MaliciousServersTest(Lab):
                     else:
                         self.assertEqual(server.accepted[address], 0, f"{address}: {final}")
                 self.assertEqual(set(told.values()) == {"Delivery"}, name in self.DELIVERS, told)
-                self.assertEqual("InDoubt" in told.values(), name in self.IN_DOUBT, told)
+                if name not in self.MAYBE_IN_DOUBT:
+                    self.assertEqual("InDoubt" in told.values(), name in self.IN_DOUBT, told)
                 self.assertLess(server.connections, 60, "connected over and over")
         self.sluice("ledger", "verify", "test")

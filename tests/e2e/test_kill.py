@@ -1,12 +1,14 @@
 """kill -9 at random moments: nobody is lost, nobody gets a second copy, and what is in doubt was in flight."""
 
 import json
+import pathlib
 import random
 import re
 import signal
 import subprocess
 
 from lab import SOAK, Lab
+from servers import wait_until
 
 PERSONALITY = """format = 1
 name = "slow"
@@ -21,6 +23,12 @@ SESSIONS = 20  # connection_limit of the one site
 KILLS = 20
 
 
+def has_connection(process, port) -> bool:
+    """The program has a connection to that port: its mail is under way, or about to be."""
+    lines = pathlib.Path(f"/proc/{process.popen.pid}/net/tcp").read_text().splitlines()[1:]
+    return any(remote.endswith(f":{port:04X}") and state == "01" for _, _, remote, state, *_ in map(str.split, lines))
+
+
 class KillTest(Lab):
     def kill_often(self, count, starttls, delivery="", kinds=()):
         """A campaign to `count` recipients, killed twenty times and then finished. Returns the sandbox's totals."""
@@ -33,10 +41,12 @@ class KillTest(Lab):
         self.sign_with(keys)
         chance = random.Random(7)
         in_flight = []
-        for _ in range(KILLS):
+        for kill in range(KILLS):
             process = self.start("send", "campaign.toml", "--progress", "off")
+            if kill % 4 != 0:  # The others meet it while it starts.
+                wait_until("a connection", lambda sending=process: sending.popen.poll() is not None or has_connection(sending, sandbox.port), 60)
             try:
-                process.popen.wait(timeout=chance.uniform(0.15, 0.7))
+                process.popen.wait(timeout=chance.uniform(0.01, 0.5))
                 self.fail("the campaign ended before it was killed often enough: " + process.text())
             except subprocess.TimeoutExpired:
                 pass
