@@ -78,7 +78,8 @@ absl::Status CaresChannel::Start(base::Duration timeout) {
 void CaresChannel::Ask(const std::string& name, RecordType type, bool wants_authenticated, ReplyCallback callback) {
   ++asking_;
   auto asked = std::make_unique<Asked>(Asked{*this, std::move(callback)});
-  if (!wants_authenticated) {
+  const bool has_odd_bytes = name.find('\\') != std::string::npos;  // c-ares writes them in another way.
+  if (!wants_authenticated && !has_odd_bytes) {
     constexpr int kClassIn = 1;
     ares_query(channel_, name.c_str(), kClassIn, static_cast<int>(type), &CaresChannel::OnReply, asked.release());
     return;

@@ -11,6 +11,8 @@ namespace {
 
 using Psd = DmarcRecord::Psd;
 
+constexpr std::string_view kLabel = "_dmarc.";
+
 std::size_t Labels(std::string_view domain) {
   return domain.empty() ? 0 : 1 + static_cast<std::size_t>(std::count(domain.begin(), domain.end(), '.'));
 }
@@ -43,13 +45,20 @@ std::string OrganizationOf(const std::vector<DmarcWalk::Step>& records, std::str
 
 }  // namespace
 
+std::vector<std::string> DmarcNames(std::string_view domain) {
+  std::vector<std::string> names;
+  for (; !domain.empty(); domain = Next(domain)) names.push_back(std::string(kLabel) + std::string(domain));
+  return names;
+}
+
 DmarcWalk WalkDmarc(Lookup& lookup, std::string_view domain) {
   DmarcWalk walk;
-  for (std::string_view at = domain; !at.empty(); at = Next(at)) {
-    const Answer answer = lookup.Ask(absl::StrCat("_dmarc.", base::AbslView(at)), RecordType::kTxt);
+  for (const std::string& name : DmarcNames(domain)) {
+    const std::string_view at = std::string_view(name).substr(kLabel.size());
+    const Answer answer = lookup.Ask(name, RecordType::kTxt);
     if (IsTemporary(answer)) {
       walk.temporary = true;
-      walk.detail = absl::StrCat("no answer about _dmarc.", base::AbslView(at), ": ", answer.detail);
+      walk.detail = absl::StrCat("no answer about ", name, ": ", answer.detail);
       return walk;
     }
     std::vector<DmarcWalk::Step> found;
@@ -57,7 +66,11 @@ DmarcWalk WalkDmarc(Lookup& lookup, std::string_view domain) {
       if (std::optional<DmarcRecord> record = ParseDmarc(text.text))
         found.push_back({std::string(at), text.text, *std::move(record)});
     }
-    if (found.size() > 1) walk.several.emplace_back(at);
+    if (found.size() > 1) {
+      DmarcWalk::Several& several = walk.several.emplace_back();
+      several.domain = std::string(at);
+      for (DmarcWalk::Step& step : found) several.texts.push_back(std::move(step.text));
+    }
     if (found.size() != 1) continue;
     const bool ends = found.front().record.psd != Psd::kUnknown;
     walk.records.push_back(std::move(found.front()));

@@ -19,14 +19,21 @@ struct DmarcWalk {
     std::string text;
     DmarcRecord record;
   };
-  std::vector<Step> records;         // From the domain upwards; at most one for each name.
-  std::string organization;          // The organizational domain; the domain itself, where no record says more.
-  std::vector<std::string> several;  // Names with several records, of which none counts.
-  bool temporary = false;            // Some question was not answered: the rest is not known.
-  std::string detail;                // Then: which, and why.
+  struct Several {
+    std::string domain;
+    std::vector<std::string> texts;
+  };
+  std::vector<Step> records;     // From the domain upwards; at most one for each name.
+  std::string organization;      // The organizational domain; the domain itself, where no record says more.
+  std::vector<Several> several;  // Names with several records, of which none counts.
+  bool temporary = false;        // Some question was not answered: the rest is not known.
+  std::string detail;            // Then: which, and why.
 };
 
 inline constexpr std::size_t kDmarcQueriesMax = 8;
+
+// The names that the walk asks for, in their order, as far as no record ends it: "_dmarc.news.example.com" and so on.
+std::vector<std::string> DmarcNames(std::string_view domain);
 
 // At most kDmarcQueriesMax questions. `domain` as NormalizeName has it.
 DmarcWalk WalkDmarc(Lookup& lookup, std::string_view domain);

@@ -12,41 +12,77 @@ constexpr unsigned kPointerBits = 0xC0;
 
 bool IsLetterOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
+// Of a label: whether it is written as it is.
+bool IsPlain(char c) { return c > ' ' && c <= '~' && c != '.' && c != '\\'; }
+
+void AppendByte(char c, std::string& name) {
+  if (IsPlain(c)) {
+    name.push_back(base::ToLowerAscii(c));
+    return;
+  }
+  const auto byte = static_cast<unsigned char>(c);
+  name.push_back('\\');
+  name.push_back(static_cast<char>('0' + byte / 100));
+  name.push_back(static_cast<char>('0' + byte / 10 % 10));
+  name.push_back(static_cast<char>('0' + byte % 10));
+}
+
 // Appends a label from a message as text.
 void AppendLabel(std::string_view label, std::string& name) {
   if (!name.empty()) name.push_back('.');
-  for (const char c : label) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte > 0x20 && byte < 0x7F && c != '.' && c != '\\') {
-      name.push_back(base::ToLowerAscii(c));
-    } else {
-      name.push_back('\\');
-      name.push_back(static_cast<char>('0' + byte / 100));
-      name.push_back(static_cast<char>('0' + byte / 10 % 10));
-      name.push_back(static_cast<char>('0' + byte % 10));
-    }
+  for (const char c : label) AppendByte(c, name);
+}
+
+// The byte that `text`, which begins with a backslash, stands for. Nullopt: none.
+std::optional<char> ReadEscape(std::string_view text) {
+  if (text.size() < 4) return std::nullopt;
+  const std::optional<unsigned> value = base::ParseInteger<unsigned>(text.substr(1, 3));
+  if (!value.has_value() || *value > 255) return std::nullopt;
+  return static_cast<char>(*value);
+}
+
+// Takes the first byte of a label off the text. Nullopt: it is not in the form of names.
+std::optional<char> TakeByte(std::string_view& text) {
+  if (text.front() != '\\') {
+    const char c = text.front();
+    if (!IsPlain(c)) return std::nullopt;
+    text.remove_prefix(1);
+    return c;
   }
+  const std::optional<char> byte = ReadEscape(text);
+  if (byte.has_value()) text.remove_prefix(4);
+  return byte;
 }
 
 }  // namespace
 
 std::optional<std::string> NormalizeName(std::string_view name) {
   if (name == ".") return std::string();  // The root, as "" is.
-  if (!name.empty() && name.back() == '.') name.remove_suffix(1);
-  if (name.size() > kNameMax) return std::nullopt;
-  std::string normal = base::LowerAscii(name);
-  std::size_t label = 0;
-  for (const char c : normal) {
-    if (c == '.') {
+  std::string normal;
+  std::size_t label = 0, wire_size = 1;
+  while (!name.empty()) {
+    if (name.front() == '.') {
       if (label == 0) return std::nullopt;
+      name.remove_prefix(1);
+      if (name.empty()) return normal;  // The final dot.
+      normal.push_back('.');
       label = 0;
       continue;
     }
-    if (!IsLetterOrDigit(c) && c != '-' && c != '_' && c != '/' && c != '*') return std::nullopt;
-    if (++label > kLabelMax) return std::nullopt;
+    const std::optional<char> byte = TakeByte(name);
+    if (!byte.has_value()) return std::nullopt;
+    wire_size += label == 0 ? 2 : 1;
+    if (++label > kLabelMax || wire_size > kWireNameMax) return std::nullopt;
+    AppendByte(*byte, normal);
   }
   if (label == 0 && !normal.empty()) return std::nullopt;
   return normal;
+}
+
+std::string NameFromBytes(std::string_view bytes) {
+  std::string name;
+  for (const char c : bytes) c == '.' ? name.push_back(c) : AppendByte(c, name);
+  return name;
 }
 
 bool IsHostName(std::string_view name) {
@@ -105,11 +141,11 @@ bool AppendName(std::string_view name, std::string& message) {
   if (!normal.has_value()) return false;
   std::string_view rest = *normal;
   while (!rest.empty()) {
-    const std::size_t dot = rest.find('.');
-    const std::string_view label = rest.substr(0, dot);
-    message.push_back(static_cast<char>(label.size()));
-    message.append(label);
-    rest = dot == std::string_view::npos ? std::string_view() : rest.substr(dot + 1);
+    const std::size_t length_at = message.size();
+    message.push_back('\0');
+    while (!rest.empty() && rest.front() != '.') message.push_back(*TakeByte(rest));
+    message[length_at] = static_cast<char>(message.size() - length_at - 1);
+    if (!rest.empty()) rest.remove_prefix(1);
   }
   message.push_back('\0');
   return true;

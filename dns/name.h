@@ -12,10 +12,14 @@
 
 namespace dns {
 
-// The form above, from what a person or another program wrote ("Example.COM." gives "example.com"). Nullopt: an empty
-// label, a label over 63 bytes, a name over 253 bytes, or a byte other than letters, digits and "-_/*" (RFC 2317 uses
-// the slash).
+// The form above, from what a person or another program wrote ("Example.COM." gives "example.com"). A label may have
+// any byte (RFC 2181 section 11). Nullopt: an empty label, a label over 63 bytes, a name over 255 bytes in a message, a
+// byte that is to be written "\DDD" and is not, or a backslash that no three digits up to 255 follow.
 std::optional<std::string> NormalizeName(std::string_view name);
+
+// The form above, of labels of any bytes separated by dots: what is to be written "\DDD" is. An empty label or one that
+// is too long stays, for NormalizeName to refuse.
+std::string NameFromBytes(std::string_view bytes);
 
 // A name that a mail exchanger may have: at least one label of letters, digits, "-" and "_"; not an IP address written
 // as a name; not localhost or a name below it (RFC 6761 section 6.3).

@@ -57,13 +57,18 @@ class Evaluation {
   }
 
   SpfOutcome Run() {
-    outcome_.result = CheckHost(query_.domain);
+    if (query_.domain.starts_with('[')) {
+      outcome_.detail = absl::StrCat("\"", NameFromBytes(query_.domain), "\" is no domain that could have a record");
+    } else {
+      outcome_.result = CheckHost(query_.domain);
+    }
     return std::move(outcome_);
   }
 
  private:
+  // `domain` as bytes: macros make new ones of it. Other names are as NameFromBytes has them.
   SpfResult CheckHost(const std::string& domain);
-  std::optional<SpfResult> FindRecord(const std::string& domain, std::string& record);
+  std::optional<SpfResult> FindRecord(const std::string& name, std::string& record);
   Match Matches(const SpfMechanism& mechanism, const std::string& domain);
   Match MatchesInclude(const std::string& target);
   Match MatchesAddress(const SpfMechanism& mechanism, const std::string& name);
@@ -71,7 +76,7 @@ class Evaluation {
   Match MatchesPtr(const std::string& target);
   Match MatchesExists(const std::string& name);
 
-  std::vector<std::string> ValidatedNames();
+  const std::vector<std::string>& ValidatedNames();
   std::string NameForMacro(const std::string& domain);
   std::string MacroValue(char letter, const std::string& domain);
   std::string Target(const std::string& spec, const std::string& domain);
@@ -95,6 +100,7 @@ class Evaluation {
   Lookup& lookup_;
   SpfQuery query_;
   SpfOutcome outcome_;
+  std::optional<std::vector<std::string>> validated_;  // What ValidatedNames has found, once it was asked.
 };
 
 std::optional<Answer> Evaluation::Ask(std::string_view name, RecordType type, Match& match) {
@@ -116,42 +122,48 @@ std::optional<Answer> Evaluation::Ask(std::string_view name, RecordType type, Ma
 }
 
 // Section 4.4 and 4.5. A result: there is no record, and why.
-std::optional<SpfResult> Evaluation::FindRecord(const std::string& domain, std::string& record) {
-  if (!IsCheckable(domain)) {
-    outcome_.detail = absl::StrCat("\"", domain, "\" is no domain that could have a record");
+std::optional<SpfResult> Evaluation::FindRecord(const std::string& name, std::string& record) {
+  if (!IsCheckable(name)) {
+    outcome_.detail = absl::StrCat("\"", name, "\" is no domain that could have a record");
     return SpfResult::kNone;
   }
-  const Answer answer = lookup_.Ask(domain, RecordType::kTxt);
+  const Answer answer = lookup_.Ask(name, RecordType::kTxt);
   if (IsTemporary(answer)) {
-    outcome_.detail = absl::StrCat("no answer about ", domain, ": ", answer.detail);
+    outcome_.detail = absl::StrCat("no answer about ", name, ": ", answer.detail);
     return SpfResult::kTempError;
   }
-  std::size_t found = 0;
+  std::vector<std::string> found;
   for (const Record& text : answer.records) {
-    if (!IsSpf(text.text)) continue;
-    ++found;
-    record = text.text;
+    if (IsSpf(text.text)) found.push_back(text.text);
   }
-  if (found == 1) return std::nullopt;
-  record.clear();
-  outcome_.detail = found == 0 ? absl::StrCat(domain, " has no SPF record")
-                               : absl::StrFormat("%s has %d SPF records; there may be one only", domain, found);
-  return found == 0 ? SpfResult::kNone : SpfResult::kPermError;
+  if (found.empty()) {
+    outcome_.detail = absl::StrCat(name, " has no SPF record");
+    return SpfResult::kNone;
+  }
+  if (found.size() > 1) {
+    outcome_.detail =
+        absl::StrFormat("%s has %d SPF records, and none counts: merge them into one", name, found.size());
+    if (outcome_.lookups == 0) outcome_.several = std::move(found);  // No include or redirect yet.
+    return SpfResult::kPermError;
+  }
+  record = std::move(found.front());
+  return std::nullopt;
 }
 
 SpfResult Evaluation::CheckHost(const std::string& domain) {
+  const std::string name = NameFromBytes(domain);
   std::string text;
-  if (const std::optional<SpfResult> without = FindRecord(domain, text)) return *without;
+  if (const std::optional<SpfResult> without = FindRecord(name, text)) return *without;
   if (outcome_.lookups == 0) outcome_.record = text;  // No include or redirect yet.
   const absl::StatusOr<SpfRecord> record = ParseSpf(text);
   if (!record.ok()) {
-    outcome_.detail = absl::StrCat("the record of ", domain, ": ", record.status().message());
+    outcome_.detail = absl::StrCat("the record of ", name, ": ", record.status().message());
     return SpfResult::kPermError;
   }
   for (const SpfMechanism& mechanism : record->mechanisms) {
     switch (Matches(mechanism, domain)) {
       case Match::kYes:
-        outcome_.detail = absl::StrFormat("\"%s\" of %s", mechanism.text, domain);
+        outcome_.detail = absl::StrFormat("\"%s\" of %s", mechanism.text, name);
         return ResultOf(mechanism.qualifier);
       case Match::kNo:
         break;
@@ -162,7 +174,7 @@ SpfResult Evaluation::CheckHost(const std::string& domain) {
     }
   }
   if (!record->redirect.has_value()) {
-    outcome_.detail = absl::StrCat("nothing in the record of ", domain, " matches");
+    outcome_.detail = absl::StrCat("nothing in the record of ", name, " matches");
     return SpfResult::kNeutral;  // Section 4.7.
   }
   if (!CountLookup()) return SpfResult::kPermError;
@@ -187,17 +199,18 @@ Match Evaluation::Matches(const SpfMechanism& mechanism, const std::string& doma
   }
   if (!CountLookup()) return Match::kPermError;
   const std::string target = Target(mechanism.domain_spec, domain);
+  const std::string name = NameFromBytes(target);
   switch (mechanism.kind) {
     case Kind::kInclude:
       return MatchesInclude(target);
     case Kind::kA:
-      return MatchesAddress(mechanism, target);
+      return MatchesAddress(mechanism, name);
     case Kind::kMx:
-      return MatchesMx(mechanism, target);
+      return MatchesMx(mechanism, name);
     case Kind::kPtr:
-      return MatchesPtr(target);
+      return MatchesPtr(name);
     case Kind::kExists:
-      return MatchesExists(target);
+      return MatchesExists(name);
     case Kind::kAll:
     case Kind::kIp4:
     case Kind::kIp6:
@@ -250,30 +263,29 @@ Match Evaluation::MatchesMx(const SpfMechanism& mechanism, const std::string& na
   return Match::kNo;
 }
 
-// Section 5.5: names that the address has and that have the address. Errors of the DNS only make them fewer.
-std::vector<std::string> Evaluation::ValidatedNames() {
-  std::vector<std::string> names;
+// Section 5.5: names that the address has and that have the address, of the first ten; looked for once. Errors of the
+// DNS only make them fewer.
+const std::vector<std::string>& Evaluation::ValidatedNames() {
+  if (validated_.has_value()) return *validated_;
+  validated_.emplace();
   const Answer pointers = lookup_.Ask(ReverseName(query_.address), RecordType::kPtr);
   const std::size_t count = std::min(pointers.records.size(), kNamesMax);
   for (std::size_t i = 0; i < count; ++i) {
     const std::string& name = pointers.records[i].name;
-    const Answer addresses = lookup_.Ask(name, query_.address.IsV6() ? RecordType::kAaaa : RecordType::kA);
-    const bool leads_back = std::any_of(addresses.records.begin(), addresses.records.end(),
-                                        [this](const Record& record) { return record.address == query_.address; });
-    if (leads_back) names.push_back(name);
+    if (name.find('\\') != std::string::npos) continue;  // No name of a host.
+    if (HasAddress(AskAddresses(lookup_, name, query_.address), query_.address)) validated_->push_back(name);
   }
-  return names;
+  return *validated_;
 }
 
 Match Evaluation::MatchesPtr(const std::string& target) {
-  const std::string domain = base::LowerAscii(target);
   Match error = Match::kNo;
   if (!Ask(ReverseName(query_.address), RecordType::kPtr, error).has_value()) {
     return error == Match::kTempError ? Match::kNo : error;
   }
-  const std::vector<std::string> names = ValidatedNames();
+  const std::vector<std::string>& names = ValidatedNames();
   return std::any_of(names.begin(), names.end(),
-                     [&domain](const std::string& name) { return name == domain || name.ends_with("." + domain); })
+                     [&target](const std::string& name) { return name == target || name.ends_with("." + target); })
              ? Match::kYes
              : Match::kNo;
 }
@@ -287,7 +299,7 @@ Match Evaluation::MatchesExists(const std::string& name) {
 
 // %{p} (section 7.3): best the domain itself, then a name below it, then any.
 std::string Evaluation::NameForMacro(const std::string& domain) {
-  const std::vector<std::string> names = ValidatedNames();
+  const std::vector<std::string>& names = ValidatedNames();
   if (names.empty()) return "unknown";
   const std::string wanted = base::LowerAscii(domain);
   if (std::find(names.begin(), names.end(), wanted) != names.end()) return wanted;

@@ -205,7 +205,6 @@ std::optional<Query> ParseQuery(std::string_view message) {
   query.wants_authenticated = (header->flags & kFlagAuthenticated) != 0;
   query.name = std::move(question->name);
   query.type = question->type;
-  if (!NormalizeName(query.name).has_value()) return std::nullopt;
   for (int i = 0; i < header->authorities + header->additionals; ++i) {
     const std::optional<ResourceRecord> record = reader.ReadRecord();
     if (!record.has_value()) return std::nullopt;

@@ -2,6 +2,7 @@
 // fails.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -18,6 +19,7 @@ class DkimWatch {
     base::Duration every = base::Duration::Hours(1);
     base::Duration again = base::Duration::Minutes(1);  // After an answer that the record is gone or wrong.
   };
+  static Times Every(base::Duration time) { return {time, std::min(time, Times().again)}; }
   // The resolver outlives the watch, or calls nobody back after its end.
   DkimWatch(std::vector<dkim::PublishedKey> keys, dns::Resolver& resolver, const Times& times, base::Instant now);
   DkimWatch(const DkimWatch&) = delete;

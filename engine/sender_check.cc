@@ -50,6 +50,13 @@ std::string WithoutFields(std::string_view text) {
   }
 }
 
+// The domain of an address; empty: it has fields.
+std::string FixedDomain(std::string_view text) {
+  const std::size_t at = text.rfind('@');
+  if (at == std::string_view::npos || text.find("{{", at) != std::string_view::npos) return "";
+  return base::LowerAscii(base::TrimAscii(text.substr(at + 1)));
+}
+
 // What bounces go to, as the campaign has it.
 std::string_view EnvelopeSender(const campaign::Campaign& campaign) {
   return campaign.envelope_sender.empty() ? std::string_view(campaign.from_address)
@@ -86,17 +93,14 @@ std::string Line(const preflight::Finding& finding) {
 
 }  // namespace
 
-std::string EnvelopeDomain(const campaign::Campaign& campaign) {
-  const std::string_view text = EnvelopeSender(campaign);
-  const std::size_t at = text.rfind('@');
-  if (at == std::string_view::npos || text.find("{{", at) != std::string_view::npos) return "";
-  return base::LowerAscii(base::TrimAscii(text.substr(at + 1)));
-}
+std::string EnvelopeDomain(const campaign::Campaign& campaign) { return FixedDomain(EnvelopeSender(campaign)); }
 
 absl::StatusOr<preflight::Sender> SenderOf(const SenderCheck& check) {
   preflight::Sender sender;
   sender.from_domain = base::LowerAscii(FromDomain(check.campaign));
   sender.envelope_domain = EnvelopeDomain(check.campaign);
+  const campaign::SourceText& reply_to = check.campaign.reply_to_address;
+  sender.reply_domain = reply_to.empty() ? sender.from_domain : FixedDomain(reply_to.text);
   const std::string_view envelope = EnvelopeSender(check.campaign);
   sender.has_verp = envelope.substr(0, envelope.rfind('@')).find("{{") != std::string_view::npos;
   sender.envelope_local_part = WithoutFields(base::TrimAscii(envelope.substr(0, envelope.rfind('@'))));

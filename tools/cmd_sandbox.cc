@@ -1,4 +1,5 @@
 // sluice sandbox: a fake internet on loopback, with an oracle.
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -61,7 +62,8 @@ absl::Status AddDkimKey(const std::string& text, io::Disk& disk, sandbox::Person
   return absl::OkStatus();
 }
 
-// Names an address that mail comes from, both ways, and lets it send for every domain: ADDRESS=NAME.
+// Names an address that mail comes from, both ways, and lets it send for every domain: ADDRESS=NAME. It may have
+// several.
 absl::Status AddSenderHost(const std::string& text, sandbox::Personality& personality) {
   const std::size_t equals = text.find('=');
   const auto address = base::IpAddress::Parse(std::string_view(text).substr(0, equals));
@@ -70,7 +72,8 @@ absl::Status AddSenderHost(const std::string& text, sandbox::Personality& person
   if (!address.has_value() || !dns::IsHostName(name)) {
     return absl::InvalidArgumentError(absl::StrCat("--sender-host ", text, ": write ADDRESS=NAME"));
   }
-  personality.dns.ptr[address->ToString()] = name;
+  std::vector<std::string>& names = personality.dns.ptr[address->ToString()];
+  if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   return absl::OkStatus();
 }
 

@@ -19,8 +19,8 @@ constexpr std::int64_t kShardsMax = 1024;
 constexpr std::int64_t kQueriesMax = 1'000'000;
 constexpr std::int64_t kWeightMax = 1'000'000;
 constexpr std::size_t kNameMax = 64;
-constexpr base::Duration kShortestRetry = base::Duration::Seconds(1);
-constexpr base::Duration kLongestRetry = base::Duration::Hours(24 * 30);
+constexpr base::Duration kShortestTime = base::Duration::Seconds(1);
+constexpr base::Duration kLongestTime = base::Duration::Hours(24 * 30);
 constexpr base::Duration kDefaultRetry = base::Duration::Minutes(20);
 constexpr base::Duration kDefaultRetryMax = base::Duration::Hours(24 * 7);
 
@@ -138,6 +138,10 @@ class ConfigReader {
     config_.dns.max_queries_per_second =
         static_cast<std::uint32_t>(section.Integer("max_queries_per_second", 1, kQueriesMax).value_or(500));
     config_.dns.trust_ad = section.Bool("trust_ad").value_or(false);
+    if (const auto text = section.Text("recheck_dkim")) {
+      const auto time = ReadTime(section, *table.get("recheck_dkim"), "recheck_dkim", *text);
+      config_.dns.recheck_dkim = time.value_or(config_.dns.recheck_dkim);
+    }
     section.Finish();
   }
 
@@ -224,14 +228,14 @@ class ConfigReader {
     }
   }
 
-  std::optional<base::Duration> ReadRetryTime(Section& section, const toml::node& where, std::string_view key,
-                                              std::string_view text) {
+  std::optional<base::Duration> ReadTime(Section& section, const toml::node& where, std::string_view key,
+                                         std::string_view text) {
     const absl::StatusOr<base::Duration> time = base::ParseDuration(text);
     if (!time.ok()) {
       section.Wrong(where, key, absl::StrCat("is wrong: ", std::string(time.status().message())));
       return std::nullopt;
     }
-    if (*time < kShortestRetry || *time > kLongestRetry) {
+    if (*time < kShortestTime || *time > kLongestTime) {
       section.Wrong(where, key,
                     absl::StrCat("has \"", base::AbslView(text), "\"; it must be from 1 second to 30 days"));
       return std::nullopt;
@@ -246,7 +250,7 @@ class ConfigReader {
       if (list.empty()) section.Wrong(list, "intervals", "is empty; give at least one, as [\"20m\", \"1h\"]");
       config_.retry_intervals.clear();
       for (std::size_t i = 0; i < texts->size(); ++i) {
-        const auto interval = ReadRetryTime(section, *list.get(i), "intervals", (*texts)[i]);
+        const auto interval = ReadTime(section, *list.get(i), "intervals", (*texts)[i]);
         if (interval.has_value()) config_.retry_intervals.push_back(*interval);
       }
     }
@@ -259,7 +263,7 @@ class ConfigReader {
     std::optional<base::Duration> first, last;
     for (auto&& [key, place] : {std::pair<const char*, std::optional<base::Duration>*>{"retry_interval", &first},
                                 {"max_retry_interval", &last}}) {
-      if (const auto text = section.Text(key)) *place = ReadRetryTime(section, *table.get(key), key, *text);
+      if (const auto text = section.Text(key)) *place = ReadTime(section, *table.get(key), key, *text);
     }
     if (!first.has_value() && !last.has_value()) return;
     if (table.contains("intervals")) {

@@ -33,8 +33,9 @@ struct EngineConfig {
 
 struct DnsConfig {
   std::vector<std::string> servers;  // "ADDRESS", "ADDRESS:PORT" or "[IPV6]:PORT", checked. Empty: the system's.
-  std::uint32_t max_queries_per_second = 500;  // Of the whole program. At least 1.
-  bool trust_ad = false;                       // What they say about DNSSEC counts.
+  std::uint32_t max_queries_per_second = 500;              // Of the whole program. At least 1.
+  bool trust_ad = false;                                   // What they say about DNSSEC counts.
+  base::Duration recheck_dkim = base::Duration::Hours(1);  // The records of keys, while a campaign runs. At least 1 s.
 };
 
 struct SmtpConfig {

@@ -65,6 +65,9 @@ struct Limits {
   AddressSet
       prohibited_hosts;  // Never connected to. Whether private addresses are is security.allow_private_destinations.
   IpLookupStrategy ip_lookup_strategy = IpLookupStrategy::kIpv4AndIpv6;
+  // KumoMTA: so many addresses of a mail exchanger, and of all of a site's together, are connected to; the others,
+  // which are the least preferred, never. Less than 2 is 2 (RFC 5321 section 5.1).
+  std::uint32_t max_mx_addresses_per_host = 10, max_mx_plan_size = 50;
 
   friend bool operator==(const Limits&, const Limits&) = default;
 };

@@ -33,26 +33,35 @@ bool HostPlan::IsAllowed(const base::IpAddress& address) const {
   return (options_.allow_private || !address.IsPrivate()) && !options_.skipped.Contains(address);
 }
 
-HostPlan::Address* HostPlan::Usable(Host& host, base::Instant now, absl::Span<const base::IpAddress> avoided) {
-  for (std::size_t i = 0; i < host.addresses.size(); ++i) {
-    Address& address = host.addresses[(turn_ + i) % host.addresses.size()];
+// The first of the first `count` that will do: in the order that the DNS has them (RFC 5321 section 5.1).
+HostPlan::Address* HostPlan::Usable(Host& host, std::size_t count, base::Instant now,
+                                    absl::Span<const base::IpAddress> avoided) {
+  for (std::size_t i = 0; i < std::min(count, host.addresses.size()); ++i) {
+    Address& address = host.addresses[i];
     if (address.rests_until > now) continue;
     if (std::find(avoided.begin(), avoided.end(), address.address) == avoided.end()) return &address;
   }
   return nullptr;
 }
 
+std::size_t HostPlan::AddressesBefore(std::size_t host) const {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < host; ++i) count += hosts_[i].addresses.size();
+  return count;
+}
+
 HostPlan::Next HostPlan::Choose(base::Instant now, absl::Span<const base::IpAddress> avoided, std::uint32_t refused) {
-  ++turn_;
+  const std::uint64_t first = base::StableHashCombine(options_.seed, ++turn_);
   std::size_t begin = 0;
   while (begin < hosts_.size()) {
     std::size_t end = begin;
     while (end < hosts_.size() && hosts_[end].preference == hosts_[begin].preference) ++end;
     bool asking = false;
     for (std::size_t i = 0; i < end - begin; ++i) {  // Equal preferences share the load.
-      const std::size_t index = begin + (turn_ + i) % (end - begin);
+      const std::size_t index = begin + (first + i) % (end - begin);
       Host& host = hosts_[index];
-      if (IsRefused(index, refused)) continue;
+      const std::size_t before = AddressesBefore(index);
+      if (IsRefused(index, refused) || before >= options_.addresses_max) continue;
       const bool ask =
           host.resolution == Resolution::kUnknown ||
           ((host.resolution == Resolution::kKnown || host.resolution == Resolution::kFailed) && host.until <= now);
@@ -65,7 +74,8 @@ HostPlan::Next HostPlan::Choose(base::Instant now, absl::Span<const base::IpAddr
       const bool is_known = host.resolution == Resolution::kKnown ||
                             (host.resolution == Resolution::kAsking && now < host.until + kOldAddresses);
       if (!is_known) continue;
-      if (const Address* address = Usable(host, now, avoided)) return {Step::kConnect, index, address->address};
+      if (const Address* address = Usable(host, options_.addresses_max - before, now, avoided))
+        return {Step::kConnect, index, address->address};
     }
     if (asking) return {Step::kWait, begin, {}};
     begin = end;
@@ -96,7 +106,7 @@ void HostPlan::SetAddresses(std::size_t host_index, absl::Span<const base::IpAdd
   const bool prohibited = std::any_of(addresses.begin(), addresses.end(),
                                       [this](const base::IpAddress& address) { return IsProhibited(address); });
   for (const base::IpAddress& address : addresses) {
-    if (prohibited || !IsAllowed(address)) continue;
+    if (prohibited || !IsAllowed(address) || known.size() == options_.addresses_per_host_max) continue;
     const auto old = std::find_if(host.addresses.begin(), host.addresses.end(),
                                   [&address](const Address& a) { return a.address == address; });
     known.push_back(
@@ -139,6 +149,10 @@ base::Instant HostPlan::NextResolveAt() const {
     if (host.resolution == Resolution::kFailed) next = std::min(next, host.until);
   }
   return next;
+}
+
+bool HostPlan::HasOtherFamily() const {
+  return std::any_of(hosts_.begin(), hosts_.end(), [](const Host& host) { return host.other_family; });
 }
 
 bool HostPlan::HasOtherThan(absl::Span<const base::IpAddress> addresses) const {

@@ -25,7 +25,9 @@ class HostPlan {
     bool allow_private = false;     // Loopback and private addresses are destinations like any other.
     config::AddressSet prohibited;  // A host with such an address is never connected to.
     config::AddressSet skipped;     // Addresses that are left out.
-    std::uint64_t seed = 0;         // Spreads equal preferences.
+    std::size_t addresses_per_host_max = 10;
+    std::size_t addresses_max = 50;  // Of all hosts together; those of the least preferred are left out.
+    std::uint64_t seed = 0;          // Spreads equal preferences.
   };
   enum class Step : std::uint8_t {
     kConnect,      // To `address` of `host`.
@@ -54,6 +56,8 @@ class HostPlan {
   std::size_t size() const { return hosts_.size(); }
   bool IsRefused(std::size_t host, std::uint32_t refused) const { return (refused >> host & 1) != 0; }
 
+  // Some host has addresses that cannot be reached from this source.
+  bool HasOtherFamily() const;
   // Whether there is, or may be, an address other than these.
   bool HasOtherThan(absl::Span<const base::IpAddress> addresses) const;
   // The DNS found these; empty: the name has none. They count until `until`, then they are asked for again.
@@ -88,12 +92,14 @@ class HostPlan {
   };
   bool IsProhibited(const base::IpAddress& address) const;
   bool IsAllowed(const base::IpAddress& address) const;
-  Address* Usable(Host& host, base::Instant now, absl::Span<const base::IpAddress> avoided);
+  Address* Usable(Host& host, std::size_t count, base::Instant now, absl::Span<const base::IpAddress> avoided);
+  // Of the hosts before this one.
+  std::size_t AddressesBefore(std::size_t host) const;
   Step Verdict(std::uint32_t refused) const;
 
   const Options options_;
   std::vector<Host> hosts_;  // By preference, then order.
-  std::uint64_t turn_ = 0;   // Rotates the addresses of a host and hosts of equal preference.
+  std::uint64_t turn_ = 0;   // Of which the first among equal preferences is drawn.
 };
 
 }  // namespace delivery

@@ -17,11 +17,15 @@ std::vector<PlannedHost> PlanHosts(const dns::Route& route) {
   return hosts;
 }
 
+constexpr std::uint32_t kAddressesLeast = 2;  // RFC 5321 section 5.1.
+
 HostPlan::Options PlanOptions(const Context& context, const config::Limits& limits) {
   HostPlan::Options options;
   options.allow_private = context.job.allow_private_destinations;
   options.prohibited = limits.prohibited_hosts;
   options.skipped = limits.skip_hosts;
+  options.addresses_per_host_max = std::max(kAddressesLeast, limits.max_mx_addresses_per_host);
+  options.addresses_max = std::max(kAddressesLeast, limits.max_mx_plan_size);
   options.seed = context.seed;
   return options;
 }

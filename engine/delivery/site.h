@@ -215,12 +215,14 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void MakeRoom();
   void MakeRoomForOthers();
   void ResolveHost(std::size_t host);
-  void OnHostAddresses(std::size_t host, const dns::HostAddresses& answer);
+  void AskForHost(std::size_t host, bool want_v6);
+  void OnHostAddresses(std::size_t host, const dns::HostAddresses& answer, bool with_v6);
   void SetHostAddresses(std::size_t host, const dns::HostAddresses& answer);
   void OnNoHostLeft(HostPlan::Step step);
   void OnHangUp(Session& session, const smtp::ConnectionFact& fact);
   void OnRoundFailed(const tls::Policy& policy);
   void OnOtherFamily();
+  bool MoveToIpv4();
   std::uint64_t Demand(const tls::Policy& policy) const;
   bool WantsSession(const tls::Policy& policy, std::uint64_t demand, std::uint64_t tokens);
 

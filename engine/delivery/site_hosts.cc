@@ -24,6 +24,7 @@ void Site::OnRoundFailed(const tls::Policy& policy) {
     return;
   }
   const base::Instant now = context_.clock.Now();
+  if (!refusal_.has_value() && idle_.empty() && busy_.empty() && MoveToIpv4()) return;
   hosts_.ForgetFailures();
   const smtp::Verdict verdict =
       smtp::JudgeConnection(refusal_.has_value() ? *refusal_ : last_fact_, *context_.job.reply_rules);
@@ -150,22 +151,45 @@ void Site::OnOtherFamily() {
   }
 }
 
+// What IPv6 does not reach, another source may by IPv4, and nobody's attempt is spent (RFC 5321 section 5.2). True:
+// nobody is left here. Its failures stay, so that who comes next is moved at once.
+bool Site::MoveToIpv4() {
+  const auto is_v6 = [](const Source& source) { return source.address.has_value() && source.address->IsV6(); };
+  const std::vector<Source>& sources = context_.job.sources;
+  if (!is_v6(sources[key_.source]) || std::all_of(sources.begin(), sources.end(), is_v6)) return false;
+  if (!hosts_.HasOtherFamily() || limits_.ip_lookup_strategy == config::IpLookupStrategy::kIpv6Only) return false;
+  bool all = true;
+  for (std::size_t n = ready_.size(); n > 0; --n) {
+    Destination& destination = ready_.front();
+    const bool moves = owner_.TakeNextSource(destination);
+    all = all && moves;
+    MoveTo(destination, moves ? Destination::Place::kWaiting : Destination::Place::kReady);
+    if (moves) SendAway(destination);
+  }
+  return all;
+}
+
 void Site::ResolveHost(std::size_t host) {
-  const std::uint64_t id = id_;
-  const std::string name = hosts_.HostName(host);
   const Source& source = context_.job.sources[key_.source];
-  const bool want_v6 = source.address.has_value() && source.address->IsV6();
+  AskForHost(host, source.address.has_value() && source.address->IsV6());
+}
+
+void Site::AskForHost(std::size_t host, bool want_v6) {
+  const std::uint64_t id = id_;
   Owner& owner = owner_;
-  context_.mx.LookupHost(name, want_v6, [&owner, id, host](const dns::HostAddresses& answer) {
-    if (Site* site = owner.FindSite(id)) site->OnHostAddresses(host, answer);
+  context_.mx.LookupHost(hosts_.HostName(host), want_v6, [&owner, id, host, want_v6](const dns::HostAddresses& answer) {
+    if (Site* site = owner.FindSite(id)) site->OnHostAddresses(host, answer, want_v6);
   });
 }
 
-void Site::OnHostAddresses(std::size_t host, const dns::HostAddresses& answer) {
+void Site::OnHostAddresses(std::size_t host, const dns::HostAddresses& answer, bool with_v6) {
   const base::Instant now = context_.clock.Now();
   switch (answer.kind) {
-    case dns::AnswerKind::kFound:
     case dns::AnswerKind::kNoData:
+      if (!with_v6) return AskForHost(host, /*want_v6=*/true);  // Another source may reach it.
+      SetHostAddresses(host, answer);
+      break;
+    case dns::AnswerKind::kFound:
     case dns::AnswerKind::kNoDomain:
       SetHostAddresses(host, answer);
       break;

@@ -87,6 +87,12 @@ absl::StatusOr<PublishedKey> PublishedKeyOf(const SigningKey& key) {
   return published;
 }
 
+bool IsEd25519(const PublishedKey& key) {
+  std::string first;
+  const std::optional<Tags> tags = ParseTags(key.record, first);
+  return tags.has_value() && ValueOf(*tags, "k", "rsa") == "ed25519";
+}
+
 KeyRecordCheck CheckKeyRecord(std::string_view published, const PublishedKey& key) {
   std::string first;
   const std::optional<Tags> tags = ParseTags(published, first);

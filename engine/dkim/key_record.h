@@ -18,6 +18,8 @@ struct PublishedKey {
 // Errors: the key cannot be read; it was, when the campaign was started.
 absl::StatusOr<PublishedKey> PublishedKeyOf(const SigningKey& key);
 
+bool IsEd25519(const PublishedKey& key);  // Else it is RSA.
+
 struct KeyRecordCheck {
   std::string fault;  // Why signatures do not verify with this record; empty: they do.
   std::string note;   // What is odd about a good one; empty: nothing.

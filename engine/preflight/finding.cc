@@ -21,9 +21,11 @@ const std::vector<Rule>& Rules() {
       {"dkim", {kGmail, kYahoo, kMicrosoft}},
       {"dmarc", {kGmail, kYahoo, kMicrosoft}},
       {"alignment", {kGmail, kYahoo, kMicrosoft}},
+      {"from", {kGmail}},
       {"ptr", {kGmail, kYahoo}},
       {"ehlo", {kOthers}},
       {"return_path", {kOthers}},
+      {"replies", {kMicrosoft}},
       {"one_click", {kGmail, kYahoo}},
       {"tls", {kGmail}},
   };

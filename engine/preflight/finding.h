@@ -33,7 +33,8 @@ struct DnsRecord {
 };
 
 struct Finding {
-  std::string check;  // "spf", "dkim", "dmarc", "alignment", "ptr", "ehlo", "return_path", "one_click", "tls"
+  std::string check;  // "spf", "dkim", "dmarc", "alignment", "from", "ptr", "ehlo", "return_path", "replies",
+                      // "one_click", "tls"
   Verdict verdict = Verdict::kPass;
   std::string what;                // One line for people.
   std::vector<DnsRecord> publish;  // What would make it pass, where that is known.

@@ -7,8 +7,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "dns/dmarc.h"
-#include "dns/mx_lookup.h"
 #include "dns/reverse_name.h"
+#include "engine/preflight/incoming.h"
 #include "engine/preflight/source_checks.h"
 
 namespace preflight {
@@ -26,7 +26,9 @@ class Check {
     CheckKeys();
     CheckDmarc();
     CheckSourceNames(lookup_, sender_, report_);
+    CheckFrom();
     CheckReturnPath();
+    CheckReplies();
     CheckOneClick();
     CheckTls();
     return std::move(report_);
@@ -40,7 +42,9 @@ class Check {
   void CheckKeys();
   void CheckDmarc();
   void CheckAlignment(const dns::DmarcRecord* record);
+  void CheckFrom();
   void CheckReturnPath();
+  void CheckReplies();
   void CheckOneClick();
   void CheckTls();
   std::string DmarcPlace() const;
@@ -67,6 +71,12 @@ void Check::CheckKeys() {
     if (verdict.verdict == Verdict::kFail) publish = {{key.name, "TXT", key.record}};
     Add("dkim", verdict.verdict, verdict.what, std::move(publish));
   }
+  if (std::all_of(sender_.keys.begin(), sender_.keys.end(), dkim::IsEd25519)) {
+    Add("dkim", Verdict::kWarn,
+        absl::StrFormat("only Ed25519 signs (RFC 8463), which many receivers do not verify: add an RSA key, with "
+                        "another selector; make one with: sluice keygen %s s2",
+                        sender_.keys.front().domain));
+  }
 }
 
 // Where a record would hold for the From domain and for the key that signs for it.
@@ -86,11 +96,16 @@ void Check::CheckDmarc() {
   }
   const dns::DmarcWalk::Step* const found = dns::PolicyFor(walk, sender_.from_domain);
   if (found == nullptr) {
-    const std::string why = walk.several.empty()
-                                ? absl::StrCat(sender_.from_domain, " has no DMARC record")
-                                : absl::StrCat(walk.several.front(), " has several DMARC records, and none counts");
-    const std::string place = walk.several.empty() ? DmarcPlace() : "_dmarc." + walk.several.front();
-    Add("dmarc", Verdict::kFail, why, {{place, "TXT", "v=DMARC1; p=none"}});
+    if (walk.several.empty()) {
+      Add("dmarc", Verdict::kFail, absl::StrCat(sender_.from_domain, " has no DMARC record"),
+          {{DmarcPlace(), "TXT", "v=DMARC1; p=none"}});
+    } else {  // One more would make it worse.
+      const dns::DmarcWalk::Several& several = walk.several.front();
+      Add("dmarc", Verdict::kFail,
+          absl::StrFormat("%s has %d DMARC records, and none counts: keep one of them", several.domain,
+                          several.texts.size()),
+          {{"_dmarc." + several.domain, "TXT", several.texts.front()}});
+    }
     return CheckAlignment(nullptr);
   }
   const dns::DmarcRecord& record = found->record;
@@ -149,44 +164,55 @@ void Check::CheckAlignment(const dns::DmarcRecord* record) {
                       sender_.from_domain, sender_.from_domain));
 }
 
+// Gmail: nobody else sends as @gmail.com.
+void Check::CheckFrom() {
+  if (sender_.from_domain != "gmail.com" && sender_.from_domain != "googlemail.com") return;
+  Add("from", Verdict::kFail,
+      absl::StrFormat("only Gmail itself may send from %s: set from.address to one of a domain of yours",
+                      sender_.from_domain));
+}
+
 // Bounces have to come back: the envelope sender's domain takes mail.
 void Check::CheckReturnPath() {
   const std::string& domain = sender_.envelope_domain;
   if (domain.empty()) {
     return Add("return_path", Verdict::kWarn, "not checked: the domain of envelope.sender differs from row to row");
   }
-  const dns::Answer mx = lookup_.Ask(domain, RecordType::kMx);
+  const Incoming incoming = LookForIncoming(lookup_, domain);
   const bool has_host = !sender_.sources.empty() && sender_.sources.front().ehlo.find('[') == std::string::npos;
   std::vector<DnsRecord> publish;
   if (has_host) publish = {{domain, "MX", absl::StrCat("10 ", sender_.sources.front().ehlo)}};
-  if (dns::IsTemporary(mx))
-    return Add("return_path", Verdict::kWarn, absl::StrCat("could not be checked: ", mx.detail));
-  if (mx.kind == AnswerKind::kNoDomain) {
-    return Add("return_path", Verdict::kFail, absl::StrCat(domain, " does not exist: bounces cannot come back"),
-               publish);
+  switch (incoming.kind) {
+    case Incoming::Kind::kNoAnswer:
+      return Add("return_path", Verdict::kWarn, absl::StrCat("could not be checked: ", incoming.why));
+    case Incoming::Kind::kNone:
+      return Add("return_path", Verdict::kFail,
+                 absl::StrFormat("%s %s: bounces cannot come back", domain, incoming.why), publish);
+    case Incoming::Kind::kAddress:
+      return Add("return_path", Verdict::kWarn, absl::StrCat(domain, " has no MX: bounces go to its address"), publish);
+    case Incoming::Kind::kExchanger:
+      break;
   }
-  if (const std::optional<dns::Route> route = dns::RouteFromMx(mx)) {
-    if (route->kind != dns::RouteKind::kHosts) {
-      return Add("return_path", Verdict::kFail, absl::StrCat(domain, " takes no mail: bounces cannot come back"),
-                 publish);
-    }
-    const std::string& host = route->hosts.front().name;
-    if (sender_.has_verp)
-      return Add("return_path", Verdict::kPass, absl::StrFormat("bounces to %s go to %s", domain, host));
-    return Add("return_path", Verdict::kWarn,
-               absl::StrFormat("bounces to %s go to %s, and do not tell whose they are; put {{token}} into "
-                               "envelope.sender",
-                               domain, host));
+  const std::string where = absl::StrFormat("bounces to %s go to %s", domain, incoming.host);
+  if (sender_.has_verp) return Add("return_path", Verdict::kPass, where);
+  Add("return_path", Verdict::kWarn, where + ", and do not tell whose they are; put {{token}} into envelope.sender");
+}
+
+// Microsoft: From or Reply-To can receive replies.
+void Check::CheckReplies() {
+  const std::string& domain = sender_.reply_domain;
+  if (domain.empty()) return;  // It differs from row to row.
+  const Incoming incoming = LookForIncoming(lookup_, domain);
+  switch (incoming.kind) {
+    case Incoming::Kind::kNoAnswer:
+      return Add("replies", Verdict::kWarn, absl::StrCat("could not be checked: ", incoming.why));
+    case Incoming::Kind::kNone:
+      return Add("replies", Verdict::kWarn,
+                 absl::StrFormat("%s %s: replies cannot be delivered; set reply_to.address", domain, incoming.why));
+    case Incoming::Kind::kAddress:
+    case Incoming::Kind::kExchanger:
+      return Add("replies", Verdict::kPass, absl::StrCat(domain, " takes mail: replies can be delivered"));
   }
-  const dns::Answer v4 = lookup_.Ask(domain, RecordType::kA), v6 = lookup_.Ask(domain, RecordType::kAaaa);
-  if (v4.kind == AnswerKind::kFound || v6.kind == AnswerKind::kFound) {
-    return Add("return_path", Verdict::kWarn, absl::StrCat(domain, " has no MX: bounces go to its address"), publish);
-  }
-  if (dns::IsTemporary(v4) || dns::IsTemporary(v6)) {
-    return Add("return_path", Verdict::kWarn, absl::StrCat("could not be checked: ", v4.detail, v6.detail));
-  }
-  Add("return_path", Verdict::kFail, absl::StrCat(domain, " has neither MX nor address: bounces cannot come back"),
-      publish);
 }
 
 void Check::CheckOneClick() {
@@ -219,18 +245,14 @@ Report CheckSender(dns::Lookup& lookup, const Sender& sender) { return Check(loo
 std::vector<std::pair<std::string, RecordType>> FirstQuestions(const Sender& sender) {
   std::vector<std::pair<std::string, RecordType>> questions;
   for (const dkim::PublishedKey& key : sender.keys) questions.emplace_back(key.name, RecordType::kTxt);
-  for (std::string_view domain : {std::string_view(sender.from_domain), std::string_view(sender.envelope_domain)}) {
-    if (domain.empty()) continue;
-    for (int labels = 0; labels < 4 && !domain.empty(); ++labels) {
-      questions.emplace_back(absl::StrCat("_dmarc.", std::string(domain)), RecordType::kTxt);
-      const std::size_t dot = domain.find('.');
-      domain = dot == std::string_view::npos ? std::string_view() : domain.substr(dot + 1);
-    }
+  for (const std::string* domain : {&sender.from_domain, &sender.envelope_domain}) {
+    for (std::string& name : dns::DmarcNames(*domain)) questions.emplace_back(std::move(name), RecordType::kTxt);
   }
   if (!sender.envelope_domain.empty()) {
     questions.emplace_back(sender.envelope_domain, RecordType::kTxt);
     questions.emplace_back(sender.envelope_domain, RecordType::kMx);
   }
+  if (!sender.reply_domain.empty()) questions.emplace_back(sender.reply_domain, RecordType::kMx);
   if (!sender.smarthost.empty()) return questions;
   for (const Source& source : sender.sources) {
     if (!source.address.has_value()) continue;

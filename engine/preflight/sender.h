@@ -25,7 +25,8 @@ struct Sender {
   std::string from_domain;      // In A-labels and lower case, as all names here.
   std::string envelope_domain;  // Of MAIL FROM; empty: it differs from row to row.
   std::string envelope_local_part;
-  bool has_verp = false;  // The envelope sender tells whose a bounce is.
+  std::string reply_domain;  // Of Reply-To, else of From; empty: it differs from row to row.
+  bool has_verp = false;     // The envelope sender tells whose a bounce is.
   std::vector<Source> sources;
   std::vector<dkim::PublishedKey> keys;  // That sign.
   std::string smarthost;                 // The server that sends on; empty: there is none.

@@ -1,6 +1,7 @@
 #include "engine/preflight/source_checks.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "dns/reverse_name.h"
 #include "dns/spf.h"
+#include "dns/spf_merge.h"
 #include "dns/spf_record.h"
 #include "engine/base/text.h"
 
@@ -17,6 +19,7 @@ namespace preflight {
 namespace {
 
 constexpr std::size_t kPointersMax = 10;
+constexpr char kStranger[] = "203.0.113.1";  // Nobody's address (RFC 5737).
 
 bool IsLiteral(std::string_view ehlo) { return ehlo.empty() || ehlo.front() == '['; }
 
@@ -47,22 +50,52 @@ class ChangedLookup final : public dns::Lookup {
   const std::string domain_, record_;
 };
 
-// A record with which all sources pass: the one that is there with their addresses in front, or a new one. Empty: none
-// is known.
-std::string SuggestSpf(dns::Lookup& lookup, const Sender& sender, const std::string& record,
-                       const std::vector<const Source*>& missing) {
-  std::string terms;
-  for (const Source* source : missing) terms += " " + TermFor(*source->address);
-  constexpr std::string_view kVersion = "v=spf1";
-  const std::string suggestion = record.empty()
-                                     ? absl::StrCat(base::AbslView(kVersion), terms, " ~all")
-                                     : record.substr(0, kVersion.size()) + terms + record.substr(kVersion.size());
-  ChangedLookup changed(lookup, sender.envelope_domain, suggestion);
-  const bool passes = std::all_of(sender.sources.begin(), sender.sources.end(), [&](const Source& source) {
+dns::SpfOutcome AskSpfWith(dns::Lookup& lookup, const Sender& sender, const std::string& record,
+                           const base::IpAddress& address, const std::string& ehlo) {
+  ChangedLookup changed(lookup, sender.envelope_domain, record);
+  return AskSpf(changed, sender, address, ehlo);
+}
+
+bool AllPass(dns::Lookup& lookup, const Sender& sender, const std::string& record) {
+  return std::all_of(sender.sources.begin(), sender.sources.end(), [&](const Source& source) {
     return !source.address.has_value() ||
-           AskSpf(changed, sender, *source.address, source.ehlo).result == dns::SpfResult::kPass;
+           AskSpfWith(lookup, sender, record, *source.address, source.ehlo).result == dns::SpfResult::kPass;
   });
-  return passes ? suggestion : "";
+}
+
+// `record` with the addresses of these sources in front.
+std::string WithSources(const std::string& record, const std::vector<const Source*>& missing) {
+  constexpr std::string_view kVersion = "v=spf1";
+  std::string text = record.substr(0, kVersion.size());
+  std::vector<std::string> terms;
+  for (const Source* source : missing) {
+    const std::string term = TermFor(*source->address);
+    if (std::find(terms.begin(), terms.end(), term) == terms.end()) terms.push_back(term);
+  }
+  for (const std::string& term : terms) text += " " + term;
+  return text + record.substr(kVersion.size());
+}
+
+// One record in place of several, which is right for whoever else sends, too. Empty: none is known.
+std::string MergedSpf(dns::Lookup& lookup, const Sender& sender, const std::vector<std::string>& several,
+                      const std::string& ehlo) {
+  const std::optional<std::string> merged = dns::MergeSpf(several);
+  if (!merged.has_value()) return "";
+  const dns::SpfOutcome outcome = AskSpfWith(lookup, sender, *merged, *base::IpAddress::Parse(kStranger), ehlo);
+  return outcome.result == dns::SpfResult::kPermError ? "" : *merged;
+}
+
+// A record with which all sources pass: the one that is there with their addresses in front, several of them merged
+// into one, or a new one. Empty: none is known.
+std::string SuggestSpf(dns::Lookup& lookup, const Sender& sender, const dns::SpfOutcome& outcome,
+                       const std::vector<const Source*>& missing) {
+  std::string record = outcome.record.empty() ? "v=spf1 ~all" : outcome.record;
+  if (!outcome.several.empty()) {
+    record = MergedSpf(lookup, sender, outcome.several, missing.front()->ehlo);
+    if (record.empty() || AllPass(lookup, sender, record)) return record;
+  }
+  const std::string suggestion = WithSources(record, missing);
+  return AllPass(lookup, sender, suggestion) ? suggestion : "";
 }
 
 // Where the address is not known: what can be said all the same.
@@ -70,15 +103,16 @@ Finding CheckRecordAlone(dns::Lookup& lookup, const Sender& sender, const std::v
   std::vector<std::string> names;
   for (const Source* source : unknown) names.push_back(source->name);
   const std::string& ehlo = unknown.front()->ehlo;
-  const dns::SpfOutcome outcome = AskSpf(lookup, sender, *base::IpAddress::Parse("203.0.113.1"), ehlo);
+  const dns::SpfOutcome outcome = AskSpf(lookup, sender, *base::IpAddress::Parse(kStranger), ehlo);
   const bool is_wrong =
       outcome.result == dns::SpfResult::kPermError && (outcome.record.empty() || !dns::ParseSpf(outcome.record).ok());
   Finding finding{.check = "spf", .verdict = Verdict::kWarn, .what = "", .publish = {}};
   if (outcome.result == dns::SpfResult::kNone || is_wrong) {
     finding.verdict = Verdict::kFail;
     finding.what = absl::StrCat(sender.envelope_domain, ": ", outcome.detail);
-    if (!is_wrong && !IsLiteral(ehlo))
-      finding.publish = {{sender.envelope_domain, "TXT", absl::StrCat("v=spf1 a:", ehlo, " ~all")}};
+    std::string record = outcome.several.empty() ? "" : MergedSpf(lookup, sender, outcome.several, ehlo);
+    if (!is_wrong && !IsLiteral(ehlo)) record = absl::StrCat("v=spf1 a:", ehlo, " ~all");
+    if (!record.empty()) finding.publish = {{sender.envelope_domain, "TXT", record}};
   } else if (outcome.result == dns::SpfResult::kTempError) {
     finding.what = absl::StrCat("could not be checked: ", outcome.detail);
   } else {
@@ -96,15 +130,6 @@ std::string JoinNames(const std::vector<dns::Record>& records) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < std::min(records.size(), kPointersMax); ++i) names.push_back(records[i].name);
   return absl::StrJoin(names, ", ");
-}
-
-dns::Answer AskAddress(dns::Lookup& lookup, std::string_view name, const base::IpAddress& like) {
-  return lookup.Ask(name, like.IsV6() ? dns::RecordType::kAaaa : dns::RecordType::kA);
-}
-
-bool Holds(const dns::Answer& answer, const base::IpAddress& address) {
-  return std::any_of(answer.records.begin(), answer.records.end(),
-                     [&address](const dns::Record& record) { return record.address == address; });
 }
 
 DnsRecord AddressRecord(const std::string& name, const base::IpAddress& address) {
@@ -127,8 +152,8 @@ Finding CheckReverse(dns::Lookup& lookup, const Source& source, const dns::Answe
   const std::size_t count = std::min(pointers.records.size(), kPointersMax);
   for (std::size_t i = 0; i < count; ++i) {
     const std::string& name = pointers.records[i].name;
-    const dns::Answer forward = AskAddress(lookup, name, *source.address);
-    if (Holds(forward, *source.address)) {
+    const dns::Answer forward = dns::AskAddresses(lookup, name, *source.address);
+    if (dns::HasAddress(forward, *source.address)) {
       finding.verdict = Verdict::kPass;
       finding.what = absl::StrFormat("%s is %s, and that leads back", Place(source), name);
       return finding;
@@ -149,10 +174,10 @@ Finding CheckEhlo(dns::Lookup& lookup, const Source& source, const dns::Answer& 
                                    source.name, source.ehlo);
     return finding;
   }
-  const dns::Answer answer = AskAddress(lookup, source.ehlo, *source.address);
+  const dns::Answer answer = dns::AskAddresses(lookup, source.ehlo, *source.address);
   if (dns::IsTemporary(answer)) {
     finding.what = absl::StrFormat("%s: could not be checked: %s", source.ehlo, answer.detail);
-  } else if (!Holds(answer, *source.address)) {
+  } else if (!dns::HasAddress(answer, *source.address)) {
     finding.verdict = Verdict::kFail;
     finding.what = absl::StrFormat("%s introduces itself as %s, which does not lead to it", Place(source), source.ehlo);
     finding.publish = {AddressRecord(source.ehlo, *source.address)};
@@ -188,17 +213,16 @@ Verdict CheckSourcesBySpf(dns::Lookup& lookup, const Sender& sender, Report& rep
     return Verdict::kWarn;
   }
   std::vector<const Source*> unknown, missing;
-  std::string record;
+  dns::SpfOutcome outcome;
   for (const Source& source : sender.sources) {
     if (!source.address.has_value()) {
       unknown.push_back(&source);
       continue;
     }
-    const dns::SpfOutcome outcome = AskSpf(lookup, sender, *source.address, source.ehlo);
+    outcome = AskSpf(lookup, sender, *source.address, source.ehlo);
     const bool is_open = outcome.result == dns::SpfResult::kTempError;
     const bool passes = outcome.result == dns::SpfResult::kPass;
     if (!passes && !is_open) missing.push_back(&source);
-    record = outcome.record;
     add(passes    ? Verdict::kPass
         : is_open ? Verdict::kWarn
                   : Verdict::kFail,
@@ -207,7 +231,7 @@ Verdict CheckSourcesBySpf(dns::Lookup& lookup, const Sender& sender, Report& rep
   }
   if (!unknown.empty()) report.findings.push_back(CheckRecordAlone(lookup, sender, unknown));
   if (!missing.empty()) {
-    const std::string suggestion = SuggestSpf(lookup, sender, record, missing);
+    const std::string suggestion = SuggestSpf(lookup, sender, outcome, missing);
     for (std::size_t i = before; i < report.findings.size() && !suggestion.empty(); ++i) {
       Finding& finding = report.findings[i];
       if (finding.verdict == Verdict::kFail) finding.publish = {{sender.envelope_domain, "TXT", suggestion}};

@@ -12,7 +12,7 @@ from servers import Knot, Process, wait_until
 
 DNS = "127.0.0.1:5300"
 RECEIVERS = ("gmail", "yahoo", "microsoft", "others")
-NEEDED = {"spf", "dkim", "dmarc", "alignment", "ptr", "ehlo", "return_path"}
+NEEDED = {"spf", "dkim", "dmarc", "alignment", "ptr", "ehlo", "return_path", "replies"}
 
 MARKETING = """format = 1
 id = "test"
@@ -36,7 +36,7 @@ public_address = "203.0.113.7"
 ehlo_domain = "mta1.example.com"
 """
 
-RECIPIENTS = "d.test. MX 10 mx.d.test.\nmx.d.test. A 127.0.0.1\n"
+RECIPIENTS = "example.com. MX 10 mta1.example.com.\nd.test. MX 10 mx.d.test.\nmx.d.test. A 127.0.0.1\n"
 
 
 def quoted(text: str) -> str:
@@ -65,7 +65,7 @@ class SenderTest(Lab):
 
     def zone(self, records) -> dict:
         """All names there are, in the root zone."""
-        return {"": RECIPIENTS + "".join(f"{name}. {kind} {value}\n" for (name, kind), value in records.items())}
+        return {"": RECIPIENTS + "".join(f"{name.rstrip('.')}. {kind} {value}\n" for (name, kind), value in records.items())}
 
     def serve(self, records):
         self.knot = self.started(Knot(BUILD, self.folder, "127.0.0.1", 5300, self.zone(records)))
@@ -135,6 +135,22 @@ class SenderTest(Lab):
         self.assertRegex(done.stdout, r"  Gmail: fail; fail: ptr")
         self.assertRegex(done.stdout, r"  Microsoft: pass\n")
 
+    def test_spf_may_ask_for_any_name(self):
+        records = self.good | {("bounces.example.com", "TXT"): '"v=spf1 exists:%{l}.a[1]%_b.%{d} -all"',
+                               (r"bounce\043token.a\0911\093\032b.bounces.example.com", "A"): "127.0.0.2"}
+        self.serve(records)
+        spf = self.check()["sender"][0]
+        self.assertEqual((spf["check"], spf["verdict"]), ("spf", "pass"), spf)
+
+    def test_two_spf_records_are_to_become_one(self):
+        self.serve(self.good | {("bounces.example.com.", "TXT"): '"v=spf1 mx -all"'})  # The dot makes it another key.
+        failed = self.failed(self.check(code=5))
+        self.assertEqual(list(failed), ["spf"])
+        _, _, merged = failed["spf"][0]
+        self.assertEqual(set(merged.split()), {"v=spf1", "include:_spf.example.com", "mx", "-all"})
+        self.knot.change(self.zone(self.good | {("bounces.example.com", "TXT"): quoted(merged)}))
+        self.assertEqual(self.failed(self.check()), {})
+
     def test_what_it_says_to_publish_makes_it_pass(self):
         records = {}
         self.serve(records)
@@ -180,6 +196,31 @@ class SenderTest(Lab):
         self.sluice("send", "campaign.toml")
         self.assertEqual(self.delivered(sink), 20)
 
+    def test_a_key_that_is_unpublished_while_the_campaign_runs_pauses_it(self):
+        self.serve(self.good)
+        with self.path("sluice.toml").open("a") as config:
+            config.write(f"[notify]\ncommand = '''cat >> {self.path('told')}'''\n")
+        text = self.path("sluice.toml").read_text()
+        self.write("sluice.toml", text.replace("[dns]\n", '[dns]\nrecheck_dkim = "1s"\n'))
+        self.write("shaping.toml", '["default"]\nmax_message_rate = "2/s"\n')
+        sink = self.sink()
+        process = self.start("send", "campaign.toml", "--progress", "off")
+        self.wait_for_report("a delivery", lambda report: report["totals"]["delivered"] > 0)
+        self.knot.change(self.zone(self.without((self.key.name, "TXT"))))
+        self.assertEqual(process.popen.wait(30), 6, process.text())
+        report = self.report()
+        self.assertGreater(report["totals"]["pending"], 0)
+        self.assertEqual([(pause["scope"], pause["by"]) for pause in report["paused"]], [("campaign", "dkim")])
+        self.assertIn(f"{self.key.name} is not published; publish: {self.key.name}. TXT", report["paused"][0]["reason"])
+        events = [json.loads(line) for line in self.path("told").read_text().splitlines()]
+        self.assertEqual([(event["event"], event["by"]) for event in events], [("paused", "dkim")])
+        self.sluice("resume", "test")
+        self.sluice("send", "campaign.toml", code=5)  # The check at the start sees it, too.
+        self.knot.change(self.zone(self.good))
+        self.write("shaping.toml", "")
+        self.sluice("send", "campaign.toml")
+        self.assertEqual(self.delivered(sink), 20)
+
     def test_a_campaign_that_waits_is_checked_when_it_starts(self):
         self.serve(self.good)
         start = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3)
@@ -209,6 +250,13 @@ class SenderTest(Lab):
         answer = self.check()
         self.assertEqual({check["check"] for check in answer["sender"] if check["verdict"] == "warn"} - {"tls"}, {"spf", "ptr"})
         self.assertIn("source_address or public_address in [sources.NAME]", answer["sender"][0]["message"])
+
+    def test_a_rehearsal_of_two_sources_behind_one_address_is_ready(self):
+        with self.path("sluice.toml").open("a") as config:
+            config.write(SOURCE.replace("ip-1", "ip-2").replace("127.0.0.1", "127.0.0.2").replace("mta1", "mta2"))
+        done = self.sluice("send", "campaign.toml", "--sandbox", "--personality", "faultfree", "--log-level", "debug")
+        self.assertIn("20 messages accepted", done.stdout)
+        self.assertIn("could not be made: []", done.stderr)
 
     def test_a_rehearsal_finds_its_sender_ready(self):
         done = self.sluice("send", "campaign.toml", "--sandbox", "--personality", "faultfree", "--log-level", "debug")

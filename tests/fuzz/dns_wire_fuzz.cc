@@ -42,7 +42,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::size_t offset = 12;
   std::string asked = "example.com";
   if (size > offset) {
-    if (const auto name = dns::ReadName(message, offset); name.has_value() && dns::NormalizeName(*name).has_value()) {
+    if (const auto name = dns::ReadName(message, offset)) {
+      CHECK(dns::NormalizeName(*name) == *name);
+      std::string again;
+      std::size_t begin = 0;
+      CHECK(dns::AppendName(*name, again) && dns::ReadName(again, begin) == *name);
       asked = *name;
     }
   }

@@ -110,8 +110,9 @@ void Scenario::UseTwoSources() {
   }
 }
 
-Receiver& Scenario::AddReceiver(const std::string& host) {
-  const base::IpAddress address = base::IpAddress::V4(0x0B000001 + static_cast<std::uint32_t>(receivers_.size()));
+Receiver& Scenario::AddReceiver(const std::string& host, std::optional<base::IpAddress> wanted) {
+  const base::IpAddress address =
+      wanted.value_or(base::IpAddress::V4(0x0B000001 + static_cast<std::uint32_t>(receivers_.size())));
   receivers_.push_back(std::make_unique<Receiver>(world_, network_, host, io::Endpoint{address, job_.port}));
   names_.SetAddresses(host, {address});
   return *receivers_.back();

@@ -70,7 +70,8 @@ class Scenario {
   Network& network() { return network_; }
   ScriptedNames& names() { return names_; }
   const KeptLog& log() const { return log_; }
-  Receiver& AddReceiver(const std::string& host);  // With a public address of its own, which the DNS knows.
+  // With a public address of its own, or this one, which the DNS knows.
+  Receiver& AddReceiver(const std::string& host, std::optional<base::IpAddress> address = std::nullopt);
   // It publishes an MTA-STS policy: the record, and the file as it is served.
   void SetStsPolicy(const std::string& domain, const std::string& id, absl::StatusOr<std::string> file);
   Receiver& Serve(const std::string& domain);  // Its one mail exchanger is mx.DOMAIN.

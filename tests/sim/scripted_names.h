@@ -25,10 +25,14 @@ class ScriptedNames {
     records_[{domain, dns::RecordType::kMx}] = std::move(records);
   }
   void SetAddresses(const std::string& host, const std::vector<base::IpAddress>& addresses) {
-    std::vector<dns::Record> records;
-    for (const base::IpAddress& address : addresses)
-      records.push_back({.address = address, .preference = 0, .name = {}, .text = {}});
-    records_[{host, dns::RecordType::kA}] = std::move(records);
+    for (const auto& [type, v6] : {std::pair(dns::RecordType::kA, false), std::pair(dns::RecordType::kAaaa, true)}) {
+      std::vector<dns::Record> records;
+      for (const base::IpAddress& address : addresses) {
+        if (address.IsV6() == v6) records.push_back({.address = address, .preference = 0, .name = {}, .text = {}});
+      }
+      records_.erase({host, type});
+      if (!records.empty()) records_[{host, type}] = std::move(records);
+    }
   }
   void SetText(const std::string& name, const std::string& text) {
     records_[{name, dns::RecordType::kTxt}] = {{.address = {}, .preference = 0, .name = {}, .text = text}};

@@ -61,6 +61,109 @@ TEST(Standards, S05AnEndElsewhereIsAbout451ForTheTransactionAndNobodyElse) {
   EXPECT_THAT(scenario.Last(kA), StartsWith("delivered"));
 }
 
+// ---- where mail goes ----
+
+TEST(Standards, S15_S18_S19TheDomainItselfIsNoHostWhereItHasAnMx) {
+  Scenario scenario({.addresses = {kA}});
+  Receiver& itself = scenario.AddReceiver("one.example");
+  scenario.names().SetMx("one.example", {"mx.one.example"});  // Which has no address.
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_THAT(scenario.Last(kA), StartsWith("bounced BadDomain"));
+  EXPECT_THAT(itself.connections(), IsEmpty());
+}
+
+TEST(Standards, S20EveryAddressOfEveryHostIsTriedInOrderAndNobodysAttemptIsSpent) {
+  Scenario scenario({.addresses = {kA}});
+  std::vector<Receiver*> receivers;
+  for (const char* name : {"mx1.one.example", "x1.one.example", "mx2.one.example", "x2.one.example"})
+    receivers.push_back(&scenario.AddReceiver(name));
+  scenario.names().SetMx("one.example", {"mx1.one.example", "mx2.one.example"});
+  // The later address first: the order is the DNS's.
+  scenario.names().SetAddresses("mx1.one.example", {receivers[1]->address(), receivers[0]->address()});
+  scenario.names().SetAddresses("mx2.one.example", {receivers[3]->address(), receivers[2]->address()});
+  for (std::size_t i : {0u, 1u, 3u}) receivers[i]->resets_connections = true;
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_THAT(scenario.Story(kA), ElementsAre("attempt 1", "delivered 250 BDAT"));
+  std::vector<base::Instant> at;
+  for (std::size_t i : {1u, 0u, 3u, 2u}) {
+    ASSERT_THAT(receivers[i]->connections(), SizeIs(1));
+    at.push_back(receivers[i]->connections()[0]);
+  }
+  EXPECT_TRUE(std::is_sorted(at.begin(), at.end()));
+}
+
+TEST(Standards, S20HowManyAddressesAreTriedCanBeSetButIsTwoAtLeast) {
+  for (const int most : {1, 3}) {
+    Scenario scenario({.addresses = {kA}, .shaping = absl::StrFormat("[\"default\"]\nmax_mx_plan_size = %d\n", most)});
+    std::vector<Receiver*> receivers;
+    std::vector<std::string> hosts;
+    for (int i = 0; i < 5; ++i) {
+      hosts.push_back(absl::StrFormat("mx%d.one.example", i));
+      receivers.push_back(&scenario.AddReceiver(hosts.back()));
+      receivers.back()->resets_connections = true;
+    }
+    scenario.names().SetMx("one.example", hosts);
+    scenario.RunFor(Duration::Seconds(30));
+    EXPECT_THAT(scenario.Last(kA), StartsWith("deferred NoAnswerFromHost"));
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(receivers[i]->connections().empty(), i >= std::max(2, most)) << i;
+  }
+}
+
+const base::IpAddress kSix = *base::IpAddress::Parse("2600:db8::1");
+
+TEST(Standards, S24ASourceReachesHostsOfItsFamily) {
+  Scenario scenario({.addresses = Many(20)});
+  scenario.UseTwoSources();
+  scenario.job().sources[0].address = base::IpAddress::Parse("2600:db8::99");
+  Receiver& four = scenario.AddReceiver("mx.one.example");
+  Receiver& six = scenario.AddReceiver("x.one.example", kSix);
+  scenario.names().SetMx("one.example", {"mx.one.example"});
+  scenario.names().SetAddresses("mx.one.example", {four.address(), kSix});
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_THAT(four.accepted(), SizeIs(Ge(1u)));
+  EXPECT_THAT(six.accepted(), SizeIs(Ge(1u)));
+  EXPECT_EQ(four.accepted().size() + six.accepted().size(), 20u);
+}
+
+TEST(Standards, S24WhereIpv6FailsIpv4IsTriedAndNobodysAttemptIsSpent) {
+  Scenario scenario({.addresses = Many(20)});
+  scenario.UseTwoSources();
+  scenario.job().sources[0].address = base::IpAddress::Parse("2600:db8::99");
+  Receiver& four = scenario.AddReceiver("mx.one.example");
+  scenario.AddReceiver("x.one.example", kSix).resets_connections = true;
+  scenario.names().SetMx("one.example", {"mx.one.example"});
+  scenario.names().SetAddresses("mx.one.example", {kSix, four.address()});
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_THAT(four.accepted(), SizeIs(20));
+  for (const std::string& address : Many(20))
+    EXPECT_THAT(scenario.Story(address), ElementsAre("attempt 1", "delivered 250 BDAT"));
+}
+
+TEST(Standards, S24WithoutAnIpv4SourceOrAddressAFailureOfIpv6Defers) {
+  for (const bool has_source : {true, false}) {
+    Scenario scenario({.addresses = Many(4)});
+    if (has_source) scenario.UseTwoSources();
+    scenario.job().sources[0].address = base::IpAddress::Parse("2600:db8::99");
+    Receiver& six = scenario.AddReceiver("mx.one.example", kSix);
+    six.resets_connections = true;
+    scenario.names().SetMx("one.example", {"mx.one.example"});
+    scenario.RunFor(Duration::Seconds(30));
+    EXPECT_GT(scenario.CountLast("deferred NoAnswerFromHost"), 0u);
+    six.resets_connections = false;
+    EXPECT_TRUE(scenario.Finish());
+    EXPECT_THAT(six.accepted(), SizeIs(4));
+  }
+}
+
+TEST(Standards, S24AHostThatOnlyIpv6ReachesIsNotSaidToHaveNoAddress) {
+  Scenario scenario({.addresses = {kA}});
+  scenario.AddReceiver("mx.one.example", kSix);
+  scenario.names().SetMx("one.example", {"mx.one.example"});
+  scenario.RunFor(Duration::Hours(1));
+  EXPECT_THAT(scenario.Last(kA), StartsWith("deferred RoutingErrors"));
+  EXPECT_THAT(scenario.Text(kA), HasSubstr("no address of the family"));
+}
+
 bool IsAddress(const std::string& text) {
   campaign::Address address;
   std::string_view reason;
@@ -160,6 +263,15 @@ TEST(Standards, S14AContentWithoutItsLastLineEndGetsOne) {
     const std::string data = SendBody(body, {"PIPELINING"}).contents[0];
     EXPECT_TRUE(data.ends_with("\r\n"));
     EXPECT_EQ(data.find("end\r\n\r\n"), std::string::npos);
+  }
+}
+
+TEST(Standards, S23AddressLiteralsAreNoAddresses) {
+  for (const char* text : {"a@[192.0.2.1]", "a@[IPv6:2001:db8::1]", "a@[]"}) {
+    campaign::Address address;
+    std::string_view reason;
+    EXPECT_FALSE(campaign::ParseAddress(text, address, reason));
+    EXPECT_THAT(std::string(reason), HasSubstr("address literal"));
   }
 }
 

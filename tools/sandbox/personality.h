@@ -100,8 +100,8 @@ struct DnsBehaviour {
   std::vector<FaultShare> shares;       // Of the domains that no provider and no list names.
   base::Duration
       recover_after;  // So long after its first question, a domain with a failing server is well. Zero: never.
-  base::StringMap<std::string> txt;  // By name: TXT records beside those every name has.
-  base::StringMap<std::string> ptr;  // By address.
+  base::StringMap<std::string> txt;               // By name: TXT records beside those every name has.
+  base::StringMap<std::vector<std::string>> ptr;  // By address: its names, at least one.
 };
 
 struct Personality {

@@ -80,14 +80,15 @@ class PersonalityFile {
     }
     if (const toml::table* txt = reader_.Table(table, "txt")) ReadNames(*txt, dns.txt);
     if (const toml::table* ptr = reader_.Table(table, "ptr")) {
-      ReadNames(*ptr, dns.ptr);
+      base::StringMap<std::string> names;
+      ReadNames(*ptr, names);
       for (const auto& [address, node] : *ptr) {
         const auto parsed = base::IpAddress::Parse(address.str());
         if (!parsed || parsed->IsV6()) {
           reader_.Fail(address.source(), "the key must be an IPv4 address, such as \"127.0.0.1\"");
         }
-        std::string& name = dns.ptr[base::LowerAscii(address.str())];
-        name = base::LowerAscii(name);
+        const std::string key = base::LowerAscii(address.str()), name = base::LowerAscii(names[key]);
+        dns.ptr[key] = {name};
         if (!IsHostPattern(name) || name.size() > 253) {
           reader_.Fail(node, absl::StrCat("\"", name, "\" is not a host name; write one such as \"mail.example.com\""));
         }

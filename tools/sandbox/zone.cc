@@ -93,11 +93,11 @@ Zone::Zone(const Personality& personality) : personality_(personality) {
     }
   }
   std::set<std::string> senders;
-  for (const auto& [address, name] : personality_.dns.ptr) {
+  for (const auto& [address, names] : personality_.dns.ptr) {
     const auto parsed = base::IpAddress::Parse(address);
     if (!parsed) continue;
-    pointed_[name].push_back(*parsed);
-    pointers_[dns::ReverseName(*parsed)] = name;
+    for (const std::string& name : names) pointed_[name].push_back(*parsed);
+    pointers_[dns::ReverseName(*parsed)] = names;
     senders.insert(absl::StrCat(parsed->IsV6() ? "ip6:" : "ip4:", parsed->ToString()));
   }
   spf_ = "v=spf1 ip4:127.0.0.0/8";
@@ -242,13 +242,15 @@ ZoneAnswer Zone::Txt(std::string_view name) const {
 }
 
 ZoneAnswer Zone::Pointer(std::string_view name) const {
-  dns::Record record;
   if (const auto listed = pointers_.find(name); listed != pointers_.end()) {
-    record.name = listed->second;
-    return Found(std::move(record));
+    ZoneAnswer answer;
+    answer.kind = ZoneAnswer::Kind::kFound;
+    for (const std::string& host : listed->second) answer.records.emplace_back().name = host;
+    return answer;
   }
   const std::string address = ReversedAddress(name);
   if (address.empty()) return {};
+  dns::Record record;
   record.name = GenericName(address);
   return Found(std::move(record));
 }

@@ -63,7 +63,7 @@ class Zone final : public Names {
   base::StringMap<std::size_t> domains_;                       // Named by a provider.
   base::StringMap<Host> hosts_;                                // MX hosts whose names are fixed.
   base::StringMap<std::vector<base::IpAddress>> pointed_;      // Names that PTR records point to.
-  base::StringMap<std::string> pointers_;                      // The same, by the reversed address.
+  base::StringMap<std::vector<std::string>> pointers_;         // The same, by the reversed address.
   std::string spf_;                                            // Of every domain that has no other.
   absl::flat_hash_map<std::uint64_t, base::Instant> failing_;  // First question for a failing domain, by hash.
 };

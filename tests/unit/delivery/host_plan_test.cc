@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
+#include <string>
+#include <vector>
 
 namespace delivery {
 namespace {
@@ -54,6 +57,62 @@ TEST(HostPlan, S5_1_TriesEveryAddressOfAHost) {
   }
   EXPECT_EQ(tried.size(), 3u);
   EXPECT_EQ(plan.Choose(kNow).step, Step::kExhausted);
+}
+
+TEST(HostPlan, S20_AddressesOfAHostAreTriedInTheOrderOfTheDns) {
+  const std::vector<IpAddress> order = {kThree, kOne, kTwo};
+  HostPlan plan({{"mx", 10}}, {});
+  Resolve(plan, order);
+  for (const IpAddress& address : order) {
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(plan.Choose(kNow).address, address);
+    plan.OnAddressFailed(0, address, kLater);
+  }
+  EXPECT_EQ(plan.Choose(kNow).step, Step::kExhausted);
+}
+
+TEST(HostPlan, S20_AllAddressesOfAllHostsAreTriedUpToTheLimits) {
+  HostPlan::Options options;
+  options.addresses_per_host_max = 3;
+  options.addresses_max = 5;
+  HostPlan plan({{"first", 10}, {"second", 20}, {"third", 30}}, options);
+  std::vector<std::string> tried;
+  for (int n = 1;; ++n) {
+    const HostPlan::Next next = plan.Choose(kNow);
+    if (next.step == Step::kResolve) {
+      std::vector<IpAddress> addresses;
+      for (std::uint32_t i = 1; i <= 4; ++i)
+        addresses.push_back(IpAddress::V4(0xC6336300 + static_cast<std::uint32_t>(next.host) * 10 + i));
+      plan.SetAddresses(next.host, addresses, kLater);
+      continue;
+    }
+    if (next.step != Step::kConnect) {
+      EXPECT_EQ(next.step, Step::kExhausted);
+      break;
+    }
+    tried.push_back(next.address.ToString());
+    plan.OnAddressFailed(next.host, next.address, kLater);
+  }
+  EXPECT_EQ(tried,
+            (std::vector<std::string>{"198.51.99.1", "198.51.99.2", "198.51.99.3", "198.51.99.11", "198.51.99.12"}));
+}
+
+TEST(HostPlan, S15_EqualPreferencesAreDrawnEvenly) {
+  HostPlan plan({{"a", 10}, {"b", 10}, {"c", 10}, {"d", 10}, {"backup", 20}}, {});
+  for (std::uint32_t i = 1; i <= 4; ++i) Resolve(plan, {IpAddress::V4(0xC6336300 + i)});
+  std::map<std::string, int> picks;
+  int repeated = 0;
+  std::string last;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string name = plan.HostName(plan.Choose(kNow).host);
+    ++picks[name];
+    repeated += name == last ? 1 : 0;
+    last = name;
+  }
+  double chi_square = 0;
+  for (const char* name : {"a", "b", "c", "d"}) chi_square += (picks[name] - 250.0) * (picks[name] - 250.0) / 250.0;
+  EXPECT_LT(chi_square, 16.27);  // Three degrees of freedom, one in a thousand.
+  EXPECT_EQ(picks["backup"], 0);
+  EXPECT_NEAR(repeated, 250, 60);  // Drawn, and not in turns.
 }
 
 TEST(HostPlan, M06_HostsThatAPolicyDoesNotNameAreLeftOut) {

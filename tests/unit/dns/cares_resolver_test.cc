@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "dns/cached_resolver.h"
 #include "dns/wire.h"
 #include "engine/base/log.h"
 #include "gmock/gmock.h"
@@ -224,6 +225,64 @@ TEST_P(CaresResolverTest, WhatIsNoNameIsNeverAsked) {
   EXPECT_EQ(Ask("a..b").kind, AnswerKind::kNoDomain);
   EXPECT_EQ(Ask(std::string(64, 'a') + ".example").kind, AnswerKind::kNoDomain);
   EXPECT_EQ(server.udp_queries, 0);
+}
+
+TEST_P(CaresResolverTest, NamesMayHaveAnyBytes) {
+  std::string asked;
+  Serve([&asked](const Query& query, bool tcp) {
+    asked = query.name;
+    return OneAddress(query, tcp);
+  });
+  for (const char* name : {"bounce+1.example", "[x].example", "a%40b!#$&'*/=?^`{|}~.example", "\"q(),:;<>@\".example",
+                           "a\\032b.example", "a\\046b\\092.example", "\\000\\195\\188.example"}) {
+    const Answer answer = Ask(name);
+    EXPECT_EQ(answer.kind, AnswerKind::kFound) << name << ": " << answer.detail;
+    EXPECT_EQ(asked, name);
+  }
+}
+
+TEST_P(CaresResolverTest, WithoutEdnsAServerIsAskedInTheOldWay) {
+  int with = 0;
+  Serve([&with](const Query& query, bool tcp) {
+    if (!query.edns) return OneAddress(query, tcp);
+    ++with;
+    return ResponseBuilder({.id = query.id, .name = query.name, .type = query.type}, ResponseCode::kFormatError)
+        .Build(512);
+  });
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Ask(absl::StrCat("a", i, ".example")).kind, AnswerKind::kFound);
+  EXPECT_EQ(with, 1);  // It is remembered.
+}
+
+TEST_P(CaresResolverTest, WhileTheServersAreDownTheCacheTellsWhatItKnew) {
+  bool down = false;
+  SmallServer& server = Serve([&down](const Query& query, bool) {
+    ResponseBuilder builder(query, ResponseCode::kNoError);
+    Record record;
+    record.address = *base::IpAddress::Parse("192.0.2.1");
+    builder.AddAnswer(RecordType::kA, 1, record);
+    return down ? std::string() : builder.Build(query.udp_size);
+  });
+  Start();
+  CachedResolver::Options options;
+  options.ttl_min = Duration::Milliseconds(1);
+  CachedResolver cache(*resolver_, clock_, timers_, options);
+  const auto ask = [&](const char* name) {
+    std::optional<Answer> answer;
+    cache.Resolve(name, RecordType::kA, [&answer](const Answer& found) { answer = found; });
+    const base::Instant end = clock_.Now() + Duration::Seconds(20);
+    while (!answer.has_value() && clock_.Now() < end) Turn();
+    return answer.value_or(Answer());
+  };
+  EXPECT_EQ(ask("known.example").kind, AnswerKind::kFound);
+  down = true;
+  const base::Instant over = clock_.Now() + Duration::Milliseconds(1001);
+  while (clock_.Now() < over) Turn();
+  const Answer stale = ask("known.example");
+  ASSERT_EQ(stale.kind, AnswerKind::kFound) << stale.detail;
+  EXPECT_EQ(stale.records.at(0).address.ToString(), "192.0.2.1");
+  EXPECT_EQ(server.udp_queries, 1 + 3);  // It was asked, in vain.
+  EXPECT_EQ(cache.counters().stale, 1U);
+  EXPECT_EQ(ask("unknown.example").kind, AnswerKind::kTimeout);
 }
 
 TEST_P(CaresResolverTest, HoldsTheRateAndTheNumberOutstanding) {

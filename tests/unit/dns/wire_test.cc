@@ -105,6 +105,30 @@ TEST(Wire, S16_FollowsCnamesAsIfTheyWereTheNameAndTakesTheSmallestTtl) {
   EXPECT_EQ(answer.ttl, Duration::Seconds(40));
 }
 
+TEST(Wire, S21_AnExchangerThatIsAnAliasHasTheAddressOfItsTarget) {
+  const Query query{.id = 1, .name = "mx.example.com", .type = 1};
+  ResponseBuilder builder(query, ResponseCode::kNoError);
+  Record alias, address;
+  alias.name = "real.example.net";
+  address.address = base::IpAddress::V4(0xC0000201);
+  ASSERT_TRUE(builder.AddAnswer("mx.example.com", RecordType::kCname, 60, alias));
+  ASSERT_TRUE(builder.AddAnswer("real.example.net", RecordType::kA, 60, address));
+  const Answer answer = ParseAnswer(builder.Build(512), "mx.example.com", RecordType::kA);
+  ASSERT_EQ(answer.kind, AnswerKind::kFound) << answer.detail;
+  EXPECT_EQ(answer.records.at(0).address.ToString(), "192.0.2.1");
+}
+
+TEST(Wire, TheStringsOfATextAreJoinedWithoutSpaces) {  // RFC 7208 section 3.3.
+  const Query query{.id = 1, .name = "example.com", .type = 16};
+  ResponseBuilder builder(query, ResponseCode::kNoError);
+  Record record;
+  for (int i = 0; record.text.size() < 600; ++i) record.text += absl::StrCat("ip4:192.0.2.", i, " ");
+  ASSERT_TRUE(builder.AddAnswer(RecordType::kTxt, 60, record));
+  const std::string message = builder.Build(65'535);
+  EXPECT_NE(message.find(std::string("\xFF") + record.text.substr(0, 255) + "\xFF"), std::string::npos);
+  EXPECT_EQ(ParseAnswer(message, "example.com", RecordType::kTxt).records.at(0).text, record.text);
+}
+
 TEST(Wire, S16_ACircleOrTooLongAChainOfCnamesIsAFailure) {
   ResponseBuilder circle(QueryFor("a.example", RecordType::kA), ResponseCode::kNoError);
   circle.AddAnswer("a.example", RecordType::kCname, 100, Named("b.example"));

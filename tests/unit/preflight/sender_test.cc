@@ -1,6 +1,8 @@
 // What a look at the sender says, check by check, over a table.
 #include "engine/preflight/sender.h"
 
+#include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,7 @@ Sender GoodSender() {
   sender.from_domain = "example.com";
   sender.envelope_domain = "bounces.example.com";
   sender.envelope_local_part = "bounce+token";
+  sender.reply_domain = "example.com";
   sender.sources = {{"ip-1", base::IpAddress::Parse("198.51.100.7"), "mta1.example.com"}};
   sender.keys = {{"s1._domainkey.example.com", "example.com", "", kKey}};
   sender.has_verp = sender.is_marketing = sender.has_one_click = sender.has_authorities = true;
@@ -31,10 +34,13 @@ Sender GoodSender() {
 }
 
 Zone GoodZone() {
-  return {
-      {"bounces.example.com", "TXT v=spf1 ip4:198.51.100.7 -all"}, {"bounces.example.com", "MX 10 mta1.example.com"},
-      {"s1._domainkey.example.com", std::string("TXT ") + kKey},   {"_dmarc.example.com", "TXT v=DMARC1; p=none"},
-      {"7.100.51.198.in-addr.arpa", "PTR mta1.example.com"},       {"mta1.example.com", "A 198.51.100.7"}};
+  return {{"bounces.example.com", "TXT v=spf1 ip4:198.51.100.7 -all"},
+          {"bounces.example.com", "MX 10 mta1.example.com"},
+          {"s1._domainkey.example.com", std::string("TXT ") + kKey},
+          {"_dmarc.example.com", "TXT v=DMARC1; p=none"},
+          {"7.100.51.198.in-addr.arpa", "PTR mta1.example.com"},
+          {"mta1.example.com", "A 198.51.100.7"},
+          {"example.com", "MX 10 mta1.example.com"}};
 }
 
 // Without the records of these names.
@@ -74,8 +80,8 @@ void Expect(const Report& report, const std::string& check, Verdict verdict, con
 TEST(SenderTest, AGoodSenderPassesEveryCheck) {
   const Report report = Look(GoodZone());
   for (const Finding& finding : report.findings) EXPECT_EQ(finding.verdict, Verdict::kPass) << finding.what;
-  EXPECT_THAT(report.ChecksWith(Verdict::kPass),
-              ElementsAre("spf", "dkim", "dmarc", "alignment", "ptr", "ehlo", "return_path", "one_click", "tls"));
+  EXPECT_THAT(report.ChecksWith(Verdict::kPass), ElementsAre("spf", "dkim", "dmarc", "alignment", "ptr", "ehlo",
+                                                             "return_path", "replies", "one_click", "tls"));
   for (const Receiver receiver : kReceivers) EXPECT_EQ(report.WorstFor(receiver), Verdict::kPass);
 }
 
@@ -122,6 +128,41 @@ TEST(SenderTest, A01_ElevenLookUpsAndThreeVoidOnesFail) {
       With(Without({"bounces.example.com"}), {{"bounces.example.com", "TXT v=spf1 ipv4:198.51.100.7 -all"}});
   Expect(Look(wrong), "spf", Verdict::kFail,
          "\"ipv4:198.51.100.7\" is no mechanism");  // No address in front mends that.
+}
+
+TEST(SenderTest, A01_SeveralRecordsAreMergedIntoOne) {
+  const auto with = [](const std::vector<std::string>& records, const Sender& sender = GoodSender()) {
+    Zone zone = With(Without({"bounces.example.com"}), {{"_spf.example.net", "TXT v=spf1 ip4:192.0.2.0/24 -all"}});
+    for (const std::string& record : records) zone.emplace_back("bounces.example.com", "TXT " + record);
+    return Look(zone, sender);
+  };
+  const std::string say = "bounces.example.com has 2 SPF records, and none counts: merge them into one";
+  const auto publish = [](const std::string& record) {
+    return std::vector<DnsRecord>{{"bounces.example.com", "TXT", record}};
+  };
+  Expect(with({"v=spf1 ip4:198.51.100.7 -all", "v=spf1 include:_spf.example.net ~all"}), "spf", Verdict::kFail, say,
+         publish("v=spf1 ip4:198.51.100.7 include:_spf.example.net ~all"));
+  // The source is in none of them.
+  Expect(with({"v=spf1 mx -all", "v=spf1 include:_spf.example.net -all"}), "spf", Verdict::kFail, say,
+         publish("v=spf1 ip4:198.51.100.7 mx include:_spf.example.net -all"));
+  // What they mean together cannot be told; or receivers would stop in the middle of it.
+  Expect(with({"v=spf1 moo", "v=spf1 include:_spf.example.net ~all"}), "spf", Verdict::kFail, say);
+  std::string many = "v=spf1", others = many;
+  for (int i = 0; i < 6; ++i) many += " a:mta1.example.com/" + std::to_string(20 + i);
+  for (int i = 6; i < 12; ++i) others += " a:mta1.example.com/" + std::to_string(20 + i);
+  Expect(with({many, others}), "spf", Verdict::kFail, say);
+  Sender unknown = GoodSender();
+  unknown.sources.front().address.reset();
+  Expect(with({"v=spf1 mx -all", "v=spf1 include:_spf.example.net -all"}, unknown), "spf", Verdict::kFail, say,
+         publish("v=spf1 mx include:_spf.example.net -all"));
+}
+
+TEST(SenderTest, A01_TwoSourcesBehindOneAddressAreOneTerm) {
+  Sender sender = GoodSender();
+  sender.sources.push_back({"ip-2", sender.sources.front().address, "mta2.example.com"});
+  const Report report = Look(With(Without({"bounces.example.com"}), {{"mta2.example.com", "A 198.51.100.7"}}), sender);
+  EXPECT_THAT(report.findings[1].publish,
+              ElementsAre(DnsRecord{"bounces.example.com", "TXT", "v=spf1 ip4:198.51.100.7 ~all"}));
 }
 
 TEST(SenderTest, A01_WhereTheAddressIsNotKnownTheRecordIsLookedAtAlone) {
@@ -176,6 +217,26 @@ TEST(SenderTest, EachKeyHasToBePublished) {
   Expect(Look(GoodZone(), sender), "alignment", Verdict::kPass, "SPF as bounces.example.com");
 }
 
+TEST(SenderTest, K11_Ed25519AloneIsNotEnough) {
+  const char ed25519[] = "v=DKIM1; k=ed25519; p=CCCC";
+  const Zone zone = With(GoodZone(), {{"s2._domainkey.example.com", std::string("TXT ") + ed25519}});
+  Sender sender = GoodSender();
+  sender.keys = {{"s2._domainkey.example.com", "example.com", "", ed25519}};
+  const Report alone = Look(zone, sender);
+  EXPECT_THAT(alone.ChecksFor(Receiver::kGmail, Verdict::kWarn), ElementsAre("dkim"));
+  EXPECT_TRUE(std::any_of(alone.findings.begin(), alone.findings.end(), [](const Finding& finding) {
+    return finding.verdict == Verdict::kWarn && finding.what.find("add an RSA key") != std::string::npos;
+  }));
+  sender.keys.push_back(GoodSender().keys.front());
+  EXPECT_THAT(Look(zone, sender).ChecksWith(Verdict::kWarn), IsEmpty());
+}
+
+TEST(SenderTest, A03_OfSeveralDmarcRecordsOneIsToBeKept) {
+  Expect(Look(With(GoodZone(), {{"_dmarc.example.com", "TXT v=DMARC1; p=reject"}})), "dmarc", Verdict::kFail,
+         "example.com has 2 DMARC records, and none counts: keep one of them",
+         {{"_dmarc.example.com", "TXT", "v=DMARC1; p=none"}});
+}
+
 TEST(SenderTest, A03_DmarcHasToBeThereWithAPolicy) {
   Expect(Look(Without({"_dmarc.example.com"})), "dmarc", Verdict::kFail, "example.com has no DMARC record",
          {{"_dmarc.example.com", "TXT", "v=DMARC1; p=none"}});
@@ -218,6 +279,15 @@ TEST(SenderTest, A03_WhatPassesHasToBelongToTheFromDomain) {
   Expect(Look(strict), "alignment", Verdict::kFail, "neither SPF nor DKIM passes");
 }
 
+TEST(SenderTest, OnlyGmailSendsFromGmail) {
+  Sender sender = GoodSender();
+  sender.from_domain = "gmail.com";
+  const Report report = Look(With(GoodZone(), {{"_dmarc.gmail.com", "TXT v=DMARC1; p=none"}}), sender);
+  Expect(report, "from", Verdict::kFail, "only Gmail itself may send from gmail.com");
+  EXPECT_THAT(report.ChecksFor(Receiver::kGmail, Verdict::kFail), testing::Contains("from"));
+  EXPECT_THAT(report.ChecksFor(Receiver::kYahoo, Verdict::kFail), testing::Not(testing::Contains("from")));
+}
+
 TEST(SenderTest, BouncesHaveToComeBack) {
   const auto domain = [](const Zone& records) { return With(Without({"bounces.example.com"}), records); };
   const std::vector<DnsRecord> mx = {{"bounces.example.com", "MX", "10 mta1.example.com"}};
@@ -225,6 +295,20 @@ TEST(SenderTest, BouncesHaveToComeBack) {
   Expect(Look(domain({{"bounces.example.com", "TXT x"}})), "return_path", Verdict::kFail, "neither MX nor address", mx);
   Expect(Look(domain({{"bounces.example.com", "MX 0 "}})), "return_path", Verdict::kFail, "takes no mail", mx);
   Expect(Look(domain({{"bounces.example.com", "AAAA 2001:db8::1"}})), "return_path", Verdict::kWarn, "has no MX", mx);
+}
+
+TEST(SenderTest, RepliesCanBeDelivered) {
+  const Report report = Look(Without({"example.com"}));
+  Expect(report, "replies", Verdict::kWarn, "example.com does not exist: replies cannot be delivered");
+  EXPECT_THAT(report.ChecksFor(Receiver::kMicrosoft, Verdict::kWarn), ElementsAre("replies"));
+  Expect(Look(With(Without({"example.com"}), {{"example.com", "A 192.0.2.1"}})), "replies", Verdict::kPass,
+         "example.com takes mail");
+  Sender sender = GoodSender();
+  sender.reply_domain = "example.net";
+  Expect(Look(With(GoodZone(), {{"example.net", "MX 0 "}}), sender), "replies", Verdict::kWarn,
+         "example.net takes no mail");
+  sender.reply_domain = "";
+  EXPECT_THAT(Look(GoodZone(), sender).ChecksWith(Verdict::kPass), testing::Not(testing::Contains("replies")));
 }
 
 TEST(SenderTest, A04_ABounceHasToTellWhoseItIs) {
@@ -255,7 +339,7 @@ TEST(SenderTest, WithoutAnAnswerNothingFails) {
   const Report report = Look(silent);
   EXPECT_FALSE(report.HasFailed());
   EXPECT_THAT(report.ChecksWith(Verdict::kWarn),
-              ElementsAre("spf", "dkim", "dmarc", "alignment", "ptr", "ehlo", "return_path"));
+              ElementsAre("spf", "dkim", "dmarc", "alignment", "ptr", "ehlo", "return_path", "replies"));
   for (const Finding& finding : report.findings) EXPECT_THAT(finding.publish, IsEmpty()) << finding.what;
 }
 

@@ -193,8 +193,9 @@ TEST(Zone, ServesTheSendersOwnRecords) {
 TEST(Zone, KnowsTheAddressesThatMailComesFrom) {
   constexpr std::uint16_t kTxt = 16, kPtr = 12;
   Personality world = World();
-  world.dns.ptr = {
-      {"192.0.2.1", "mta.example.com"}, {"192.0.2.2", "mta.example.com"}, {"2001:db8::1", "mta.example.com"}};
+  world.dns.ptr = {{"192.0.2.1", {"mta.example.com", "mta2.example.com"}},
+                   {"192.0.2.2", {"mta.example.com"}},
+                   {"2001:db8::1", {"mta.example.com"}}};
   world.dns.shares = {{DomainFault::kNoDomain, *Share::Parse("100%")}};
   world.dns.faults["example.com"] = DomainFault::kNone;
   Zone zone(world);
@@ -204,6 +205,8 @@ TEST(Zone, KnowsTheAddressesThatMailComesFrom) {
   EXPECT_EQ(zone.Resolve("mta.example.com", kA, kStart).records.size(), 2u);
   EXPECT_EQ(zone.Resolve("mta.example.com", kAaaa, kStart).records.at(0).address.ToString(), "2001:db8::1");
   EXPECT_EQ(zone.Resolve("1.2.0.192.in-addr.arpa", kPtr, kStart).records.at(0).name, "mta.example.com");
+  EXPECT_EQ(zone.Resolve("1.2.0.192.in-addr.arpa", kPtr, kStart).records.at(1).name, "mta2.example.com");
+  EXPECT_EQ(zone.Resolve("mta2.example.com", kA, kStart).records.at(0).address.ToString(), "192.0.2.1");
   EXPECT_EQ(zone.Resolve("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", kPtr, kStart)
                 .records.at(0)
                 .name,
