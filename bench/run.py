@@ -10,19 +10,13 @@ import json
 import pathlib
 import statistics
 import subprocess
-import sys
+
+from measuring import fail, run_bench
 
 VARIANTS = {"io_uring": ["io_uring", ""], "io_uring, no ledger": ["io_uring", ",ledger=off"], "epoll": ["epoll", ""],
             "epoll, no ledger": ["epoll", ",ledger=off"]}
 MEMORY_RATIO_MAX = 1.1
 MEMORY_SIZES = (100_000, 2_000_000)
-
-
-def measure(build, scenario, *arguments):
-    done = subprocess.run([build / "sluice", "bench", "--json", "--scenario", scenario, *arguments], stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"bench/run.py: sluice bench --scenario {scenario} {' '.join(arguments)}: exit code {done.returncode}")
-    return json.loads(done.stdout)
 
 
 def show(name, results):
@@ -38,7 +32,7 @@ def measure_memory(build, results):
     sizes = []
     for recipients in MEMORY_SIZES:
         name = f"{recipients} recipients"
-        result = measure(build, "plain,unsigned", "--recipients", str(recipients), "--domains", "2000", "--body", "1k")
+        result = run_bench(build, "--scenario", "plain,unsigned", "--recipients", str(recipients), "--domains", "2000", "--body", "1k")
         sizes.append(result["rss_anon_peak_kb"])
         results[name] = [result]
         show(name, [result])
@@ -62,14 +56,14 @@ def main():
     results = {} if options.memory else {name: [] for name in VARIANTS}
     for _ in range(options.rounds if results else 0):
         for name, (backend, words) in VARIANTS.items():
-            results[name].append(measure(build, options.scenario + words, "--io", backend, "--seconds", str(options.seconds)))
+            results[name].append(run_bench(build, "--scenario", options.scenario + words, "--io", backend, "--seconds", str(options.seconds)))
     for name, figures in results.items():
         show(name, figures)
     ratio = measure_memory(build, results) if options.large or options.memory else None
     if options.json:
         options.json.write_text(json.dumps({"variants": results, "memory_ratio": ratio}, indent=1) + "\n")
     if ratio is not None and ratio > MEMORY_RATIO_MAX:
-        sys.exit("bench/run.py: memory grows with the number of recipients")
+        fail("memory grows with the number of recipients")
 
 
 if __name__ == "__main__":

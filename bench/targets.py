@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+"""Measures each of the project's targets: bench/targets.py --build build/release [--only T1,T5] [--rounds 9] [--json FILE]
+
+Prints a Markdown table; --json FILE has every run besides. In each round everything that is compared runs once, one after the other:
+`sluice bench`, and `openssl speed rsa2048` on the same core. Of each target three figures are given: from the best run of each side (that
+with the least CPU time where the target is of CPU time), which is what must reach the target, the median of the rounds, and the worst of them.
+
+  T4   by perf (Debian's linux-perf): samples of the engine's threads in user space, outside libcrypto and the kernels of RSA, over the whole
+       run, by the messages of the whole run
+  T6   of one run with ten million recipients, which takes minutes: 200,000 domains at 1,000 sites
+  T8   the slope between two numbers of connections: most wait for an answer that takes seconds to come. A little more than idle ones have
+  T12  of the same run, killed when 95 % are delivered: how long `sluice pause` takes, which recovers what is true from checkpoint and ledger
+
+Nothing else may run on the machine. --smoke: all of it, very small, to see whether it works."""
+
+import argparse
+import collections
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import statistics
+import subprocess
+import tempfile
+import time
+import typing
+
+from measuring import bench_command, fail, openssl_signatures_per_s, run_bench
+
+ONE, MANY = 3000, 9000  # Connections of T8.
+SAMPLE_NS = 100_000  # Of perf.
+LOOK_EVERY_S = 0.02
+NOT_THE_ENGINE = ("libcrypto", "BatchRsa", "batch_rsa", "Avx512")  # In libraries' and functions' names.
+LARGE = ("plain,unsigned,sites=1000", 10_000_000, 200_000, 1000, 0.95)  # The last: it is killed when so much is delivered.
+SMALL = ("plain,unsigned,sites=20,rtt=20ms", 2_000, 200, 20, 0.5)
+
+
+class Target(typing.NamedTuple):
+    what: str
+    unit: str
+    must: float
+    aim: float
+    less: bool  # Is better.
+    sides: dict  # Name → words for `sluice bench`; "openssl" has none.
+    value: typing.Callable  # Of one run of each side.
+    best: typing.Callable = lambda run: run["cpu_us_per_message"]  # The run where this is least.
+
+
+def bench(scenario, *more):
+    return ("--scenario", scenario, *more)
+
+
+def cpu(side):
+    return lambda runs: runs[side]["cpu_us_per_message"]
+
+
+def ratio(key, above, below):
+    return lambda runs: runs[above][key] / runs[below][key]
+
+
+def slope_kb(runs):
+    few, many = runs["few"], runs["many"]
+    return (many["rss_anon_peak_kb"] - few["rss_anon_peak_kb"]) / (many["settings"]["connections"] - few["settings"]["connections"])
+
+
+TLS, PLAIN, RSA = bench("tls,unsigned"), bench("plain,unsigned"), bench("tls,rsa")
+IDLE = ("tls,unsigned,rtt=2s", "--body", "1k", "--connections")
+TARGETS = {
+    "T1": Target("messages/s under TLS with a unique RSA-2048 signature ÷ `openssl speed rsa2048`, both by CPU time", "", 2.2, 2.6, False,
+                 {"rsa": RSA, "openssl": ()}, lambda runs: runs["openssl"]["cpu_us_per_message"] / runs["rsa"]["cpu_us_per_message"]),
+    "T2": Target("TLS, unsigned", "CPU us/message", 20, 14, True, {"tls": TLS}, cpu("tls")),
+    "T3": Target("plaintext, unsigned, CHUNKING", "CPU us/message", 11, 8, True, {"plain": PLAIN}, cpu("plain")),
+    "T4": Target("the engine's own code in user space, outside libcrypto and RSA; TLS, RSA-2048, ledger", "CPU us/message", 8, 5, True,
+                 {"profiled": RSA}, lambda runs: runs["profiled"]["own_us_per_message"], lambda run: run["own_us_per_message"]),
+    "T5": Target("prepare, one core", "recipients/s", 1_500_000, 3_000_000, False, {"plain": PLAIN},
+                 lambda runs: runs["plain"]["prepare_rows_per_s"], lambda run: -run["prepare_rows_per_s"]),
+    "T6": Target("RssAnon at its peak, 10 million recipients", "MB", 400, 200, True, {"large": ()},
+                 lambda runs: runs["large"]["rss_anon_peak_kb"] / 1024, lambda run: run["rss_anon_peak_kb"]),
+    "T7": Target("messages/s to 200,000 domains at 1,000 sites ÷ to one domain", "", 0.8, 0.95, False,
+                 {"many sites": bench("tls,unsigned,sites=1000", "--domains", 200_000, "--connections", 1000),
+                  "one site": bench("tls,unsigned,sites=1", "--connections", 1000)},
+                 ratio("messages_per_s", "many sites", "one site"), lambda run: -run["messages_per_s"]),
+    "T8": Target("memory of a waiting TLS connection", "KB", 24, 18, True, {"few": bench(*IDLE, ONE), "many": bench(*IDLE, MANY)},
+                 slope_kb, lambda run: run["rss_anon_peak_kb"]),
+    "T9": Target("sealed, 50 ms round trip, 300 connections: messages/s ÷ one per round trip", "", 0.85, 0.95, False,
+                 {"far": bench("tls,sealed,rtt=50ms,sites=30", "--connections", 300)},
+                 lambda runs: runs["far"]["of_round_trips"], lambda run: -run["of_round_trips"]),
+    "T10": Target("CPU time without the ledger ÷ with it, signed (TLS, RSA-2048), 256 connections", "", 0.95, 0.98, False,
+                  {"rsa, no ledger": bench("tls,rsa,ledger=off"), "rsa": RSA},
+                  ratio("cpu_us_per_message", "rsa, no ledger", "rsa")),
+    "T10u": Target("the same, unsigned (TLS), where the ledger weighs most", "", 0.95, 0.98, False,
+                   {"tls, no ledger": bench("tls,unsigned,ledger=off"), "tls": TLS},
+                   ratio("cpu_us_per_message", "tls, no ledger", "tls")),
+    "T11": Target("CPU us/message with two shards ÷ with one; TLS, RSA-2048", "", 1.1, 1.0, True,
+                  {"two shards": bench("tls,rsa,shards=2"), "rsa": RSA}, ratio("cpu_us_per_message", "two shards", "rsa")),
+    "T12": Target("recovery of a ledger of 10 million recipients", "s", 10, 2, True, {"large": ()},
+                  lambda runs: runs["large"]["recovery_s"], lambda run: run["recovery_s"]),
+}
+
+
+def profile(build, folder, words):
+    """A run of `sluice bench` under perf; with the CPU time of the engine's own code."""
+    data = folder / "perf.data"
+    result = run_bench(build, *words, before=["perf", "record", "-q", "-e", "cpu-clock:u", "-c", str(SAMPLE_NS), "-o", str(data), "--"])
+    done = subprocess.run(["perf", "script", "-i", data, "-F", "comm,pid,tid,ip,sym,dso"], capture_output=True, text=True, check=True)
+    own = collections.Counter()
+    for line in done.stdout.splitlines():
+        name, ids, place = line.split(maxsplit=2)
+        process, thread = ids.split("/")
+        # The sink has another name; the first thread prepares before, and counts after.
+        if name == "sluice" and process != thread and not any(word in place for word in NOT_THE_ENGINE):
+            own[place[place.rfind("("):].strip("()").rsplit("/", 1)[-1]] += SAMPLE_NS / 1000 / result["whole_run"]["delivered"]
+    return {**result, "own_us_per_message": sum(own.values()), "own_us_by_library": dict(own.most_common())}
+
+
+def rss_anon_kb(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(next((line.split()[1] for line in status.splitlines() if line.startswith("RssAnon:")), 0))
+
+
+def large(build, folder, scenario, recipients, domains, connections, share):
+    """Sends to very many, kills it near the end, and recovers."""
+    words = bench(scenario, "--recipients", recipients, "--domains", domains, "--connections", connections, "--body", "1k")
+    process = subprocess.Popen(bench_command(build, *words, "--dir", folder), stdout=subprocess.DEVNULL, start_new_session=True)
+    # A folder of its own there, which stays behind when it is killed.
+    peak, delivered, place = 0, 0, None
+
+    configuration = folder / "sluice.toml"
+
+    def sluice(*arguments):
+        return subprocess.run([build / "sluice", *arguments, "bench", "--config", configuration], capture_output=True, text=True, check=False)
+    looked = 0.0
+    while delivered < share * recipients and process.poll() is None:
+        peak = max(peak, rss_anon_kb(process.pid))
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(LOOK_EVERY_S)
+        if place is None and (place := next(folder.glob("sluice-bench-*/state"), None)) is not None:
+            configuration.write_text(f'[engine]\nstate_dir = "{place}"\n')
+        if place is not None and time.monotonic() > looked + recipients / 1e7:
+            looked = time.monotonic()
+            answer = sluice("status", "--json")
+            delivered = json.loads(answer.stdout)["totals"]["delivered"] if answer.returncode == 0 and "totals" in answer.stdout else 0
+    if process.poll() is not None:
+        fail(f"{recipients} recipients: sluice bench ended before it could be killed")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    begin = time.monotonic()
+    paused = sluice("pause")
+    recovery = time.monotonic() - begin
+    begin = time.monotonic()
+    status = sluice("status", "--json")
+    read = time.monotonic() - begin
+    if paused.returncode != 0 or json.loads(status.stdout)["totals"]["delivered"] < share * recipients:
+        fail(f"the campaign that was killed cannot be read: {paused.stderr}{status.stderr}")
+    size = sum(file.stat().st_size for file in place.rglob("*") if file.suffix == ".seg")
+    return {"recipients": recipients, "rss_anon_peak_kb": peak, "recovery_s": recovery, "read_all_s": read, "ledger_mb": size / 1e6}
+
+
+def run_side(build, name, words, options):
+    seconds = ("--seconds", str(options.seconds))
+    with tempfile.TemporaryDirectory(prefix="sluice-targets-", dir=os.environ.get("TMPDIR", "/var/tmp")) as folder:
+        if name == "openssl":
+            return {"cpu_us_per_message": 1e6 / openssl_signatures_per_s(options.seconds)}
+        if name == "large":
+            return large(build, pathlib.Path(folder), *(SMALL if options.smoke else LARGE))
+        if name == "profiled":
+            return profile(build, pathlib.Path(folder), [*words, *seconds])
+    if options.smoke:  # A later word wins nothing: each may be there once.
+        small = {"--connections": 50 if name != "many" else 100, "--domains": 2000}
+        words = [small.get(before, word) for before, word in zip(("", *words), words)]
+        words = [str(word).replace("rtt=2s", "rtt=10ms").replace("sites=1000", "sites=40") for word in words]
+    return run_bench(build, *words, *seconds)
+
+
+def figures_of(target, rounds):
+    runs = [each for each in rounds if all(side in each for side in target.sides)]
+    values = [target.value(each) for each in runs]
+    best = target.value({side: min((each[side] for each in runs), key=target.best) for side in target.sides})
+    return {"best": best, "median": statistics.median(values), "worst": max(values) if target.less else min(values), "pairs": len(values),
+            "met": best <= target.must if target.less else best >= target.must}
+
+
+def figure(value):
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def table(chosen, results, command):
+    lines = ["| | what | must | aim | best | median | worst | pairs | |", "|---|---|---|---|---|---|---|---|---|"]
+    for name in chosen:
+        target, found = TARGETS[name], results[name]
+        what = target.what + (f", {target.unit}" if target.unit else "")
+        lines.append(f"| {name} | {what} | {figure(target.must)} | {figure(target.aim)} | {figure(found['best'])} | {figure(found['median'])} | "
+                     f"{figure(found['worst'])} | {found['pairs']} | {'met' if found['met'] else 'missed'} |")
+    return "\n".join([*lines, "", f"`{command}`"])
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--only", default=",".join(TARGETS), help="targets, such as T1,T5 (default: all)")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=1.5, help="of each run (default: 1.5)")
+    parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--smoke", action="store_true")
+    options = parser.parse_args()
+    options.chosen = options.only.split(",")
+    if unknown := [name for name in options.chosen if name not in TARGETS]:
+        fail(f"there is no target {unknown[0]}; there are {', '.join(TARGETS)}")
+    if options.smoke:
+        options.rounds, options.seconds = 1, 0.1
+    return options
+
+
+def main():
+    options = parse_arguments()
+    build = options.build.resolve()
+    if "T4" in options.chosen and shutil.which("perf") is None:
+        print("T4 is not measured: there is no perf (Debian: apt-get install linux-perf)", flush=True)
+        options.chosen.remove("T4")
+    sides = {side: words for name in options.chosen for side, words in TARGETS[name].sides.items()}
+    rounds = []
+    for number in range(options.rounds):
+        rounds.append({})
+        for side, words in sides.items():
+            if side != "large" or number == 0:
+                rounds[-1][side] = run_side(build, side, words, options)
+        print(f"round {number + 1} of {options.rounds}; load {os.getloadavg()[0]:.1f}", flush=True)
+    results = {name: figures_of(TARGETS[name], rounds) for name in options.chosen}
+    command = f"bench/targets.py --build {options.build} --only {','.join(options.chosen)} --rounds {options.rounds} --seconds {options.seconds:g}"
+    print(table(options.chosen, results, command), flush=True)
+    if options.json:
+        options.json.write_text(json.dumps({"targets": results, "rounds": rounds}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
