@@ -3,9 +3,11 @@
 namespace config {
 namespace {
 
+// A limit of a provider is that of all its sites together, as far as one source is concerned: hosted domains have mail
+// exchangers of their own there. Each of Mimecast's sites is a region. NetEase's certificates do not hold.
 constexpr std::string_view kText = R"(["default"]
-connection_limit = 32
-max_deliveries_per_connection = 1024
+connection_limit = 10
+max_deliveries_per_connection = 100
 consecutive_connection_failures_before_delay = 100
 connect_timeout = "60s"
 banner_timeout = "5m"
@@ -29,10 +31,10 @@ ip_lookup_strategy = "Ipv4AndIpv6"
 
 [provider."google"]
 match = [{MXSuffix = ".google.com"}, {MXSuffix = ".googlemail.com"}]
-connection_limit = 5
+provider_connection_limit = 5
 max_deliveries_per_connection = 50
 consecutive_connection_failures_before_delay = 5
-enable_tls = "RequiredInsecure"
+enable_tls = "Required"
 
 [provider."yahoo"]
 match = [{MXSuffix = ".yahoodns.net"}]
@@ -40,25 +42,31 @@ max_deliveries_per_connection = 20
 
 [provider."outlook"]
 match = [{MXSuffix = ".olc.protection.outlook.com"}]
-connection_limit = 5
+provider_connection_limit = 5
 max_deliveries_per_connection = 50
 
 [provider."office365"]
-match = [{MXSuffix = ".mail.protection.outlook.com"}, {MXSuffix = ".mx.microsoft"}]
-connection_limit = 5
+match = [{MXSuffix = ".mail.protection.outlook.com"}]
+provider_connection_limit = 5
+max_deliveries_per_connection = 50
+
+[provider."office365-dane"]
+match = [{MXSuffix = ".mx.microsoft"}]
+provider_connection_limit = 5
 max_deliveries_per_connection = 50
 
 [provider."apple"]
 match = [{MXSuffix = ".icloud.com"}]
-connection_limit = 10
+provider_connection_limit = 10
 max_deliveries_per_connection = 5
 
 [provider."comcast"]
 match = [{MXSuffix = ".comcast.net"}]
 connection_limit = 25
+provider_connection_limit = 25
 max_deliveries_per_connection = 1000
 idle_timeout = "30s"
-enable_tls = "RequiredInsecure"
+enable_tls = "Required"
 
 [provider."mimecast"]
 match = [{MXSuffix = ".mimecast.com"}]
@@ -70,34 +78,34 @@ match = [{MXSuffix = ".pphosted.com"}]
 
 [provider."barracuda"]
 match = [{MXSuffix = ".barracudanetworks.com"}]
-connection_limit = 10
+provider_connection_limit = 10
 max_deliveries_per_connection = 15
-enable_tls = "RequiredInsecure"
+enable_tls = "Required"
 
 [provider."orange"]
 match = [{MXSuffix = ".orange.fr"}]
-connection_limit = 2
+provider_connection_limit = 2
 max_deliveries_per_connection = 100
-enable_tls = "RequiredInsecure"
+enable_tls = "Required"
 
 [provider."gmx"]
 match = [{MXSuffix = ".gmx.net"}, {MXSuffix = ".web.de"}]
-connection_limit = 4
+provider_connection_limit = 4
 max_deliveries_per_connection = 20
-enable_tls = "RequiredInsecure"
+enable_tls = "Required"
 
 [provider."t-online"]
 match = [{MXSuffix = ".t-online.de"}]
 
 [provider."qq"]
 match = [{MXSuffix = ".qq.com"}]
-connection_limit = 4
+provider_connection_limit = 4
 max_deliveries_per_connection = 8
-enable_tls = "RequiredInsecure"
+enable_tls = "Required"
 
 [provider."netease"]
 match = [{MXSuffix = ".netease.com"}]
-connection_limit = 4
+provider_connection_limit = 4
 max_deliveries_per_connection = 7
 enable_tls = "RequiredInsecure"
 

@@ -53,7 +53,7 @@ class SitesTest(Lab):
         large, settings = explain("large.test")
         self.assertEqual(large["automation"], [])
         self.assertEqual((large["hosts"], large["provider"]), (["mx1.google.com", "mx2.google.com"], "google"))
-        self.assertEqual(settings["connection_limit"]["value"], "5")
+        self.assertEqual(settings["provider_connection_limit"]["value"], "5")
         self.assertEqual(settings["max_message_rate"], {"value": '"3/s"', "from": f"{self.path('shaping.toml')}:3"})
         self.sluice("config", "explain", "not a domain", code=3)
 

@@ -281,6 +281,31 @@ TEST(ProviderLimits, ComeAndGoWithTheFiles) {
   EXPECT_TRUE(provider.scenario.Finish());
 }
 
+// Each domain has a mail exchanger of its own there, and so each is a site.
+TEST(ProviderLimits, HostedDomainsShareWhatIsBuiltInForTheirProvider) {
+  constexpr int kHosted = 40;
+  std::vector<std::string> addresses;
+  for (int domain = 0; domain < kHosted; ++domain) {
+    for (const std::string& address : Many(20, absl::StrFormat("d%d.example", domain))) addresses.push_back(address);
+  }
+  Scenario scenario({.addresses = addresses, .shards = 3});
+  std::vector<Receiver*> receivers;
+  std::uint32_t most_open = 0;
+  for (int domain = 0; domain < kHosted; ++domain) {
+    const std::string host = absl::StrFormat("d%d-example.mail.protection.outlook.com", domain);
+    receivers.push_back(&scenario.AddReceiver(host));
+    receivers.back()->At(Point::kGreeting, [&](const Question&) -> std::optional<Answer> {
+      std::uint32_t open = 0;
+      for (const Receiver* one : receivers) open += one->open();
+      most_open = std::max(most_open, open);
+      return std::nullopt;
+    });
+    scenario.names().SetMx(absl::StrFormat("d%d.example", domain), {host});
+  }
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_EQ(most_open, 5u);
+}
+
 // ---- what the receiver would say ----
 
 // It takes so many each second, and says so only by throttling.

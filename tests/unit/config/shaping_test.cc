@@ -38,9 +38,10 @@ class ShapingTest : public testing::Test {
 
 TEST_F(ShapingTest, S02_TheBuiltInTimeoutsAreNotBelowTheRfcs) {
   const Limits limits = Shaping().For("example.com", Hosts{"mx.example.com"}, "ip-1");
-  EXPECT_EQ(limits, Limits());
-  EXPECT_EQ(limits.connection_limit, 32U);
-  EXPECT_EQ(limits.max_deliveries_per_connection, 1024U);
+  Limits wanted;  // KumoMTA's own of those that its file does not name.
+  wanted.connection_limit = 10;
+  wanted.max_deliveries_per_connection = 100;
+  EXPECT_EQ(limits, wanted);
   EXPECT_GE(limits.banner_timeout, Duration::Minutes(5));
   EXPECT_GE(limits.mail_from_timeout, Duration::Minutes(5));
   EXPECT_GE(limits.rcpt_to_timeout, Duration::Minutes(5));
@@ -137,7 +138,7 @@ TEST_F(ShapingTest, ADomainsBlockHoldsForItsNameEvenBeforeItsHostsAreKnown) {
   const Shaping shaping = Read({"[\"Example.COM\"]\nconnection_limit = 3\n[\"b.example\"]\nmx_rollup = false\n"});
   EXPECT_THAT(shaping.RollupDomains(), ElementsAre("example.com"));
   EXPECT_EQ(shaping.For("example.com", Hosts{"mx.example"}, "s").connection_limit, 3U);
-  EXPECT_EQ(shaping.For("example.org", Hosts{"mx.example"}, "s").connection_limit, 32U);
+  EXPECT_EQ(shaping.For("example.org", Hosts{"mx.example"}, "s").connection_limit, 10U);
   EXPECT_TRUE(shaping.HasOwnLimits("B.example"));
   EXPECT_FALSE(shaping.HasOwnLimits("example.com"));
 }
@@ -172,19 +173,59 @@ TEST_F(ShapingTest, TheLargeProvidersAreKnownByTheirHosts) {
   EXPECT_EQ(file.ProviderFor("gmail.com", Hosts{"alt1.gmail-smtp-in.l.google.com"}), "mine");
 }
 
-TEST_F(ShapingTest, WhatIsBuiltInSaysTheDefaultsAndWhatTheLargeProvidersTake) {
+struct BuiltIn {
+  const char* provider;
+  std::vector<std::string> hosts;  // Each is of it.
+  std::uint32_t connections;       // Of a source, at all sites of the provider; 0: each site's default.
+  std::uint32_t messages;          // Per connection.
+  TlsMode tls = TlsMode::kOpportunisticInsecure;
+};
+
+// Standards page, section 7: the starting values of each site, by the suffix of its mail exchangers.
+TEST_F(ShapingTest, WhatIsBuiltInIsWhatTheLargeProvidersTake) {
+  const TlsMode required = TlsMode::kRequired;
+  const BuiltIn rows[] = {
+      {"google", {"alt1.gmail-smtp-in.l.google.com", "aspmx2.googlemail.com"}, 5, 50, required},
+      {"yahoo", {"mta5.am0.yahoodns.net"}, 0, 20},
+      {"outlook", {"outlook-com.olc.protection.outlook.com"}, 5, 50},
+      {"office365", {"x-org.mail.protection.outlook.com"}, 5, 50},
+      {"office365-dane", {"x-org.a-v1.mx.microsoft"}, 5, 50},
+      {"apple", {"mx01.mail.icloud.com"}, 10, 5},
+      {"comcast", {"mx1.mxge.comcast.net"}, 25, 1000, required},
+      {"orange", {"smtp-in.orange.fr"}, 2, 100, required},
+      {"gmx", {"mx00.gmx.net", "mx-ha02.web.de"}, 4, 20, required},
+      {"qq", {"mx3.qq.com"}, 4, 8, required},
+      {"netease", {"163mx01.mxmail.netease.com"}, 4, 7, TlsMode::kRequiredInsecure},  // Its certificates do not hold.
+      {"barracuda", {"d1.ess.barracudanetworks.com"}, 10, 15, required},
+  };
   const Shaping nothing;
-  EXPECT_EQ(nothing.For("example.com", Hosts{"mx.example.com"}, "s"), Limits());
+  for (const BuiltIn& row : rows) {
+    for (const std::string& host : row.hosts) {
+      const Limits limits = nothing.For("x.org", Hosts{host}, "s");
+      EXPECT_EQ(nothing.ProviderFor("x.org", Hosts{host}), row.provider) << host;
+      EXPECT_EQ(limits.provider_connection_limit.value_or(0), row.connections) << host;
+      EXPECT_GE(limits.connection_limit, row.connections) << host;
+      EXPECT_EQ(limits.max_deliveries_per_connection, row.messages) << host;
+      EXPECT_EQ(limits.enable_tls, row.tls) << host;
+    }
+  }
+  const Limits mimecast = nothing.For("x.org", Hosts{"eu-smtp-inbound-1.mimecast.com"}, "s");
+  EXPECT_EQ(mimecast.connection_limit, 10U);
+  EXPECT_FALSE(mimecast.provider_connection_limit.has_value()) << "each site is a region";
+  EXPECT_EQ(mimecast.max_deliveries_per_connection, 100U);
+  EXPECT_EQ(nothing.For("x.org", Hosts{"a.google.com"}, "s").consecutive_connection_failures_before_delay, 5U);
+  EXPECT_EQ(nothing.For("x.org", Hosts{"a.comcast.net"}, "s").idle_timeout, Duration::Seconds(30));
+}
+
+TEST_F(ShapingTest, AFileChangesWhatIsBuiltIn) {
   const Hosts google = {"alt1.gmail-smtp-in.l.google.com"};
-  const Limits limits = nothing.For("gmail.com", google, "s");
-  EXPECT_EQ(limits.connection_limit, 5U);
-  EXPECT_EQ(limits.max_deliveries_per_connection, 50U);
-  EXPECT_EQ(limits.enable_tls, TlsMode::kRequiredInsecure);
-  const Shaping file =
-      Read({"[\"default\"]\nconnection_limit = 100\n[provider.google]\nmax_deliveries_per_connection = 7"});
-  EXPECT_EQ(file.For("gmail.com", google, "s").connection_limit, 5U) << "a provider's block counts more than default";
+  const Shaping file = Read(
+      {"[\"default\"]\nprovider_connection_limit = 100\n[provider.google]\nmax_deliveries_per_connection = 7"});
+  EXPECT_EQ(file.For("gmail.com", google, "s").provider_connection_limit, 5U)
+      << "a provider's block counts more than default";
   EXPECT_EQ(file.For("gmail.com", google, "s").max_deliveries_per_connection, 7U);
-  EXPECT_EQ(Read({"[provider.google]\nreplace_base = true"}).For("gmail.com", google, "s"), Limits());
+  EXPECT_EQ(Read({"[provider.google]\nreplace_base = true"}).For("gmail.com", google, "s"),
+            Shaping().For("example.com", Hosts{"mx.example.com"}, "s"));
 }
 
 std::string Told(const std::vector<Shaping::Setting>& settings, std::string_view key) {
@@ -202,8 +243,8 @@ TEST_F(ShapingTest, EachSettingSaysWhereItComesFrom) {
   EXPECT_EQ(Told(shaping.Explain("x.org", hosts, "ip-1"), "connection_limit"), "2 b:5");
   EXPECT_EQ(Told(shaping.Explain("x.org", hosts, "ip-2"), "connection_limit"), "3 b:3");
   EXPECT_EQ(Told(shaping.Explain("x.org", hosts, "ip-2"), "max_message_rate"), "\"100/s\" a:2");
-  EXPECT_EQ(Told(shaping.Explain("y.org", hosts, "ip-2"), "connection_limit"), "32 built-in:2");
-  EXPECT_EQ(Told(shaping.Explain("gmail.com", Hosts{"a.google.com"}, "s"), "connection_limit").substr(0, 11),
+  EXPECT_EQ(Told(shaping.Explain("y.org", hosts, "ip-2"), "connection_limit"), "10 built-in:2");
+  EXPECT_EQ(Told(shaping.Explain("gmail.com", Hosts{"a.google.com"}, "s"), "provider_connection_limit").substr(0, 11),
             "5 built-in:");
   const Shaping again =
       Read({"[\"default\"]\nidle_timeout = \"7s\"", "[\"x.org\"]\nmx_rollup = false\nreplace_base = true\n"});
@@ -344,7 +385,7 @@ TEST_F(ShapingTest, ReadsKumoMtasOwnFilesAsTheyAre) {
   EXPECT_EQ(shaping->ProviderFor("gmail.com", google), "google");
   const Limits limits = shaping->For("gmail.com", google, "ip-1");
   EXPECT_EQ(limits.max_deliveries_per_connection, 50U);
-  EXPECT_EQ(limits.connection_limit, 5U);
+  EXPECT_EQ(limits.provider_connection_limit, 5U);
   EXPECT_EQ(limits.consecutive_connection_failures_before_delay, 5U);
   EXPECT_EQ(limits.data_dot_timeout, Duration::Seconds(60));
   EXPECT_EQ(shaping->For("x.org", Hosts{"d1.ess.barracudanetworks.com"}, "s").max_deliveries_per_connection, 15U);
