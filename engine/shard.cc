@@ -9,6 +9,7 @@
 #include "engine/base/check.h"
 #include "engine/base/date.h"
 #include "engine/base/stable_hash.h"
+#include "engine/delivery/mail_hosts.h"
 #include "engine/roster/roster.h"
 #include "engine/smtp/sasl.h"
 
@@ -208,9 +209,8 @@ std::string Shard::SiteNameOf(const Destination& destination, const dns::Route& 
 }
 
 config::Limits Shard::LimitsOf(const Destination& destination, const Site& site, const dns::Route& route) const {
-  std::vector<std::string> hosts;
-  for (const auto& host : route.hosts) hosts.push_back(host.name);
-  return shaping_->For(destination.name, hosts, job_.sources[site.key().source].name, site.overrides());
+  return shaping_->For(destination.name, delivery::MailHostsOf(route), job_.sources[site.key().source].name,
+                       site.overrides());
 }
 
 Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const std::string& name) {
@@ -221,8 +221,7 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const st
   }
   const delivery::SiteKey key{name, source};
   if (const auto known = sites_.find(key); known != sites_.end()) return *known->second;
-  std::vector<std::string> hosts;
-  for (const auto& host : route.hosts) hosts.push_back(host.name);
+  const std::vector<config::MailHost> hosts = delivery::MailHostsOf(route);
   const std::string& domain = job_.smarthost.has_value() ? job_.smarthost->host : destination.name;
   const std::string provider = shaping_->ProviderFor(domain, hosts);
   const config::Limits limits = shaping_->For(domain, hosts, job_.sources[source].name);

@@ -11,6 +11,7 @@
 #include "engine/base/check.h"
 #include "engine/config/automation.h"
 #include "engine/config/shaping.h"
+#include "engine/delivery/mail_hosts.h"
 #include "engine/io/clock.h"
 #include "engine/io/reactor.h"
 #include "engine/io/timer_wheel.h"
@@ -29,7 +30,8 @@ struct Arguments {
 };
 
 // Errors: the DNS cannot be asked.
-absl::StatusOr<dns::Route> LookUp(const config::Config& config, const std::string& domain, base::Log& log) {
+absl::StatusOr<dns::Route> LookUp(const config::Config& config, const config::Shaping& shaping,
+                                  const std::string& domain, base::Log& log) {
   io::SystemClock clock;
   io::TimerWheel timers(clock.Now());
   absl::StatusOr<std::unique_ptr<io::Reactor>> reactor = io::MakeReactor({.backend = io::Backend::kEpoll}, log);
@@ -39,7 +41,9 @@ absl::StatusOr<dns::Route> LookUp(const config::Config& config, const std::strin
   if (!resolver.ok()) return resolver.status();
   dns::MxLookup mx(**resolver);
   std::optional<dns::Route> found;
-  mx.LookupMx(domain, [&found](const dns::Route& route) { found = route; });
+  mx.LookupMx(domain, [&](const dns::Route& route) {
+    mx.AddAddresses(route, delivery::FamiliesFor(shaping), [&found](const dns::Route& whole) { found = whole; });
+  });
   const base::Instant give_up = clock.Now() + kPatience;
   while (!found.has_value() && clock.Now() < give_up) {
     clock.Expire();
@@ -63,6 +67,10 @@ void Print(const nlohmann::ordered_json& json) {
   const auto hosts = json["hosts"].get<std::vector<std::string>>();
   std::printf("  mail exchangers  %s\n",
               hosts.empty() ? json["dns"].get<std::string>().c_str() : absl::StrJoin(hosts, " ").c_str());
+  if (json.contains("addresses")) {
+    for (const auto& [host, addresses] : json["addresses"].items())
+      std::printf("  %-16s %s\n", host.c_str(), absl::StrJoin(addresses.get<std::vector<std::string>>(), " ").c_str());
+  }
   std::printf("  provider         %s\n", json["provider"].get<std::string>().c_str());
   for (const auto& source : json["sources"]) {
     std::printf("  source %s\n", source["source"].get<std::string>().c_str());
@@ -79,7 +87,7 @@ void Print(const nlohmann::ordered_json& json) {
 }
 
 nlohmann::ordered_json RulesOf(const config::Shaping& shaping, const std::string& domain,
-                               const std::vector<std::string>& hosts) {
+                               const std::vector<config::MailHost>& hosts) {
   nlohmann::ordered_json rules = nlohmann::ordered_json::array();
   for (const auto& rule : shaping.AutomationFor(domain, hosts)) {
     rules.push_back({{"regex", rule->regex},
@@ -101,21 +109,25 @@ int Explain(const Arguments& arguments, Context& context) {
   if (!dns::IsHostName(arguments.domain))
     return Fail(context.log, absl::InvalidArgumentError("\"" + arguments.domain + "\" is no domain name"),
                 kExitInvalid);
-  std::vector<std::string> hosts;
+  std::vector<config::MailHost> hosts;
   std::string domain = arguments.domain, detail;
   if (config->smarthost.has_value()) {  // It takes the mail for every domain, and the limits are its own.
     domain = config->smarthost->host;
-    hosts = {domain};
+    hosts.emplace_back(domain, std::vector<base::IpAddress>());
   } else {
-    const absl::StatusOr<dns::Route> route = LookUp(*config, domain, context.log);
+    const absl::StatusOr<dns::Route> route = LookUp(*config, *shaping, domain, context.log);
     if (!route.ok()) return Fail(context.log, route.status(), kExitFailure);
-    for (const dns::MxHost& host : route->hosts) hosts.push_back(host.name);
+    hosts = delivery::MailHostsOf(*route);
     detail = route->detail;
   }
   const std::string provider = shaping->ProviderFor(domain, hosts);
   nlohmann::ordered_json json;
   json["domain"] = arguments.domain;
-  json["hosts"] = hosts;
+  json["hosts"] = nlohmann::ordered_json::array();
+  for (const config::MailHost& host : hosts) {
+    json["hosts"].push_back(host.name);
+    for (const base::IpAddress& address : host.addresses) json["addresses"][host.name].push_back(address.ToString());
+  }
   json["dns"] = detail;
   json["provider"] = provider.empty() ? "other" : provider;
   for (const std::string& source : SourcesOf(*config, arguments.source)) {

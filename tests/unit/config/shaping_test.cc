@@ -15,7 +15,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-using Hosts = std::vector<std::string>;
+using Hosts = std::vector<MailHost>;
 
 class ShapingTest : public testing::Test {
  protected:
