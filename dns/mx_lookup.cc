@@ -184,6 +184,41 @@ void MxLookup::LookupHost(std::string_view host, bool want_v6, HostCallback call
   resolver_.Resolve(host, RecordType::kAaaa, [state, receive](const Answer& answer) { receive(state->aaaa, answer); });
 }
 
+void MxLookup::AddAddresses(const Route& route, Families families, RouteCallback callback) {
+  if (route.kind != RouteKind::kHosts || !families.Any()) return callback(route);
+  struct Gathered {
+    Route route;
+    std::size_t missing = 0;  // Questions under way.
+    bool has_answer = false;
+    std::string failure;
+    RouteCallback callback;
+  };
+  const auto gathered = std::make_shared<Gathered>();
+  gathered->route = route;
+  gathered->missing = route.hosts.size() * ((families.v4 ? 1 : 0) + (families.v6 ? 1 : 0));
+  gathered->callback = std::move(callback);
+  const auto ask = [&](std::size_t host, RecordType type) {
+    resolver_.Resolve(route.hosts[host].name, type, [gathered, host, alive = alive_](const Answer& answer) {
+      if (!*alive) return;
+      for (const Record& record : answer.records) gathered->route.hosts[host].addresses.push_back(record.address);
+      const bool failed = answer.kind == AnswerKind::kServerFail || answer.kind == AnswerKind::kTimeout;
+      gathered->has_answer = gathered->has_answer || !failed;
+      if (failed) gathered->failure = answer.detail;
+      if (--gathered->missing > 0) return;
+      if (!gathered->has_answer) {
+        gathered->route.kind = RouteKind::kTemporary;
+        gathered->route.detail = absl::StrCat("no address of its mail exchangers is known: ", gathered->failure);
+      }
+      RouteCallback done = std::move(gathered->callback);
+      done(gathered->route);
+    });
+  };
+  for (std::size_t host = 0; host < route.hosts.size(); ++host) {
+    if (families.v4) ask(host, RecordType::kA);
+    if (families.v6) ask(host, RecordType::kAaaa);
+  }
+}
+
 void MxLookup::LookupTlsa(std::string_view host, std::uint16_t port, Resolver::Callback callback) {
   resolver_.Resolve(absl::StrCat("_", port, "._tcp.", base::AbslView(host)), RecordType::kTlsa,
                     [alive = alive_, callback = std::move(callback)](const Answer& answer) mutable {

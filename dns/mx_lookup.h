@@ -23,6 +23,7 @@ namespace dns {
 struct MxHost {
   std::string name;  // As dns/name.h; always a host name (IsHostName).
   std::uint16_t preference = 0;
+  std::vector<base::IpAddress> addresses = {};  // Only what AddAddresses has found.
   friend bool operator==(const MxHost&, const MxHost&) = default;
 };
 
@@ -55,6 +56,10 @@ struct HostAddresses {
 
 class MxLookup {
  public:
+  struct Families {
+    bool v4 = false, v6 = false;
+    bool Any() const { return v4 || v6; }
+  };
   using RouteCallback = absl::AnyInvocable<void(const Route&)>;
   using HostCallback = absl::AnyInvocable<void(const HostAddresses&)>;
   static constexpr std::size_t kHostsMax = 32;  // More are left out, the least preferred first.
@@ -67,6 +72,9 @@ class MxLookup {
 
   // Callbacks run as those of the resolver do: once, from the loop; and not at all once this is destroyed.
   void LookupMx(std::string_view domain, RouteCallback callback);
+  // The route with the addresses of its hosts. Where the DNS gives no answer for some, the others do; where it gives
+  // none at all, the route is kTemporary. May call back at once.
+  void AddAddresses(const Route& route, Families families, RouteCallback callback);
   // The addresses of a host: IPv4, and IPv6 too where it is wanted.
   void LookupHost(std::string_view host, bool want_v6, HostCallback callback);
   // The TLSA records of a host's SMTP service (RFC 7672 section 2.2.3).

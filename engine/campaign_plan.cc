@@ -5,9 +5,11 @@
 #include <optional>
 #include <utility>
 
+#include "dns/cached_resolver.h"
 #include "dns/cares_resolver.h"
 #include "dns/mx_lookup.h"
 #include "dns/site_name.h"
+#include "engine/delivery/mail_hosts.h"
 #include "engine/delivery/pause.h"
 #include "engine/delivery/recipient_queue.h"
 #include "engine/dkim/batch_rsa_signer.h"
@@ -35,14 +37,14 @@ class Plan {
  private:
   struct Site {
     std::string domain;  // What its limits are read by.
-    std::vector<std::string> hosts;
+    std::vector<config::MailHost> hosts;
     std::vector<std::uint64_t> recipients;  // By source.
   };
 
   absl::Status Prepare();
   absl::Status LookUp();
   void Take(std::uint64_t domain, const dns::Route& route);
-  void Add(const std::string& name, const std::string& domain, std::vector<std::string> hosts,
+  void Add(const std::string& name, const std::string& domain, std::vector<config::MailHost> hosts,
            const std::vector<std::uint64_t>& counts);
   std::vector<std::uint64_t> CountsOf(const roster::DomainView& domain) const;
   void TakeSite(const std::string& name, const Site& site);
@@ -100,7 +102,7 @@ std::vector<std::uint64_t> Plan::CountsOf(const roster::DomainView& domain) cons
 }
 
 // As a shard does: the last domain that has a block of its own says what holds for its site.
-void Plan::Add(const std::string& name, const std::string& domain, std::vector<std::string> hosts,
+void Plan::Add(const std::string& name, const std::string& domain, std::vector<config::MailHost> hosts,
                const std::vector<std::uint64_t>& counts) {
   const auto known = sites_.find(name);
   if (known == sites_.end() && sites_.size() >= kSitesMax) return TakeSite(name, {domain, std::move(hosts), counts});
@@ -125,9 +127,8 @@ void Plan::Take(std::uint64_t index, const dns::Route& route) {
       break;
   }
   const std::string name(domain.name);
-  std::vector<std::string> hosts;
-  for (const dns::MxHost& host : route.hosts) hosts.push_back(host.name);
-  Add(shaping_.HasOwnLimits(name) ? name : dns::SiteName(route.hosts), name, std::move(hosts), CountsOf(domain));
+  Add(shaping_.HasOwnLimits(name) ? name : dns::SiteName(route.hosts), name, delivery::MailHostsOf(route),
+      CountsOf(domain));
 }
 
 // The allowed number of questions per second, and only so many answers at a time.
@@ -141,14 +142,19 @@ absl::Status Plan::LookUp() {
       {.servers = request_.config->dns.servers, .queries_per_second_max = request_.config->dns.max_queries_per_second},
       **reactor, clock, timers);
   if (!resolver.ok()) return resolver.status();
-  dns::MxLookup mx(**resolver);
+  dns::CachedResolver cache(**resolver, clock, timers,
+                            {});  // Many domains share a host, whose addresses may be wanted.
+  dns::MxLookup mx(cache);
+  const dns::MxLookup::Families families = delivery::FamiliesFor(shaping_);
   std::uint64_t asked = 0, answered = 0;
   while (answered < roster_->domains()) {
     if (!request_.go_on()) return absl::CancelledError("interrupted");
     for (; asked < roster_->domains() && asked - answered < kAskedAtOnce; ++asked) {
-      mx.LookupMx(roster_->Domain(asked).name, [this, &answered, index = asked](const dns::Route& route) {
-        ++answered;
-        Take(index, route);
+      mx.LookupMx(roster_->Domain(asked).name, [&, this, index = asked](const dns::Route& route) {
+        mx.AddAddresses(route, families, [&, this, index](const dns::Route& whole) {
+          ++answered;
+          Take(index, whole);
+        });
       });
     }
     clock.Expire();
@@ -267,7 +273,7 @@ absl::StatusOr<CampaignPlan> Plan::Make() {
   assumptions_.commit = *commit;
   if (request_.config->smarthost.has_value()) {
     const std::string& host = request_.config->smarthost->host;
-    for (std::uint64_t i = 0; i < roster_->domains(); ++i) Add(host, host, {host}, CountsOf(roster_->Domain(i)));
+    for (std::uint64_t i = 0; i < roster_->domains(); ++i) Add(host, host, {{host, {}}}, CountsOf(roster_->Domain(i)));
   } else if (absl::Status status = LookUp(); !status.ok()) {
     return status;
   }

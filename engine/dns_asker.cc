@@ -59,15 +59,18 @@ void DnsAsker::Begin(const std::vector<std::pair<std::string, dns::RecordType>>&
   }
 }
 
-std::vector<dns::Route> DnsAsker::Routes(const std::vector<std::string>& domains) {
+std::vector<dns::Route> DnsAsker::Routes(const std::vector<std::string>& domains,
+                                         dns::MxLookup::Families families) {
   std::vector<dns::Route> routes(domains.size());
   for (dns::Route& route : routes) route.detail = "no answer in time";
   std::size_t missing = domains.size();
   dns::MxLookup mx(*resolver_);
   for (std::size_t i = 0; i < domains.size(); ++i) {
-    mx.LookupMx(domains[i], [&routes, &missing, i](const dns::Route& route) {
-      routes[i] = route;
-      --missing;
+    mx.LookupMx(domains[i], [&, i](const dns::Route& route) {
+      mx.AddAddresses(route, families, [&routes, &missing, i](const dns::Route& whole) {
+        routes[i] = whole;
+        --missing;
+      });
     });
   }
   while (missing > 0 && clock_.Now() < end_) TurnUntil(end_);

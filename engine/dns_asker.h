@@ -32,8 +32,8 @@ class DnsAsker final : public dns::Lookup {
 
   // The same question twice is the same answer, and is asked once.
   dns::Answer Ask(std::string_view name, dns::RecordType type) override;
-  // The mail exchangers of each domain; kTemporary where there is no answer in time.
-  std::vector<dns::Route> Routes(const std::vector<std::string>& domains);
+  // The mail exchangers of each domain, with their addresses; kTemporary where there is no answer in time.
+  std::vector<dns::Route> Routes(const std::vector<std::string>& domains, dns::MxLookup::Families families);
   // Asks without waiting, so that Ask finds the answers.
   void Begin(const std::vector<std::pair<std::string, dns::RecordType>>& questions);
   std::vector<std::string> Servers() const { return resolver_->Servers(); }

@@ -1,5 +1,6 @@
 #include "engine/host_tls.h"
 
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -17,6 +18,7 @@ HostTls::HostTls(io::Disk& disk, const std::string& folder, const std::string& c
                  base::Log& log)
     : disk_(disk),
       policies_file_(folder + "/mta-sts.cache"),
+      lock_file_(folder + "/mta-sts.lock"),
       sessions_file_(folder + "/tls-sessions.cache"),
       results_file_(campaign + "/" + kTlsResultsName),
       log_(log),
@@ -30,7 +32,8 @@ HostTls::HostTls(io::Disk& disk, const std::string& folder, const std::string& c
 
 // The sessions of shards that have ended are here by now.
 HostTls::~HostTls() {
-  Save();
+  SaveResults();
+  SavePolicies(io::FileLock::Await);
   const base::WallTime now = io::SystemClock().WallNow();
   if (sessions_.size() > 0) io::WriteFileAtomically(disk_, sessions_file_, sessions_.Write(now)).IgnoreError();
 }
@@ -51,21 +54,27 @@ void HostTls::Poll() {
   const base::Instant now = io::SystemClock().Now();
   if (now < next_) return;
   next_ = now + kSaveEvery;
-  Save();
+  SaveResults();
+  SavePolicies(io::FileLock::Take);
 }
 
-void HostTls::Save() {
-  if (results_.TakeChanged()) io::WriteFileAtomically(disk_, results_file_, results_.Write()).IgnoreError();
-  SavePolicies();
+void HostTls::SaveResults() {
+  if (results_.TakeChanged() && !io::WriteFileAtomically(disk_, results_file_, results_.Write()).ok())
+    results_.GiveBackChanged();
 }
 
-// What another program of this host has written meanwhile stays.
-void HostTls::SavePolicies() {
+// Reads, adds and writes while no other program of this host does.
+void HostTls::SavePolicies(TakeLock take_lock) {
   if (!sts_cache_.TakeChanged()) return;
-  ReadPolicies();
-  const absl::Status status =
-      io::WriteFileAtomically(disk_, policies_file_, sts_cache_.Write(io::SystemClock().WallNow()));
-  if (status.ok() || std::exchange(has_warned_, true)) return;
+  const absl::StatusOr<std::unique_ptr<io::FileLock>> lock = take_lock(lock_file_);
+  absl::Status status = lock.status();
+  if (status.ok()) {
+    ReadPolicies();
+    status = io::WriteFileAtomically(disk_, policies_file_, sts_cache_.Write(io::SystemClock().WallNow()));
+  }
+  if (status.ok()) return;
+  sts_cache_.GiveBackChanged();  // It is tried again.
+  if (absl::IsUnavailable(lock.status()) || std::exchange(has_warned_, true)) return;
   log_.Warning(absl::StrFormat("MTA-STS policies are not kept for the next run: %s", status.message()));
 }
 

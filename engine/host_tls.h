@@ -8,6 +8,7 @@
 #include "engine/base/log.h"
 #include "engine/base/time.h"
 #include "engine/io/disk.h"
+#include "engine/io/file_lock.h"
 #include "tls/curl_fetcher.h"
 #include "tls/results.h"
 #include "tls/stored_sessions.h"
@@ -41,11 +42,12 @@ class HostTls {
  private:
   void ReadPolicies();
   void ReadSessions();
-  void Save();
-  void SavePolicies();
+  using TakeLock = absl::StatusOr<std::unique_ptr<io::FileLock>> (*)(const std::string& path);
+  void SaveResults();
+  void SavePolicies(TakeLock take_lock);
 
   io::Disk& disk_;
-  const std::string policies_file_, sessions_file_, results_file_;
+  const std::string policies_file_, lock_file_, sessions_file_, results_file_;
   base::Log& log_;
   tls::StsCache sts_cache_;
   tls::StoredSessions sessions_;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "engine/delivery/mail_hosts.h"
 #include "engine/dns_asker.h"
 
 namespace engine {
@@ -19,12 +20,11 @@ std::string LookUpRollups(const config::Config& config, config::Shaping& shaping
   if (domains.empty() || config.smarthost.has_value()) return "";
   const absl::StatusOr<std::unique_ptr<DnsAsker>> asker = DnsAsker::Make(config.dns, kPatience);
   std::vector<dns::Route> routes(domains.size());
-  if (asker.ok()) routes = (*asker)->Routes(domains);
+  if (asker.ok()) routes = (*asker)->Routes(domains, {});
   std::string unknown;
   for (std::size_t i = 0; i < domains.size(); ++i) {
-    std::vector<std::string> hosts;
-    for (const dns::MxHost& host : routes[i].hosts) hosts.push_back(host.name);
-    if (routes[i].kind == dns::RouteKind::kHosts) shaping.SetRollupHosts(domains[i], hosts);
+    if (routes[i].kind == dns::RouteKind::kHosts)
+      shaping.SetRollupHosts(domains[i], delivery::MailHostsOf(routes[i]));
     if (routes[i].kind == dns::RouteKind::kTemporary) unknown += " " + domains[i];
   }
   if (unknown.empty()) return "";

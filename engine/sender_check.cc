@@ -116,7 +116,7 @@ absl::StatusOr<preflight::Sender> SenderOf(const SenderCheck& check) {
   sender.is_marketing = check.campaign.kind == campaign::Kind::kMarketing;
   sender.has_one_click = !check.campaign.list.unsubscribe_url.empty();
   sender.has_authorities = !check.means.authorities.empty();
-  const std::string gmail[] = {"gmail-smtp-in.l.google.com"};
+  const config::MailHost gmail[] = {"gmail-smtp-in.l.google.com"};
   // A smarthost is spoken to by the configuration, whatever the shaping files say.
   sender.uses_tls =
       check.config.smarthost.has_value() ||

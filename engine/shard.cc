@@ -9,6 +9,7 @@
 #include "engine/base/check.h"
 #include "engine/base/date.h"
 #include "engine/base/stable_hash.h"
+#include "engine/delivery/mail_hosts.h"
 #include "engine/roster/roster.h"
 #include "engine/smtp/sasl.h"
 
@@ -26,9 +27,9 @@ std::uint32_t HomeOf(std::string_view name, std::uint32_t shards) {
   return static_cast<std::uint32_t>(base::StableHash(name) % shards);
 }
 
-bool SharesHosts(const std::vector<std::string>& hosts, const dns::Route& route) {
+bool SharesHosts(const std::vector<config::MailHost>& hosts, const dns::Route& route) {
   return std::any_of(route.hosts.begin(), route.hosts.end(), [&hosts](const dns::MxHost& host) {
-    return std::find(hosts.begin(), hosts.end(), host.name) != hosts.end();
+    return std::any_of(hosts.begin(), hosts.end(), [&host](const auto& known) { return known.name == host.name; });
   });
 }
 
@@ -220,9 +221,8 @@ std::string Shard::SiteNameOf(const Destination& destination, const dns::Route& 
 }
 
 config::Limits Shard::LimitsOf(const Destination& destination, const Site& site, const dns::Route& route) const {
-  std::vector<std::string> hosts;
-  for (const auto& host : route.hosts) hosts.push_back(host.name);
-  return shaping_->For(destination.name, hosts, job_.sources[site.key().source].name, site.overrides());
+  return shaping_->For(destination.name, delivery::MailHostsOf(route), job_.sources[site.key().source].name,
+                       site.overrides());
 }
 
 Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const std::string& name) {
@@ -233,8 +233,7 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const st
   }
   const delivery::SiteKey key{name, source};
   if (const auto known = sites_.find(key); known != sites_.end()) return *known->second;
-  std::vector<std::string> hosts;
-  for (const auto& host : route.hosts) hosts.push_back(host.name);
+  const std::vector<config::MailHost> hosts = delivery::MailHostsOf(route);
   const std::string& domain = job_.smarthost.has_value() ? job_.smarthost->host : destination.name;
   const std::string provider = shaping_->ProviderFor(domain, hosts);
   const config::Limits limits = shaping_->For(domain, hosts, job_.sources[source].name);

@@ -86,7 +86,8 @@ class Shard final : private delivery::Router::Owner,
 
  private:
   // delivery::Router::Owner, delivery::Site::Owner
-  bool WantsSts(const delivery::Destination& destination) override;
+  bool WantsSts(const delivery::Destination& destination, const dns::Route* route) override;
+  dns::MxLookup::Families WantedFamilies() override;
   void PlaceAtSite(delivery::Destination& destination, const dns::Route& route) override;
   void StartSweep(delivery::Destination& destination, delivery::Sweep sweep) override;
   delivery::Destination& MakeDestination(delivery::DestinationKey key) override;
@@ -121,7 +122,7 @@ class Shard final : private delivery::Router::Owner,
   // What a site's limits are read by: the domain that it was made for, or one with a block of its own.
   struct SiteNames {
     std::string domain;
-    std::vector<std::string> hosts;
+    std::vector<config::MailHost> hosts;
   };
   void SetShaping(std::shared_ptr<const config::Shaping> shaping);
   std::string OverriddenName(const delivery::Destination& destination, const std::string& place) const;

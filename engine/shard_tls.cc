@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/delivery/mail_hosts.h"
 #include "engine/shard.h"
 
 namespace engine {
@@ -13,12 +14,18 @@ std::unique_ptr<delivery::StsPolicies> Shard::MakeStsPolicies() const {
   if (seams_.policies == nullptr || seams_.sts_cache == nullptr || job_.smarthost.has_value()) return nullptr;
   return std::make_unique<delivery::StsPolicies>(
       delivery::StsPolicies::Seams{seams_.resolver, context_.mx, *seams_.policies, *seams_.sts_cache, seams_.clock,
-                                   seams_.log, job_.allow_private_destinations, seams_.tls_results});
+                                   seams_.timers, seams_.log, job_.allow_private_destinations, seams_.tls_results});
 }
 
-// Whether it counts is known with the domain's mail exchangers only; but where nobody wants it, nobody need ask.
-bool Shard::WantsSts(const Destination& destination) {
-  return shaping_->For(destination.name, {}, job_.sources[destination.key.share].name).enable_mta_sts;
+// A provider's block may say otherwise, which is known with the domain's mail exchangers only.
+bool Shard::WantsSts(const Destination& destination, const dns::Route* route) {
+  std::vector<config::MailHost> hosts;
+  if (route != nullptr) hosts = delivery::MailHostsOf(*route);
+  return shaping_->For(destination.name, hosts, job_.sources[destination.key.share].name).enable_mta_sts;
+}
+
+dns::MxLookup::Families Shard::WantedFamilies() {
+  return job_.smarthost.has_value() ? dns::MxLookup::Families() : delivery::FamiliesFor(*shaping_);
 }
 
 // The domain's own, not that of the domain for which the site was made: it may share the site with others.

@@ -21,7 +21,9 @@ struct ChannelInfo {
   std::string protocol;  // "TLSv1.3"
   std::string cipher;    // IANA's name: "TLS_AES_128_GCM_SHA256"
   bool resumed = false;
-  bool verified = false;  // The certificate's chain and name hold, or its TLSA records.
+  bool compatible = false;   // It took the compatible profile.
+  bool only_domain = false;  // The certificate is for Peer::domain, and not known to be for the host's name.
+  bool verified = false;     // The certificate's chain and name hold, or its TLSA records.
   Result certificate =
       Result::kSuccess;  // What is wrong with it, where it was looked at; also of a handshake that failed.
 };
@@ -63,6 +65,8 @@ class ChannelFactory {
     base::IpAddress address;
     Policy policy;
     absl::Span<const TlsaRecord> tlsa = {};  // Usable ones: they decide about the certificate, instead of the policy.
+    std::string_view domain = {};  // Whose mail it is for: with TLSA records, a certificate for it will do as well.
+    Profile profile = Profile::kUsual;
   };
   virtual ~ChannelFactory() = default;
   // The factory outlives the channel.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/base/stable_hash.h"
 #include "tls/openssl_channel.h"
 
 namespace tls {
@@ -23,6 +24,13 @@ constexpr char kTrustingCiphers[] =
 constexpr char kVerifyingCiphers[] =
     "ECDHE+AES128+AESGCM:ECDHE+CHACHA20:ECDHE+AESGCM:DHE+AES128+AESGCM:DHE+AESGCM:ECDHE+AES:!aNULL:!eNULL:!PSK:!SRP:"
     "@SECLEVEL=1";
+
+// The compatible profile: TLS 1.2, for servers that cannot bear the word of a later version, with a short list of
+// groups in front, and everything that OpenSSL has but what encrypts or authenticates nothing.
+constexpr char kCompatibleGroups[] =
+    "P-256:P-384:P-521:X25519:X448:secp256k1:brainpoolP256r1:brainpoolP384r1:brainpoolP512r1:ffdhe2048:ffdhe3072";
+constexpr char kCompatibleTrustingCiphers[] = "ALL:!aNULL:!eNULL:!PSK:!SRP:@SECLEVEL=0";
+constexpr char kCompatibleVerifyingCiphers[] = "ALL:!aNULL:!eNULL:!PSK:!SRP:@SECLEVEL=1";
 
 constexpr std::size_t kRecordMax = 16384;  // Bytes of plain text (RFC 8446 section 5.1).
 
@@ -58,26 +66,31 @@ Context::Context(const Options& options)
       sessions_(options.sessions_max, options.stored_sessions),
       library_(OSSL_LIB_CTX_new()),
       bytes_(OpensslChannel::MakeBioMethod()),
+      authorities_hash_(base::StableHash(options.authorities)),
       scratch_(kRecordMax, '\0') {
   CHECK(library_ != nullptr && bytes_ != nullptr);
-  trusting_.reset(MakeSettings(Judge::kNobody));
 }
 
 Context::~Context() = default;
 
-SSL_CTX* Context::MakeSettings(Judge judge) const {
+SSL_CTX* Context::MakeSettings(Judge judge, Profile profile) const {
+  const bool compatible = profile == Profile::kCompatible;
   const bool verifies = judge == Judge::kAuthorities || judge == Judge::kTlsa;
   OpensslPtr<SSL_CTX> made(SSL_CTX_new_ex(library_.get(), nullptr, TLS_client_method()));
   SSL_CTX* const settings = made.get();
   CHECK(settings != nullptr);
   CHECK(SSL_CTX_set_min_proto_version(settings, TLS1_2_VERSION) == 1);
-  CHECK(SSL_CTX_set_max_proto_version(settings, TLS1_3_VERSION) == 1);
-  CHECK(SSL_CTX_set1_groups_list(settings, kGroups) == 1);
+  CHECK(SSL_CTX_set_max_proto_version(settings, compatible ? TLS1_2_VERSION : TLS1_3_VERSION) == 1);
+  CHECK(SSL_CTX_set1_groups_list(settings, compatible ? kCompatibleGroups : kGroups) == 1);
   CHECK(SSL_CTX_set_ciphersuites(settings, kSuites) == 1);
-  CHECK(SSL_CTX_set_cipher_list(settings, verifies ? kVerifyingCiphers : kTrustingCiphers) == 1);
+  const char* const ciphers = compatible ? (verifies ? kCompatibleVerifyingCiphers : kCompatibleTrustingCiphers)
+                                         : (verifies ? kVerifyingCiphers : kTrustingCiphers);
+  CHECK(SSL_CTX_set_cipher_list(settings, ciphers) == 1);
   // Buffers are there while a record is under way only: an idle connection has none.
   SSL_CTX_set_mode(settings, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_options(settings, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  // A server without RFC 5746 can be taken as long as nobody renegotiates.
+  if (compatible) SSL_CTX_set_options(settings, SSL_OP_LEGACY_SERVER_CONNECT);
   SSL_CTX_set_session_cache_mode(settings, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(settings, OpensslChannel::OnNewSession);
   SSL_CTX_set_verify(settings, verifies ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
@@ -91,22 +104,24 @@ SSL_CTX* Context::MakeSettings(Judge judge) const {
   return made.release();
 }
 
-SSL_CTX* Context::SettingsFor(const Peer& peer) {
-  if (!peer.tlsa.empty()) {
-    if (dane_ == nullptr) dane_.reset(MakeSettings(Judge::kTlsa));
-    return dane_.get();
-  }
+Context::Judge Context::JudgeOf(const Peer& peer) {
+  if (!peer.tlsa.empty()) return Judge::kTlsa;
   switch (peer.policy.verification) {
     case Policy::Verification::kNone:
-      return trusting_.get();
+      return Judge::kNobody;
     case Policy::Verification::kObserved:
-      if (observing_ == nullptr) observing_.reset(MakeSettings(Judge::kAuthoritiesButTrusts));
-      return observing_.get();
+      return Judge::kAuthoritiesButTrusts;
     case Policy::Verification::kNameAndChain:
-      if (verifying_ == nullptr) verifying_.reset(MakeSettings(Judge::kAuthorities));
-      return verifying_.get();
+      return Judge::kAuthorities;
   }
-  return verifying_.get();
+  return Judge::kAuthorities;
+}
+
+SSL_CTX* Context::SettingsFor(const Peer& peer) {
+  const Judge judge = JudgeOf(peer);
+  OpensslPtr<SSL_CTX>& settings = settings_[static_cast<std::size_t>(judge)][static_cast<std::size_t>(peer.profile)];
+  if (settings == nullptr) settings.reset(MakeSettings(judge, peer.profile));
+  return settings.get();
 }
 
 std::unique_ptr<Channel> Context::MakeClient(const Peer& peer) {

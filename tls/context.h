@@ -37,19 +37,21 @@ class Context final : public ChannelFactory {
  private:
   friend class OpensslChannel;
 
+  static constexpr std::size_t kProfiles = 2;
   enum class Judge : std::uint8_t { kNobody, kAuthoritiesButTrusts, kAuthorities, kTlsa };  // Of certificates.
-  SSL_CTX* MakeSettings(Judge judge) const;
+  static constexpr std::size_t kJudges = 4;
+  static Judge JudgeOf(const Peer& peer);
+  SSL_CTX* MakeSettings(Judge judge, Profile profile) const;
   SSL_CTX* SettingsFor(const Peer& peer);
 
   const Options options_;
   SessionCache sessions_;
   OpensslPtr<OSSL_LIB_CTX> library_;
-  OpensslPtr<BIO_METHOD> bytes_;   // Between an SSL and its channel.
-  OpensslPtr<SSL_CTX> trusting_;   // Any certificate will do.
-  OpensslPtr<SSL_CTX> verifying_;  // Null until it is needed: reading a hundred authorities takes milliseconds.
-  OpensslPtr<SSL_CTX> observing_;  // The same.
-  OpensslPtr<SSL_CTX> dane_;       // Null until it is needed.
-  std::string scratch_;            // One record's bytes.
+  OpensslPtr<BIO_METHOD> bytes_;  // Between an SSL and its channel.
+  // By judge and profile; null until it is needed: reading a hundred authorities takes milliseconds.
+  OpensslPtr<SSL_CTX> settings_[kJudges][kProfiles];
+  std::uint64_t authorities_hash_;
+  std::string scratch_;  // One record's bytes.
 };
 
 }  // namespace tls

@@ -172,10 +172,11 @@ void CurlFetcher::Stop() {
 }
 
 void CurlFetcher::Fetch(std::string_view domain, std::vector<base::IpAddress> addresses, Done done) {
+  if (addresses.empty()) return done(absl::UnavailableError("the policy's host has no address"));
   {
     const std::lock_guard lock(mutex_);
     if (ends_) return;
-    if (waiting_.size() < kWaitingMax && !addresses.empty()) {
+    if (waiting_.size() < kWaitingMax) {
       waiting_.push_back({std::string(domain), std::move(addresses), std::move(done)});
       if (multi_ != nullptr) {
         curl_multi_wakeup(multi_);
@@ -190,7 +191,7 @@ void CurlFetcher::Fetch(std::string_view domain, std::vector<base::IpAddress> ad
       return;
     }
   }
-  done(absl::UnavailableError("too many policies are being fetched"));
+  done(absl::ResourceExhaustedError("too many policies are being fetched"));
 }
 
 }  // namespace tls

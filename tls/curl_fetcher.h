@@ -26,7 +26,7 @@ class CurlFetcher {
     base::Duration timeout = base::Duration::Minutes(1);  // Of a whole fetch.
   };
   static constexpr std::size_t kAtOnce = 32;        // Fetches under way.
-  static constexpr std::size_t kWaitingMax = 4096;  // More are refused (Unavailable).
+  static constexpr std::size_t kWaitingMax = 4096;  // More are refused (ResourceExhausted).
   using Done = std::function<void(absl::StatusOr<std::string> file)>;
 
   explicit CurlFetcher(Options options);

@@ -25,6 +25,10 @@ bool IsUsable(const TlsaRecord& record) {
   }
 }
 
+bool HasTrustAnchor(absl::Span<const TlsaRecord> records) {
+  return std::any_of(records.begin(), records.end(), [](const TlsaRecord& record) { return record.usage == 2; });
+}
+
 std::vector<TlsaRecord> UsableTlsa(absl::Span<const std::string> data) {
   std::vector<TlsaRecord> usable;
   for (const std::string& one : data) {

@@ -27,6 +27,9 @@ std::optional<TlsaRecord> ParseTlsa(std::string_view data);
 // and a matching type that are known, and data of the right length.
 bool IsUsable(const TlsaRecord& record);
 
+// One of them is DANE-TA: then the certificate's names count (RFC 7672 section 3.2.2).
+bool HasTrustAnchor(absl::Span<const TlsaRecord> records);
+
 // Of these data, those that are usable, sorted, each once; at most kTlsaMax.
 inline constexpr std::size_t kTlsaMax = 32;
 std::vector<TlsaRecord> UsableTlsa(absl::Span<const std::string> data);

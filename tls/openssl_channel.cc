@@ -109,7 +109,9 @@ OpensslChannel::OpensslChannel(Context& context, SSL_CTX* settings, const Channe
     : context_(context),
       verifies_(!peer.tlsa.empty() || peer.policy.verification == Policy::Verification::kNameAndChain),
       observes_(peer.policy.verification == Policy::Verification::kObserved),
-      cache_key_(SessionCache::KeyOf(peer)),
+      compatible_(peer.profile == Profile::kCompatible),
+      anchored_name_(HasTrustAnchor(peer.tlsa) ? NameOnTheWire(peer.host_name) : ""),
+      cache_key_(SessionCache::KeyOf(peer, context.authorities_hash_)),
       ssl_(SSL_new(settings)) {
   CHECK(ssl_ != nullptr);
   BIO* const bio = BIO_new(context.bytes_.get());
@@ -126,7 +128,7 @@ OpensslChannel::OpensslChannel(Context& context, SSL_CTX* settings, const Channe
   if (!peer.tlsa.empty()) {
     // Records that OpenSSL cannot use take nothing away from a policy that demands a certificate: nothing fits then.
     const bool demands = peer.policy.verification == Policy::Verification::kNameAndChain;
-    verifies_ = ExpectTlsa(name, peer.tlsa) || demands;
+    verifies_ = ExpectTlsa(name, peer.domain, peer.tlsa) || demands;
     SSL_set_verify(ssl_.get(), verifies_ ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
   } else if (verifies_ || observes_) {
     ExpectName(name, peer.address, is_address);
@@ -142,11 +144,14 @@ void OpensslChannel::ExpectName(const std::string& name, const base::IpAddress& 
                    : X509_VERIFY_PARAM_set1_host(expected, name.data(), name.size()) == 1);
 }
 
-// RFC 7672 section 3.1: of a DANE-EE record neither name nor dates count; of a DANE-TA record the name does. False:
+// RFC 7672 section 3.1: of a DANE-EE record neither name nor dates count; of a DANE-TA record the server's certificate
+// must be for the host's name or the domain's (section 3.2.2), by its common name where it has no other (3.2.3). False:
 // none of them says anything that OpenSSL can use, and any certificate will do.
-bool OpensslChannel::ExpectTlsa(const std::string& name, absl::Span<const TlsaRecord> records) {
+bool OpensslChannel::ExpectTlsa(const std::string& name, std::string_view domain,
+                                absl::Span<const TlsaRecord> records) {
   CHECK(SSL_dane_enable(ssl_.get(), name.c_str()) == 1);
-  SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  if (!domain.empty()) SSL_add1_host(ssl_.get(), std::string(domain).c_str());
+  SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   SSL_dane_set_flags(ssl_.get(), DANE_FLAG_NO_DANE_EE_NAMECHECKS);
   bool any = false;
   for (const TlsaRecord& record : records) {
@@ -156,6 +161,18 @@ bool OpensslChannel::ExpectTlsa(const std::string& name, absl::Span<const TlsaRe
   }
   ERR_clear_error();
   return any;
+}
+
+// The certificate would do for another domain's mail to this host, too.
+bool OpensslChannel::IsForHost() const {
+  if (anchored_name_.empty()) return true;
+  if (SSL_session_reused(ssl_.get()) == 1) return false;  // Nobody has looked at its names again.
+  std::uint8_t usage = 0;
+  if (SSL_get0_dane_tlsa(ssl_.get(), &usage, nullptr, nullptr, nullptr, nullptr) < 0) return true;  // None has matched.
+  X509* const certificate = SSL_get0_peer_certificate(ssl_.get());
+  return usage != 2 ||
+         (certificate != nullptr && X509_check_host(certificate, anchored_name_.data(), anchored_name_.size(),
+                                                    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, nullptr) == 1);
 }
 
 OpensslChannel::~OpensslChannel() {
@@ -187,6 +204,8 @@ absl::Status OpensslChannel::Handshake() {
   info_.protocol = SSL_get_version(ssl_.get());
   info_.cipher = cipher != nullptr ? cipher : SSL_get_cipher_name(ssl_.get());
   info_.resumed = SSL_session_reused(ssl_.get()) == 1;
+  info_.compatible = compatible_;
+  info_.only_domain = !IsForHost();
   info_.verified = (verifies_ || observes_) && SSL_get_verify_result(ssl_.get()) == X509_V_OK;
   if (observes_) info_.certificate = ResultOf(SSL_get_verify_result(ssl_.get()));
   return absl::OkStatus();

@@ -27,16 +27,25 @@ struct Policy {
   std::uint32_t refused_hosts = 0;
   // DNSSEC vouches for which hosts these are: where one has TLSA records, they hold, whatever else is here.
   bool dane = false;
+  // Of one domain alone (its number, from 1; 0: of any): the certificate is for the domain's name and not for the
+  // host's, so that it says nothing about the mail of others (RFC 7672 section 3.2.2).
+  std::uint64_t only_domain = 0;
 
   // Where TLS turns out to be broken, the mail may go in clear.
   bool MayFallBackToClear() const { return use == Use::kWhereOffered && verification <= Verification::kObserved; }
   friend auto operator<=>(const Policy&, const Policy&) = default;
 };
 
+// How the handshake is made. What the certificate must be is the policy's matter, with either.
+enum class Profile : std::uint8_t {
+  kUsual,
+  kCompatible,  // For servers with which the usual one fails: TLS 1.2 alone, and whatever ciphers and groups there are.
+};
+
 // What satisfies both.
 inline Policy Stricter(const Policy& a, const Policy& b) {
   return {std::max(a.use, b.use), std::max(a.verification, b.verification), a.refused_hosts | b.refused_hosts,
-          a.dane || b.dane};
+          a.dane || b.dane, std::max(a.only_domain, b.only_domain)};
 }
 
 }  // namespace tls

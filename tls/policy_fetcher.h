@@ -14,8 +14,9 @@ namespace tls {
 
 class PolicyFetcher {
  public:
-  // The body of the policy file, at most kFileMax bytes. Errors: Unavailable (it cannot be had now); NotFound (the host
-  // answers, and not with a policy file); Unauthenticated (the host's certificate does not hold).
+  // The body of the policy file, at most kFileMax bytes. Errors: Unavailable (it cannot be had now); ResourceExhausted
+  // (too many wait: ask again later); NotFound (the host answers, and not with a policy file); Unauthenticated (the
+  // host's certificate does not hold).
   using Callback = absl::AnyInvocable<void(absl::StatusOr<std::string> policy)>;
   static constexpr std::size_t kFileMax = 65'536;
 

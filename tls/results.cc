@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view kHead = "sluice tls-results 1\n";
 constexpr Result kResults[] = {Result::kSuccess,
+                               Result::kCompatibleSuccess,
                                Result::kStartTlsNotSupported,
                                Result::kCertificateHostMismatch,
                                Result::kCertificateExpired,
@@ -45,6 +46,8 @@ std::string_view ToString(Result result) {
   switch (result) {
     case Result::kSuccess:
       return "success";
+    case Result::kCompatibleSuccess:
+      return "success-compatible";
     case Result::kStartTlsNotSupported:
       return "starttls-not-supported";
     case Result::kCertificateHostMismatch:
@@ -90,6 +93,11 @@ void ResultCounts::Add(std::string_view domain, PolicyType type, Result result, 
 std::map<ResultCounts::Key, std::uint64_t> ResultCounts::counts() const {
   const std::lock_guard lock(mutex_);
   return counts_;
+}
+
+void ResultCounts::GiveBackChanged() {
+  const std::lock_guard lock(mutex_);
+  changed_ = true;
 }
 
 bool ResultCounts::TakeChanged() {

@@ -11,6 +11,7 @@ namespace tls {
 
 enum class Result : std::uint8_t {
   kSuccess,
+  kCompatibleSuccess,  // With the compatible profile: a session before it has failed.
   kStartTlsNotSupported,
   kCertificateHostMismatch,
   kCertificateExpired,
@@ -21,7 +22,7 @@ enum class Result : std::uint8_t {
   kStsPolicyInvalid,
   kStsWebpkiInvalid,
 };
-std::string_view ToString(Result result);  // "starttls-not-supported"; "success".
+std::string_view ToString(Result result);  // "starttls-not-supported"; "success", "success-compatible".
 
 enum class PolicyType : std::uint8_t { kNone, kSts, kTlsa };
 std::string_view ToString(PolicyType type);  // "no-policy-found", "sts", "tlsa".
@@ -42,7 +43,8 @@ class ResultCounts {
 
   void Add(std::string_view domain, PolicyType type, Result result, std::uint64_t count = 1);
   std::map<Key, std::uint64_t> counts() const;
-  bool TakeChanged();  // Something was counted since the last call.
+  bool TakeChanged();  // Something was counted since the last call, or since what was taken was given back.
+  void GiveBackChanged();
 
   // A file's content, and adding one to what is counted; damaged lines are skipped.
   std::string Write() const;

@@ -12,9 +12,13 @@
 
 namespace tls {
 
-std::string SessionCache::KeyOf(const ChannelFactory::Peer& peer) {
+std::string SessionCache::KeyOf(const ChannelFactory::Peer& peer, std::uint64_t authorities) {
   std::string key = absl::StrCat(base::AbslView(peer.host_name), "\n", peer.address.ToString(), "\n",
                                  static_cast<int>(peer.policy.verification));
+  if (peer.profile == Profile::kCompatible) key += " compatible";
+  if (peer.tlsa.empty() && peer.policy.verification != Policy::Verification::kNone)
+    absl::StrAppend(&key, " ", authorities);
+  if (HasTrustAnchor(peer.tlsa)) absl::StrAppend(&key, " ", base::AbslView(peer.domain));
   for (const TlsaRecord& record : peer.tlsa) {
     absl::StrAppend(&key, "\n", record.usage, " ", record.selector, " ", record.matching, " ",
                     base::StableHash(record.data));

@@ -26,9 +26,10 @@ class SessionCache {
   SessionCache& operator=(const SessionCache&) = delete;
   ~SessionCache();  // Leaves to `stored` what it has.
 
-  // Host name, address, policy and TLSA records: a session says nothing about another host at the same address, and one
-  // that was made without looking at the certificate is of no use where it counts.
-  static std::string KeyOf(const ChannelFactory::Peer& peer);
+  // Host name, address, profile, policy, and what the certificate was judged by (`authorities`: a fingerprint of them):
+  // a session says nothing about another host at the same address, and one that was made without looking at the
+  // certificate, or when others were trusted, is of no use where it counts.
+  static std::string KeyOf(const ChannelFactory::Peer& peer, std::uint64_t authorities);
 
   void Put(const std::string& key, OpensslPtr<SSL_SESSION> session);
   // The newest one; null: there is none. A ticket of TLS 1.3 is used once (RFC 8446 appendix C.4); a session of TLS 1.2

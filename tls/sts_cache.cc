@@ -101,6 +101,11 @@ bool StsCache::TakeChanged() {
   return std::exchange(changed_, false);
 }
 
+void StsCache::GiveBackChanged() {
+  const std::lock_guard lock(mutex_);
+  changed_ = true;
+}
+
 std::size_t StsCache::size() const {
   const std::lock_guard lock(mutex_);
   return entries_.size();

@@ -32,8 +32,9 @@ class StsCache {
   // of a time to come, are skipped.
   std::string Write(base::WallTime now) const;
   void Read(std::string_view content, base::WallTime now);
-  // Something was put since the last call.
+  // Something was put since the last call, or since what was taken was given back: it could not be written.
   bool TakeChanged();
+  void GiveBackChanged();
   std::size_t size() const;
 
  private:

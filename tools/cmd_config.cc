@@ -8,6 +8,7 @@
 #include "dns/name.h"
 #include "engine/config/automation.h"
 #include "engine/config/shaping.h"
+#include "engine/delivery/mail_hosts.h"
 #include "engine/dns_asker.h"
 #include "engine/rollup.h"
 #include "nlohmann/json.hpp"
@@ -37,6 +38,10 @@ void Print(const nlohmann::ordered_json& json) {
   const auto hosts = json["hosts"].get<std::vector<std::string>>();
   std::printf("  mail exchangers  %s\n",
               hosts.empty() ? json["dns"].get<std::string>().c_str() : absl::StrJoin(hosts, " ").c_str());
+  if (json.contains("addresses")) {
+    for (const auto& [host, addresses] : json["addresses"].items())
+      std::printf("  %-16s %s\n", host.c_str(), absl::StrJoin(addresses.get<std::vector<std::string>>(), " ").c_str());
+  }
   std::printf("  provider         %s\n", json["provider"].get<std::string>().c_str());
   for (const auto& source : json["sources"]) {
     std::printf("  source %s\n", source["source"].get<std::string>().c_str());
@@ -53,7 +58,7 @@ void Print(const nlohmann::ordered_json& json) {
 }
 
 nlohmann::ordered_json RulesOf(const config::Shaping& shaping, const std::string& domain,
-                               const std::vector<std::string>& hosts) {
+                               const std::vector<config::MailHost>& hosts) {
   nlohmann::ordered_json rules = nlohmann::ordered_json::array();
   for (const auto& rule : shaping.AutomationFor(domain, hosts)) {
     rules.push_back({{"regex", rule->regex},
@@ -75,16 +80,16 @@ int Explain(const Arguments& arguments, Context& context) {
   if (!dns::IsHostName(arguments.domain))
     return Fail(context.log, absl::InvalidArgumentError("\"" + arguments.domain + "\" is no domain name"),
                 kExitInvalid);
-  std::vector<std::string> hosts;
+  std::vector<config::MailHost> hosts;
   std::string domain = arguments.domain, detail;
   if (config->smarthost.has_value()) {  // It takes the mail for every domain, and the limits are its own.
     domain = config->smarthost->host;
-    hosts = {domain};
+    hosts.emplace_back(domain, std::vector<base::IpAddress>());
   } else {
     const absl::StatusOr<std::unique_ptr<engine::DnsAsker>> asker = engine::DnsAsker::Make(config->dns, kPatience);
     if (!asker.ok()) return Fail(context.log, asker.status(), kExitFailure);
-    const dns::Route route = (*asker)->Routes({domain}).front();
-    for (const dns::MxHost& host : route.hosts) hosts.push_back(host.name);
+    const dns::Route route = (*asker)->Routes({domain}, delivery::FamiliesFor(*shaping)).front();
+    hosts = delivery::MailHostsOf(route);
     detail = route.detail;
     const std::string warning = engine::LookUpRollups(*config, *shaping);
     if (!warning.empty()) context.log.Warning(warning);
@@ -92,7 +97,11 @@ int Explain(const Arguments& arguments, Context& context) {
   const std::string provider = shaping->ProviderFor(domain, hosts);
   nlohmann::ordered_json json;
   json["domain"] = arguments.domain;
-  json["hosts"] = hosts;
+  json["hosts"] = nlohmann::ordered_json::array();
+  for (const config::MailHost& host : hosts) {
+    json["hosts"].push_back(host.name);
+    for (const base::IpAddress& address : host.addresses) json["addresses"][host.name].push_back(address.ToString());
+  }
   json["dns"] = detail;
   json["provider"] = provider.empty() ? "other" : provider;
   for (const std::string& source : SourcesOf(*config, arguments.source)) {

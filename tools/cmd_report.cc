@@ -37,7 +37,10 @@ Json TlsResultsOf(io::Disk& disk, const std::string& campaign) {
       list.push_back(
           {{"domain", key.domain}, {"policy", ToString(key.type)}, {"success", 0}, {"failures", Json::object()}});
     if (key.result == tls::Result::kSuccess) {
-      list.back()["success"] = count;
+      list.back()["success"] = list.back()["success"].get<std::uint64_t>() + count;
+    } else if (key.result == tls::Result::kCompatibleSuccess) {
+      list.back()["success"] = list.back()["success"].get<std::uint64_t>() + count;
+      list.back()["compatible"] = count;
     } else {
       list.back()["failures"][std::string(ToString(key.result))] = count;
     }

@@ -33,6 +33,10 @@ bool AddressSet::Add(std::string_view range) {
   return true;
 }
 
+bool AddressSet::HasRangesOf(bool v6) const {
+  return std::any_of(ranges_.begin(), ranges_.end(), [v6](const Range& range) { return range.address.IsV6() == v6; });
+}
+
 bool AddressSet::Contains(const base::IpAddress& address) const {
   return std::any_of(ranges_.begin(), ranges_.end(), [&address](const Range& range) {
     return range.address.IsV6() == address.IsV6() && SameBits(range.address.bytes(), address.bytes(), range.bits);

@@ -14,6 +14,7 @@ class AddressSet {
   // "192.0.2.0/24", "::/0", or one address. False, and nothing is added: not of this form.
   [[nodiscard]] bool Add(std::string_view range);
   bool Contains(const base::IpAddress& address) const;
+  bool HasRangesOf(bool v6) const;  // Of this family there is a range.
   bool empty() const { return ranges_.empty(); }
 
   friend bool operator==(const AddressSet&, const AddressSet&) = default;

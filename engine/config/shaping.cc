@@ -16,13 +16,26 @@ bool AnyOf(const std::vector<std::string>& list, Predicate predicate) {
   return std::any_of(list.begin(), list.end(), predicate);
 }
 
-std::vector<std::string> SortedHosts(absl::Span<const std::string> hosts) {
-  std::vector<std::string> sorted;
+// Each name once, folded.
+std::vector<MailHost> SortedHosts(absl::Span<const MailHost> hosts) {
+  std::vector<MailHost> sorted;
   sorted.reserve(hosts.size());
-  for (const std::string& host : hosts) sorted.push_back(FoldName(host));
-  std::sort(sorted.begin(), sorted.end());
-  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+  for (const MailHost& host : hosts) sorted.emplace_back(FoldName(host.name), host.addresses);
+  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  sorted.erase(std::unique(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.name == b.name; }),
+               sorted.end());
   return sorted;
+}
+
+// Its addresses lie in the ranges: all that are of a family with ranges, and there is one.
+bool IsWithin(const AddressSet& ranges, const MailHost& host) {
+  bool any = false;
+  for (const base::IpAddress& address : host.addresses) {
+    if (!ranges.HasRangesOf(address.IsV6())) continue;
+    if (!ranges.Contains(address)) return false;
+    any = true;
+  }
+  return any;
 }
 
 }  // namespace
@@ -48,36 +61,52 @@ void Shaping::ApplySource(const Blocks& blocks, std::string_view source, Merged&
   if (found != blocks.by_source.end()) Apply(found->second, merged);
 }
 
-// The domain's suffix, or every host by a rule: a domain that mixes providers belongs to none of them.
-bool Shaping::Matches(const Provider& provider, std::string_view domain, absl::Span<const std::string> hosts) {
+// The domain's suffix, or every host by a rule: a domain that mixes providers belongs to none of them. A host without
+// an address says nothing where others are known by theirs.
+bool Shaping::Matches(const Provider& provider, std::string_view domain, absl::Span<const MailHost> hosts) {
   if (AnyOf(provider.domain_suffixes, [domain](const std::string& suffix) { return EndsWith(domain, suffix); })) {
     return true;
   }
-  return !hosts.empty() && std::all_of(hosts.begin(), hosts.end(), [&provider](const std::string& host) {
-    return AnyOf(provider.mx_suffixes, [&host](const std::string& suffix) { return EndsWith(host, suffix); }) ||
-           AnyOf(provider.host_names, [&host](const std::string& name) { return host == name; });
-  });
+  bool any_by_address = false, any_without = false;
+  for (const MailHost& host : hosts) {
+    const std::string& name = host.name;
+    if (AnyOf(provider.mx_suffixes, [&name](const std::string& suffix) { return EndsWith(name, suffix); }) ||
+        AnyOf(provider.host_names, [&name](const std::string& one) { return name == one; })) {
+      continue;
+    }
+    if (IsWithin(provider.mx_addresses, host)) {
+      any_by_address = true;
+    } else if (host.addresses.empty()) {
+      any_without = true;
+    } else {
+      return false;
+    }
+  }
+  return !hosts.empty() && (!any_without || any_by_address);
 }
 
 std::vector<const Shaping::Blocks*> Shaping::BlocksOfSite(std::string_view domain,
-                                                          absl::Span<const std::string> sorted_hosts) const {
+                                                          absl::Span<const MailHost> sorted_hosts) const {
+  const auto is_named = [](const MailHost& host, const std::string& name) { return host.name == name; };
   std::vector<const Blocks*> found, own;
   for (const Domain& block : domains_) {
     if (!block.mx_rollup && block.name == domain) own.push_back(&block.blocks);
   }
   for (const Domain& block : domains_) {
     if (!block.mx_rollup) continue;
-    const bool is_shared = !block.rollup_hosts.empty() && block.rollup_hosts == sorted_hosts;
+    const bool is_shared =
+        !block.rollup_hosts.empty() && std::equal(sorted_hosts.begin(), sorted_hosts.end(), block.rollup_hosts.begin(),
+                                                  block.rollup_hosts.end(), is_named);
     if (block.name == domain || is_shared) found.push_back(&block.blocks);
   }
   found.insert(found.end(), own.begin(), own.end());
   return found;
 }
 
-Shaping::Merged Shaping::MergeFor(std::string_view domain, absl::Span<const std::string> hosts, std::string_view source,
+Shaping::Merged Shaping::MergeFor(std::string_view domain, absl::Span<const MailHost> hosts, std::string_view source,
                                   std::map<std::string, Setting>* told) const {
   const std::string name = FoldName(domain);
-  const std::vector<std::string> sorted = SortedHosts(hosts);
+  const std::vector<MailHost> sorted = SortedHosts(hosts);
   Merged merged;
   merged.told = told;
   Apply(base_.blocks, merged);
@@ -95,7 +124,7 @@ Shaping::Merged Shaping::MergeFor(std::string_view domain, absl::Span<const std:
   return merged;
 }
 
-Limits Shaping::For(std::string_view domain, absl::Span<const std::string> hosts, std::string_view source,
+Limits Shaping::For(std::string_view domain, absl::Span<const MailHost> hosts, std::string_view source,
                     absl::Span<const Change> overrides) const {
   Merged merged = MergeFor(domain, hosts, source, nullptr);
   for (const Change& change : overrides) change.apply(merged);
@@ -103,9 +132,9 @@ Limits Shaping::For(std::string_view domain, absl::Span<const std::string> hosts
 }
 
 std::vector<std::shared_ptr<const AutomationRule>> Shaping::AutomationFor(std::string_view domain,
-                                                                          absl::Span<const std::string> hosts) const {
+                                                                          absl::Span<const MailHost> hosts) const {
   const std::string name = FoldName(domain);
-  const std::vector<std::string> sorted = SortedHosts(hosts);
+  const std::vector<MailHost> sorted = SortedHosts(hosts);
   std::vector<std::shared_ptr<const AutomationRule>> rules;
   const auto take = [&rules](const Blocks& of) {
     for (const Block& block : of.blocks) rules.insert(rules.end(), block.automation.begin(), block.automation.end());
@@ -118,7 +147,7 @@ std::vector<std::shared_ptr<const AutomationRule>> Shaping::AutomationFor(std::s
   return rules;
 }
 
-std::vector<Shaping::Setting> Shaping::Explain(std::string_view domain, absl::Span<const std::string> hosts,
+std::vector<Shaping::Setting> Shaping::Explain(std::string_view domain, absl::Span<const MailHost> hosts,
                                                std::string_view source) const {
   std::map<std::string, Setting> told;
   MergeFor(domain, hosts, source, &told);
@@ -127,14 +156,19 @@ std::vector<Shaping::Setting> Shaping::Explain(std::string_view domain, absl::Sp
   return settings;
 }
 
-std::string Shaping::ProviderFor(std::string_view domain, absl::Span<const std::string> hosts) const {
+std::string Shaping::ProviderFor(std::string_view domain, absl::Span<const MailHost> hosts) const {
   const std::string name = FoldName(domain);
-  const std::vector<std::string> sorted = SortedHosts(hosts);
+  const std::vector<MailHost> sorted = SortedHosts(hosts);
   std::string found;
   for (const Provider& provider : providers_) {
     if (Matches(provider, name, sorted)) found = provider.name;
   }
   return found;
+}
+
+bool Shaping::MatchesAddresses(bool v6) const {
+  return std::any_of(providers_.begin(), providers_.end(),
+                     [v6](const Provider& provider) { return provider.mx_addresses.HasRangesOf(v6); });
 }
 
 std::vector<std::string> Shaping::ProviderNames() const {
@@ -152,10 +186,12 @@ std::vector<std::string> Shaping::RollupDomains() const {
   return names;
 }
 
-void Shaping::SetRollupHosts(std::string_view domain, absl::Span<const std::string> hosts) {
+void Shaping::SetRollupHosts(std::string_view domain, absl::Span<const MailHost> hosts) {
   const std::string name = FoldName(domain);
   for (Domain& block : domains_) {
-    if (block.name == name) block.rollup_hosts = SortedHosts(hosts);
+    if (block.name != name) continue;
+    block.rollup_hosts.clear();
+    for (const MailHost& host : SortedHosts(hosts)) block.rollup_hosts.push_back(host.name);
   }
 }
 

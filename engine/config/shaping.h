@@ -17,7 +17,9 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "engine/base/rate.h"
+#include "engine/config/address_set.h"
 #include "engine/config/limits.h"
+#include "engine/config/mail_host.h"
 
 namespace config {
 
@@ -55,20 +57,23 @@ class Shaping {
   // default, matching providers, the same for the source, blocks of the site, blocks of the domain (mx_rollup = false),
   // the same for the source; in each step in the order of the files. `overrides` go last. To be asked once per site,
   // not per message.
-  Limits For(std::string_view domain, absl::Span<const std::string> hosts, std::string_view source,
+  Limits For(std::string_view domain, absl::Span<const MailHost> hosts, std::string_view source,
              absl::Span<const Change> overrides = {}) const;
 
   // The automation rules that hold there: those of default, of matching providers, of the site's blocks, and of the
   // domain's own; in each step in the order of the files.
   std::vector<std::shared_ptr<const AutomationRule>> AutomationFor(std::string_view domain,
-                                                                   absl::Span<const std::string> hosts) const;
+                                                                   absl::Span<const MailHost> hosts) const;
 
   // Where each of these comes from: the settings that are in effect, by key.
-  std::vector<Setting> Explain(std::string_view domain, absl::Span<const std::string> hosts,
+  std::vector<Setting> Explain(std::string_view domain, absl::Span<const MailHost> hosts,
                                std::string_view source) const;
 
   // The provider that the hosts, all of them, or the domain belong to; where several match, the last one. "": none.
-  std::string ProviderFor(std::string_view domain, absl::Span<const std::string> hosts) const;
+  std::string ProviderFor(std::string_view domain, absl::Span<const MailHost> hosts) const;
+
+  // Some provider is known by addresses of this family: those of the hosts are to be looked up.
+  bool MatchesAddresses(bool v6) const;
 
   // All that ProviderFor may say, each once or more.
   std::vector<std::string> ProviderNames() const;
@@ -77,7 +82,7 @@ class Shaping {
   // RollupDomains() are the names, SetRollupHosts() takes the answer. Until then, and where the look-up fails, the
   // block holds for its name alone.
   std::vector<std::string> RollupDomains() const;  // In the order of their names.
-  void SetRollupHosts(std::string_view domain, absl::Span<const std::string> hosts);
+  void SetRollupHosts(std::string_view domain, absl::Span<const MailHost> hosts);
   bool NamesDomain(std::string_view domain) const;  // The domain has a block.
   // The domain has a block with mx_rollup = false: its limits are not those of the others at the same hosts.
   bool HasOwnLimits(std::string_view domain) const;
@@ -102,6 +107,7 @@ class Shaping {
     std::string name;
     Blocks blocks;
     std::vector<std::string> mx_suffixes, host_names, domain_suffixes;  // Lower case, without a final dot.
+    AddressSet mx_addresses;
   };
   struct Domain {
     std::string name;  // Lower case, without a final dot.
@@ -112,13 +118,13 @@ class Shaping {
 
   struct Empty {};
   explicit Shaping(Empty) {}
-  Merged MergeFor(std::string_view domain, absl::Span<const std::string> hosts, std::string_view source,
+  Merged MergeFor(std::string_view domain, absl::Span<const MailHost> hosts, std::string_view source,
                   std::map<std::string, Setting>* told) const;
   void Apply(const std::vector<Block>& blocks, Merged& merged) const;
   void ApplySource(const Blocks& blocks, std::string_view source, Merged& merged) const;
-  static bool Matches(const Provider& provider, std::string_view domain, absl::Span<const std::string> hosts);
+  static bool Matches(const Provider& provider, std::string_view domain, absl::Span<const MailHost> hosts);
   // The blocks of domains that hold at a site: of the site, then of the domain alone.
-  std::vector<const Blocks*> BlocksOfSite(std::string_view domain, absl::Span<const std::string> sorted_hosts) const;
+  std::vector<const Blocks*> BlocksOfSite(std::string_view domain, absl::Span<const MailHost> sorted_hosts) const;
 
   Blocks base_;  // The built-in defaults; the values are those of Limits.
   Blocks defaults_;

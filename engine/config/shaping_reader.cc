@@ -150,7 +150,9 @@ class ShapingReader {
 
   absl::StatusOr<Shaping> Finish() {
     for (const Shaping::Provider& provider : shaping_.providers_) {
-      if (!provider.mx_suffixes.empty() || !provider.host_names.empty() || !provider.domain_suffixes.empty()) continue;
+      const bool matches = !provider.mx_suffixes.empty() || !provider.host_names.empty() ||
+                           !provider.domain_suffixes.empty() || !provider.mx_addresses.empty();
+      if (matches) continue;
       warnings_.push_back(absl::StrCat(first_place_[provider.name], ": provider \"", provider.name,
                                        "\" has no match, so that nothing belongs to it"));
     }
@@ -305,7 +307,8 @@ class ShapingReader {
     const auto wrong = [&](const toml::node& where) {
       problems_->Add(where, absl::StrCat("provider.", name,
                                          ".match is not understood; write a list of "
-                                         "{MXSuffix=\"…\"}, {DomainSuffix=\"…\"} and {HostName=\"…\"}"));
+                                         "{MXSuffix=\"…\"}, {DomainSuffix=\"…\"}, {HostName=\"…\"} and "
+                                         "{MXAddress=\"192.0.2.0/24\"}"));
     };
     const toml::array* list = match.as_array();
     if (list == nullptr) return wrong(match);
@@ -316,6 +319,10 @@ class ShapingReader {
         continue;
       }
       for (auto&& [kind, node] : *rule) {
+        if (kind.str() == "MXAddress") {
+          if (!provider.mx_addresses.Add(TextOf(node))) wrong(element);
+          continue;
+        }
         const std::string value = FoldName(TextOf(node));
         std::vector<std::string>* values = nullptr;
         if (kind.str() == "MXSuffix") values = &provider.mx_suffixes;

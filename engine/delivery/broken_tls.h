@@ -1,5 +1,6 @@
-// Which addresses offer TLS that does not work: mail to them goes in clear for a while, where its policy allows that
-// (RFC 3207 section 4; KumoMTA's remember_broken_tls). The whole program's; any thread.
+// Which addresses offer TLS that does not work: for a while it is tried there with the compatible profile, and where
+// that fails as well, mail to them goes in clear, where its policy allows that (RFC 3207 section 4; KumoMTA's
+// remember_broken_tls). The whole program's; any thread.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +15,7 @@
 
 namespace delivery {
 
-class BrokenTls {
+class AddressMemory {
  public:
   static constexpr std::size_t kAddressesMax = 10'000;  // The one that would be forgotten first goes.
 
@@ -32,13 +33,13 @@ class BrokenTls {
     const auto found = entries_.find(address);
     return found != entries_.end() && found->second.until > now;
   }
-  // A session in clear became ready: it was TLS.
-  void OnClearWorks(const base::IpAddress& address) {
+  // A session that is made the other way became ready: it was TLS.
+  void OnWorks(const base::IpAddress& address) {
     const std::lock_guard lock(mutex_);
     if (const auto found = entries_.find(address); found != entries_.end()) found->second.confirmed = true;
   }
-  // It failed in clear as well: it may not have been TLS.
-  void OnClearFailed(const base::IpAddress& address) {
+  // It failed the other way as well: it may not have been TLS, or that does not help.
+  void OnFailed(const base::IpAddress& address) {
     const std::lock_guard lock(mutex_);
     if (const auto found = entries_.find(address); found != entries_.end() && !found->second.confirmed)
       entries_.erase(found);
@@ -64,6 +65,11 @@ class BrokenTls {
   };
   mutable std::mutex mutex_;
   std::map<base::IpAddress, Entry> entries_;
+};
+
+struct BrokenTls {
+  AddressMemory compatible;  // The usual profile fails there.
+  AddressMemory clear;       // And so does the compatible one.
 };
 
 }  // namespace delivery

@@ -24,7 +24,7 @@ constexpr std::pair<Kind, std::string_view> kKinds[] = {{Kind::kProvider, "provi
                                                         {Kind::kProviderTotal, "provider-total"},
                                                         {Kind::kSiteTotal, "site-total"},
                                                         {Kind::kCampaign, "campaign"}};
-constexpr std::string_view kSiteWord = "site", kBrokenTlsWord = "broken-tls";
+constexpr std::string_view kSiteWord = "site", kBrokenTlsWord = "broken-tls", kCompatibleTlsWord = "compatible-tls";
 
 LimitGroup::Keys KeysOf(Kind kind) {
   if (kind == Kind::kCampaign) return {"", "campaign_rate"};
@@ -151,11 +151,15 @@ std::string HostLimits::Save(const std::string& source, base::Instant now, base:
     add_group(name, kept);
   }
   for (const auto& [name, old] : old_groups_) add_group(name, Now(old, now));
-  for (const auto& [address, until] : broken_tls_.List(now)) {
-    SiteStanding::Kept kept;
-    kept.suspended_for = until - now;
-    AppendLine(kBrokenTlsWord, "", address.ToString(), kept, text);
-  }
+  const auto add_addresses = [&](std::string_view word, const AddressMemory& memory) {
+    for (const auto& [address, until] : memory.List(now)) {
+      SiteStanding::Kept kept;
+      kept.suspended_for = until - now;
+      AppendLine(word, "", address.ToString(), kept, text);
+    }
+  };
+  add_addresses(kBrokenTlsWord, broken_tls_.clear);
+  add_addresses(kCompatibleTlsWord, broken_tls_.compatible);
   return text;
 }
 
@@ -170,7 +174,7 @@ absl::Status HostLimits::Load(std::string_view text, const std::string& source, 
   const base::Instant at = now - std::max(base::Duration(), wall - base::WallTime::FromMicroseconds(saved_at));
   std::map<SiteName, Old> sites;
   std::map<GroupName, Old> groups;
-  std::vector<std::pair<base::IpAddress, base::Instant>> broken;
+  std::vector<std::pair<base::IpAddress, base::Instant>> broken, compatible;
   for (std::size_t i = 1; i < lines.size(); ++i) {
     Line line;
     if (!ReadLine(lines[i], line)) return absl::DataLossError(absl::StrCat("it has the line \"", lines[i], "\""));
@@ -178,11 +182,14 @@ absl::Status HostLimits::Load(std::string_view text, const std::string& source, 
     const std::optional<base::IpAddress> address = base::IpAddress::Parse(line.name);
     if (line.kind == kSiteWord) sites[{line.source, line.name}] = {line.kept, at};
     if (line.kind == kBrokenTlsWord && address.has_value()) broken.emplace_back(*address, at + line.kept.suspended_for);
+    if (line.kind == kCompatibleTlsWord && address.has_value())
+      compatible.emplace_back(*address, at + line.kept.suspended_for);
     for (const auto& [kind, word] : kKinds) {
       if (line.kind == word) groups[{kind, line.source, line.name}] = {line.kept, at};
     }
   }
-  for (const auto& [address, until] : broken) broken_tls_.Remember(address, until);
+  for (const auto& [address, until] : broken) broken_tls_.clear.Remember(address, until);
+  for (const auto& [address, until] : compatible) broken_tls_.compatible.Remember(address, until);
   const std::lock_guard lock(mutex_);
   for (auto& [name, old] : sites) old_sites_[name] = std::move(old);
   for (auto& [name, old] : groups) old_groups_[name] = std::move(old);

@@ -30,7 +30,7 @@ Sweep BadDomain(std::string text, std::uint16_t detail) {
 void Router::Feed(std::vector<DestinationKey> keys) { unfed_.insert(unfed_.end(), keys.begin(), keys.end()); }
 
 void Router::Pump() {
-  while (!stopped_ && !unfed_.empty() && looking_up_ < kLookupsAtOnce) {
+  while (!stopped_ && !unfed_.empty() && looking_up_ < kLookupsAtOnce && awaiting_policy_ < kAwaitingMax) {
     const DestinationKey key = unfed_.front();
     unfed_.pop_front();
     Destination& destination = owner_.MakeDestination(key);
@@ -80,25 +80,37 @@ void Router::LookUp(Destination& destination) {
   }
   const auto lookup = std::make_shared<Lookup>();
   lookup->key = key;
-  if (sts_ != nullptr && owner_.WantsSts(destination)) {  // At the same time: it takes no longer so.
-    lookup->knows_policy = false;
-    sts_->Lookup(destination.name, [this, lookup](const StsPolicies::Policy& policy) {
-      lookup->policy = policy;
-      lookup->knows_policy = true;
-      if (!lookup->route.has_value()) return;
-      --awaiting_policy_;
-      Finish(*lookup);
-    });
-  }
+  if (sts_ != nullptr && owner_.WantsSts(destination, nullptr))
+    AskPolicy(lookup, destination.name);  // At the same time: it takes no longer so.
   context_.mx.LookupMx(destination.name, [this, lookup](const dns::Route& route) {
-    --looking_up_;
-    lookup->route = route;
-    if (lookup->knows_policy) {
-      Finish(*lookup);
-    } else {  // A policy host that is slow holds up this domain, and no look-up of others.
-      ++awaiting_policy_;
-    }
+    context_.mx.AddAddresses(route, owner_.WantedFamilies(),
+                             [this, lookup](const dns::Route& whole) { OnRouteKnown(lookup, whole); });
   });
+}
+
+void Router::AskPolicy(const std::shared_ptr<Lookup>& lookup, const std::string& domain) {
+  lookup->asks_policy = true;
+  sts_->Lookup(domain, [this, lookup](const StsPolicies::Policy& policy) {
+    lookup->policy = policy;
+    lookup->knows_policy = true;
+    if (!lookup->route.has_value()) return;
+    --awaiting_policy_;
+    Finish(*lookup);
+  });
+}
+
+void Router::OnRouteKnown(const std::shared_ptr<Lookup>& lookup, const dns::Route& route) {
+  --looking_up_;
+  lookup->route = route;
+  const Destination* const destination = owner_.FindDestination(lookup->key);
+  const bool asks_now = !lookup->asks_policy && sts_ != nullptr && destination != nullptr &&
+                        route.kind == dns::RouteKind::kHosts && owner_.WantsSts(*destination, &route);
+  if (asks_now) AskPolicy(lookup, destination->name);
+  if (lookup->asks_policy && !lookup->knows_policy) {
+    ++awaiting_policy_;  // A policy host that is slow holds up this domain, and no look-up of others.
+  } else {
+    Finish(*lookup);
+  }
 }
 
 void Router::Finish(Lookup& lookup) {

@@ -21,13 +21,18 @@ namespace delivery {
 
 class Router {
  public:
+  // So many domains wait for their MTA-STS policies; then nobody else is looked up until some have come.
+  static constexpr std::size_t kAwaitingMax = 4096;
+
   // What the router needs from its shard.
   class Owner {
    public:
     virtual ~Owner() = default;
+    // Mail to the destination is to keep to its MTA-STS policy, if it has one. `route`: null while it is not known.
+    virtual bool WantsSts(const Destination& destination, const dns::Route* route) = 0;
+    // Of these families, the addresses of mail exchangers are to be part of the route.
+    virtual dns::MxLookup::Families WantedFamilies() = 0;
     // The destination has a route: it goes to the site's shard, perhaps this one.
-    // Mail to the destination is to keep to its MTA-STS policy, if it has one.
-    virtual bool WantsSts(const Destination& destination) = 0;
     virtual void PlaceAtSite(Destination& destination, const dns::Route& route) = 0;
     virtual void StartSweep(Destination& destination, Sweep sweep) = 0;
     virtual Destination& MakeDestination(DestinationKey key) = 0;
@@ -65,11 +70,14 @@ class Router {
   struct Lookup {
     DestinationKey key;
     std::optional<dns::Route> route;
-    bool knows_policy = true;  // Or nobody asks.
+    bool asks_policy = false;
+    bool knows_policy = false;
     StsPolicies::Policy policy;
   };
 
   void LookUp(Destination& destination);
+  void AskPolicy(const std::shared_ptr<Lookup>& lookup, const std::string& domain);
+  void OnRouteKnown(const std::shared_ptr<Lookup>& lookup, const dns::Route& route);
   void Finish(Lookup& lookup);
   void LookUpSmarthost(DestinationKey key);
   void OnRoute(DestinationKey key, const dns::Route& route);

@@ -146,7 +146,9 @@ void Session::OnStartTls() {
   channel_ = context_.tls.MakeClient({.host_name = options_.host_name,
                                       .address = options_.remote.address,
                                       .policy = options_.tls,
-                                      .tlsa = options_.tlsa});
+                                      .tlsa = options_.tlsa,
+                                      .domain = options_.policy_domain,
+                                      .profile = options_.profile});
   channel_->Start(*this);
 }
 

@@ -90,6 +90,7 @@ class Session final : private io::StreamHandler,
     bool has_tlsa = false;              // The host has TLSA records: never in clear.
     std::vector<tls::TlsaRecord> tlsa;  // Those that are usable.
     bool tls_broken = false;            // In clear, because TLS was found broken there.
+    tls::Profile profile = tls::Profile::kUsual;
     const Source* source = nullptr;
   };
 
@@ -121,6 +122,8 @@ class Session final : private io::StreamHandler,
   void Quit();
   // It is to carry no more messages.
   void WearOut() { worn_out_ = true; }
+  // From now on it serves only whoever has this policy, a narrower one than before.
+  void KeepTo(const tls::Policy& policy) { options_.tls = policy; }
   // Ends it at once, whatever it does. No owner call follows.
   void Abandon();
 
@@ -194,7 +197,7 @@ class Session final : private io::StreamHandler,
   void SendContent();
   void End();
 
-  const Options options_;
+  Options options_;
   const Context& context_;
   Owner& owner_;
   State state_ = State::kOpening;

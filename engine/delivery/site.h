@@ -174,6 +174,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void OnTlsa(std::size_t host, const dns::Answer& answer);
   bool MayConnect(const HostPlan::Next& next, const tls::Policy& policy, bool& waits);
   void ApplyDane(std::size_t host, Session::Options& options) const;
+  void KeepToItsDomain(Session& session);
 
   base::Instant RestedAt() const;
   std::optional<base::Instant> HeldUntil() const;  // By suspension, rest or a missing address.
@@ -221,7 +222,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void OnNoHostLeft(HostPlan::Step step);
   void OnHangUp(Session& session, const smtp::ConnectionFact& fact);
   void OnRoundFailed(const tls::Policy& policy);
-  void OnOtherFamily();
+  void OnOtherFamily(const tls::Policy* under);
   bool MoveToIpv4();
   std::uint64_t Demand(const tls::Policy& policy) const;
   bool WantsSession(const tls::Policy& policy, std::uint64_t demand, std::uint64_t tokens);
@@ -233,12 +234,14 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::vector<tls::Policy> WantedPolicies() const;
   std::vector<base::IpAddress> AvoidedUnder(const tls::Policy& policy);
   void CountTls(const Session& session, smtp::TlsTrouble trouble);
+  void NoteTlsWorks(Session& session);
+  bool RetriesCompatibly(const Session& session, const smtp::ConnectionFact& fact);
   bool TakeTlsFailure(const Session& session, const smtp::ConnectionFact& fact);
   bool OnTlsUnsatisfied(const tls::Policy& policy);
   bool RefusesEveryHost(const tls::Policy& policy) const;
   Sweep TlsRequired(std::string text) const;
   void DeferUnder(const tls::Policy& policy, const Sweep& sweep);
-  void OnNamedHostsFailed(const tls::Policy& policy);
+  void OnNamedHostsFailed(const tls::Policy& policy, HostPlan::Step step);
 
   void StopBeginning();
   void TellBudgets(const smtp::Verdict& verdict, const std::string& sample);

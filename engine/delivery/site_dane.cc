@@ -94,6 +94,21 @@ bool Site::MayConnect(const HostPlan::Next& next, const tls::Policy& policy, boo
   return false;
 }
 
+// Section 3.2.2: a certificate for the domain's name will do for the mail of that domain; another domain's needs a
+// connection of its own.
+void Site::KeepToItsDomain(Session& session) {
+  tls::Policy narrower = session.options().tls;
+  for (auto* list : {&ready_, &waiting_}) {
+    for (Destination* d = list->empty() ? nullptr : &list->front(); d != nullptr; d = list->Next(*d)) {
+      if (d->name != session.options().policy_domain || d->tls != session.options().tls) continue;
+      narrower.only_domain = d->key.domain + 1;
+      d->tls = narrower;
+    }
+  }
+  if (narrower.only_domain == 0) session.WearOut();  // Nobody of the domain is here any more.
+  session.KeepTo(narrower);
+}
+
 // Section 2.2: where there are records, TLS is a must; where none of them is usable, any certificate will do that the
 // policy does not refuse.
 void Site::ApplyDane(std::size_t host, Session::Options& options) const {

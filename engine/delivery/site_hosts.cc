@@ -20,7 +20,7 @@ void Site::OnRoundFailed(const tls::Policy& policy) {
   if (OnTlsUnsatisfied(policy)) return;
   if (policy.refused_hosts != 0 && CountUnder(idle_, policy) + CountUnder(busy_, policy) == 0) {
     hosts_.ForgetFailures();
-    OnNamedHostsFailed(policy);
+    OnNamedHostsFailed(policy, HostPlan::Step::kExhausted);
     return;
   }
   const base::Instant now = context_.clock.Now();
@@ -112,7 +112,7 @@ void Site::OnNoHostLeft(HostPlan::Step step) {
     return;
   }
   if (step == HostPlan::Step::kOtherFamily) {
-    OnOtherFamily();
+    OnOtherFamily(nullptr);
     return;
   }
   Sweep sweep = SweepOfSite(ledger::OutcomeKind::kBounced, "dns");
@@ -134,14 +134,18 @@ void Site::OnNoHostLeft(HostPlan::Step step) {
   SweepAll(sweep);
 }
 
-// Another source may reach them; where none can, they wait for their next retry.
-void Site::OnOtherFamily() {
+// Another source may reach them; where none can, they wait for their next retry. `under`: only those of this policy.
+void Site::OnOtherFamily(const tls::Policy* under) {
   Sweep sweep = SweepOfSite(ledger::OutcomeKind::kDeferred, "dns");
   sweep.only_due = true;
   sweep.classification = smtp::ToString(smtp::Classification::kRoutingErrors);
   sweep.text = "its mail exchangers have no address of the family (IPv4 or IPv6) of any source";
   for (std::size_t n = ready_.size(); n > 0; --n) {
     Destination& destination = ready_.front();
+    if (under != nullptr && destination.tls != *under) {
+      MoveTo(destination, Destination::Place::kReady);
+      continue;
+    }
     MoveTo(destination, Destination::Place::kWaiting);
     if (owner_.TakeNextSource(destination)) {
       SendAway(destination);

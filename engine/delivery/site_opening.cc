@@ -103,7 +103,7 @@ void Site::OpenSessions(const tls::Policy& policy) {
       case HostPlan::Step::kPrivate:
       case HostPlan::Step::kOtherFamily:
       case HostPlan::Step::kDnsFailure:
-        policy.refused_hosts != 0 ? OnNamedHostsFailed(policy) : OnNoHostLeft(next.step);
+        policy.refused_hosts != 0 ? OnNamedHostsFailed(policy, next.step) : OnNoHostLeft(next.step);
         return;
     }
   }
@@ -139,7 +139,9 @@ bool Site::OpenSession(const HostPlan::Next& next, const tls::Policy& policy) {
   }
   ApplyDane(next.host, options);
   options.tls_broken = !options.has_tlsa && policy.MayFallBackToClear() &&
-                       context_.broken_tls.Contains(next.address, context_.clock.Now());
+                       context_.broken_tls.clear.Contains(next.address, context_.clock.Now());
+  if (context_.broken_tls.compatible.Contains(next.address, context_.clock.Now()))
+    options.profile = tls::Profile::kCompatible;
   options.client.tls = options.has_tlsa ? smtp::TlsUse::kAlways : TlsUseOf(policy, options.tls_broken);
   if (context_.job.smarthost.has_value() && context_.job.smarthost->implicit_tls)
     options.client.tls = smtp::TlsUse::kFromTheStart;

@@ -105,6 +105,7 @@ void Site::CountTls(const Session& session, smtp::TlsTrouble trouble) {
   switch (trouble) {
     case smtp::TlsTrouble::kNone:
       if (session.tls_info() == nullptr) result = tls::Result::kStartTlsNotSupported;
+      if (result == tls::Result::kSuccess && session.tls_info()->compatible) result = tls::Result::kCompatibleSuccess;
       break;
     case smtp::TlsTrouble::kNotOffered:
     case smtp::TlsTrouble::kRefused:
@@ -118,15 +119,39 @@ void Site::CountTls(const Session& session, smtp::TlsTrouble trouble) {
   context_.tls_results->Add(options.policy_domain, options.policy_type, result);
 }
 
+void Site::NoteTlsWorks(Session& session) {
+  const base::IpAddress& address = session.options().remote.address;
+  const tls::ChannelInfo* const tls = session.tls_info();
+  if (session.options().tls_broken) context_.broken_tls.clear.OnWorks(address);
+  if (tls != nullptr && tls->compatible) context_.broken_tls.compatible.OnWorks(address);
+  if (tls != nullptr && tls->only_domain && session.options().tls.only_domain == 0) KeepToItsDomain(session);
+}
+
+// A handshake that failed is tried once more, on a new connection there, with the compatible profile. That helps no
+// certificate: what it must be stays the same.
+bool Site::RetriesCompatibly(const Session& session, const smtp::ConnectionFact& fact) {
+  const base::IpAddress& address = session.options().remote.address;
+  AddressMemory& memory = context_.broken_tls.compatible;
+  if (session.options().profile == tls::Profile::kCompatible) {
+    memory.OnFailed(address);
+    return false;
+  }
+  if (fact.tls != smtp::TlsTrouble::kFailed || session.certificate() != tls::Result::kSuccess) return false;
+  memory.Remember(address, context_.clock.Now() + limits_.remember_broken_tls);
+  owner_.WantsPump(*this);
+  return true;
+}
+
 // TLS came to nothing there. True: that is all there is to say about the address.
 bool Site::TakeTlsFailure(const Session& session, const smtp::ConnectionFact& fact) {
   const base::IpAddress& address = session.options().remote.address;
   const tls::Policy& policy = session.options().tls;
   if (fact.tls != smtp::TlsTrouble::kNone) CountTls(session, fact.tls);
   if (fact.tls == smtp::TlsTrouble::kNone || fact.tls == smtp::TlsTrouble::kInjected) return false;
+  if (RetriesCompatibly(session, fact)) return true;
   if (fact.tls == smtp::TlsTrouble::kFailed && policy.MayFallBackToClear() &&
       !session.options().has_tlsa) {  // The next connection there is in clear.
-    context_.broken_tls.Remember(address, context_.clock.Now() + limits_.remember_broken_tls);
+    context_.broken_tls.clear.Remember(address, context_.clock.Now() + limits_.remember_broken_tls);
   } else {
     tls_failures_.push_back({policy, address, last_failure_, context_.clock.Now() + kAddressRest});
   }
@@ -186,7 +211,8 @@ bool Site::RefusesEveryHost(const tls::Policy& policy) const {
 }
 
 // Some hosts are not for this policy, and the others cannot be used. It says nothing about those that are for others.
-void Site::OnNamedHostsFailed(const tls::Policy& policy) {
+void Site::OnNamedHostsFailed(const tls::Policy& policy, HostPlan::Step step) {
+  if (step == HostPlan::Step::kOtherFamily) return OnOtherFamily(&policy);
   if (RefusesEveryHost(policy)) {
     DeferUnder(policy, TlsRequired("the domain's MTA-STS policy names none of its mail exchangers"));
     return;

@@ -101,7 +101,7 @@ void Site::OnSessionReady(Session& session) {
   MoveSession(session, Session::Listing::kIdle);
   if (is_new) mail_max_ = session.mail_max();
   if (is_new) CountTls(session, smtp::TlsTrouble::kNone);
-  if (is_new && session.options().tls_broken) context_.broken_tls.OnClearWorks(session.options().remote.address);
+  if (is_new) NoteTlsWorks(session);
   if (IsToEnd(session)) {
     session.Quit();
   } else {
@@ -150,8 +150,12 @@ void Site::OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fac
     context_.facts.OnSmarthostUnusable("the smarthost refuses the login", fact.ToString());
     return;
   }
+  const bool is_for_another_name = session.certificate() == tls::Result::kCertificateHostMismatch &&
+                                   session.options().tls.only_domain == 0 &&
+                                   tls::HasTrustAnchor(session.options().tlsa);
+  if (is_for_another_name) KeepToItsDomain(session);  // It may be for the name of another domain.
   if (TakeTlsFailure(session, fact)) return;
-  if (session.options().tls_broken) context_.broken_tls.OnClearFailed(session.options().remote.address);
+  if (session.options().tls_broken) context_.broken_tls.clear.OnFailed(session.options().remote.address);
   if (fact.reply.has_value() || !refusal_.has_value()) last_fact_ = fact;
   if (fact.reply.has_value()) refusal_ = fact;
   hosts_.OnAddressFailed(session.options().host, session.options().remote.address, context_.clock.Now() + kAddressRest);
@@ -278,6 +282,7 @@ ledger::Outcome Site::Describe(const Session& session, const smtp::Verdict& verd
     outcome.tls_protocol = tls->protocol;
     outcome.tls_cipher = tls->cipher;
     outcome.tls_resumed = tls->resumed;
+    outcome.tls_compatible = tls->compatible;
   }
   outcome.timings = session.timings();
   outcome.throttled_by = throttle_.Limit(context_.clock.Now());

@@ -62,7 +62,10 @@ bool StsPolicies::IsToRest(const std::string& domain, const std::string& id) {
 void StsPolicies::Fetch(const std::string& domain, const std::string& id, Callback callback) {
   const auto [fetching, is_first] = fetching_.try_emplace(domain);
   if (callback) fetching->second.push_back(std::move(callback));
-  if (!is_first) return;
+  if (is_first) Begin(domain, id);
+}
+
+void StsPolicies::Begin(const std::string& domain, const std::string& id) {
   seams_.mx.LookupHost("mta-sts." + domain, /*want_v6=*/true,
                        [this, domain, id](const dns::HostAddresses& found) { OnAddresses(domain, id, found); });
 }
@@ -84,7 +87,23 @@ void StsPolicies::OnAddresses(const std::string& domain, const std::string& id, 
                        });
 }
 
+// That nobody could ask says nothing about the domain: its mail waits. A refresh, for which none waits, comes with the
+// next look-up.
+void StsPolicies::OnNoRoom(const std::string& domain, const std::string& id) {
+  if (const auto fetching = fetching_.find(domain); fetching->second.empty()) {
+    fetching_.erase(fetching);
+    return;
+  }
+  again_.push_back({domain, id});
+  if (!again_timer_.IsSet()) seams_.timers.Set(again_timer_, seams_.clock.Now() + kAskFetcherAgain);
+}
+
+void StsPolicies::FetchAgain() {
+  for (const Wanted& wanted : std::exchange(again_, {})) Begin(wanted.domain, wanted.id);
+}
+
 void StsPolicies::OnFile(const std::string& domain, const std::string& id, absl::StatusOr<std::string> file) {
+  if (absl::IsResourceExhausted(file.status())) return OnNoRoom(domain, id);
   absl::StatusOr<tls::StsPolicy> policy = file.ok() ? tls::ParseStsPolicy(*file, id) : file.status();
   if (policy.ok()) {
     failures_.erase(domain);

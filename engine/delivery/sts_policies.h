@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@
 #include "engine/base/string_map.h"
 #include "engine/base/time.h"
 #include "engine/io/clock.h"
+#include "engine/io/timer_wheel.h"
 #include "tls/mta_sts.h"
 #include "tls/policy_fetcher.h"
 #include "tls/results.h"
@@ -30,6 +32,7 @@ class StsPolicies {
     tls::PolicyFetcher& fetcher;
     tls::StsCache& cache;
     const io::Clock& clock;
+    io::TimerWheel& timers;
     base::Log& log;
     bool allow_private = false;            // Policies may be fetched from private addresses.
     tls::ResultCounts* results = nullptr;  // Null: nobody counts.
@@ -41,13 +44,16 @@ class StsPolicies {
       base::Duration::Minutes(10);  // After a failure (section 3.3: 5 or more).
   static constexpr base::Duration kRefreshAfter = base::Duration::Hours(24);  // Section 3.3.
 
-  explicit StsPolicies(const Seams& seams) : seams_(seams) {}
+  // Where the fetcher has no room.
+  static constexpr base::Duration kAskFetcherAgain = base::Duration::Seconds(5);
+
+  explicit StsPolicies(const Seams& seams) : seams_(seams), again_timer_([this] { FetchAgain(); }) {}
   StsPolicies(const StsPolicies&) = delete;
   StsPolicies& operator=(const StsPolicies&) = delete;
   ~StsPolicies() { *alive_ = false; }
 
   // Callbacks run once, from the loop, never within this call; not at all once this is destroyed. It may take as long
-  // as a fetch does, a minute, where a policy is new.
+  // as a fetch does, a minute, where a policy is new; and longer where the fetcher has no room.
   void Lookup(std::string_view domain, Callback callback);
 
  private:
@@ -59,6 +65,9 @@ class StsPolicies {
   bool IsToRest(const std::string& domain, const std::string& id);
   // `callback`, where there is one, hears how it ended.
   void Fetch(const std::string& domain, const std::string& id, Callback callback);
+  void Begin(const std::string& domain, const std::string& id);
+  void FetchAgain();
+  void OnNoRoom(const std::string& domain, const std::string& id);
   void OnAddresses(const std::string& domain, const std::string& id, const dns::HostAddresses& found);
   void OnFile(const std::string& domain, const std::string& id, absl::StatusOr<std::string> file);
   void Finish(const std::string& domain);
@@ -67,6 +76,11 @@ class StsPolicies {
 
   const Seams seams_;
   base::StringMap<std::vector<Callback>> fetching_;
+  struct Wanted {
+    std::string domain, id;
+  };
+  std::deque<Wanted> again_;  // For which the fetcher had no room; somebody waits for each.
+  io::Timer again_timer_;
   base::StringMap<Failure> failures_;  // Never iterated.
   int warnings_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // False once destroyed; callbacks look at it.

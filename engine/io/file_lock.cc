@@ -22,13 +22,17 @@ struct flock WholeFile(short type) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Take(const std::string& path) {
+absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Take(const std::string& path) { return Lock(path, F_OFD_SETLK); }
+
+absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Await(const std::string& path) { return Lock(path, F_OFD_SETLKW); }
+
+absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Lock(const std::string& path, int command) {
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return absl::PermissionDeniedError(absl::StrFormat("%s: %s", path, std::strerror(errno)));
   std::unique_ptr<FileLock> lock(new FileLock(fd));
   struct flock wanted = WholeFile(F_WRLCK);
-  if (fcntl(fd, F_OFD_SETLK, &wanted) != 0) {
-    if (errno != EAGAIN && errno != EACCES)
+  if (fcntl(fd, command, &wanted) != 0) {
+    if (errno != EAGAIN && errno != EACCES && errno != EINTR)
       return absl::InternalError(absl::StrFormat("%s: %s", path, std::strerror(errno)));
     char holder[32] = {};
     const ssize_t size = pread(fd, holder, sizeof holder - 1, 0);

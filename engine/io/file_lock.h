@@ -14,6 +14,8 @@ class FileLock {
   // Makes the file where it is missing. Errors: Unavailable, somebody holds it (the text says which process);
   // PermissionDenied; Internal.
   static absl::StatusOr<std::unique_ptr<FileLock>> Take(const std::string& path);
+  // Waits until it is free. Errors: as Take; Unavailable: a signal came before.
+  static absl::StatusOr<std::unique_ptr<FileLock>> Await(const std::string& path);
   // Whether some process holds it now.
   static bool IsHeld(const std::string& path);
   ~FileLock();
@@ -22,6 +24,7 @@ class FileLock {
 
  private:
   explicit FileLock(int fd) : fd_(fd) {}
+  static absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path, int command);
   const int fd_;
 };
 

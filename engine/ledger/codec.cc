@@ -9,6 +9,7 @@ namespace {
 // The kind of an entry. Kinds from 64 on may be skipped by who does not know them.
 enum Kind : std::uint64_t { kString = 1, kAttempt = 2, kOutcome = 3, kCampaignState = 4, kSiteState = 5 };
 constexpr std::uint64_t kTextEmpty = 0, kTextFull = 1, kTextFirst = 2;
+constexpr std::uint64_t kTlsResumed = 1, kTlsCompatible = 2;
 
 void PutVarint(std::uint64_t value, std::string& out) {
   while (value >= 0x80) {
@@ -138,7 +139,9 @@ Outcome ReadOutcome(Source& in, Texts& texts) {
   record.size = in.Varint();
   record.tls_protocol = texts.Next();
   record.tls_cipher = texts.Next();
-  record.tls_resumed = in.Varint() != 0;
+  const std::uint64_t tls = in.Varint();
+  record.tls_resumed = (tls & kTlsResumed) != 0;
+  record.tls_compatible = (tls & kTlsCompatible) != 0;
   Timings& t = record.timings;
   for (std::uint32_t* part : {&t.queue, &t.dns, &t.connect, &t.banner, &t.tls, &t.mail, &t.rcpt, &t.data, &t.dot}) {
     *part = in.Number<std::uint32_t>();
@@ -225,7 +228,7 @@ void RecordEncoder::Body(const Outcome& record, std::string& out) {
   PutVarint(record.size, out);
   Text(record.tls_protocol, out);
   Text(record.tls_cipher, out);
-  PutVarint(record.tls_resumed ? 1 : 0, out);
+  PutVarint((record.tls_resumed ? kTlsResumed : 0) | (record.tls_compatible ? kTlsCompatible : 0), out);
   const Timings& t = record.timings;
   for (const std::uint32_t part : {t.queue, t.dns, t.connect, t.banner, t.tls, t.mail, t.rcpt, t.data, t.dot})
     PutVarint(part, out);

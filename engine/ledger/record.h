@@ -80,6 +80,7 @@ struct Outcome {
   std::string_view tls_protocol;     // Empty: in clear.
   std::string_view tls_cipher;
   bool tls_resumed = false;
+  bool tls_compatible = false;  // It took the compatible profile (tls/policy.h).
   Timings timings;
   std::string_view throttled_by;  // Name of the limit that held it last; empty: none.
 };

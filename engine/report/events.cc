@@ -210,6 +210,7 @@ std::string EventRenderer::RenderOutcome(const ledger::Outcome& outcome, std::ui
   AddText(json, "tls_protocol_version", outcome.tls_protocol);
   AddText(json, "tls_cipher", outcome.tls_cipher);
   if (!outcome.tls_protocol.empty()) json["tls_resumed"] = outcome.tls_resumed;
+  if (outcome.tls_compatible) json["tls_profile"] = "compatible";
   if (outcome.session != 0) {
     json["session_id"] = absl::StrFormat("%x", outcome.session);
     json["conn_use"] = outcome.connection_use;

@@ -21,14 +21,15 @@ class Authority:
             "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign",
             "-keyout", folder / "ca.key", "-out", self.file)
 
-    def certificate(self, name: str, address="127.0.0.1", algorithm="ec") -> Certificate:
-        """For a server of that name, with an "ec" (P-256) or "rsa:2048" key."""
+    def certificate(self, name: str, address="127.0.0.1", algorithm="ec", others=(), days=2) -> Certificate:
+        """For a server of that name, and of these others, with an "ec" (P-256) or "rsa:2048" key. `days`: -1: it has expired."""
         made = Certificate(self.folder / f"{name}.crt", self.folder / f"{name}.key")
         extensions = self.folder / f"{name}.ext"
-        extensions.write_text(f"subjectAltName=DNS:{name},IP:{address}\nextendedKeyUsage=serverAuth\n")
+        names = ",".join(f"DNS:{one}" for one in (name, *others))
+        extensions.write_text(f"subjectAltName={names},IP:{address}\nextendedKeyUsage=serverAuth\n")
         request = self.folder / f"{name}.csr"
         curve = ["-pkeyopt", "ec_paramgen_curve:P-256"] if algorithm == "ec" else []
         run("openssl", "req", "-newkey", algorithm, *curve, "-nodes", "-subj", f"/CN={name}", "-keyout", made.key, "-out", request)
-        run("openssl", "x509", "-req", "-in", request, "-CA", self.file, "-CAkey", self.folder / "ca.key", "-days", "2", "-extfile", extensions,
+        run("openssl", "x509", "-req", "-in", request, "-CA", self.file, "-CAkey", self.folder / "ca.key", "-days", days, "-extfile", extensions,
             "-out", made.certificate)
         return made

@@ -1,6 +1,7 @@
 """Real mail servers, each on a machine of its own: Postfix, Exim, OpenSMTPD, aiosmtpd. Each listens on a loopback address of the test's
 network namespace, offers STARTTLS, and keeps every message that it accepts for its domains."""
 
+import dataclasses
 import pathlib
 import smtplib
 import ssl
@@ -30,16 +31,29 @@ def wait_until_it_speaks_tls(server):
     wait_until(f"{server.name} speaking TLS", speaks, timeout=60)
 
 
+@dataclasses.dataclass(frozen=True)
+class Face:
+    """Another address at which a server listens, with another certificate and other TLS."""
+    address: str
+    certificate: Certificate
+    tls: str = ""  # Postfix: options of its smtpd. Exim: GnuTLS's priorities.
+    has_tls: bool = True
+
+
 class MailServer(Machine):
     """What all of them share. `domains` are those whose mail is kept, whoever the recipient is."""
 
-    def __init__(self, folder: pathlib.Path, roots, name: str, address: str, port: int, domains, certificate: Certificate):
+    def __init__(self, folder: pathlib.Path, roots, name: str, address: str, port: int, domains, certificate: Certificate,
+                 faces=()):
         super().__init__(folder, roots)
         wait_until_free(address, port)
         self.name, self.address, self.port, self.domains = name, address, port, domains
         self.kept = self.root / KEPT
         self.write("etc/mx/mx.crt", certificate.certificate.read_text())
         self.write("etc/mx/mx.key", certificate.key.read_text())
+        for face in faces:
+            self.write(f"etc/mx/{face.address}.crt", face.certificate.certificate.read_text())
+            self.write(f"etc/mx/{face.address}.key", face.certificate.key.read_text())
         self.write("etc/hosts", f"127.0.0.1 localhost\n{address} {name}\n")
 
     def wait_until_it_listens(self):
@@ -59,9 +73,10 @@ class MailServer(Machine):
 class Postfix(MailServer):
     """`settings` are lines for main.cf. `users`, by name with passwords, may log in (Cyrus SASL) at `submission` (STARTTLS) and `smtps`."""
 
-    def __init__(self, build, folder, name, address, port, domains, certificate, settings="", users=None, submission=587, smtps=465):
+    def __init__(self, build, folder, name, address, port, domains, certificate, settings="", users=None, submission=587, smtps=465,
+                 faces=()):
         names = ["postfix", *(["sasl2-bin"] if users else [])]
-        super().__init__(folder, [packages.fetch(build, package) for package in names], name, address, port, domains, certificate)
+        super().__init__(folder, [packages.fetch(build, package) for package in names], name, address, port, domains, certificate, faces)
         self.add_user("postfix", 911, "/var/spool/postfix")
         self.add_user("postdrop", 912, "/var/spool/postfix")
         self.mail_folder("var/mail/kept", NOBODY)
@@ -102,6 +117,8 @@ smtpd_tls_received_header = yes
         lines = [line.split() for line in services.splitlines() if line[:1].isalpha()]
         kept = [[*line[:4], "n", *line[5:]] for line in lines if line[7] not in ("pipe", "smtpd")]  # Not in Postfix's own chroot.
         ports = [f"{address}:{port} inet n - n - - smtpd"]
+        ports += [f"{face.address}:{port} inet n - n - - smtpd -o smtpd_tls_security_level={'may' if face.has_tls else 'none'} "
+                  f"-o smtpd_tls_chain_files=/etc/mx/{face.address}.key,/etc/mx/{face.address}.crt {face.tls}" for face in faces]
         if users:
             self.add_users(users)
             options = "-o smtpd_sasl_auth_enable=yes -o smtpd_recipient_restrictions=permit_sasl_authenticated,reject"
@@ -130,8 +147,8 @@ smtpd_tls_received_header = yes
 class Exim(MailServer):
     """`main` are lines for the main section, `recipient_acl` statements before the one that accepts. `users` may log in at every port."""
 
-    def __init__(self, build, folder, name, address, port, domains, certificate, main="", recipient_acl="", users=None):
-        super().__init__(folder, [packages.fetch(build, "exim4-daemon-heavy")], name, address, port, domains, certificate)
+    def __init__(self, build, folder, name, address, port, domains, certificate, main="", recipient_acl="", users=None, faces=()):
+        super().__init__(folder, [packages.fetch(build, "exim4-daemon-heavy")], name, address, port, domains, certificate, faces)
         self.add_user("Debian-exim", 911, "/var/spool/exim4")
         self.mail_folder(KEPT, NOBODY)
         for path in ("var/spool/exim4", "var/log/exim4"):
@@ -139,11 +156,12 @@ class Exim(MailServer):
             self.run("chown", "Debian-exim:Debian-exim", f"/{path}")
         self.run("chown", "-R", "root:Debian-exim", "/etc/mx")
         self.write("etc/exim4/exim4.conf", f"""primary_hostname = {name}
-local_interfaces = {address}
+local_interfaces = {' : '.join([address, *(face.address for face in faces)])}
 daemon_smtp_ports = {port}
-tls_advertise_hosts = *
-tls_certificate = /etc/mx/mx.crt
-tls_privatekey = /etc/mx/mx.key
+tls_advertise_hosts = {self.by_face({face.address: "" for face in faces if not face.has_tls}, "*")}
+tls_certificate = /etc/mx/{self.by_face({face.address: face.address for face in faces}, "mx")}.crt
+tls_privatekey = /etc/mx/{self.by_face({face.address: face.address for face in faces}, "mx")}.key
+tls_require_ciphers = {self.by_face({face.address: face.tls for face in faces if face.tls}, "NORMAL")}
 domainlist kept_domains = {' : '.join(domains)}
 host_lookup =
 rfc1413_hosts =
@@ -188,6 +206,13 @@ login:
   server_advertise_condition = ${{if def:tls_in_cipher}}
 """)
         self.start()
+
+    @staticmethod
+    def by_face(values: dict, otherwise: str) -> str:
+        """What Exim takes for its value, by the address that the client has connected to."""
+        for address, value in values.items():
+            otherwise = f"${{if eq{{$received_ip_address}}{{{address}}}{{{value}}}{{{otherwise}}}}}"
+        return otherwise
 
     @staticmethod
     def login_table(users) -> str:

@@ -10,7 +10,7 @@ from machine import run
 from name_servers import Knot, Unbound
 from servers import Process, wait_until
 
-SELF_SIGNED, WRONG_NAME, IN_CLEAR = "127.0.0.21", "127.0.0.22", "127.0.0.23"
+SELF_SIGNED, WRONG_NAME, IN_CLEAR, OF_DOMAIN = "127.0.0.21", "127.0.0.22", "127.0.0.23", "127.0.0.24"
 
 
 def public_key(certificate) -> bytes:
@@ -42,10 +42,11 @@ class DaneTest(Lab):
         run("openssl", "x509", "-req", "-in", request, "-signkey", key, "-days", "-1", "-out", certificate)
         self.sink(SELF_SIGNED, "--tls", "--cert", certificate, "--key", key)
         self.own = certificate
-        made = self.authority.certificate("mx.anchor.test", WRONG_NAME)
-        chain = self.path("chain.crt")
-        chain.write_text(made.certificate.read_text() + self.authority.file.read_text())
-        self.sink(WRONG_NAME, "--tls", "--cert", chain, "--key", made.key)
+        for name, address in (("mx.anchor.test", WRONG_NAME), ("by-domain.test", OF_DOMAIN)):
+            made = self.authority.certificate(name, address)
+            chain = self.path(f"{name}.chain.crt")
+            chain.write_text(made.certificate.read_text() + self.authority.file.read_text())
+            self.sink(address, "--tls", "--cert", chain, "--key", made.key)
         self.sink(IN_CLEAR)
 
     def domain(self, name, address, tlsa="", signed=True):
@@ -120,6 +121,19 @@ class DaneTest(Lab):
         self.assertEqual(list(results["hidden.test"]["failures"]), ["dnssec-invalid"])
         self.assertEqual(list(results["clear.test"]["failures"]), ["starttls-not-supported"])
         self.assertEqual(list(results["wrong-name.test"]["failures"]), ["certificate-host-mismatch"])
+
+    def test_d04_a_certificate_for_the_domains_name_is_for_its_mail_alone(self):
+        """RFC 7672 section 3.2.2. Both domains have the same mail exchanger, and so share a site."""
+        self.sinks()
+        self.domain("by-domain.test", OF_DOMAIN, f"2 0 1 {hashlib.sha256(whole(self.authority.file)).hexdigest()}")
+        self.zones["guest.test"] = "@ MX 10 mx.by-domain.test."
+        self.signed.add("guest.test")
+        self.begin(shaping=SHAPING.replace("connection_limit = 20", "connection_limit = 1"))
+        self.rows([f"user{number}@{name}" for number in range(10) for name in ("by-domain.test", "guest.test")])
+        delivered, deferred, _ = self.outcome(delivered=10, deferred=10)
+        self.assertEqual((list(delivered), list(deferred)), (["by-domain.test"], ["guest.test"]))
+        self.assertEqual(deferred["guest.test"]["bounce_classification"], "TlsRequired")
+        self.assertEqual(delivered["by-domain.test"]["tls_protocol_version"], "TLSv1.3")
 
     def test_without_trust_in_the_resolver_and_where_it_is_off_the_records_mean_nothing(self):
         self.sinks()

@@ -143,6 +143,33 @@ class MtaStsTest(Lab):
         self.name_server()
         self.outcome(delivered=1, deferred=0)
 
+    def test_m02_policy_hosts_that_are_slow_hold_up_nobody_else(self):
+        self.sinks()
+        self.write("slow.txt", "version: STSv1\nmode: enforce\nmx: mx.slow.test\nmax_age: 86400\n")
+        numbers = range(40)  # More than are fetched at once.
+        certificate = self.authority.certificate("slow.test", WEB, others=[f"mta-sts.slow{number}.test" for number in numbers])
+        for number in numbers:
+            self.domain(f"slow{number}.test", f"root {self.folder}; limit_rate 1; try_files /slow.txt =404;", certificate=certificate)
+        self.domain("plain.test", "return 404 '';", record="")
+        self.begin()
+        process = self.start("send", "campaign.toml", "--progress", "off")
+        wait_until("the others' mail", lambda: self.counts("test") == (1, 0))
+        self.assertEqual([event["recipient"] for event in self.events("test", "--type", "Delivery")], ["user@plain.test"])
+        self.assertEqual(process.stop(), 4, process.text())
+        self.assertEqual(self.report()["pending"]["unattempted"], 40)
+
+    def test_d06_a_session_of_another_policy_carries_no_mail_of_an_enforced_one(self):
+        """Both domains have the same mail exchanger, whose certificate is for another name, and one connection for all."""
+        self.sinks()
+        self.domain("strict.test", policy("enforce", "mx.strict.test"), f"@ MX 10 mx\nmx A {WRONG_NAME}")
+        self.domain("lax.test", "return 404 '';", "@ MX 10 mx.strict.test.", record="")
+        self.begin()
+        self.config(ca_file=self.authority.file, shaping=SHAPING.replace("connection_limit = 20", "connection_limit = 1"))
+        self.rows([f"user{number}@{name}" for number in range(10) for name in ("lax.test", "strict.test")])
+        delivered, deferred = self.outcome(delivered=10, deferred=10)
+        self.assertEqual((list(delivered), list(deferred)), (["lax.test"], ["strict.test"]))
+        self.assertEqual(delivered["lax.test"]["tls_protocol_version"], "TLSv1.3")
+
     def test_enable_mta_sts_turns_it_off(self):
         self.sinks()
         self.domain("clear.test", policy("enforce", "mx.clear.test"))

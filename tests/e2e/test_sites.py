@@ -57,6 +57,30 @@ class SitesTest(Lab):
         self.assertEqual(settings["max_message_rate"], {"value": '"3/s"', "from": f"{self.path('shaping.toml')}:3"})
         self.sluice("config", "explain", "not a domain", code=3)
 
+    def test_providers_are_known_by_the_addresses_of_their_mail_exchangers(self):
+        self.zones({"one.test": "@ MX 10 mx\nmx A 127.0.0.1", "two.test": "@ MX 10 a\n@ MX 20 b\na A 127.0.0.1\nb A 127.0.0.1",
+                    "mixed.test": "@ MX 10 a\n@ MX 20 b\na A 127.0.0.1\nb A 127.0.0.2", "implicit.test": "@ A 127.0.0.1",
+                    "six.test": "@ MX 10 mx\nmx A 127.0.0.2\nmx AAAA 2001:db8::25"})
+        self.sink()
+        self.rows([f"user{number}@{name}.test" for name in ("one", "two", "mixed", "implicit") for number in range(5)])
+        self.campaign()
+        self.config(shaping=SHAPING + '[provider.here]\nmatch = [{MXAddress="127.0.0.1"}]\nmax_deliveries_per_connection = 2\n'
+                    '[provider.six]\nmatch = [{MXAddress="2001:db8::/32"}]\n')
+        told = {name: json.loads(self.sluice("config", "explain", f"{name}.test", "--json").stdout)
+                for name in ("one", "two", "mixed", "implicit", "six")}
+        providers = {"one": "here", "two": "here", "mixed": "other", "implicit": "here", "six": "six"}
+        self.assertEqual({name: explained["provider"] for name, explained in told.items()}, providers)
+        self.assertEqual(told["two"]["addresses"], {"a.two.test": ["127.0.0.1"], "b.two.test": ["127.0.0.1"]})
+        self.assertEqual(told["one"]["sources"][0]["settings"]["max_deliveries_per_connection"]["value"], "2")
+        self.assertIn("mx.one.test      127.0.0.1", self.sluice("config", "explain", "one.test").stdout)
+        plan = json.loads(self.sluice("plan", "campaign.toml", "--json").stdout)
+        self.assertEqual({provider["provider"]: provider["recipients"] for provider in plan["providers"]}, {"here": 15, "other": 5})
+        self.sluice("send", "campaign.toml")
+        events = self.events("test", "--type", "Delivery")
+        self.assertEqual({(event["recipient"].split("@")[1], event.get("provider_name", "other")) for event in events},
+                         {(f"{name}.test", providers[name]) for name in ("one", "two", "mixed", "implicit")})
+        self.assertEqual(max(event["conn_use"] for event in events if event.get("provider_name") == "here"), 2)
+
     def test_shaping_files_are_read_again_while_it_runs(self):
         self.zones({"d.test": "@ MX 10 mx\nmx A 127.0.0.1"})
         self.sink()

@@ -23,7 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       CHECK(message.rfind("a.toml:", 0) == 0 || message.rfind("b.toml:", 0) == 0);
       continue;
     }
-    const std::vector<std::string> hosts = {"mx1.example.com", "mx2.example.com"};
+    const std::vector<config::MailHost> hosts = {"mx1.example.com", "mx2.example.com"};
     for (const std::string& domain : shaping->RollupDomains()) shaping->SetRollupHosts(domain, hosts);
     const config::Limits limits = shaping->For("example.com", hosts, "s");
     CHECK(limits.connection_limit >= 1 && limits.max_deliveries_per_connection >= 1);

@@ -55,11 +55,13 @@ class ScriptedNames {
     if (const auto kind = kinds_.find(name); kind != kinds_.end()) answer.kind = kind->second;
     if (answer.kind != dns::AnswerKind::kFound) return answer;
     answer.kind = dns::AnswerKind::kNoDomain;
-    for (const auto& [key, records] : records_) {
-      if (key.first != name) continue;
-      answer.kind = key.second == type ? dns::AnswerKind::kFound : dns::AnswerKind::kNoData;
-      if (key.second == type) answer.records = records;
-      if (key.second == type) break;
+    for (auto known = records_.lower_bound({name, dns::RecordType{}});
+         known != records_.end() && known->first.first == name; ++known) {
+      answer.kind = dns::AnswerKind::kNoData;
+      if (known->first.second != type) continue;
+      answer.kind = dns::AnswerKind::kFound;
+      answer.records = known->second;
+      break;
     }
     return answer;
   }

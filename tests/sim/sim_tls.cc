@@ -113,6 +113,7 @@ absl::Status SimChannel::Greet(const std::string& line, Output& to_peer) {
   const bool verifies = key_.second.verification == tls::Policy::Verification::kNameAndChain;
   if (verifies && !good) {
     to_peer.Write(kGoodbye);
+    info_.certificate = tls::Result::kCertificateNotTrusted;
     return Fail("the certificate does not hold");
   }
   factory_.tickets_[key_] = {words[4], good};

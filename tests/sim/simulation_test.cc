@@ -70,7 +70,9 @@ TEST(Simulation, FindsASkippedAttemptBarrier) {
 TEST(Simulation, FindsAnOutcomeToldBeforeItsSync) {
   EXPECT_THAT(Found({.tell_before_sync = true}), HasSubstr("final states were told"));
 }
-TEST(Simulation, FindsASessionUsedForAnotherTlsPolicy) { EXPECT_THAT(Found({.mix_tls = true}), StartsWith("TLS: ")); }
+TEST(Simulation, D06_FindsASessionUsedForAnotherTlsPolicy) {
+  EXPECT_THAT(Found({.mix_tls = true}), StartsWith("TLS: "));
+}
 TEST(Simulation, FindsASignatureOfAnotherMessage) {
   EXPECT_THAT(Found({.wrong_signatures = true}), HasSubstr("is not of this message"));
 }

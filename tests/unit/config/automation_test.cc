@@ -16,7 +16,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-using Hosts = std::vector<std::string>;
+using Hosts = std::vector<MailHost>;
 using Kind = AutomationAction::Kind;
 
 class AutomationTest : public testing::Test {

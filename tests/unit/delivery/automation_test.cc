@@ -21,7 +21,7 @@ config::AutomationRules Rules(const std::string& text) {
   std::vector<std::string> warnings;
   const auto shaping = config::Shaping::Parse({{{"s", text}}}, warnings);
   EXPECT_TRUE(shaping.ok()) << shaping.status();
-  return shaping->AutomationFor("x.example", std::vector<std::string>{"mx.x.example"});
+  return shaping->AutomationFor("x.example", std::vector<config::MailHost>{"mx.x.example"});
 }
 
 std::string Rule(const std::string& regex, const std::string& action, const std::string& more = "") {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <tuple>
 
 namespace delivery {
 namespace {
@@ -76,6 +77,20 @@ TEST(HostLimits, OutliveTheProgram) {
   EXPECT_EQ(again->suspended_until() - later, Duration::Minutes(59));
   EXPECT_EQ(again->suspension().reason(), "SpamBlock");
   EXPECT_EQ(again->suspension().sample(), "550 5.7.1\ttoo\nmuch");
+}
+
+TEST(HostLimits, P18_WhatIsKnownOfBrokenTlsOutlivesTheProgram) {
+  const base::IpAddress a = base::IpAddress::V4(0x0A000001), b = base::IpAddress::V4(0x0A000002);
+  HostLimits before, after;
+  before.broken_tls().compatible.Remember(a, kNow + Duration::Hours(2));
+  before.broken_tls().clear.Remember(b, kNow + Duration::Hours(1));
+  ASSERT_TRUE(after.Load(before.Save("one", kNow, kWall, {}), kNow, kWall + Duration::Minutes(30)).ok());
+  for (const auto& [minutes, compatible, clear] : {std::tuple(29, true, true), {89, true, false}, {91, false, false}}) {
+    const base::Instant now = kNow + Duration::Minutes(minutes);
+    EXPECT_EQ(after.broken_tls().compatible.Contains(a, now), compatible);
+    EXPECT_EQ(after.broken_tls().clear.Contains(b, now), clear);
+    EXPECT_FALSE(after.broken_tls().compatible.Contains(b, now) || after.broken_tls().clear.Contains(a, now));
+  }
 }
 
 TEST(HostLimits, WhatNobodyAskedForIsKeptForTheNextProgram) {

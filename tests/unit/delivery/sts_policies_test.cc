@@ -97,7 +97,8 @@ class StsPoliciesTest : public testing::Test {
   Fetcher fetcher_;
   dns::MxLookup mx_{names_};
   tls::StsCache cache_;
-  StsPolicies policies_{{names_, mx_, fetcher_, cache_, clock_, log_}};
+  io::TimerWheel timers_{base::Instant()};
+  StsPolicies policies_{{names_, mx_, fetcher_, cache_, clock_, timers_, log_}};
   bool has_answered_ = false;
   StsPolicies::Policy told_;
 };
@@ -150,6 +151,30 @@ TEST_F(StsPoliciesTest, M08_AFailureIsNotRepeatedAtOnceAndAKnownPolicyHolds) {
   Serve(std::string("version: STSv2"));
   ASSERT_NE(told_, nullptr);
   EXPECT_EQ(told_->id, "1");
+}
+
+TEST_F(StsPoliciesTest, M02_WhereTheFetcherHasNoRoomTheMailWaits) {
+  names_.records = {"v=STSv1; id=1;"};
+  Ask();
+  for (int i = 2; i < 5; ++i) {
+    Serve(absl::ResourceExhaustedError("too many"));
+    EXPECT_FALSE(has_answered_);
+    clock_.now = clock_.now + StsPolicies::kAskFetcherAgain;
+    timers_.Advance(clock_.now);
+    Turn();
+    EXPECT_EQ(fetcher_.count, i);
+  }
+  Serve(std::string(kEnforce));
+  EXPECT_TRUE(has_answered_);
+  ASSERT_NE(told_, nullptr);
+  EXPECT_TRUE(log_.lines.empty());
+  // Nobody waits for a refresh.
+  clock_.now = clock_.now + Duration::Hours(25);
+  EXPECT_NE(Ask(), nullptr);
+  Serve(absl::ResourceExhaustedError("too many"));
+  EXPECT_FALSE(timers_.NextAt() < base::Instant::Never());
+  EXPECT_NE(Ask(), nullptr);
+  EXPECT_EQ(fetcher_.count, 6);
 }
 
 TEST_F(StsPoliciesTest, M08_WhatTheDnsHidesHoldsUntilItsTimeIsOver) {

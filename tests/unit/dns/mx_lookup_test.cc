@@ -149,5 +149,33 @@ TEST_F(MxLookupTest, NobodyIsCalledAfterTheEnd) {
   EXPECT_FALSE(route_.has_value());
 }
 
+TEST_F(MxLookupTest, AddsTheAddressesOfTheHosts) {
+  Route route;
+  route.kind = RouteKind::kHosts;
+  route.hosts = {{"a.example", 10}, {"b.example", 20}};
+  const auto add = [&](MxLookup::Families families) {
+    route_.reset();
+    lookup_->AddAddresses(route, families, [this](const Route& whole) { route_ = whole; });
+  };
+  add({});
+  EXPECT_EQ(route_->hosts, route.hosts);
+  add({.v4 = true, .v6 = true});
+  resolver_.Reply("a.example", RecordType::kA, Addresses({"192.0.2.1", "192.0.2.2"}));
+  resolver_.Reply("a.example", RecordType::kAaaa, Addresses({"2001:db8::1"}));
+  resolver_.Reply("b.example", RecordType::kA, Nothing(AnswerKind::kServerFail));
+  EXPECT_FALSE(route_.has_value());
+  resolver_.Reply("b.example", RecordType::kAaaa, Nothing(AnswerKind::kNoData));
+  EXPECT_EQ(route_->kind, RouteKind::kHosts);
+  EXPECT_EQ(route_->hosts[0].addresses.size(), 3u);
+  EXPECT_TRUE(route_->hosts[1].addresses.empty());
+  // Nothing is known of any of them: it is not known whose they are.
+  add({.v6 = true});
+  resolver_.Reply("a.example", RecordType::kAaaa, Nothing(AnswerKind::kTimeout, 0, "silence"));
+  resolver_.Reply("b.example", RecordType::kAaaa, Nothing(AnswerKind::kServerFail, 0, "silence"));
+  EXPECT_EQ(route_->kind, RouteKind::kTemporary);
+  EXPECT_THAT(route_->detail, HasSubstr("silence"));
+  EXPECT_EQ(resolver_.waiting(), 0u);
+}
+
 }  // namespace
 }  // namespace dns

@@ -25,7 +25,7 @@ class ChannelTest : public ::testing::Test {
   Context context_{{.authorities = ServerSettings::Authority()}};
 };
 
-TEST_F(ChannelTest, SpeaksTls13WithX25519AndNamesTheHost) {
+TEST_F(ChannelTest, M05_SpeaksTls13WithX25519AndNamesTheHost) {
   Connection c(context_, modern_);
   ASSERT_TRUE(c.Carry().ok());
   EXPECT_EQ(c.channel->state(), State::kOpen);
@@ -130,7 +130,7 @@ std::string CertificateError(Context& context, CertificateKind kind, std::string
   return std::string(status.message());
 }
 
-TEST_F(ChannelTest, NamesWhatIsWrongWithACertificate) {
+TEST_F(ChannelTest, M05_NamesWhatIsWrongWithACertificate) {
   EXPECT_EQ(CertificateError(context_, CertificateKind::kValid), "");
   EXPECT_EQ(CertificateError(context_, CertificateKind::kWrongName),
             "the certificate does not hold: hostname mismatch");
@@ -140,7 +140,7 @@ TEST_F(ChannelTest, NamesWhatIsWrongWithACertificate) {
             "the certificate does not hold: self-signed certificate");
 }
 
-TEST_F(ChannelTest, TakesTheNameFromDnsNamesOnly) {
+TEST_F(ChannelTest, M05_TakesTheNameFromDnsNamesOnly) {
   EXPECT_THAT(CertificateError(context_, CertificateKind::kOnlyCommonName), HasSubstr("hostname mismatch"));
   EXPECT_EQ(CertificateError(context_, CertificateKind::kValid, "MX.Example.COM."), "");
   EXPECT_EQ(CertificateError(context_, CertificateKind::kValid, "a.wild.example.com"), "");

@@ -19,9 +19,13 @@ class Connection {
  public:
   Connection(Context& context, ServerSettings& settings, Policy policy = kVerifying,
              std::string_view host_name = kHostName, std::string_view address = "192.0.2.1",
-             absl::Span<const TlsaRecord> tlsa = {})
-      : channel(context.MakeClient(
-            {.host_name = host_name, .address = *base::IpAddress::Parse(address), .policy = policy, .tlsa = tlsa})),
+             absl::Span<const TlsaRecord> tlsa = {}, std::string_view domain = {}, Profile profile = Profile::kUsual)
+      : channel(context.MakeClient({.host_name = host_name,
+                                    .address = *base::IpAddress::Parse(address),
+                                    .policy = policy,
+                                    .tlsa = tlsa,
+                                    .domain = domain,
+                                    .profile = profile})),
         server(settings) {
     channel->Start(to_server);
   }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 
 namespace tls {
@@ -21,6 +22,18 @@ TEST(CurlFetcher, AsksTheAddressesThatItIsGivenAndNoDns) {
   CurlFetcher fetcher({.authorities = ""});
   EXPECT_FALSE(FetchFrom(fetcher, {kLoopback}).ok());
   EXPECT_TRUE(absl::IsUnavailable(FetchFrom(fetcher, {})));
+}
+
+// Whoever is refused so may ask again: it says nothing about the policy.
+TEST(CurlFetcher, RefusesWhenTooManyWait) {
+  CurlFetcher fetcher({.authorities = ""});
+  std::atomic<int> refused = 0;
+  for (std::size_t i = 0; i < 4 * CurlFetcher::kWaitingMax; ++i) {
+    fetcher.Fetch("example.test", {*base::IpAddress::Parse("192.0.2.1")},
+                  [&refused](const auto& file) { refused += absl::IsResourceExhausted(file.status()) ? 1 : 0; });
+  }
+  EXPECT_GT(refused, 0);
+  fetcher.Stop();
 }
 
 TEST(CurlFetcher, EndsWithFetchesUnderWay) {

@@ -85,6 +85,35 @@ TEST_F(DaneChannelTest, D04_ATrustAnchorVouchesForTheName) {
   EXPECT_FALSE(Connect(CertificateKind::kExpired, {anchor_}).ok());
 }
 
+// RFC 7672 sections 3.2.2 and 3.2.3.
+TEST_F(DaneChannelTest, D04_TheDomainsNameWillDoForItsMailAloneAndACommonNameWhereThereIsNoOther) {
+  const auto connect = [this](CertificateKind kind, std::string_view domain, const TlsaRecord& record) {
+    ServerSettings settings({.certificate = kind});
+    const std::vector<TlsaRecord> records = {record};
+    Connection c(context_, settings, kTrusting, testing::kHostName, "192.0.2.1", records, domain);
+    if (!c.Carry().ok()) return std::string("refused");
+    return std::string(c.channel->info().only_domain ? "for the domain" : "for the host");
+  };
+  EXPECT_EQ(connect(CertificateKind::kWrongName, "mx.example.net", anchor_), "for the domain");
+  EXPECT_EQ(connect(CertificateKind::kWrongName, "example.net", anchor_), "refused");
+  EXPECT_EQ(connect(CertificateKind::kValid, "example.net", anchor_), "for the host");
+  EXPECT_EQ(connect(CertificateKind::kOnlyCommonName, "example.net", anchor_), "for the host");
+}
+
+// Nobody looks at the certificate again.
+TEST_F(DaneChannelTest, D04_AResumedSessionIsOfTheDomainThatItWasMadeFor) {
+  ServerSettings settings({.certificate = CertificateKind::kWrongName});
+  const std::vector<TlsaRecord> records = {anchor_};
+  const auto connect = [&](std::string_view domain) {
+    Connection c(context_, settings, kTrusting, testing::kHostName, "192.0.2.1", records, domain);
+    return c.Carry().ok() && c.channel->info().resumed && c.channel->info().only_domain;
+  };
+  EXPECT_FALSE(connect("mx.example.net"));
+  EXPECT_TRUE(connect("mx.example.net"));
+  Connection other(context_, settings, kTrusting, testing::kHostName, "192.0.2.1", records, "other.example");
+  EXPECT_FALSE(other.Carry().ok());
+}
+
 TEST_F(DaneChannelTest, ACertificateThatNoRecordMatchesIsRefusedWhateverThePolicy) {
   for (const CertificateKind kind : {CertificateKind::kValid, CertificateKind::kSelfSigned}) {
     const absl::Status status = Connect(kind, {wrong_});

@@ -85,6 +85,7 @@ ServerSettings::ServerSettings(const Options& options) : parts_(std::make_unique
   SSL_CTX_set_min_proto_version(context, options.tls12 ? TLS1_2_VERSION : TLS1_3_VERSION);
   SSL_CTX_set_max_proto_version(context, options.tls13 ? TLS1_3_VERSION : TLS1_2_VERSION);
   CHECK(SSL_CTX_set_cipher_list(context, options.tls12_ciphers.c_str()) == 1);
+  if (!options.groups.empty()) CHECK(SSL_CTX_set1_groups_list(context, options.groups.c_str()) == 1);
   if (!options.tickets) SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
   SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>("test"), 4);
   EVP_PKEY* const key = EVP_EC_gen("P-256");

@@ -21,7 +21,8 @@ class ServerSettings {
     CertificateKind certificate = CertificateKind::kValid;
     bool tls12 = true, tls13 = true;
     std::string tls12_ciphers = "DEFAULT";
-    bool tickets = true;  // Without them it keeps sessions of TLS 1.2 itself.
+    std::string groups = {};  // Of key exchange; empty: OpenSSL's.
+    bool tickets = true;      // Without them it keeps sessions of TLS 1.2 itself.
   };
   explicit ServerSettings(const Options& options);
   ~ServerSettings();

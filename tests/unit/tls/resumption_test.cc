@@ -55,7 +55,7 @@ TEST_F(ResumptionTest, ResumesTls12AgainAndAgain) {
   }
 }
 
-TEST_F(ResumptionTest, ASessionIsOfOneHostOneAddressAndOnePolicy) {
+TEST_F(ResumptionTest, D06_ASessionIsOfOneHostOneAddressAndOnePolicy) {
   EXPECT_FALSE(IsResumed(modern_));
   EXPECT_FALSE(IsResumed(modern_, kTrusting));
   EXPECT_FALSE(IsResumed(modern_, kVerifying, "a.wild.example.com"));
@@ -76,6 +76,22 @@ TEST_F(ResumptionTest, AFailedHandshakeForgetsWhatItOffered) {
   EXPECT_EQ(context_.sessions().size(), 1u);
   EXPECT_FALSE(c.Feed("220 not TLS\r\n").ok());
   EXPECT_EQ(context_.sessions().size(), 0u);
+}
+
+TEST_F(ResumptionTest, ASessionIsWorthNothingWhereOthersAreTrusted) {
+  const std::string others = ServerSettings::Authority() + ServerSettings::Authority();
+  StoredSessions stored;
+  const auto resumed = [&](const std::string& authorities, const Policy& policy) {
+    Context context({.authorities = authorities, .stored_sessions = &stored});
+    Connection c(context, modern_, policy);
+    EXPECT_TRUE(c.Carry().ok());
+    return c.channel->info().resumed;
+  };
+  EXPECT_FALSE(resumed(ServerSettings::Authority(), kVerifying));
+  EXPECT_FALSE(resumed(others, kVerifying));
+  EXPECT_TRUE(resumed(ServerSettings::Authority(), kVerifying));
+  EXPECT_FALSE(resumed(ServerSettings::Authority(), kTrusting));
+  EXPECT_TRUE(resumed(others, kTrusting)) << "nobody was asked";
 }
 
 TEST_F(ResumptionTest, TheCacheIsBounded) {
