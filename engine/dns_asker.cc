@@ -59,8 +59,7 @@ void DnsAsker::Begin(const std::vector<std::pair<std::string, dns::RecordType>>&
   }
 }
 
-std::vector<dns::Route> DnsAsker::Routes(const std::vector<std::string>& domains,
-                                         dns::MxLookup::Families families) {
+std::vector<dns::Route> DnsAsker::Routes(const std::vector<std::string>& domains, dns::MxLookup::Families families) {
   std::vector<dns::Route> routes(domains.size());
   for (dns::Route& route : routes) route.detail = "no answer in time";
   std::size_t missing = domains.size();

@@ -23,8 +23,7 @@ std::string LookUpRollups(const config::Config& config, config::Shaping& shaping
   if (asker.ok()) routes = (*asker)->Routes(domains, {});
   std::string unknown;
   for (std::size_t i = 0; i < domains.size(); ++i) {
-    if (routes[i].kind == dns::RouteKind::kHosts)
-      shaping.SetRollupHosts(domains[i], delivery::MailHostsOf(routes[i]));
+    if (routes[i].kind == dns::RouteKind::kHosts) shaping.SetRollupHosts(domains[i], delivery::MailHostsOf(routes[i]));
     if (routes[i].kind == dns::RouteKind::kTemporary) unknown += " " + domains[i];
   }
   if (unknown.empty()) return "";

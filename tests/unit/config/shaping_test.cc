@@ -201,8 +201,8 @@ TEST_F(ShapingTest, WhatIsBuiltInIsWhatTheLargeProvidersTake) {
   const Shaping nothing;
   for (const BuiltIn& row : rows) {
     for (const std::string& host : row.hosts) {
-      const Limits limits = nothing.For("x.org", Hosts{host}, "s");
-      EXPECT_EQ(nothing.ProviderFor("x.org", Hosts{host}), row.provider) << host;
+      const Limits limits = nothing.For("x.org", Hosts{MailHost(host, {})}, "s");
+      EXPECT_EQ(nothing.ProviderFor("x.org", Hosts{MailHost(host, {})}), row.provider) << host;
       EXPECT_EQ(limits.provider_connection_limit.value_or(0), row.connections) << host;
       EXPECT_GE(limits.connection_limit, row.connections) << host;
       EXPECT_EQ(limits.max_deliveries_per_connection, row.messages) << host;
