@@ -21,7 +21,8 @@ using delivery::Site;
 
 namespace {
 
-constexpr base::Duration kRouteFloor = base::Duration::Minutes(1);  // A destination moves at most this often.
+constexpr base::Duration kSourceRest = base::Duration::Minutes(10);  // One that could not be bound to.
+constexpr base::Duration kRouteFloor = base::Duration::Minutes(1);   // A destination moves at most this often.
 
 std::uint32_t HomeOf(std::string_view name, std::uint32_t shards) {
   return static_cast<std::uint32_t>(base::StableHash(name) % shards);
@@ -73,7 +74,8 @@ Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
       router_(context_, sts_.get(), *this),
       sweeper_(settler_, commits_, [this](Destination& destination) { OnSwept(destination); }),
       shaping_(job.shaping),
-      source_usable_(job.sources.size(), true),
+      source_rests_until_(job.sources.size()),
+      source_timer_([this] { OnSourceRested(); }),
       finish_timer_([this] { ExpireEveryone(); }),
       watch_timer_([this] { Watch(); }),
       domain_timer_([this] { EndDomainOverrides(seams_.clock.Now()); }) {}
@@ -226,11 +228,7 @@ config::Limits Shard::LimitsOf(const Destination& destination, const Site& site,
 }
 
 Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const std::string& name) {
-  std::uint32_t source =
-      static_cast<std::uint32_t>((destination.key.share + destination.source_shift) % job_.sources.size());
-  for (std::uint32_t i = 0; i < job_.sources.size() && !source_usable_[source]; ++i) {
-    source = static_cast<std::uint32_t>((source + 1) % job_.sources.size());
-  }
+  const std::uint32_t source = SourceOf(destination);
   const delivery::SiteKey key{name, source};
   if (const auto known = sites_.find(key); known != sites_.end()) return *known->second;
   const std::vector<config::MailHost> hosts = delivery::MailHostsOf(route);
@@ -249,7 +247,8 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const st
   for (const RestoredSuspension& old : options_.suspensions) {
     if (suspensions_lifted_) break;
     if (old.site != name || old.source != job_.sources[source].name || old.until <= seams_.clock.WallNow()) continue;
-    made.RestoreSuspension(seams_.clock.Now() + (old.until - seams_.clock.WallNow()), old.reason, old.sample);
+    made.RestoreSuspension(old.scope, seams_.clock.Now() + (old.until - seams_.clock.WallNow()), old.reason,
+                           old.sample);
   }
   return made;
 }
@@ -263,17 +262,44 @@ void Shard::WantsPump(Site& site) {
   if (!site.pump_hook.IsLinked()) to_pump_.PushBack(site);
 }
 
+// Its own, or the next one that does not rest.
+std::uint32_t Shard::SourceOf(const Destination& destination) const {
+  const auto sources = static_cast<std::uint32_t>(job_.sources.size());
+  std::uint32_t source = (destination.key.share + destination.source_shift) % sources;
+  for (std::uint32_t i = 0; i < sources && source_rests_until_[source] > seams_.clock.Now(); ++i)
+    source = (source + 1) % sources;
+  return source;
+}
+
 void Shard::OnSourceCannotBind(std::uint32_t source, int error) {
-  if (!source_usable_[source]) return;
-  const bool last = std::count(source_usable_.begin(), source_usable_.end(), true) == 1;
-  seams_.log.Error(
-      absl::StrFormat("source %s cannot be used: %s; %s", job_.sources[source].name, std::strerror(error),
-                      last ? "it is the only one left, and is tried again" : "its recipients move to the next source"));
+  const base::Instant now = seams_.clock.Now();
+  if (source_rests_until_[source] > now) return;
+  const bool last = std::count_if(source_rests_until_.begin(), source_rests_until_.end(),
+                                  [now](base::Instant until) { return until <= now; }) == 1;
+  seams_.log.Error(absl::StrFormat(
+      "source %s cannot be used: %s; %s", job_.sources[source].name, std::strerror(error),
+      last ? "it is the only one left, and is tried again" : "its recipients move to the next source for ten minutes"));
   if (last) return;
-  source_usable_[source] = false;
+  source_rests_until_[source] = now + kSourceRest;
+  if (!source_timer_.IsSet()) seams_.timers.Set(source_timer_, source_rests_until_[source]);
   for (const auto& [key, site] : sites_) {
     if (key.source == source) site->SendEveryoneAway();
   }
+}
+
+// Who has left it goes back, and moves again if it still cannot be used.
+void Shard::OnSourceRested() {
+  const base::Instant now = seams_.clock.Now();
+  for (const base::Instant until : source_rests_until_) {
+    if (until > now && (!source_timer_.IsSet() || until < source_timer_.at())) seams_.timers.Set(source_timer_, until);
+  }
+  if (phase_ != Phase::kRunning) return;
+  std::vector<Destination*> elsewhere;
+  for (const auto& [key, destination] : destinations_) {
+    if (destination->site != nullptr && destination->site->key().source != SourceOf(*destination))
+      elsewhere.push_back(destination.get());
+  }
+  for (Destination* const destination : elsewhere) destination->site->SendAway(*destination);
 }
 
 bool Shard::TakeNextSource(Destination& destination) {

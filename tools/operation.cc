@@ -85,6 +85,10 @@ void LiftOnHost(const Access& access, base::Log& log, engine::OperationOutcome& 
   if (access.started.roster->manifest().rehearsal.value_or(false)) return;
   const auto members = config::PoolMembers(access.config, "");
   if (!members.ok()) return;
+  const roster::Manifest& manifest = access.started.roster->manifest();
+  const auto tenant = manifest.campaign_meta.find("tenant");
+  const std::vector<std::string> scopes =
+      delivery::ScopesOf(manifest.campaign, tenant == manifest.campaign_meta.end() ? "" : tenant->second);
   engine::HostState host(*access.disk, *access.config.engine.state_dir + "/host", log);
   std::size_t lifted = 0;
   std::string kept;
@@ -94,7 +98,7 @@ void LiftOnHost(const Access& access, base::Log& log, engine::OperationOutcome& 
     source.address = member.source.source_address;
     const absl::Status taken = host.Use({source});
     if (taken.ok()) {
-      lifted += host.limits().LiftSuspensions(source.name, io::SystemClock().Now());
+      lifted += host.limits().LiftSuspensions(source.name, scopes, io::SystemClock().Now());
     } else if (kept.empty()) {
       kept = absl::StrFormat("; %s", std::string(taken.message()));
     }

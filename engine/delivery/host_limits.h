@@ -44,8 +44,8 @@ class HostLimits {
 
   // `to` is `from` with some other hosts: what is known of `from` holds there, unless something is known of `to`.
   void Inherit(const std::string& source, const std::string& from, const std::string& to, base::Instant now);
-  // Of the sites that nobody uses now. Returns how many were suspended.
-  std::size_t LiftSuspensions(const std::string& source, base::Instant now);
+  // Of the sites that nobody uses now. Returns how many there were.
+  std::size_t LiftSuspensions(const std::string& source, Suspensions::Scopes scopes, base::Instant now);
 
   bool TakeNews() { return has_news_.exchange(false); }  // Something has come since the last time.
   BrokenTls& broken_tls() { return broken_tls_; }

@@ -166,6 +166,7 @@ SiteState ReadSiteState(Source& in, Texts& texts) {
   record.until = in.Time();
   record.reason = texts.Next();
   record.sample = texts.Next();
+  if (!in.rest().empty()) record.scope = texts.Next();
   return record;
 }
 
@@ -248,6 +249,7 @@ void RecordEncoder::Body(const SiteState& record, std::string& out) {
   PutTime(record.until, out);
   FullText(record.reason, out);
   FullText(record.sample, out);
+  if (!record.scope.empty()) FullText(record.scope, out);
 }
 
 void RecordEncoder::Append(const Record& record, std::string& out) {
