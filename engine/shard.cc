@@ -126,10 +126,13 @@ Destination& Shard::MakeDestination(DestinationKey key) {
     if (i == key.share) share.weight_end = share.weight_total;
   }
   share.sample_below = job_.sample_below;
+  share.via = key.via;
+  share.sources = static_cast<std::uint16_t>(std::min<std::size_t>(job_.sources.size(), UINT16_MAX));
   auto made = std::make_unique<Destination>(key, std::string(domain.name), *job_.states, share,
                                             [this, key] { OnDestinationTimer(key); });
   const auto [position, inserted] = destinations_.emplace(key, std::move(made));
   CHECK(inserted);
+  if (key.via == 0) position->second->elsewhere = position->second->queue.elsewhere();
   return *position->second;
 }
 
@@ -156,6 +159,10 @@ void Shard::OnDestinationTimer(DestinationKey key) {
 
 void Shard::OnDestinationFinished(Destination& destination) {
   domain_overrides_.erase(destination.key);
+  if (destination.key.via != 0) {
+    Destination* const own = FindDestination({destination.key.domain, destination.key.share});
+    if (own != nullptr) own->elsewhere.erase(destination.key.via);
+  }
   RemoveDestination(destination);
 }
 
@@ -193,7 +200,8 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
   }
   const std::uint32_t owner = HomeOf(place, options_.count);
   if (owner != options_.index) {
-    delivery::PlaceDestination message{destination.key, route, destination.sts, destination.came_from};
+    delivery::PlaceDestination message{destination.key, route, destination.sts, destination.came_from,
+                                       destination.elsewhere};
     RemoveDestination(destination);
     seams_.links.Post(owner, std::move(message));
     return;
@@ -227,7 +235,7 @@ config::Limits Shard::LimitsOf(const Destination& destination, const Site& site,
 
 Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const std::string& name) {
   std::uint32_t source =
-      static_cast<std::uint32_t>((destination.key.share + destination.source_shift) % job_.sources.size());
+      static_cast<std::uint32_t>((SourceOf(destination.key) + destination.source_shift) % job_.sources.size());
   for (std::uint32_t i = 0; i < job_.sources.size() && !source_usable_[source]; ++i) {
     source = static_cast<std::uint32_t>((source + 1) % job_.sources.size());
   }
@@ -300,6 +308,7 @@ void Shard::Handle(delivery::ShardMessage message) {
       destination.counted = true;
       destination.sts = std::move(m.sts);
       destination.came_from = std::move(m.came_from);
+      destination.elsewhere = std::move(m.elsewhere);
       shard.PlaceAtSite(destination, m.route);
       if (shard.job_.finish_by.has_value() && shard.seams_.clock.WallNow() >= *shard.job_.finish_by)
         shard.ExpireEveryone();

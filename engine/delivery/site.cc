@@ -180,6 +180,7 @@ void Site::PumpNow() {
     }
     return;
   }
+  SendOverflow();
   for (Session* session = FittingSession(); session != nullptr; session = FittingSession()) {
     const bool has_begun = BeginNext(*session);
     if (HeldUntil().has_value()) return;                                  // A message could not be made or signed.
@@ -214,6 +215,11 @@ std::optional<Site::Claimed> Site::ClaimUnder(const tls::Policy& policy) {
       ++settled;
       Reconsider(destination);
       continue;
+    }
+    if (!TakeOfWarmup()) {  // Another shard was faster.
+      destination.queue.Unclaim(*recipient);
+      Reconsider(destination);
+      return std::nullopt;
     }
     context_.line.UseToken(*this);
     return Claimed{&destination, *recipient};

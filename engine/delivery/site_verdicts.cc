@@ -126,6 +126,7 @@ void Site::OnSessionWrites(Session&) {
   CHECK(unwritten_ > 0);
   --unwritten_;
   for (const auto& member : members_) member->group().OnWritten(*member);
+  if (warmup_ != nullptr) warmup_->warmup().OnWritten(*warmup_);
 }
 
 void Site::OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fact) {
@@ -245,6 +246,7 @@ void Site::WriteSuspension(base::Instant until, std::string_view reason, std::st
   record.reason = reason;
   record.sample = sample;
   context_.commits.batch().Add(record);
+  if (warmup_ != nullptr && until > context_.clock.Now()) warmup_->warmup().OnSuspended(record.time);
   if (context_.job.on_suspended == nullptr || until <= context_.clock.Now()) return;
   context_.job.on_suspended(
       {key_.name, provider_, std::string(record.source), record.until, std::string(reason), std::string(sample)});
@@ -349,12 +351,15 @@ void Site::OnSessionResult(Session& session, const smtp::TransactionResult& resu
 
 void Site::ApplyEffects(const Session& session, const smtp::Verdict& verdict) {
   if (verdict.outcome == smtp::Outcome::kDelivered) {
-    standing_->OnAccepted(context_.clock.Now(), context_.clock.Now() - session.written_at());
+    const base::Instant began = std::max(session.written_at(), session.busy_since());
+    standing_->OnAccepted(context_.clock.Now(), context_.clock.Now() - began);
     breaker_.OnDelivery();
     return;
   }
   if (verdict.outcome == smtp::Outcome::kDeferred && verdict.classification == smtp::Classification::kRateLimited)
     standing_->OnThrottled(session.written_at(), context_.clock.Now());
+  if (warmup_ != nullptr && verdict.reply.has_value() && Warmup::IsBad(verdict.classification))
+    warmup_->warmup().OnBad(context_.clock.WallNow());
   const std::string sample = SampleOf(verdict);
   if (verdict.shrink_window) {
     Trouble(session.opened_at());
