@@ -13,6 +13,7 @@
 #include "engine/delivery/pause.h"
 #include "engine/delivery/recipient_queue.h"
 #include "engine/dkim/batch_rsa_signer.h"
+#include "engine/host_state.h"
 #include "engine/io/clock.h"
 #include "engine/io/reactor.h"
 #include "engine/io/timer_wheel.h"
@@ -50,6 +51,11 @@ class Plan {
   void TakeSite(const std::string& name, const Site& site);
   void TakeShared(const std::string& provider, const std::string& source, std::uint64_t recipients,
                   const config::Limits& limits);
+  PlannedTime TimeOfWarmupAt(const Site& site, const std::string& name, const std::string& provider, std::size_t source,
+                             std::uint64_t recipients);
+  bool IsWarm(const Site& site, const std::string& name, const std::string& provider, std::size_t source);
+  delivery::Warmup::Kept WarmupOf(const std::string& name, const std::string& provider, std::size_t source,
+                                  const std::vector<std::uint32_t>& numbers);
   absl::Status PlanWhole();
   absl::StatusOr<base::Duration> MeasureCommit() const;
   absl::StatusOr<double> SignaturesPerSecond() const;  // Messages', each with all its signatures.
@@ -62,6 +68,8 @@ class Plan {
   std::map<std::string, Site> sites_;
   std::map<std::string, PlannedProvider> providers_;
   std::map<std::pair<std::string, std::string>, SharedLoad> shared_;  // By provider and source; "": all sources.
+  delivery::HostLimits host_limits_;
+  base::WallTime begin_;  // Of sending.
   std::uint64_t queries_ = 0;
   CampaignPlan plan_;
 };
@@ -180,7 +188,11 @@ void Plan::TakeSite(const std::string& name, const Site& site) {
     last = shaping_.For(site.domain, site.hosts, source);
     all.Add(site.recipients[i], last, assumptions_);
     if (!known.empty()) TakeShared(provider, source, site.recipients[i], last);
-    const PlannedTime time = TimeOfSite(site.recipients[i], last, assumptions_);
+    PlannedTime time = TimeOfSite(site.recipients[i], last, assumptions_);
+    const std::uint64_t warming = known.empty() ? site.recipients[i] : shared_[{provider, source}].messages;
+    const PlannedTime warmup = TimeOfWarmupAt(site, name, known, i, warming);
+    if (known.empty()) time = Longer(time, warmup);
+    group.time = Longer(group.time, warmup);
     group.recipients += site.recipients[i];
     group.time = Longer(group.time, time);
     plan_.longest.push_back({name, source, provider, site.recipients[i], time});
@@ -205,6 +217,32 @@ void Plan::TakeShared(const std::string& provider, const std::string& source, st
                                    limits.provider_max_message_rate, "provider_max_message_rate"));
   time = Longer(time, TimeOfShared(all, limits.provider_total_connection_limit, "total_connection_limit",
                                    limits.provider_total_message_rate, "total_message_rate"));
+}
+
+delivery::Warmup::Kept Plan::WarmupOf(const std::string& name, const std::string& provider, std::size_t source,
+                                      const std::vector<std::uint32_t>& numbers) {
+  using Kind = delivery::HostLimits::Kind;
+  const bool alone = provider.empty();
+  const auto warmup = host_limits_.WarmupOf(
+      {alone ? Kind::kSite : Kind::kProvider, (*request_.sources)[source].name, alone ? name : provider}, numbers);
+  return warmup->Keep(begin_, /*exact=*/true);
+}
+
+bool Plan::IsWarm(const Site& site, const std::string& name, const std::string& provider, std::size_t source) {
+  const auto numbers = shaping_.For(site.domain, site.hosts, (*request_.sources)[source].name).warmup;
+  return numbers.empty() || WarmupOf(name, provider, source, numbers).days >= numbers.size();
+}
+
+// Zero: it has none, or what is beyond it goes by a source that is warm. What others that are warming have left is not
+// foreseen.
+PlannedTime Plan::TimeOfWarmupAt(const Site& site, const std::string& name, const std::string& provider,
+                                 std::size_t source, std::uint64_t recipients) {
+  const config::Limits limits = shaping_.For(site.domain, site.hosts, (*request_.sources)[source].name);
+  if (limits.warmup.empty()) return {};
+  for (std::size_t i = 0; limits.overflow == config::Overflow::kWarm && i < request_.sources->size(); ++i) {
+    if (i != source && IsWarm(site, name, provider, i)) return {};
+  }
+  return TimeOfWarmup(recipients, limits.warmup, WarmupOf(name, provider, source, limits.warmup), begin_);
 }
 
 absl::StatusOr<double> Plan::SignaturesPerSecond() const {
@@ -271,6 +309,8 @@ absl::StatusOr<CampaignPlan> Plan::Make() {
   const absl::StatusOr<base::Duration> commit = MeasureCommit();
   if (!commit.ok()) return commit.status();
   assumptions_.commit = *commit;
+  begin_ = std::max(request_.now, request_.campaign->delivery.start.value_or(request_.now));
+  if (!request_.host_state.empty()) ReadLimits(disk_, request_.host_state, *request_.sources, host_limits_);
   if (request_.config->smarthost.has_value()) {
     const std::string& host = request_.config->smarthost->host;
     for (std::uint64_t i = 0; i < roster_->domains(); ++i) Add(host, host, {{host, {}}}, CountsOf(roster_->Domain(i)));

@@ -27,7 +27,8 @@ struct PlanRequest {
   const std::vector<delivery::Source>* sources = nullptr;
   const std::vector<dkim::SigningKey>* keys = nullptr;
   std::uint32_t shards = 1;
-  std::string scratch;  // An empty folder; the caller removes it.
+  std::string scratch;     // An empty folder; the caller removes it.
+  std::string host_state;  // Where warm-ups stand: <state_dir>/host. Empty: at their beginning.
   base::WallTime now;
   PlanAssumptions assumptions;  // How long the disk takes is measured.
   base::Log* log = nullptr;

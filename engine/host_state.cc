@@ -15,7 +15,24 @@ constexpr base::Duration kFailingLong = base::Duration::Seconds(10);
 constexpr int kShareOfTime = 50;  // So many times as long as a save took, until the next one.
 constexpr std::uint64_t kBytesMax = 1ull << 30;
 
+std::string AddressOf(const delivery::Source& source) {
+  return source.address.has_value() ? source.address->ToString() : "any";
+}
+
+absl::Status LoadFile(io::Disk& disk, const std::string& path, const std::string& source,
+                      delivery::HostLimits& limits) {
+  const io::SystemClock clock;
+  const absl::StatusOr<std::string> text = io::ReadFile(disk, path, kBytesMax);
+  return text.ok() ? limits.Load(*text, source, clock.Now(), clock.WallNow()) : text.status();
+}
+
 }  // namespace
+
+void ReadLimits(io::Disk& disk, const std::string& directory, const std::vector<delivery::Source>& sources,
+                delivery::HostLimits& limits) {
+  for (const delivery::Source& source : sources)
+    (void)LoadFile(disk, directory + "/limits-" + AddressOf(source), source.name, limits);  // Else they begin anew.
+}
 
 HostState::~HostState() {
   const std::lock_guard lock(mutex_);
@@ -27,7 +44,7 @@ absl::Status HostState::Use(const std::vector<delivery::Source>& sources) {
   const std::lock_guard lock(mutex_);
   if (absl::Status status = disk_.MakeDirectories(directory_); !status.ok()) return status;
   for (const delivery::Source& source : sources) {
-    const std::string address = source.address.has_value() ? source.address->ToString() : "any";
+    const std::string address = AddressOf(source);
     if (used_.find(address) != used_.end()) continue;
     absl::StatusOr<std::unique_ptr<io::FileLock>> taken =
         io::FileLock::Take(absl::StrCat(directory_, "/source-", address));
@@ -45,9 +62,7 @@ absl::Status HostState::Use(const std::vector<delivery::Source>& sources) {
 void HostState::Load(const std::string& address, const std::string& source) {
   const std::string path = PathOf(address);
   if (!disk_.Exists(path)) return;
-  const io::SystemClock clock;
-  const absl::StatusOr<std::string> text = io::ReadFile(disk_, path, kBytesMax);
-  const absl::Status status = text.ok() ? limits_.Load(*text, source, clock.Now(), clock.WallNow()) : text.status();
+  const absl::Status status = LoadFile(disk_, path, source, limits_);
   if (!status.ok())
     log_.Warning(absl::StrFormat("%s: what the limits owe is not known any more, they begin anew: %s", path,
                                  std::string(status.message())));
@@ -73,6 +88,7 @@ void HostState::Save(const std::string& address, Used& used, base::Duration unsa
   if (is_empty && !used.is_written) return;
   const absl::Status status = io::WriteFileAtomically(disk_, PathOf(address), text);
   if (status.ok()) {
+    limits_.OnSaved(used.source);
     used.is_written = !is_empty;
     failing_since_.reset();
     return;

@@ -49,7 +49,7 @@ class HostState {
   io::Disk& disk_;
   const std::string directory_;
   base::Log& log_;
-  delivery::HostLimits limits_;
+  delivery::HostLimits limits_{/*outlives=*/true};
   std::mutex mutex_;                  // Guards what follows.
   std::map<std::string, Used> used_;  // By the source's address; "any": the kernel chooses.
   bool warned_ = false;
@@ -57,5 +57,9 @@ class HostState {
   base::Instant next_save_;
   base::Duration save_took_;
 };
+
+// What the last programs that had these sources left in `directory`; takes none of them.
+void ReadLimits(io::Disk& disk, const std::string& directory, const std::vector<delivery::Source>& sources,
+                delivery::HostLimits& limits);
 
 }  // namespace engine

@@ -61,4 +61,18 @@ PlannedTime TimeOfSite(std::uint64_t messages, const config::Limits& limits, con
   return time;
 }
 
+PlannedTime TimeOfWarmup(std::uint64_t messages, const std::vector<std::uint32_t>& numbers,
+                         const delivery::Warmup::Kept& kept, base::WallTime now) {
+  std::uint64_t used = kept.used;
+  base::WallTime at = now;
+  for (std::size_t day = kept.days; day < numbers.size(); ++day) {
+    const std::uint64_t room = numbers[day] - std::min<std::uint64_t>(used, numbers[day]);
+    if (messages <= room) break;
+    messages -= room;
+    used = 0;
+    at = delivery::Warmup::EndOfDay(at);
+  }
+  return {Seconds(at - now), std::string(delivery::kWarmupLimit)};
+}
+
 }  // namespace engine

@@ -5,10 +5,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/base/rate.h"
 #include "engine/base/time.h"
 #include "engine/config/limits.h"
+#include "engine/delivery/warmup.h"
 
 namespace engine {
 
@@ -40,5 +42,10 @@ PlannedTime TimeOfShared(const SharedLoad& load, const std::optional<std::uint32
                          std::string_view rate_key);
 // Of `messages` to one site from one source.
 PlannedTime TimeOfSite(std::uint64_t messages, const config::Limits& limits, const PlanAssumptions& assumptions);
+
+// Of `messages` that a warm-up with these numbers, which stands so, lets go from `now` on, where each day is used and
+// clean.
+PlannedTime TimeOfWarmup(std::uint64_t messages, const std::vector<std::uint32_t>& numbers,
+                         const delivery::Warmup::Kept& kept, base::WallTime now);
 
 }  // namespace engine

@@ -21,8 +21,7 @@ using delivery::Site;
 
 namespace {
 
-constexpr base::Duration kSourceRest = base::Duration::Minutes(10);  // One that could not be bound to.
-constexpr base::Duration kRouteFloor = base::Duration::Minutes(1);   // A destination moves at most this often.
+constexpr base::Duration kRouteFloor = base::Duration::Minutes(1);  // A destination moves at most this often.
 
 std::uint32_t HomeOf(std::string_view name, std::uint32_t shards) {
   return static_cast<std::uint32_t>(base::StableHash(name) % shards);
@@ -129,10 +128,13 @@ Destination& Shard::MakeDestination(DestinationKey key) {
     if (i == key.share) share.weight_end = share.weight_total;
   }
   share.sample_below = job_.sample_below;
+  share.via = key.via;
+  share.sources = static_cast<std::uint16_t>(std::min<std::size_t>(job_.sources.size(), UINT16_MAX));
   auto made = std::make_unique<Destination>(key, std::string(domain.name), *job_.states, share,
                                             [this, key] { OnDestinationTimer(key); });
   const auto [position, inserted] = destinations_.emplace(key, std::move(made));
   CHECK(inserted);
+  if (key.via == 0) position->second->elsewhere = position->second->queue.elsewhere();
   return *position->second;
 }
 
@@ -159,6 +161,10 @@ void Shard::OnDestinationTimer(DestinationKey key) {
 
 void Shard::OnDestinationFinished(Destination& destination) {
   domain_overrides_.erase(destination.key);
+  if (destination.key.via != 0) {
+    Destination* const own = FindDestination({destination.key.domain, destination.key.share});
+    if (own != nullptr) own->elsewhere.erase(destination.key.via);
+  }
   RemoveDestination(destination);
 }
 
@@ -196,7 +202,8 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
   }
   const std::uint32_t owner = HomeOf(place, options_.count);
   if (owner != options_.index) {
-    delivery::PlaceDestination message{destination.key, route, destination.sts, destination.came_from};
+    delivery::PlaceDestination message{destination.key, route, destination.sts, destination.came_from,
+                                       destination.elsewhere};
     RemoveDestination(destination);
     seams_.links.Post(owner, std::move(message));
     return;
@@ -262,52 +269,6 @@ void Shard::WantsPump(Site& site) {
   if (!site.pump_hook.IsLinked()) to_pump_.PushBack(site);
 }
 
-// Its own, or the next one that does not rest.
-std::uint32_t Shard::SourceOf(const Destination& destination) const {
-  const auto sources = static_cast<std::uint32_t>(job_.sources.size());
-  std::uint32_t source = (destination.key.share + destination.source_shift) % sources;
-  for (std::uint32_t i = 0; i < sources && source_rests_until_[source] > seams_.clock.Now(); ++i)
-    source = (source + 1) % sources;
-  return source;
-}
-
-void Shard::OnSourceCannotBind(std::uint32_t source, int error) {
-  const base::Instant now = seams_.clock.Now();
-  if (source_rests_until_[source] > now) return;
-  const bool last = std::count_if(source_rests_until_.begin(), source_rests_until_.end(),
-                                  [now](base::Instant until) { return until <= now; }) == 1;
-  seams_.log.Error(absl::StrFormat(
-      "source %s cannot be used: %s; %s", job_.sources[source].name, std::strerror(error),
-      last ? "it is the only one left, and is tried again" : "its recipients move to the next source for ten minutes"));
-  if (last) return;
-  source_rests_until_[source] = now + kSourceRest;
-  if (!source_timer_.IsSet()) seams_.timers.Set(source_timer_, source_rests_until_[source]);
-  for (const auto& [key, site] : sites_) {
-    if (key.source == source) site->SendEveryoneAway();
-  }
-}
-
-// Who has left it goes back, and moves again if it still cannot be used.
-void Shard::OnSourceRested() {
-  const base::Instant now = seams_.clock.Now();
-  for (const base::Instant until : source_rests_until_) {
-    if (until > now && (!source_timer_.IsSet() || until < source_timer_.at())) seams_.timers.Set(source_timer_, until);
-  }
-  if (phase_ != Phase::kRunning) return;
-  std::vector<Destination*> elsewhere;
-  for (const auto& [key, destination] : destinations_) {
-    if (destination->site != nullptr && destination->site->key().source != SourceOf(*destination))
-      elsewhere.push_back(destination.get());
-  }
-  for (Destination* const destination : elsewhere) destination->site->SendAway(*destination);
-}
-
-bool Shard::TakeNextSource(Destination& destination) {
-  if (destination.source_shift + 1 >= job_.sources.size()) return false;
-  ++destination.source_shift;
-  return true;
-}
-
 void Shard::Retire(std::unique_ptr<delivery::Session> session) { retired_.push_back(std::move(session)); }
 
 std::uint64_t Shard::NextSessionId() {  // Unique over runs and shards.
@@ -325,6 +286,7 @@ void Shard::Handle(delivery::ShardMessage message) {
       destination.counted = true;
       destination.sts = std::move(m.sts);
       destination.came_from = std::move(m.came_from);
+      destination.elsewhere = std::move(m.elsewhere);
       shard.PlaceAtSite(destination, m.route);
       if (shard.job_.finish_by.has_value() && shard.seams_.clock.WallNow() >= *shard.job_.finish_by)
         shard.ExpireEveryone();

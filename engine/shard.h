@@ -100,6 +100,7 @@ class Shard final : private delivery::Router::Owner,
   void OnSourceRested();
   std::uint32_t SourceOf(const delivery::Destination& destination) const;
   bool TakeNextSource(delivery::Destination& destination) override;
+  bool SendByAnother(delivery::Destination& destination, ledger::RecipientId recipient) override;
   void Retire(std::unique_ptr<delivery::Session> session) override;
   void WantsLimits(delivery::Site& site) override;
   void OverrideDomain(delivery::Destination& destination, delivery::Automation::Override override) override;
@@ -130,6 +131,11 @@ class Shard final : private delivery::Router::Owner,
   std::string OverriddenName(const delivery::Destination& destination, const std::string& place) const;
   void ApplyDomainOverrides(const delivery::Destination& destination, delivery::Site& site);
   void EndDomainOverrides(base::Instant now);
+  std::uint32_t SourceOf(const delivery::DestinationKey& key) const;
+  std::shared_ptr<delivery::Warmup> WarmupOf(const delivery::SiteKey& key, const std::string& provider,
+                                             const config::Limits& limits) const;
+  bool MayTakeOverflow(const delivery::Site& from, std::uint32_t source, bool whole) const;
+  std::optional<std::uint32_t> SourceForOverflow(const delivery::Destination& destination) const;
   delivery::Site& SiteFor(delivery::Destination& destination, const dns::Route& route, const std::string& name);
   std::string SiteNameOf(const delivery::Destination& destination, const dns::Route& route) const;
   delivery::SharedLimits SharedLimitsOf(const delivery::SiteKey& key, const std::string& provider,

@@ -2,6 +2,7 @@
 // for.
 
 #include <algorithm>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,17 @@ std::string Describe(const delivery::HeldQueue& held, base::WallTime now) {
                                                   : "until `sluice resume`";
   return absl::StrFormat("%s is %s, %s%s", held.queue, held.reason, when,
                          held.sample.empty() ? "" : " (" + held.sample + ")");
+}
+
+// A site that sends no more today is not held, and waits all the same.
+std::optional<delivery::HeldQueue> WarmupWaitOf(const Site& site) {
+  const std::optional<delivery::LimitedQueue> limited = site.LimitedNow();
+  if (!limited.has_value() || limited->limit != delivery::kWarmupLimit) return std::nullopt;
+  delivery::HeldQueue wait;
+  wait.queue = limited->queue;
+  wait.reason = "sending no more today, by its source's warm-up";
+  wait.until = limited->until;
+  return wait;
 }
 
 }  // namespace
@@ -125,8 +137,13 @@ void Shard::ExpireEveryone() {
   }
   delivery::Sweep sweep;
   sweep.kind = ledger::OutcomeKind::kExpired;
-  for (const DestinationKey& key : router_.TakeUnfed())
-    MakeDestination(key).place = delivery::Destination::Place::kRouting;
+  std::deque<DestinationKey> unfed = router_.TakeUnfed();
+  for (; !unfed.empty(); unfed.pop_front()) {
+    const DestinationKey key = unfed.front();
+    delivery::Destination& destination = MakeDestination(key);
+    destination.place = delivery::Destination::Place::kRouting;
+    for (const std::uint16_t via : destination.elsewhere) unfed.push_back({key.domain, key.share, via});
+  }
   for (const auto& [key, destination] : destinations_) sweeper_.Start(*destination, sweep);
 }
 
@@ -139,7 +156,8 @@ void Shard::Watch() {
   std::string example;
   std::size_t held = 0;
   for (const auto& [key, site] : sites_) {
-    const std::optional<delivery::HeldQueue> wait = site->HeldNow();
+    std::optional<delivery::HeldQueue> wait = site->HeldNow();
+    if (!wait.has_value()) wait = WarmupWaitOf(*site);
     if (!wait.has_value()) continue;
     ++held;
     if (example.empty()) example = Describe(*wait, seams_.clock.WallNow());

@@ -33,6 +33,7 @@ delivery::SharedLimits Shard::SharedLimitsOf(const delivery::SiteKey& key, const
   add(Kind::kProvider, source, provider, limits.provider_connection_limit, limits.provider_max_message_rate);
   add(Kind::kSiteTotal, "", key.name, limits.total_connection_limit, limits.total_message_rate);
   if (job_.max_message_rate.has_value()) add(Kind::kCampaign, "", job_.campaign, std::nullopt, job_.max_message_rate);
+  shared.warmup = WarmupOf(key, provider, limits);
   return shared;
 }
 

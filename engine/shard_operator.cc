@@ -51,7 +51,7 @@ void Shard::AnswerStatus(std::uint64_t question) {
     if (destination->site == nullptr && destination->dns_backoff != base::Duration()) {
       add({.queue = destination->name,
            .provider = "",
-           .source = job_.sources[key.share].name,
+           .source = job_.sources[SourceOf(key)].name,
            .reason = "without an answer from the DNS",
            .sample = "",
            .until = seams_.clock.WallNow() + (at - now)});

@@ -58,6 +58,7 @@ std::string Line(const ledger::ReadRecord& read, const roster::Roster& roster, r
     json["row"] = roster.Recipient(attempt->recipient).row;
     json["recipient"] = std::string(roster.Recipient(attempt->recipient).address);
     json["num_attempts"] = attempt->number;
+    if (attempt->via != 0) json["via"] = attempt->via;
     json["session_id"] = absl::StrFormat("%x", attempt->session);
     json["event_time"] = base::FormatRfc3339Microseconds(attempt->time);
   } else if (const auto* outcome = std::get_if<ledger::Outcome>(&read.record)) {

@@ -153,6 +153,7 @@ int Plan(const Arguments& arguments, Context& context) {
        .keys = &means->keys,
        .shards = config->engine.shards != 0 ? config->engine.shards : std::max(1u, std::thread::hardware_concurrency()),
        .scratch = scratch,
+       .host_state = arguments.sandbox_at.empty() ? *config->engine.state_dir + "/host" : "",
        .now = now,
        .assumptions = {.round_trip = *round_trip},
        .log = &context.log,

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "engine/base/rate.h"
 #include "engine/base/time.h"
@@ -22,6 +23,12 @@ enum class TlsMode : std::uint8_t {
   kRequired,               // Never in clear, and the certificate must hold.
 };
 
+// What becomes of mail beyond the day's number of a warm-up.
+enum class Overflow : std::uint8_t {
+  kWait,  // It waits for the next day.
+  kWarm,  // It goes by another source that may send it.
+};
+
 // The merged settings. The defaults are KumoMTA's (make_egress_path), but the time-outs are not below those of RFC 5321
 // section 4.5.3.2, where KumoMTA's are.
 struct Limits {
@@ -34,6 +41,10 @@ struct Limits {
   // Ours: of a site, and of a provider, over all sources together. None: no limit.
   std::optional<std::uint32_t> total_connection_limit, provider_total_connection_limit;
   std::optional<base::Rate> total_message_rate, provider_total_message_rate;
+  // Ours: the most messages of a source to a provider (to a site that has none) on its first, second, … day of warming;
+  // afterwards no limit. Empty: none.
+  std::vector<std::uint32_t> warmup;
+  Overflow overflow = Overflow::kWait;
   bool adaptive = true;  // Ours: learns how many connections and messages the receiver takes, below these limits.
   std::uint32_t max_deliveries_per_connection = 1024;                 // KumoMTA. At least 1.
   std::uint32_t consecutive_connection_failures_before_delay = 100;   // KumoMTA. At least 1.
@@ -52,6 +63,9 @@ struct Limits {
   base::Duration rset_timeout = base::Duration::Seconds(5);  // KumoMTA: also how long the reply to QUIT is awaited.
   base::Duration idle_timeout =
       base::Duration::Seconds(60);  // As KumoMTA's shaping file: a session without work is kept so long.
+  base::Duration idle_probe =
+      base::Duration::Seconds(1);   // Ours: after so long without a message, MAIL goes alone and is answered first.
+  std::uint32_t max_in_flight = 1;  // Ours: messages at once on a connection, for relays of one's own. At least 1.
   bool enable_pipelining = true;
   TlsMode enable_tls = TlsMode::kOpportunisticInsecure;
   // MTA-STS policies of recipient domains hold (KumoMTA's default), whatever enable_tls says.

@@ -30,6 +30,9 @@ constexpr Field kFields[] = {
     {"data_dot_timeout", &Limits::data_dot_timeout},
     {"rset_timeout", &Limits::rset_timeout},
     {"idle_timeout", &Limits::idle_timeout},
+    {"idle_probe", &Limits::idle_probe},
+    {"warmup", &Limits::warmup},
+    {"overflow", &Limits::overflow},
     {"enable_pipelining", &Limits::enable_pipelining},
     {"enable_tls", &Limits::enable_tls},
     {"enable_mta_sts", &Limits::enable_mta_sts},
@@ -84,13 +87,6 @@ constexpr std::string_view kKumoKeys[] = {
     "use_lmtp",
 };
 
-constexpr std::string_view kLaterKeys[] = {
-    "idle_probe",
-    "max_in_flight",
-    "overflow",
-    "warmup",
-};
-
 }  // namespace
 
 std::optional<LimitField> FindLimitField(std::string_view key) {
@@ -104,15 +100,11 @@ bool IsKumoKey(std::string_view key) {
   return std::find(std::begin(kKumoKeys), std::end(kKumoKeys), key) != std::end(kKumoKeys);
 }
 
-bool IsLaterKey(std::string_view key) {
-  return std::find(std::begin(kLaterKeys), std::end(kLaterKeys), key) != std::end(kLaterKeys);
-}
-
 std::vector<std::string_view> AllShapingKeys() {
   std::vector<std::string_view> keys(std::begin(kKumoKeys), std::end(kKumoKeys));
   for (const Field& field : kFields) keys.push_back(field.key);
-  for (const std::string_view key : {"automation", "match", "mx_rollup", "remember_broken_tls", "replace_base",
-                                     "sources", "total_connection_limit", "total_message_rate"}) {
+  for (const std::string_view key : {"automation", "match", "max_in_flight", "mx_rollup", "remember_broken_tls",
+                                     "replace_base", "sources", "total_connection_limit", "total_message_rate"}) {
     keys.push_back(key);
   }
   return keys;

@@ -5,115 +5,21 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
-#include "engine/base/duration_text.h"
 #include "engine/base/text.h"
 #include "engine/config/automation.h"
 #include "engine/config/builtin_shaping.h"
 #include "engine/config/fold_name.h"
 #include "engine/config/shaping.h"
 #include "engine/config/shaping_keys.h"
+#include "engine/config/shaping_values.h"
 #include "engine/config/toml_section.h"
 
 namespace config {
 namespace {
 
-constexpr std::uint64_t kCountMax = 1'000'000;
-constexpr base::Duration kTimeoutMin = base::Duration::Milliseconds(1);
-constexpr base::Duration kTimeoutMax = base::Duration::Hours(24);
+constexpr std::uint64_t kInFlightMax = 100;                        // Messages on a connection; each is held in memory.
 constexpr base::Duration kMemoryMin = base::Duration::Minutes(1);  // Less: every connection is a broken one first.
 constexpr base::Duration kMemoryMax = base::Duration::Hours(24 * 30);
-
-std::string_view TextOf(const toml::node& node) {
-  const auto* text = node.as_string();
-  return text == nullptr ? std::string_view() : std::string_view(text->get());
-}
-
-// Each Read gives a value, or says what is wrong with it: "is 0; it must be …".
-absl::Status Wrong(std::string_view text) { return absl::InvalidArgumentError(base::AbslView(text)); }
-
-absl::StatusOr<std::uint32_t> ReadCount(const toml::node& node) {
-  std::optional<std::uint64_t> count;
-  if (const auto* number = node.as_integer(); number != nullptr && number->get() >= 0) {
-    count = static_cast<std::uint64_t>(number->get());
-  } else if (node.is_string()) {
-    count = base::ParseCount(base::WithoutLocal(TextOf(node)));
-  }
-  if (!count.has_value() || *count < 1 || *count > kCountMax) {
-    return Wrong(absl::StrCat("is not a number in its range; it must be a whole number from 1 to ", kCountMax));
-  }
-  return static_cast<std::uint32_t>(*count);
-}
-
-absl::StatusOr<base::Rate> ReadRate(const toml::node& node) {
-  if (!node.is_string()) return Wrong("is not a text; write a rate in quotes, as \"100/min\"");
-  absl::StatusOr<base::Rate> rate = base::ParseRate(TextOf(node));
-  if (!rate.ok()) return Wrong(absl::StrCat("is wrong: ", std::string(rate.status().message())));
-  return rate;
-}
-
-absl::StatusOr<base::Duration> ReadTime(const toml::node& node, base::Duration least, base::Duration most,
-                                        std::string_view range) {
-  if (!node.is_string()) return Wrong("is not a text; write a span of time in quotes, as \"5m\"");
-  const absl::StatusOr<base::Duration> time = base::ParseDuration(TextOf(node));
-  if (!time.ok()) return Wrong(absl::StrCat("is wrong: ", std::string(time.status().message())));
-  if (*time < least || *time > most) return Wrong(absl::StrCat("is out of range; it must be ", base::AbslView(range)));
-  return *time;
-}
-
-absl::StatusOr<base::Duration> ReadTimeout(const toml::node& node) {
-  return ReadTime(node, kTimeoutMin, kTimeoutMax, "from 1 ms to 24 h");
-}
-
-absl::StatusOr<bool> ReadBool(const toml::node& node) {
-  if (const auto* value = node.as_boolean()) return value->get();
-  return Wrong("is not true or false; write one of them without quotes");
-}
-
-absl::StatusOr<AddressSet> ReadAddresses(const toml::node& node) {
-  AddressSet addresses;
-  const toml::array* list = node.as_array();
-  if (list == nullptr) return Wrong("is not a list; write addresses and ranges, as [\"192.0.2.0/24\", \"::/0\"]");
-  for (const toml::node& element : *list) {
-    if (!addresses.Add(TextOf(element))) {
-      return Wrong("has an element that is no address; write addresses and ranges, as [\"192.0.2.0/24\", \"::/0\"]");
-    }
-  }
-  return addresses;
-}
-
-absl::StatusOr<IpLookupStrategy> ReadStrategy(const toml::node& node) {
-  const std::string_view text = TextOf(node);
-  if (text == "Ipv4AndIpv6") return IpLookupStrategy::kIpv4AndIpv6;
-  if (text == "Ipv4Only") return IpLookupStrategy::kIpv4Only;
-  if (text == "Ipv6Only") return IpLookupStrategy::kIpv6Only;
-  if (text == "Ipv6ThenIpv4") return IpLookupStrategy::kIpv6ThenIpv4;
-  if (text == "Ipv4ThenIpv6") return IpLookupStrategy::kIpv4ThenIpv6;
-  return Wrong(
-      "is unknown; it must be \"Ipv4AndIpv6\", \"Ipv4Only\", \"Ipv6Only\", \"Ipv6ThenIpv4\" or \"Ipv4ThenIpv6\"");
-}
-
-absl::StatusOr<TlsMode> ReadTlsMode(const toml::node& node) {
-  const std::string_view text = TextOf(node);
-  if (text == "Opportunistic") return TlsMode::kOpportunistic;
-  if (text == "OpportunisticInsecure") return TlsMode::kOpportunisticInsecure;
-  if (text == "Required") return TlsMode::kRequired;
-  if (text == "RequiredInsecure") return TlsMode::kRequiredInsecure;
-  if (text == "Disabled") return TlsMode::kDisabled;
-  return Wrong(
-      "is unknown; it must be \"Opportunistic\", \"OpportunisticInsecure\", \"Required\", \"RequiredInsecure\" or "
-      "\"Disabled\"");
-}
-
-absl::StatusOr<std::uint32_t> ReadValue(const toml::node& node, std::uint32_t*) { return ReadCount(node); }
-absl::StatusOr<std::uint32_t> ReadValue(const toml::node& node, std::optional<std::uint32_t>*) {
-  return ReadCount(node);
-}
-absl::StatusOr<base::Rate> ReadValue(const toml::node& node, std::optional<base::Rate>*) { return ReadRate(node); }
-absl::StatusOr<base::Duration> ReadValue(const toml::node& node, base::Duration*) { return ReadTimeout(node); }
-absl::StatusOr<bool> ReadValue(const toml::node& node, bool*) { return ReadBool(node); }
-absl::StatusOr<AddressSet> ReadValue(const toml::node& node, AddressSet*) { return ReadAddresses(node); }
-absl::StatusOr<IpLookupStrategy> ReadValue(const toml::node& node, IpLookupStrategy*) { return ReadStrategy(node); }
-absl::StatusOr<TlsMode> ReadValue(const toml::node& node, TlsMode*) { return ReadTlsMode(node); }
 
 using Entries = std::vector<std::pair<std::string, const toml::node*>>;
 
@@ -232,6 +138,10 @@ class ShapingReader {
                    *field);
       } else if (key == "total_connection_limit" || key == "total_message_rate") {
         ReadTotal(*node, kind, label, key, block);
+      } else if (key == "max_in_flight") {
+        const auto count = Check(ReadCount(*node, kInFlightMax), *node, label, key);
+        if (count.has_value())
+          Add(block, key, *node, [count = *count](Shaping::Merged& merged) { merged.limits.max_in_flight = count; });
       } else if (key == "remember_broken_tls") {
         const auto time = Check(ReadTime(*node, kMemoryMin, kMemoryMax, "from 1 minute to 30 days"), *node, label, key);
         if (time.has_value()) {
@@ -353,10 +263,6 @@ class ShapingReader {
   }
 
   void Unknown(const toml::node& node, const std::string& label, const std::string& key) {
-    if (IsLaterKey(key)) {
-      problems_->Add(node, absl::StrCat("[", label, "] ", key, " is not supported by this version; remove it"));
-      return;
-    }
     const std::string_view nearest = base::Nearest(key, AllShapingKeys());
     const std::string advice =
         nearest.empty() || nearest == key ? "remove it" : absl::StrCat("did you mean ", base::AbslView(nearest), "?");

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "absl/functional/any_invocable.h"
@@ -23,6 +24,7 @@ class Site;
 struct DestinationKey {
   std::uint64_t domain = 0;  // Index in the roster.
   std::uint32_t share = 0;   // Index of the source whose recipients these are.
+  std::uint16_t via = 0;     // Not 0: those of them that go by another one, as RecipientEntry::via.
   friend auto operator<=>(const DestinationKey&, const DestinationKey&) = default;
 };
 
@@ -59,11 +61,12 @@ struct Destination {
   std::shared_ptr<const tls::StsPolicy> sts;  // The domain's MTA-STS policy when it was last looked up; null: none.
   std::string came_from;  // The site with some of the same hosts that it left when its MX records changed.
   bool looking_up = false;
-  bool leaving = false;            // Its route changed: it moves once nothing is in flight.
-  bool missing_before = false;     // The DNS said once that it does not exist.
-  bool counted = false;            // The coordinator has heard of it.
-  std::uint32_t source_shift = 0;  // So many sources after its own: those before cannot reach its hosts.
-  base::Duration dns_backoff;      // Last wait after a DNS failure; zero: none lately.
+  bool leaving = false;               // Its route changed: it moves once nothing is in flight.
+  bool missing_before = false;        // The DNS said once that it does not exist.
+  bool counted = false;               // The coordinator has heard of it.
+  std::uint32_t source_shift = 0;     // So many sources after its own: those before cannot reach its hosts.
+  std::set<std::uint16_t> elsewhere;  // Where via is 0: destinations of those that go by others, which may exist.
+  base::Duration dns_backoff;         // Last wait after a DNS failure; zero: none lately.
   bool sweeping = false;
   Sweep sweep;  // While `sweeping`.
   base::ListHook sweep_hook;

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -26,6 +27,9 @@ constexpr std::pair<Kind, std::string_view> kKinds[] = {{Kind::kProvider, "provi
                                                         {Kind::kCampaign, "campaign"}};
 constexpr std::string_view kSiteWord = "site", kHeldWord = "held", kBrokenTlsWord = "broken-tls",
                            kCompatibleTlsWord = "compatible-tls";
+constexpr std::pair<Kind, std::string_view> kWarmupKinds[] = {{Kind::kProvider, "warmup-provider"},
+                                                              {Kind::kSite, "warmup-site"}};
+constexpr std::int64_t kWarmDays = 180;  // Who has sent nothing for so long begins anew.
 
 LimitGroup::Keys KeysOf(Kind kind) {
   if (kind == Kind::kCampaign) return {"", "campaign_rate"};
@@ -57,6 +61,34 @@ void AppendLines(std::string_view kind, std::string_view source, std::string_vie
     if (held.scope != kEverybody)
       AppendLine(kHeldWord, source, absl::StrCat(base::AbslView(name), " ", held.scope), {}, held, text);
   }
+}
+
+// KIND SOURCE NAME DAYS DAY SENT USED BAD SUSPENDED -
+void AppendWarmup(const HostLimits::GroupName& name, const Warmup::Kept& kept, std::string& text) {
+  if (kept.IsNew()) return;
+  for (const auto& [kind, word] : kWarmupKinds) {
+    if (kind != name.kind) continue;
+    absl::StrAppendFormat(&text, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t-\n", word, absl::CEscape(name.source),
+                          absl::CEscape(name.name), kept.days, kept.day, kept.sent, kept.used, kept.bad,
+                          kept.suspended ? 1 : 0);
+  }
+}
+
+// False: the line is of another kind. An error: it is damaged.
+absl::StatusOr<bool> ReadWarmup(std::string_view text, HostLimits::GroupName& name, Warmup::Kept& kept) {
+  const std::vector<std::string> words = absl::StrSplit(base::AbslView(text), '\t');
+  const auto kind = std::find_if(std::begin(kWarmupKinds), std::end(kWarmupKinds),
+                                 [&words](const auto& one) { return one.second == words[0]; });
+  if (kind == std::end(kWarmupKinds)) return false;
+  name.kind = kind->first;
+  const bool is_good = words.size() == 10 && absl::CUnescape(words[1], &name.source) &&
+                       absl::CUnescape(words[2], &name.name) && absl::SimpleAtoi(words[3], &kept.days) &&
+                       absl::SimpleAtoi(words[4], &kept.day) && absl::SimpleAtoi(words[5], &kept.sent) &&
+                       absl::SimpleAtoi(words[6], &kept.used) && absl::SimpleAtoi(words[7], &kept.bad) &&
+                       (words[8] == "0" || words[8] == "1") && kept.sent <= kept.used;
+  if (!is_good) return absl::DataLossError("damaged");
+  kept.suspended = words[8] == "1";
+  return true;
 }
 
 bool ReadSpan(const std::string& text, base::Duration& span) {
@@ -146,6 +178,38 @@ std::shared_ptr<LimitGroup> HostLimits::Group(const GroupName& name, const Limit
   return made;
 }
 
+std::shared_ptr<Warmup> HostLimits::WarmupOf(const GroupName& name, const std::vector<std::uint32_t>& numbers) {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<Warmup>& known = warmups_[name];
+  if (known == nullptr) {
+    known = std::make_shared<Warmup>(outlives_ ? &has_news_ : nullptr);
+    if (const auto old = old_warmups_.find(name); old != old_warmups_.end()) {
+      known->Restore(old->second);
+      old_warmups_.erase(old);
+    }
+  }
+  known->SetNumbers(numbers);
+  const std::shared_ptr<Warmup> found = known;  // Which is not to be forgotten now.
+  ForgetWarmups();
+  return found;
+}
+
+void HostLimits::ForgetWarmups() {
+  for (int i = 0; i < kLooks && !warmups_.empty(); ++i) {
+    auto next = warmups_.upper_bound(warmup_cursor_);
+    if (next == warmups_.end()) next = warmups_.begin();
+    warmup_cursor_ = next->first;
+    if (next->second.use_count() == 1 && next->second->IsUnused()) warmups_.erase(next);
+  }
+}
+
+void HostLimits::OnSaved(const std::string& source) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, warmup] : warmups_) {
+    if (name.source == source) warmup->OnKept();
+  }
+}
+
 std::string HostLimits::Save(const std::string& source, base::Instant now, base::WallTime wall,
                              base::Duration unsaved) const {
   const std::lock_guard lock(mutex_);
@@ -169,6 +233,12 @@ std::string HostLimits::Save(const std::string& source, base::Instant now, base:
     add_group(name, kept);
   }
   for (const auto& [name, old] : old_groups_) add_group(name, Now(old, now));
+  for (const auto& [name, warmup] : warmups_) {
+    if (name.source == source) AppendWarmup(name, warmup->Keep(wall, unsaved == base::Duration()), text);
+  }
+  for (const auto& [name, kept] : old_warmups_) {
+    if (name.source == source) AppendWarmup(name, kept, text);
+  }
   const auto add_addresses = [&](std::string_view word, const AddressMemory& memory) {
     for (const auto& [address, until] : memory.List(now)) {
       AppendLine(word, "", address.ToString(), {}, {.scope = "", .rest = until - now, .reason = "", .sample = ""},
@@ -191,8 +261,18 @@ absl::Status HostLimits::Load(std::string_view text, const std::string& source, 
   const base::Instant at = now - std::max(base::Duration(), wall - base::WallTime::FromMicroseconds(saved_at));
   std::map<SiteName, Old> sites;
   std::map<GroupName, Old> groups;
+  std::map<GroupName, Warmup::Kept> warmups;
   std::vector<std::pair<base::IpAddress, base::Instant>> broken, compatible;
   for (std::size_t i = 1; i < lines.size(); ++i) {
+    GroupName name;
+    Warmup::Kept warmup;
+    const absl::StatusOr<bool> is_warmup = ReadWarmup(lines[i], name, warmup);
+    if (!is_warmup.ok()) return absl::DataLossError(absl::StrCat("it has the line \"", lines[i], "\""));
+    if (*is_warmup) {
+      name.source = source;
+      if (warmup.day + kWarmDays > Warmup::DayOf(wall)) warmups[name] = warmup;
+      continue;
+    }
     Line line;
     if (!ReadLine(lines[i], line)) return absl::DataLossError(absl::StrCat("it has the line \"", lines[i], "\""));
     if (!line.source.empty()) line.source = source;
@@ -217,11 +297,13 @@ absl::Status HostLimits::Load(std::string_view text, const std::string& source, 
   const std::lock_guard lock(mutex_);
   for (auto& [name, old] : sites) old_sites_[name] = std::move(old);
   for (auto& [name, old] : groups) old_groups_[name] = std::move(old);
+  for (const auto& [name, kept] : warmups) old_warmups_[name] = kept;
   return absl::OkStatus();
 }
 
 void HostLimits::Inherit(const std::string& source, const std::string& from, const std::string& to, base::Instant now) {
   const std::lock_guard lock(mutex_);
+  InheritWarmup({Kind::kSite, source, from}, {Kind::kSite, source, to});
   const auto heir = sites_.find({source, to});
   if (heir == sites_.end() || !heir->second->Keep(now, {}).IsNew()) return;
   const auto known = sites_.find({source, from});
@@ -230,6 +312,19 @@ void HostLimits::Inherit(const std::string& source, const std::string& from, con
     heir->second->Restore(known->second->Keep(now, {}), now);
   } else if (old != old_sites_.end()) {
     heir->second->Restore(Now(old->second, now), now);
+  }
+  has_news_ = true;
+}
+
+void HostLimits::InheritWarmup(const GroupName& from, const GroupName& to) {
+  const auto heir = warmups_.find(to);
+  if (heir == warmups_.end() || !heir->second->kept().IsNew()) return;
+  const auto known = warmups_.find(from);
+  const auto old = old_warmups_.find(from);
+  if (known != warmups_.end()) {
+    heir->second->Restore(known->second->kept());
+  } else if (old != old_warmups_.end()) {
+    heir->second->Restore(old->second);
   }
   has_news_ = true;
 }

@@ -10,18 +10,20 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "engine/base/time.h"
 #include "engine/delivery/broken_tls.h"
 #include "engine/delivery/limit_group.h"
 #include "engine/delivery/site_standing.h"
+#include "engine/delivery/warmup.h"
 
 namespace delivery {
 
 class HostLimits {
  public:
-  enum class Kind : std::uint8_t { kProvider, kProviderTotal, kSiteTotal, kCampaign };
+  enum class Kind : std::uint8_t { kProvider, kProviderTotal, kSiteTotal, kCampaign, kSite };
   struct GroupName {
     Kind kind = Kind::kProvider;
     std::string source;  // Empty: all.
@@ -29,15 +31,22 @@ class HostLimits {
     friend auto operator<=>(const GroupName&, const GroupName&) = default;
   };
 
+  // `outlives`: what it has is saved all the time, and loaded by the next program.
+  explicit HostLimits(bool outlives = false) : outlives_(outlives) {}
+
   // `options` are what this campaign allows from now on.
   std::shared_ptr<SiteStanding> Site(const std::string& source, const std::string& site, std::uint32_t campaign,
                                      const SiteStanding::Options& options, base::Instant now);
   // `options` hold from now on, for everybody.
   std::shared_ptr<LimitGroup> Group(const GroupName& name, const LimitGroup::Options& options, base::Instant now);
 
+  // Of a source at a provider, or at a site (kSite) of none. `numbers` hold from now on, for everybody.
+  std::shared_ptr<Warmup> WarmupOf(const GroupName& name, const std::vector<std::uint32_t>& numbers);
+
   // What outlives the program of one source, and of all together, as text: one line for each that is not as new. What
-  // may pass in the next `unsaved` counts as passed.
+  // may pass in the next `unsaved` counts as passed. Zero: nothing passes any more.
   std::string Save(const std::string& source, base::Instant now, base::WallTime wall, base::Duration unsaved) const;
+  void OnSaved(const std::string& source);  // What Save said last of the source is durable.
   // Takes up what Save wrote, beside what is there; what was of one source is of `source` now. Errors: kDataLoss, and
   // nothing is taken up.
   absl::Status Load(std::string_view text, const std::string& source, base::Instant now, base::WallTime wall);
@@ -61,8 +70,11 @@ class HostLimits {
 
   template <typename Name, typename Value>
   static void Forget(std::map<Name, std::shared_ptr<Value>>& known, Name& cursor, base::Instant now);
+  void ForgetWarmups();
+  void InheritWarmup(const GroupName& from, const GroupName& to);
   static SiteStanding::Kept Now(const Old& old, base::Instant now);
 
+  const bool outlives_;
   BrokenTls broken_tls_;
   std::atomic<bool> has_news_ = false;
   mutable std::mutex mutex_;
@@ -70,8 +82,10 @@ class HostLimits {
   std::map<GroupName, std::shared_ptr<LimitGroup>> groups_;
   std::map<SiteName, Old> old_sites_;
   std::map<GroupName, Old> old_groups_;
+  std::map<GroupName, std::shared_ptr<Warmup>> warmups_;
+  std::map<GroupName, Warmup::Kept> old_warmups_;
   SiteName site_cursor_;
-  GroupName group_cursor_;
+  GroupName group_cursor_, warmup_cursor_;
 };
 
 }  // namespace delivery

@@ -18,7 +18,11 @@ RecipientQueue::RecipientQueue(ledger::StateTable& table, const RecipientShare& 
     : table_(table), share_(share), block_due_((share.count + kBlock - 1) / kBlock, kNever) {
   for (std::uint64_t offset = 0; offset < share.count; ++offset) {
     const ledger::RecipientId id = share.first + offset;
-    if (!IsOpen(id)) continue;
+    if (!IsOpen(id)) {
+      if (!ledger::IsFinal(table_[id].state) && ViaOf(id) != share_.via && share_.Contains(id))
+        elsewhere_.insert(ViaOf(id));
+      continue;
+    }
     ++pending_;
     ++CountOf(id);
     std::uint32_t& due = block_due_[offset / kBlock];
@@ -28,7 +32,12 @@ RecipientQueue::RecipientQueue(ledger::StateTable& table, const RecipientShare& 
 
 bool RecipientQueue::IsOpen(ledger::RecipientId id) const {
   const ledger::RecipientEntry& entry = table_[id];
-  return !ledger::IsFinal(entry.state) && (entry.flags & ledger::kClaimed) == 0 && share_.Contains(id);
+  return !ledger::IsFinal(entry.state) && (entry.flags & ledger::kClaimed) == 0 && ViaOf(id) == share_.via &&
+         share_.Contains(id);
+}
+
+std::uint16_t RecipientQueue::ViaOf(ledger::RecipientId id) const {
+  return table_[id].via > share_.sources ? 0 : table_[id].via;
 }
 
 std::uint64_t& RecipientQueue::CountOf(ledger::RecipientId id) {
@@ -71,7 +80,11 @@ void RecipientQueue::MeasureBlock(std::uint64_t block) {
   block_due_[block] = due;
 }
 
-std::optional<ledger::RecipientId> RecipientQueue::Claim(std::uint32_t now_s) {
+std::optional<ledger::RecipientId> RecipientQueue::Claim(std::uint32_t now_s) { return ClaimOf(now_s, false); }
+
+std::optional<ledger::RecipientId> RecipientQueue::ClaimUntried(std::uint32_t now_s) { return ClaimOf(now_s, true); }
+
+std::optional<ledger::RecipientId> RecipientQueue::ClaimOf(std::uint32_t now_s, bool only_untried) {
   if (pending_ == claimed_) return std::nullopt;
   // One block more than there are: the scan may begin in the middle of one, and its front counts too.
   for (std::uint64_t visited = 0; visited <= block_due_.size(); ++visited) {
@@ -81,6 +94,7 @@ std::optional<ledger::RecipientId> RecipientQueue::Claim(std::uint32_t now_s) {
       for (std::uint64_t offset = scan_; offset < end; ++offset) {
         const ledger::RecipientId id = share_.first + offset;
         if (!IsOpen(id) || table_[id].due_s > now_s) continue;
+        if (only_untried && table_[id].first_attempt_s != 0) continue;
         table_[id].flags |= ledger::kClaimed;
         --CountOf(id);
         ++claimed_;
@@ -96,6 +110,22 @@ std::optional<ledger::RecipientId> RecipientQueue::Claim(std::uint32_t now_s) {
 }
 
 std::optional<ledger::RecipientId> RecipientQueue::ClaimAny() { return Claim(kNever - 1); }
+
+void RecipientQueue::SendBy(std::uint16_t via, ledger::RecipientId id) {
+  CHECK(claimed_ > 0 && (table_[id].flags & ledger::kClaimed) != 0 && table_[id].first_attempt_s == 0);
+  table_[id].flags = static_cast<std::uint8_t>(table_[id].flags & ~ledger::kClaimed);
+  table_[id].via = via;
+  --claimed_;
+  --pending_;
+}
+
+void RecipientQueue::Adopt(ledger::RecipientId id) {
+  CHECK(IsOpen(id));
+  ++pending_;
+  ++CountOf(id);
+  std::uint32_t& due = block_due_[(id - share_.first) / kBlock];
+  due = std::min(due, table_[id].due_s);
+}
 
 void RecipientQueue::ReleaseFinal(ledger::RecipientId id) {
   CHECK(claimed_ > 0 && (table_[id].flags & ledger::kClaimed) != 0 && ledger::IsFinal(table_[id].state));

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "engine/delivery/sample.h"
@@ -22,6 +23,10 @@ struct RecipientShare {
   std::uint32_t weight_end = 1;
   std::uint32_t weight_total = 1;
   std::uint64_t sample_below = kWholeSample;  // And of these, the ones in the sample (delivery/sample.h).
+  // And of these, those that keep to this source instead of their own (RecipientEntry::via); more than there are
+  // sources means their own, too: the pool has become smaller.
+  std::uint16_t via = 0;
+  std::uint16_t sources = UINT16_MAX;
 
   bool Contains(ledger::RecipientId id) const;
 };
@@ -37,10 +42,18 @@ class RecipientQueue {
   // A pending recipient that is due at `now_s` (Unix seconds) and not claimed; it is claimed until Release. Recipients
   // that were never tried are due at 0.
   std::optional<ledger::RecipientId> Claim(std::uint32_t now_s);
+  // As Claim, one that nobody has tried.
+  std::optional<ledger::RecipientId> ClaimUntried(std::uint32_t now_s);
   // Any pending recipient that is not claimed, due or not: for what befalls them all. Claimed until Release.
   std::optional<ledger::RecipientId> ClaimAny();
   // The claimed recipient is as it was before it was claimed, and first in line.
   void Unclaim(ledger::RecipientId id);
+  // The claimed recipient, which nobody has tried, goes by another source from now on: it is in that one's queue, as
+  // soon as Adopt was called there or the queue is made.
+  void SendBy(std::uint16_t via, ledger::RecipientId id);
+  void Adopt(ledger::RecipientId id);
+  // By which sources those of the share went that were pending when the queue was made, where it is not this one.
+  const std::set<std::uint16_t>& elsewhere() const { return elsewhere_; }
   // The claimed recipient is final, or comes back at `due_s`. The caller has written its entry.
   void ReleaseFinal(ledger::RecipientId id);
   void ReleaseUntil(ledger::RecipientId id, std::uint32_t due_s);
@@ -60,6 +73,8 @@ class RecipientQueue {
  private:
   static constexpr std::uint64_t kBlock = 1024;
   bool IsOpen(ledger::RecipientId id) const;  // Pending, of the share and not claimed.
+  std::uint16_t ViaOf(ledger::RecipientId id) const;
+  std::optional<ledger::RecipientId> ClaimOf(std::uint32_t now_s, bool only_untried);
   void MeasureBlock(std::uint64_t block);
   std::uint64_t& CountOf(ledger::RecipientId id);
 
@@ -70,6 +85,7 @@ class RecipientQueue {
   PendingCounts open_;                    // Of those that are not claimed.
   std::vector<std::uint32_t> block_due_;  // At or before the earliest due of the block's open recipients.
   std::uint64_t scan_ = 0;                // Where the next scan goes on: an offset in the share.
+  std::set<std::uint16_t> elsewhere_;
 };
 
 }  // namespace delivery

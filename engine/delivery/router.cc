@@ -34,6 +34,7 @@ void Router::Pump() {
     const DestinationKey key = unfed_.front();
     unfed_.pop_front();
     Destination& destination = owner_.MakeDestination(key);
+    for (const std::uint16_t via : destination.elsewhere) unfed_.push_front({key.domain, key.share, via});
     if (destination.queue.IsFinished()) {
       owner_.RemoveDestination(destination);
       continue;

@@ -120,7 +120,8 @@ void Session::Send(absl::Span<const std::string_view> pieces) {
   behind_content_ = std::min(client_.BytesBehindContent(), client_said_);
   std::size_t content = pieces.size();  // Its pieces; in records of their own, whose end tells whether it has left.
   for (std::uint64_t behind = 0; behind < behind_content_;) behind += pieces[--content].size();
-  absl::Status status = channel_->Send(pieces.first(content), *this);
+  absl::Status status;
+  if (content > 0) status = channel_->Send(pieces.first(content), *this);
   tls_content_end_ = tls_written_;
   if (status.ok() && content < pieces.size()) status = channel_->Send(pieces.subspan(content), *this);
   tls_client_end_ = tls_written_;
@@ -191,6 +192,7 @@ std::uint64_t Session::UnsentByClient(std::uint64_t unsent) const {
 void Session::OnReady() {
   if (state_ == State::kOpening)
     timings_.banner = Microseconds(context_.clock.Now() - connected_at_ - base::Duration::Microseconds(timings_.tls));
+  if (next_.has_value() && next_->attempted) return TakeCommittedNext();
   if (follower_.has_value() || next_.has_value()) {
     if (owner_.KeepsNext(*this)) {
       TakeNextNow();
@@ -209,7 +211,7 @@ void Session::BeIdle() {
 }
 
 void Session::OnTransactionDone(const smtp::TransactionResult& result) {
-  timings_.dot = Microseconds(context_.clock.Now() - written_at_);
+  timings_.dot = Microseconds(context_.clock.Now() - std::max(written_at_, busy_since_));
   if (sealed_ != nullptr) context_.sealer.Recycle(std::move(sealed_));
   watched_unsent_.reset();
   state_ = State::kClosing;  // Unless OnReady follows.
@@ -225,6 +227,7 @@ void Session::OnFinished() {
   CloseStream();
   context_.timers.Cancel(timer_);
   context_.budget.RemoveIdle(*this);
+  if (next_.has_value() && next_->attempted) TakeCommittedNext();
   if (state_ == State::kCommitting) return;  // The attempt is written down already: StartTransaction ends it.
   const bool sealing = state_ == State::kSealing;
   const bool lost = sealing || state_ == State::kIdle;
@@ -311,6 +314,11 @@ void Session::Commit() {
 void Session::OnRecordsDurable() {
   if (state_ == State::kClosing) {
     End();
+    return;
+  }
+  if (state_ == State::kSending) {
+    WriteNext();
+    Advance();
     return;
   }
   CHECK(state_ == State::kCommitting);

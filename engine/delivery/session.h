@@ -5,11 +5,15 @@
 // can go behind the content (then it is the follower). Only when the server wants the follower's content, its attempt
 // begins. Whatever ends the session before that costs it no attempt, unless the server has answered its envelope.
 //
+// To a relay of one's own (Options::in_flight_max) several may be in flight: the next one's attempt begins at once, and
+// when it is durable its bytes go behind those of the others, whatever becomes of them. Each has its own outcome.
+//
 //   kOpening --> kIdle <--> kSealing --> kCommitting --> kSending --> kIdle
 //       \----------\----------\------------------------------\--> kClosing --> (OnSessionEnded)
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,7 +50,9 @@ class Session final : private io::StreamHandler,
     Destination* destination = nullptr;
     ledger::RecipientId recipient = 0;
     std::unique_ptr<Sealed> sealed;
-    bool written = false;  // Its envelope has left.
+    bool written = false;    // Its envelope has left.
+    bool attempted = false;  // Its attempt has begun: it is not given up any more.
+    base::Instant sealed_at, written_at;
   };
   class Owner {
    public:
@@ -61,6 +67,9 @@ class Session final : private io::StreamHandler,
     virtual bool MayWrite(Session& session) = 0;
     virtual void OnSessionWrites(Session& session) = 0;  // The first bytes of the transaction, or of a follower, leave.
     virtual void OnSessionMayTakeNext(Session& session) = 0;  // Perhaps: MayTakeNext says whether.
+    // The message that comes next is to be in flight with the others: CommitNext begins its attempt, ReleaseNext gives
+    // it up.
+    virtual void OnNextSealed(Session& session) = 0;
     virtual void OnNextNotSealed(Session& session, const absl::Status& status) = 0;  // It was given up before.
     // A message that was to come next is given up: no attempt was made.
     virtual void OnNextLost(const Waiting& waiting) = 0;
@@ -81,6 +90,7 @@ class Session final : private io::StreamHandler,
     std::string host_name;
     io::Endpoint remote;
     std::uint32_t deliveries_max = 0;  // Messages until QUIT; 0: no limit.
+    std::uint32_t in_flight_max = 1;   // At once.
     base::Duration connect_timeout, idle_timeout;
     base::Duration data_block_timeout;  // For each 16 KiB of a message that the server is slow to take.
     smtp::Client::Options client;
@@ -114,6 +124,8 @@ class Session final : private io::StreamHandler,
   bool MayTakeNext() const;
   // Gives up what is to come next, if nothing of it has left: OnNextLost follows.
   void ReleaseNext();
+  ledger::RecipientId next_recipient() const { return next_->recipient; }  // Requires: OnNextSealed was called.
+  void CommitNext();                                                       // Likewise. The attempt was added.
   // As Commit, for the content of what was a follower. Requires: OnSessionContentWanted was called.
   void CommitContent();
   // Instead: gives the message up, and the connection with it. OnSessionResult follows. Requires: the same.
@@ -191,6 +203,8 @@ class Session final : private io::StreamHandler,
   bool IsWornOutAfter(std::uint32_t more) const;
   void GiveNext();
   void OnFollowerWritten();
+  void WriteNext();
+  void TakeCommittedNext();
   void TakeNextNow();
   void TakeOver(std::optional<Waiting>& waiting);
   void LoseWaiting();
@@ -221,6 +235,7 @@ class Session final : private io::StreamHandler,
   bool dropped_ = false;       // DropContent was called.
   bool only_content_ = false;  // Of the transaction is left to be sent, once the attempt is durable.
   std::optional<Waiting> next_, follower_;
+  std::deque<Waiting> in_flight_;  // Written behind the transaction.
   std::uint32_t uses_ = 0;
   bool worn_out_ = false;
   std::string local_address_;

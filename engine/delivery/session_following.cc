@@ -1,5 +1,5 @@
 // The part of a session that sends messages one behind the other: the next one is sealed early, and its envelope goes
-// with the content of the one before.
+// with the content of the one before; or all of it goes, and several are in flight.
 
 #include <algorithm>
 #include <utility>
@@ -20,6 +20,11 @@ smtp::Client::Transaction Session::TransactionOf(const Sealed& sealed) {
 }
 
 bool Session::MayTakeNext() const {
+  if (options_.in_flight_max > 1 && client_.MayQueue()) {
+    const auto behind = static_cast<std::uint32_t>(in_flight_.size());
+    return state_ == State::kSending && !next_.has_value() && behind + 1 < options_.in_flight_max &&
+           !IsWornOutAfter(behind);
+  }
   const bool under_way = state_ == State::kSending || state_ == State::kCommitting;
   return under_way && !next_.has_value() && client_.HasUseForFollowers() &&
          !IsWornOutAfter(follower_.has_value() ? 1 : 0);
@@ -29,7 +34,10 @@ absl::Status Session::SealNext(Destination& destination, ledger::RecipientId rec
   CHECK(MayTakeNext());
   absl::StatusOr<std::unique_ptr<Sealed>> sealed = context_.sealer.Seal(recipient, *this);
   if (!sealed.ok()) return sealed.status();
-  next_.emplace(Waiting{&destination, recipient, *std::move(sealed)});
+  next_.emplace();
+  next_->destination = &destination;
+  next_->recipient = recipient;
+  next_->sealed = *std::move(sealed);
   if (next_->sealed->IsReady()) OnSealed(absl::OkStatus());
   return absl::OkStatus();
 }
@@ -37,6 +45,11 @@ absl::Status Session::SealNext(Destination& destination, ledger::RecipientId rec
 // The client has it then, and sends its envelope behind the content that is to leave. What comes too late, or is not
 // taken there, waits until the session is ready.
 void Session::GiveNext() {
+  if (next_.has_value() && options_.in_flight_max > 1 && client_.MayQueue()) {
+    const bool may_go = next_->sealed->IsReady() && !next_->attempted && client_.Accepts(TransactionOf(*next_->sealed));
+    if (may_go) owner_.OnNextSealed(*this);
+    return;
+  }
   if (!next_.has_value() || !next_->sealed->IsReady() || follower_.has_value() || !client_.MayFollow()) return;
   const smtp::Client::Transaction transaction = TransactionOf(*next_->sealed);
   if (!client_.Accepts(transaction)) return;
@@ -50,6 +63,40 @@ void Session::OnFollowerWritten() {
   owner_.OnSessionMayTakeNext(*this);
 }
 
+// ---- in flight with others ----
+
+void Session::CommitNext() {
+  CHECK(next_.has_value() && !next_->attempted);
+  next_->attempted = true;
+  next_->sealed_at = context_.clock.Now();
+  if (context_.bugs.skip_attempt_barrier) {
+    WriteNext();
+    Advance();
+  } else {
+    context_.commits.Wait(*this);
+  }
+}
+
+void Session::WriteNext() {
+  CHECK(next_.has_value() && next_->attempted);
+  in_flight_.push_back(*std::exchange(next_, std::nullopt));
+  Waiting& written = in_flight_.back();
+  written.written = true;
+  written.written_at = context_.clock.Now();
+  client_.Queue(TransactionOf(*written.sealed));
+  owner_.OnSessionWrites(*this);
+  owner_.OnSessionMayTakeNext(*this);
+}
+
+// Those before it are over while its attempt is on its way to the disk: it goes as any other when it is there.
+void Session::TakeCommittedNext() {
+  state_ = State::kCommitting;
+  context_.timers.Cancel(timer_);
+  TakeOver(next_);
+  attempted_ = true;
+  ++uses_;
+}
+
 void Session::TakeOver(std::optional<Waiting>& waiting) {
   destination_ = waiting->destination;
   recipient_ = waiting->recipient;
@@ -61,6 +108,20 @@ void Session::TakeOver(std::optional<Waiting>& waiting) {
 }
 
 void Session::OnFollowing() {
+  if (!in_flight_.empty()) {
+    std::optional<Waiting> first = std::move(in_flight_.front());
+    in_flight_.pop_front();
+    const base::Duration queued = first->written_at - first->sealed_at;
+    const base::Instant written_at = first->written_at;
+    TakeOver(first);
+    attempted_ = true;
+    written_at_ = written_at;
+    timings_.queue = static_cast<std::uint32_t>(std::clamp<std::int64_t>(queued.microseconds(), 0, UINT32_MAX));
+    ++uses_;
+    state_ = State::kSending;
+    owner_.OnSessionMayTakeNext(*this);
+    return;
+  }
   CHECK(follower_.has_value() && follower_->written);
   TakeOver(follower_);
   ++uses_;
@@ -111,7 +172,7 @@ void Session::ReleaseNext() {
   const bool unsent = follower_.has_value() && !follower_->written && !client_.IsFollowerSent();
   if (unsent) client_.Unfollow();
   for (std::optional<Waiting>* const slot : {unsent ? &follower_ : nullptr, &next_}) {
-    if (slot == nullptr || !slot->has_value()) continue;
+    if (slot == nullptr || !slot->has_value() || (*slot)->attempted) continue;
     Waiting lost = *std::exchange(*slot, std::nullopt);
     context_.sealer.Recycle(std::move(lost.sealed));
     owner_.OnNextLost(lost);

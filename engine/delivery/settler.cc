@@ -21,6 +21,7 @@ std::uint16_t Settler::BeginAttempt(ledger::RecipientId id, std::uint64_t sessio
   attempt.number = static_cast<std::uint16_t>(std::min<std::uint32_t>(entry.attempts + 1u, UINT16_MAX));
   attempt.time = clock_.WallNow();
   attempt.session = session;
+  attempt.via = entry.via;
   commits_.batch().Add(attempt);
   job_.states->Apply(attempt);
   return attempt.number;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -29,6 +30,7 @@ struct PlaceDestination {
   dns::Route route;
   std::shared_ptr<const tls::StsPolicy> sts;
   std::string came_from;
+  std::set<std::uint16_t> elsewhere;
 };
 
 // Facts for the coordinator.

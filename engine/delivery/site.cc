@@ -183,6 +183,7 @@ void Site::PumpNow() {
     }
     return;
   }
+  SendOverflow();
   for (Session* session = FittingSession(); session != nullptr; session = FittingSession()) {
     const bool has_begun = BeginNext(*session);
     if (HeldUntil().has_value()) return;                                  // A message could not be made or signed.
@@ -218,7 +219,9 @@ std::optional<Site::Claimed> Site::ClaimUnder(const tls::Policy& policy) {
       Reconsider(destination);
       continue;
     }
-    if (!Try()) {
+    const bool may_try = Try();
+    if (!may_try || !TakeOfWarmup()) {  // Another shard was faster.
+      if (may_try) EndTry();
       destination.queue.Unclaim(*recipient);
       Reconsider(destination);
       return std::nullopt;

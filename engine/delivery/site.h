@@ -23,6 +23,7 @@
 #include "engine/delivery/session.h"
 #include "engine/delivery/site_standing.h"
 #include "engine/delivery/throttle.h"
+#include "engine/delivery/warmup.h"
 #include "engine/smtp/reply_policy.h"
 #include "tls/policy.h"
 
@@ -41,7 +42,8 @@ struct SiteKey {
 struct SharedLimits {
   std::shared_ptr<SiteStanding> standing;  // Of the (source, site).
   std::vector<std::shared_ptr<LimitGroup>>
-      groups;  // Where the provider has limits, or all sources together; the widest first.
+      groups;                      // Where the provider has limits, or all sources together; the widest first.
+  std::shared_ptr<Warmup> warmup;  // Of the source at the provider; null: none.
 };
 
 class Site final : private Session::Owner, private SessionBudget::Waiter, private CampaignLine::Waiter {
@@ -58,6 +60,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
     // The destination's hosts cannot be reached from its source. True: it is to get the next source with its next
     // route.
     virtual bool TakeNextSource(Destination& destination) = 0;
+    // The claimed recipient, which nobody has tried, goes by another source that may send it. False: there is none.
+    virtual bool SendByAnother(Destination& destination, ledger::RecipientId recipient) = 0;
     // Call SetLimits: the overrides have changed.
     virtual void WantsLimits(Site& site) = 0;
     // The destination's domain gets limits of its own for a while: it moves once nothing of it is in flight.
@@ -100,6 +104,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   // Lifts pause, suspension and breaker.
   void Resume();
   bool IsPaused() const { return paused_; }
+  // Whether it may have mail of another source that is warming: `whole`, as much as there is.
+  bool MayTakeOverflow(bool whole) const;
   // Holds the mail of `scope` until `until` (restored after a restart).
   void RestoreSuspension(std::string_view scope, base::Instant until, std::string_view reason, std::string_view sample);
 
@@ -131,6 +137,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   bool MayWrite(Session& session) override;
   void OnSessionWrites(Session& session) override;
   void OnSessionMayTakeNext(Session& session) override;
+  void OnNextSealed(Session& session) override;
   void OnNextNotSealed(Session& session, const absl::Status& status) override;
   void OnNextLost(const Session::Waiting& waiting) override;
   bool KeepsNext(Session& session) override;
@@ -189,8 +196,13 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void PumpNow();
   void LeaveLines(const GroupMember* for_messages, const GroupMember* for_connections);
   bool HasMessageRate() const;
+  void SetWarmup(std::shared_ptr<Warmup> warmup);
+  std::uint64_t WarmupRoom();
+  bool TakeOfWarmup();
+  void SendOverflow();
   std::uint64_t RoomToBegin();
   void CountBegun();
+  void CountBegunAgain();
   void CountPutBack();
   bool Try();
   void EndTry();
@@ -284,6 +296,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::vector<std::unique_ptr<GroupMember>> members_;  // The widest first, that of the standing last.
   const GroupMember* message_blocker_ = nullptr;       // What it waits for since it was pumped.
   const GroupMember* connection_blocker_ = nullptr;
+  std::unique_ptr<WarmupMember> warmup_;  // Null: none.
   bool told_idle_ = false;
   bool tries_ = false;  // Its is the one message that is tried after a suspension.
   io::Timer writers_timer_;

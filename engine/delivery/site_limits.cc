@@ -28,6 +28,7 @@ void Site::SetShared(const SharedLimits& shared) {
   }
   message_blocker_ = connection_blocker_ = nullptr;
   members_ = std::move(members);
+  SetWarmup(shared.warmup);
 }
 
 std::unique_ptr<GroupMember> Site::Join(std::shared_ptr<LimitGroup> group) {
@@ -89,7 +90,8 @@ bool Site::HasMessageRate() const {
 // How many messages may be begun: those whose rate tokens will be there by the time they are signed, and their attempts
 // durable. Where there is none, the site is pumped when there is.
 std::uint64_t Site::RoomToBegin() {
-  std::uint64_t messages = UINT64_MAX;
+  std::uint64_t messages = WarmupRoom();
+  if (messages == 0) return 0;
   for (const auto& member : members_) {
     const LimitGroup::Room room = member->group().RoomToBegin(*member, context_.clock.Now(), kBeginAhead);
     if (room.count == 0) {
@@ -123,9 +125,16 @@ void Site::CountBegun() {
   for (const auto& member : members_) member->group().Begin(*member);
 }
 
+// A message whose bytes left, and that was not sent after all. Of a warm-up it stays counted.
+void Site::CountBegunAgain() {
+  CountBegun();
+  if (warmup_ != nullptr) warmup_->warmup().Begin(*warmup_);
+}
+
 void Site::CountPutBack() {
   CHECK(unwritten_ > 0);
   --unwritten_;
+  if (warmup_ != nullptr) warmup_->warmup().GiveBack(*warmup_);
   for (const auto& member : members_) member->group().PutBack(*member);
 }
 

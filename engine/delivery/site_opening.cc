@@ -16,6 +16,7 @@ smtp::Client::Options ClientOptions(const config::Limits& limits, const Source& 
   smtp::Client::Options options;
   options.ehlo_domain = source.ehlo_domain;
   options.pipelining = limits.enable_pipelining;
+  options.idle_probe = limits.idle_probe;
   options.timeouts = {.greeting = limits.banner_timeout,
                       .ehlo = limits.ehlo_timeout,
                       .auth = limits.auth_timeout,
@@ -126,6 +127,7 @@ bool Site::OpenSession(const HostPlan::Next& next, const tls::Policy& policy) {
   options.host_name = hosts_.HostName(next.host);
   options.remote = {next.address, context_.job.port};
   options.deliveries_max = limits_.max_deliveries_per_connection;
+  options.in_flight_max = limits_.max_in_flight;
   options.connect_timeout = limits_.connect_timeout;
   options.idle_timeout = limits_.idle_timeout;
   options.data_block_timeout = limits_.data_block_timeout;

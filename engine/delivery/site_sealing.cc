@@ -98,13 +98,21 @@ void Site::OnSessionMayTakeNext(Session& session) {
   if (!sealed.ok()) OnUnmadeMessage(*next->destination, next->recipient, sealed);
 }
 
+// As a message that is on its way already: a suspension that came between does not hold it.
+void Site::OnNextSealed(Session& session) {
+  const ledger::RecipientId id = session.next_recipient();
+  if (draining_ || paused_ || !context_.settler.IsWanted(id)) return session.ReleaseNext();
+  context_.settler.BeginAttempt(id, session.options().id);
+  session.CommitNext();
+}
+
 void Site::OnNextNotSealed(Session&, const absl::Status& status) {
   rests_until_ = context_.clock.Now() + kSealingRest;
   context_.facts.OnSigningFailed(std::string(status.message()));
 }
 
 void Site::OnNextLost(const Session::Waiting& waiting) {
-  if (waiting.written) CountBegun();  // Its token is gone; PutBack counts as if it had none.
+  if (waiting.written) CountBegunAgain();  // Its token is gone; PutBack counts as if it had none.
   PutBack(*waiting.destination, waiting.recipient);
 }
 
@@ -134,7 +142,7 @@ bool Site::TakeUnanswered(const Session& session, const smtp::TransactionResult&
   if (goodbye && !smtp::Judge(result, *context_.job.reply_rules).session_limit) Trouble(session.opened_at());
   if (result.end == End::kTimedOut)  // It loses what comes behind the end of a message.
     serial_until_[session.options().remote.address] = context_.clock.Now() + kSerialFor;
-  CountBegun();
+  CountBegunAgain();
   PutBack(*session.destination(), session.recipient());
   return true;
 }

@@ -54,6 +54,7 @@ std::optional<LimitedQueue> Site::LimitedNow() const {
       limit == "total_message_rate")
     opens = TokenAt();
   if (limit == "max_connection_rate") opens = standing_->group().ConnectionAt();
+  if (limit == kWarmupLimit) opens = now + (Warmup::EndOfDay(context_.clock.WallNow()) - context_.clock.WallNow());
   if (!opens.IsNever()) limited.until = context_.clock.WallNow() + (std::max(now, opens) - now);
   return limited;
 }

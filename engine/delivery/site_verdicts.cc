@@ -126,6 +126,7 @@ void Site::OnSessionWrites(Session&) {
   CHECK(unwritten_ > 0);
   --unwritten_;
   for (const auto& member : members_) member->group().OnWritten(*member);
+  if (warmup_ != nullptr) warmup_->warmup().OnWritten(*warmup_);
 }
 
 void Site::OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fact) {
@@ -251,6 +252,7 @@ void Site::WriteSuspension(std::string_view scope, base::Instant until, std::str
   record.sample = sample;
   record.scope = scope;
   context_.commits.batch().Add(record);
+  if (warmup_ != nullptr && until > context_.clock.Now()) warmup_->warmup().OnSuspended(record.time);
   if (context_.job.on_suspended == nullptr || until <= context_.clock.Now()) return;
   context_.job.on_suspended({key_.name, provider_, std::string(record.source), std::string(scope), record.until,
                              std::string(reason), std::string(sample)});
@@ -359,12 +361,15 @@ void Site::ApplyEffects(const Session& session, const smtp::Verdict& verdict) {
   if (verdict.reply.has_value() && !span.has_value())
     standing_->OnAnswered(scopes_, session.busy_since(), context_.clock.Now());
   if (verdict.outcome == smtp::Outcome::kDelivered) {
-    standing_->OnAccepted(context_.clock.Now(), context_.clock.Now() - session.written_at());
+    const base::Instant began = std::max(session.written_at(), session.busy_since());
+    standing_->OnAccepted(context_.clock.Now(), context_.clock.Now() - began);
     breaker_.OnDelivery();
     return;
   }
   if (verdict.outcome == smtp::Outcome::kDeferred && verdict.classification == smtp::Classification::kRateLimited)
     standing_->OnThrottled(session.written_at(), context_.clock.Now());
+  if (warmup_ != nullptr && verdict.reply.has_value() && Warmup::IsBad(verdict.classification))
+    warmup_->warmup().OnBad(context_.clock.WallNow());
   const std::string sample = SampleOf(verdict);
   if (verdict.shrink_window) {
     Trouble(session.opened_at());

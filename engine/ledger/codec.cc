@@ -115,6 +115,7 @@ Attempt ReadAttempt(Source& in) {
   record.number = in.Number<std::uint16_t>();
   record.time = in.Time();
   record.session = in.Varint();
+  if (!in.rest().empty()) record.via = in.Number<std::uint16_t>();
   return record;
 }
 
@@ -207,6 +208,7 @@ void RecordEncoder::Body(const Attempt& record, std::string& out) {
   PutVarint(record.number, out);
   PutTime(record.time, out);
   PutVarint(record.session, out);
+  if (record.via != 0) PutVarint(record.via, out);
 }
 
 void RecordEncoder::Body(const Outcome& record, std::string& out) {

@@ -47,6 +47,7 @@ struct Attempt {
   std::uint16_t number = 0;  // 1 for the first.
   base::WallTime time;
   std::uint64_t session = 0;  // Unique within the campaign's ledger and run.
+  std::uint16_t via = 0;      // As RecipientEntry's.
 };
 
 // Microseconds; 0: did not happen or was not measured. Names as timing_us of the events.

@@ -14,6 +14,7 @@ std::uint32_t Seconds(base::WallTime time) {
 void StateTable::Apply(const Attempt& record) {
   RecipientEntry& entry = (*this)[record.recipient];
   entry.attempts = record.number;
+  entry.via = record.via;
   entry.flags |= kAttemptOpen;
   if (entry.first_attempt_s == 0) entry.first_attempt_s = std::max(1u, Seconds(record.time));
 }

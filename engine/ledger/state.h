@@ -28,7 +28,9 @@ struct RecipientEntry {
   std::uint16_t attempts = 0;         // That count.
   State state = State::kUnattempted;
   std::uint8_t flags = 0;
-  std::uint32_t reserved = 0;
+  // The source that it keeps to, where it is not its own: its place in the pool, from 1. 0: its own.
+  std::uint16_t via = 0;
+  std::uint16_t reserved = 0;
 };
 static_assert(sizeof(RecipientEntry) == 16);
 

@@ -334,6 +334,7 @@ void Client::OnClosed(int error, std::uint64_t unsent, bool connected) {
   if (state_ == State::kBusy) {
     result_.completing_handed_over = completing_end_ != 0 && emitted_ - unsent >= completing_end_;
     result_.error = error;
+    unsent_at_end_ = unsent;
     EndTransaction(TransactionResult::End::kClosed, /*usable=*/false);
     return;
   }
@@ -348,6 +349,7 @@ void Client::OnTimeout(std::uint64_t unsent) {
   unsent += UntakenBytes();
   if (state_ == State::kBusy) {
     result_.completing_handed_over = completing_end_ != 0 && emitted_ - unsent >= completing_end_;
+    unsent_at_end_ = unsent;
     EndTransaction(TransactionResult::End::kTimedOut, /*usable=*/false);
     return;
   }

@@ -83,7 +83,10 @@ struct TransactionResult {
   std::optional<Reply> mail, rcpt, data, final_reply;  // data: the reply to DATA; none with BDAT.
   bool used_bdat = false;
   bool completing_handed_over =
-      false;      // The bytes that complete the message (final dot, BDAT LAST) were taken by the kernel.
+      false;  // The bytes that complete the message (final dot, BDAT LAST) were taken by the kernel.
+  // The connection ended while others were in flight with it: a server may keep replies back until it has read all that
+  // came (RFC 2920 section 3.2), so that one that was not read may have been a good one.
+  bool in_company = false;
   int error = 0;  // kClosed: errno, 0 for FIN.
 };
 
@@ -153,7 +156,12 @@ class Client {
   }
   // A message takes two round trips here, and one behind it saves the second.
   bool HasUseForFollowers() const { return state_ == State::kBusy && !result_.used_bdat && MayPipeline(); }
-  void Quit();  // Requires: ready. OnFinished follows.
+  // A message behind those that are under way, in flight with them: for relays of one's own. Its envelope begins with
+  // RSET, as what becomes of the one before it is not known. Only where a message is one write (PIPELINING, CHUNKING),
+  // and the one before it has been written. Each ends by itself, in order: OnFollowing is called in between.
+  bool MayQueue() const { return state_ == State::kBusy && result_.used_bdat && MayPipeline() && steps_.empty(); }
+  void Queue(const Transaction& transaction);  // Requires: MayQueue, and Accepts.
+  void Quit();                                 // Requires: ready. OnFinished follows.
 
   // Appends what is to be sent now. The pieces stay valid until the next call of any method.
   void TakeOutput(std::vector<std::string_view>& pieces);
@@ -191,6 +199,9 @@ class Client {
   void EmitRcpt(const Transaction& transaction);
   void EmitFollower();
   void TurnToFollower();
+  void TurnToQueued();
+  void EndQueued(const TransactionResult& head);
+  void EmitPieces(absl::Span<const std::string_view> pieces);
   bool IsRefused() const;
   std::optional<TransactionResult::End> RefusalOf(const Transaction& transaction) const;  // By us, before it begins.
   void LogInOrMakeReady();
@@ -231,6 +242,14 @@ class Client {
   bool needs_rset_ = false;
   bool content_taken_ = true;
   std::uint64_t completing_end_ = 0;  // Of the emitted bytes, where the completing ones end; 0: not emitted.
+
+  // Written behind the transaction, and where the completing bytes of each end.
+  struct InFlight {
+    Transaction transaction;
+    std::uint64_t completing_end;
+  };
+  std::deque<InFlight> queued_;
+  std::uint64_t unsent_at_end_ = 0;  // Bytes that the kernel had not taken when the connection ended.
 
   std::optional<Transaction> follower_;
   bool follower_sent_ = false;   // Its envelope is behind the content of the transaction.

@@ -56,13 +56,15 @@ void Client::EmitRcpt(const Transaction& transaction) {
 void Client::EmitContent() {
   std::vector<std::string_view> stuffed;
   if (!result_.used_bdat) AppendDotStuffed(transaction_.content, stuffed);
-  const absl::Span<const std::string_view> pieces =
-      result_.used_bdat ? transaction_.content : absl::MakeConstSpan(stuffed);
+  EmitPieces(result_.used_bdat ? transaction_.content : absl::MakeConstSpan(stuffed));
+  completing_end_ = emitted_;
+}
+
+void Client::EmitPieces(absl::Span<const std::string_view> pieces) {
   for (const std::string_view piece : pieces) {
     emitted_ += piece.size();
     output_.push_back(piece);
   }
-  completing_end_ = emitted_;
 }
 
 // Sends what may go together: a group ends at DATA, at BDAT, and, without PIPELINING or while probing, at each command
@@ -135,6 +137,10 @@ void Client::OnTransactionReply(Command command, const Reply& reply) {
     TurnToFollower();
     return;
   }
+  if (command == Command::kBdat && !queued_.empty()) {  // Likewise.
+    TurnToQueued();
+    return;
+  }
   if (!expected_.empty()) return;  // The rest of the group is answered first.
   if (command == Command::kData && reply.first_digit() == 3) {
     if (IsRefused()) {  // It takes data for nobody: an empty one ends it (RFC 2920 section 3.1).
@@ -204,8 +210,55 @@ void Client::SendContent(base::Instant now) {
   EmitSteps();
 }
 
+// ---- messages in flight with it ----
+
+void Client::Queue(const Transaction& transaction) {
+  CHECK(MayQueue() && Accepts(transaction));
+  Emit(Command::kRset, "RSET\r\n");
+  EmitMail(transaction);
+  EmitRcpt(transaction);
+  Emit(Command::kBdat, absl::StrFormat("BDAT %d LAST\r\n", transaction.size));
+  EmitPieces(transaction.content);
+  queued_.push_back({transaction, emitted_});
+}
+
+void Client::TurnToQueued() {
+  TransactionResult done = std::move(result_);
+  done.end = TransactionResult::End::kReplied;
+  done.completing_handed_over = true;
+  transaction_ = queued_.front().transaction;
+  completing_end_ = queued_.front().completing_end;
+  queued_.pop_front();
+  result_ = TransactionResult();
+  result_.used_bdat = true;
+  result_.in_company = true;
+  handler_.OnTransactionDone(done);
+  handler_.OnFollowing();
+}
+
+// The connection ends, or the server says goodbye, which answers all of them.
+void Client::EndQueued(const TransactionResult& head) {
+  std::optional<Reply> goodbye;
+  for (const std::optional<Reply>* reply : {&head.rset, &head.mail, &head.rcpt, &head.final_reply}) {
+    if (reply->has_value() && (*reply)->code == 421) goodbye = *reply;
+  }
+  while (!queued_.empty()) {
+    TransactionResult result;
+    result.end = head.end;
+    result.error = head.error;
+    result.used_bdat = true;
+    result.in_company = true;
+    result.completing_handed_over = emitted_ - unsent_at_end_ >= queued_.front().completing_end;
+    result.mail = goodbye;
+    queued_.pop_front();
+    handler_.OnFollowing();
+    handler_.OnTransactionDone(result);
+  }
+}
+
 void Client::EndTransaction(TransactionResult::End end, bool usable) {
   result_.end = end;
+  result_.in_company = result_.in_company || !queued_.empty();
   if (end == TransactionResult::End::kReplied && completing_end_ != 0 && content_taken_)
     result_.completing_handed_over = true;
   const bool delivered = end == TransactionResult::End::kReplied && result_.final_reply.has_value() &&
@@ -223,6 +276,7 @@ void Client::EndTransaction(TransactionResult::End end, bool usable) {
   if (sent_something) idle_since_ = now_;
   handler_.OnTransactionDone(result_);
   if (!usable) {
+    EndQueued(TransactionResult(result_));
     Finish();
   } else if (state_ == State::kReady) {
     handler_.OnReady();

@@ -209,7 +209,8 @@ Verdict JudgeSilence(const TransactionResult& result) {
                                : std::string("the connection ended: ") + std::strerror(result.error);
       break;
   }
-  const bool could_be_accepted = result.completing_handed_over && (result.mail.has_value() || !mail_unread_is_safe);
+  const bool could_be_accepted =
+      result.completing_handed_over && (result.mail.has_value() || result.in_company || !mail_unread_is_safe);
   Verdict verdict =
       Plain(could_be_accepted ? Outcome::kInDoubt : Outcome::kDeferred, classification, where, std::move(what));
   verdict.scope = Scope::kSession;

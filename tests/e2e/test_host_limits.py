@@ -101,6 +101,49 @@ class HostLimitsTest(Lab):
         self.assertEqual(len(times), 8)
         self.assertGreater(times[7] - times[4], 8)  # A token comes every three seconds.
 
+    def warmup_line(self):
+        """Of the file that the program leaves: kind, source, name, days, day, sent, used, bad, suspended."""
+        path = self.path("state/host/limits-any")
+        lines = [line.split("\t") for line in path.read_text().splitlines()] if path.exists() else []
+        return next((words for words in lines if words[0] == "warmup-site"), None)
+
+    def waits_for_warmup(self):
+        done = self.sluice("status", "a", "--json", code=None)
+        if done.returncode != 0:
+            return False
+        limited = json.loads(done.stdout).get("limited", [])
+        return [site["limited_by"] for site in limited] == ["warmup"]
+
+    def test_a_warm_up_has_its_number_each_day_however_often_it_is_killed(self):
+        self.prepare([60, 1], '["default"]\nconnect_timeout = "5s"\nwarmup = [24, 100]\n')
+        explained = json.loads(self.sluice("config", "explain", "one.example", "--json").stdout)["sources"][0]["settings"]["warmup"]
+        self.assertEqual(explained["value"].replace(" ", ""), "[24,100]")
+        self.assertTrue(explained["from"].endswith("shaping.toml:3"), explained)
+        for _ in range(2):
+            sending = self.start("send", "a.toml", "--progress", "off")
+            wait_until("some of the day's number to be sent", lambda: self.warmup_line() is not None and self.sluice(
+                "events", "a", "--type", "Delivery", code=None).stdout != "")
+            sending.popen.kill()
+            sending.popen.wait()
+        sending = self.start("send", "a.toml", "--progress", "off")
+        wait_until("the day's number to be used up", self.waits_for_warmup)
+        sending.stop(signal.SIGTERM)
+        attempts = self.report("a")["attempts"]["total"]
+        self.assertLessEqual(attempts, 24)
+        self.assertGreaterEqual(attempts, 24 - 2 * 3)  # An eighth is lost each time.
+        plan = json.loads(self.sluice("plan", "a.toml", "--json").stdout)
+        self.assertEqual(plan["limited_by"], "warmup")
+        # A day later; and what the killed ones have sent without saying so was sent.
+        words = self.warmup_line()
+        self.assertEqual((words[3], words[6]), ("0", "24"))
+        path = self.path("state/host/limits-any")
+        path.write_text(path.read_text().replace("\t".join(words), "\t".join(
+            words[:4] + [str(int(words[4]) - 1), "24"] + words[6:])))
+        self.sluice("send", "a.toml")
+        totals = self.report("a")["totals"]
+        self.assertEqual(totals["delivered"] + totals["in_doubt"], 60)
+        self.assertEqual(self.warmup_line()[3], "1")
+
     def test_several_campaigns_have_the_worst_exit_code(self):
         self.prepare([3, 3, 3], SHAPING)
         self.write("b.toml", "nonsense = 1\n")

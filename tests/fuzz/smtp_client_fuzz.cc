@@ -20,7 +20,7 @@ class Owner final : public smtp::Client::Handler {
     starting = true;
   }
   void OnReady() override {
-    CHECK(!busy && !finished);
+    CHECK(!busy && !finished && queued == 0);
     ready = true;
     following = false;
   }
@@ -35,9 +35,10 @@ class Owner final : public smtp::Client::Handler {
     if (verdict.outcome == smtp::Outcome::kBounced) CHECK(verdict.reply.has_value() || !verdict.text.empty());
   }
   void OnFollowing() override {
-    CHECK(!busy && following && !finished);
+    CHECK(!busy && (following || queued > 0) && !finished);
     busy = true;
     following = false;
+    if (queued > 0) --queued;
   }
   void OnContentWanted() override {
     CHECK(busy && !wanted);
@@ -48,10 +49,11 @@ class Owner final : public smtp::Client::Handler {
     static_cast<void>(smtp::JudgeConnection(fact));
   }
   void OnFinished() override {
-    CHECK(!finished && !busy);
+    CHECK(!finished && !busy && queued == 0);
     finished = true;
   }
   bool starting = false, ready = false, busy = false, finished = false, following = false, wanted = false;
+  int queued = 0;  // In flight behind the transaction.
 };
 
 // The first byte says whether TLS is wanted. Each other one steers: 0xFF, the connection ends; 0xFE, the time passes;
@@ -92,6 +94,11 @@ void Run(std::string_view bytes, smtp::Authenticator* authenticator) {
     if (owner.busy && client.MayFollow() && transactions % 2 == 0) {
       owner.following = true;
       client.Follow({.sender = "a@example.com", .recipient = "c@example.com", .content = content, .size = 1});
+    }
+    if (owner.busy && client.MayQueue() && owner.queued < 3) {
+      ++owner.queued;
+      client.Queue({.sender = "a@example.com", .recipient = "d@example.com", .content = content, .size = content_size});
+      continue;
     }
     if (bytes.empty()) {
       client.OnClosed(104, 0, /*connected=*/true);

@@ -19,6 +19,7 @@ EngineProcess::EngineProcess(const Surroundings& surroundings, const delivery::J
       job_(job),
       options_(options),
       clock_(world_),
+      limits_(/*outlives=*/surroundings.kept_limits != nullptr),
       kept_limits_(surroundings.kept_limits) {}
 
 EngineProcess::~EngineProcess() {
@@ -38,7 +39,10 @@ void EngineProcess::SaveLimits() {
   constexpr base::Duration kEvery = base::Duration::Seconds(1);
   if (kept_limits_ == nullptr || (!limits_.TakeNews() && world_.now() < limits_saved_at_ + kEvery)) return;
   limits_saved_at_ = world_.now();
-  *kept_limits_ = limits_.Save("default", world_.now(), world_.wall_now(), kEvery * 2);
+  for (const delivery::Source& source : job_.sources) {
+    (*kept_limits_)[source.name] = limits_.Save(source.name, world_.now(), world_.wall_now(), kEvery * 2);
+    limits_.OnSaved(source.name);
+  }
 }
 
 void EngineProcess::MakeCores() {
@@ -109,9 +113,11 @@ bool EngineProcess::Start(std::string& why) {
   run_job_->run = journal_->facts().runs;
 
   if (job_.max_message_rate.has_value()) rate_.emplace(*job_.max_message_rate);
-  if (kept_limits_ != nullptr && !kept_limits_->empty() &&
-      fails(limits_.Load(*kept_limits_, "default", world_.now(), world_.wall_now())))
-    return false;
+  if (kept_limits_ != nullptr) {
+    for (const auto& [source, text] : *kept_limits_) {
+      if (fails(limits_.Load(text, source, world_.now(), world_.wall_now()))) return false;
+    }
+  }
   MakeCores();
   for (std::uint32_t i = 0; i < options_.shards; ++i) {
     cores_[i].shard->Start();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,6 +35,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
     std::uint64_t segment_bytes = 16384;  // Of the ledger.
     delivery::PlantedBugs bugs = {};
   };
+  using KeptLimits = std::map<std::string, std::string>;  // By source.
   // What it runs in; all of it outlives the process.
   struct Surroundings {
     World& world;
@@ -43,7 +45,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
     base::Log& log;
     tls::PolicyFetcher* policies = nullptr;  // Null: no MTA-STS…
     tls::StsCache* sts_cache = nullptr;      // …and neither this.
-    std::string* kept_limits = nullptr;      // What limits leave to the next program. Null: nothing.
+    KeptLimits* kept_limits = nullptr;       // What limits leave to the next program. Null: nothing.
   };
   EngineProcess(const Surroundings& surroundings, const delivery::Job& job, const Options& options);
   ~EngineProcess() override;
@@ -111,7 +113,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   void MakeCores();
   void SaveLimits();
   delivery::HostLimits limits_;
-  std::string* const kept_limits_;
+  KeptLimits* const kept_limits_;
   base::Instant limits_saved_at_;
   std::optional<delivery::CampaignRate> rate_;
   std::vector<Core> cores_;

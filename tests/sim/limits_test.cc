@@ -172,6 +172,30 @@ TEST(CampaignRate, IsSharedInTurns) {
   EXPECT_LT(*std::max_element(arrivals.begin(), arrivals.end()) - begin, Duration::Seconds(6));
 }
 
+// ---- a session that was idle ----
+
+// A retry after a minute, on the connection of the first attempt: whether its MAIL came with the rest.
+bool RetryIsGrouped(const std::string& idle_probe) {
+  Scenario scenario({.addresses = Many(1),
+                     .shaping = "[\"default\"]\nidle_timeout = \"10m\"\nidle_probe = \"" + idle_probe + "\"\n"});
+  Receiver& receiver = scenario.Serve("one.example");
+  receiver.At(Point::kRcpt, First(1, {"450 4.2.1 Later"}));
+  std::optional<bool> grouped;
+  receiver.At(Point::kMail, [&grouped](const Question& question) -> std::optional<Answer> {
+    if (question.message == 2) grouped = question.grouped;
+    return std::nullopt;
+  });
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_EQ(receiver.connections().size(), 1u);
+  return grouped.value();
+}
+
+TEST(IdleProbe, AsksASessionThatWasIdleForLonger) {
+  EXPECT_FALSE(RetryIsGrouped("1s"));
+  EXPECT_FALSE(RetryIsGrouped("30s"));
+  EXPECT_TRUE(RetryIsGrouped("3m"));
+}
+
 // ---- limits of a provider, whose sites are on several shards ----
 
 // Many small sites of one provider, and what all of them see together.

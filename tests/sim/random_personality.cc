@@ -69,6 +69,10 @@ std::string RandomPersonality(base::Prng& prng) {
   return toml;
 }
 
+std::string RandomInFlight(base::Prng& prng) {
+  return prng.Chance(0.3) ? absl::StrFormat("[\"default\"]\nmax_in_flight = %d\n", 2 + prng.Below(5)) : "";
+}
+
 Network::Options RandomNetwork(base::Prng& prng) {
   Network::Options options;
   if (prng.Chance(0.3)) options.fragment_max = 1 + prng.Below(7);

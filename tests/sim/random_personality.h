@@ -14,5 +14,7 @@ std::string RandomPersonality(base::Prng& prng);
 
 // How well the network carries bytes.
 Network::Options RandomNetwork(base::Prng& prng);
+// Of a shaping file: several messages in flight, or nothing.
+std::string RandomInFlight(base::Prng& prng);
 
 }  // namespace sim

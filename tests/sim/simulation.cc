@@ -87,7 +87,7 @@ class Simulation {
   config::Shaping shaping_;
   TlsChecks tls_checks_{[this](std::string violation) { Violation("TLS: " + violation); }};
   LimitChecks limit_checks_{[this](std::string violation) { Violation("limits: " + violation); }};
-  std::string host_limits_;  // What the last program left.
+  EngineProcess::KeptLimits host_limits_;  // What the last program left.
   std::unique_ptr<delivery::Job> job_;
   LastLineLog log_;
   EngineProcess::Options process_options_;
@@ -123,7 +123,8 @@ void Simulation::MakePolicies(std::uint64_t domains) {
   std::string text = tls_checks_.Draw(prng, domains);
   text += limit_checks_.Draw(prng, *personality_);
   std::vector<std::string> warnings;
-  absl::StatusOr<config::Shaping> shaping = config::Shaping::Parse({{{"shaping", text}}}, warnings);
+  absl::StatusOr<config::Shaping> shaping =
+      config::Shaping::Parse({{{"shaping", text}, {"in flight", RandomInFlight(prng)}}}, warnings);
   CHECK(shaping.ok() && warnings.empty());
   shaping_ = *std::move(shaping);
   job_->tls_least = {prng.Chance(0.1) ? tls::Policy::Use::kAlways : tls::Policy::Use::kNever,

@@ -356,7 +356,6 @@ TEST_F(ShapingTest, WrongValuesAreNamedWithTheirLineAllTogether) {
       {"mx_rollup = 1", "true or false"},
       {"sources = 1", "is not a table"},
       {"match = []", "unknown key match"},
-      {"max_in_flight = 2", "is not supported by this version"},
   };
   for (const auto& [line, problem] : cases) {
     EXPECT_THAT(Problem(std::string("[\"x.example\"]\n") + line), HasSubstr(problem)) << line;

@@ -119,6 +119,31 @@ TEST(RecipientQueue, OfNobodyIsFinished) {
   EXPECT_EQ(queue.NextDue(), RecipientQueue::kNever);
 }
 
+TEST(RecipientQueue, WhoGoesByAnotherSourceIsInItsQueue) {
+  Entries entries(10);
+  entries.table[7].via = 9;  // Of a pool that was larger.
+  RecipientQueue own(entries.table, {.first = 0, .count = 10, .via = 0, .sources = 3});
+  RecipientQueue other(entries.table, {.first = 0, .count = 10, .via = 2, .sources = 3});
+  EXPECT_EQ(own.pending(), 10u);
+  EXPECT_TRUE(other.IsFinished());
+  entries.table[0].first_attempt_s = 5;
+  EXPECT_EQ(own.ClaimUntried(10), 1u);
+  own.SendBy(2, 1);
+  other.Adopt(1);
+  EXPECT_EQ(own.pending(), 9u);
+  EXPECT_EQ(own.claimed(), 0u);
+  EXPECT_EQ(own.Claim(10), 2u);
+  EXPECT_EQ(other.NextDue(), 0u);
+  EXPECT_EQ(other.Claim(10), 1u);
+  EXPECT_FALSE(other.Claim(10).has_value());
+  const RecipientQueue again(entries.table, {.first = 0, .count = 10, .via = 0, .sources = 3});
+  EXPECT_EQ(again.elsewhere(), std::set<std::uint16_t>{2});
+  std::set<RecipientId> rest;
+  while (const auto id = own.ClaimUntried(10)) rest.insert(*id);
+  EXPECT_EQ(rest, (std::set<RecipientId>{3, 4, 5, 6, 7, 8, 9}));
+  EXPECT_EQ(own.Claim(10), 0u);
+}
+
 TEST(RecipientShare, SharesOutEverybodyByWeight) {
   const RecipientShare heavy{.first = 0, .count = 10'000, .weight_begin = 0, .weight_end = 3, .weight_total = 4};
   const RecipientShare light{.first = 0, .count = 10'000, .weight_begin = 3, .weight_end = 4, .weight_total = 4};

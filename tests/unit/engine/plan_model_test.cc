@@ -67,5 +67,16 @@ TEST(PlanModel, SitesShareAConnectionLimitAndARate) {
   EXPECT_EQ(TimeOfShared(load, std::nullopt, "", std::nullopt, "").seconds, 0);
 }
 
+TEST(PlanModel, AWarmUpTakesADayForEachNumber) {
+  const base::WallTime evening = base::WallTime::FromSeconds(20'000LL * 86'400 + 20 * 3600);
+  constexpr double kHour = 3600;
+  EXPECT_DOUBLE_EQ(TimeOfWarmup(50, {50, 100}, {}, evening).seconds, 0);
+  EXPECT_DOUBLE_EQ(TimeOfWarmup(150, {50, 100}, {}, evening).seconds, 4 * kHour);
+  EXPECT_DOUBLE_EQ(TimeOfWarmup(1'000'000, {50, 100}, {}, evening).seconds, 28 * kHour);
+  EXPECT_DOUBLE_EQ(TimeOfWarmup(120, {50, 100}, {.days = 1, .used = 10}, evening).seconds, 4 * kHour);
+  EXPECT_DOUBLE_EQ(TimeOfWarmup(1'000'000, {50, 100}, {.days = 2}, evening).seconds, 0);
+  EXPECT_EQ(TimeOfWarmup(150, {50, 100}, {}, evening).limited_by, "warmup");
+}
+
 }  // namespace
 }  // namespace engine

@@ -66,6 +66,13 @@ TEST(RecordCodec, GivesBackAnAttempt) {
   EXPECT_EQ(read.number, attempt.number);
   EXPECT_EQ(read.time, attempt.time);
   EXPECT_EQ(read.session, attempt.session);
+  EXPECT_EQ(read.via, 0u);
+}
+
+TEST(RecordCodec, GivesBackAnAttemptByAnotherSource) {
+  RecordDecoder decoder;
+  const Attempt attempt{.recipient = 5, .number = 1, .time = base::WallTime(), .session = 99, .via = 300};
+  EXPECT_EQ(RoundTrip(attempt, decoder).via, 300u);
 }
 
 TEST(RecordCodec, GivesBackEveryFieldOfAnOutcome) {

@@ -12,6 +12,15 @@ using testing::AttemptOf;
 using testing::OutcomeOf;
 using testing::Table;
 
+TEST(StateTable, ARecipientKeepsToTheSourceOfItsAttempt) {
+  Table all;
+  Attempt attempt = AttemptOf(3, 1);
+  attempt.via = 2;
+  all.table.Apply(attempt);
+  all.table.Apply(OutcomeOf(3, OutcomeKind::kDeferred, 1));
+  EXPECT_EQ(all.table[3].via, 2);
+}
+
 TEST(StateTable, AnAttemptIsOpenUntilItsOutcome) {
   Table all;
   StateTable& table = all.table;

@@ -1,0 +1,66 @@
+// The part of a site that keeps to its source's warm-up at the provider: messages beyond the day's number wait, or go
+// by another source.
+
+#include <utility>
+
+#include "engine/base/check.h"
+#include "engine/delivery/site.h"
+
+namespace delivery {
+namespace {
+
+constexpr int kSentAwayAtOnce = 256;
+constexpr base::Duration kLookAgain = base::Duration::Minutes(1);  // Whether another source may send by now.
+
+}  // namespace
+
+void Site::SetWarmup(std::shared_ptr<Warmup> warmup) {
+  if (warmup_ != nullptr && &warmup_->warmup() == warmup.get()) return;
+  warmup_.reset();
+  if (warmup == nullptr) return;
+  warmup_ = std::make_unique<WarmupMember>(std::move(warmup), context_.caller, id_);
+  for (std::uint32_t i = 0; i < unwritten_; ++i) warmup_->warmup().Begin(*warmup_);
+}
+
+// Of the day's number. Where there is none the site is pumped when there is.
+std::uint64_t Site::WarmupRoom() {
+  if (warmup_ == nullptr) return UINT64_MAX;
+  const base::WallTime now = context_.clock.WallNow();
+  const std::uint64_t room = warmup_->warmup().Room(*warmup_, now);
+  if (room > 0) return room;
+  throttle_.Note(kWarmupLimit);
+  SetTimer(context_.clock.Now() + (Warmup::EndOfDay(now) - now));
+  return 0;
+}
+
+bool Site::TakeOfWarmup() { return warmup_ == nullptr || warmup_->warmup().Take(*warmup_, context_.clock.WallNow()); }
+
+bool Site::MayTakeOverflow(bool whole) const {
+  if (draining_ || paused_ || HeldUntil().has_value()) return false;
+  return warmup_ == nullptr || warmup_->warmup().MayTakeOverflow(context_.clock.WallNow(), whole);
+}
+
+// The day's number is used up: whoever was never tried goes by another source. The others keep to this one.
+void Site::SendOverflow() {
+  if (warmup_ == nullptr || limits_.overflow != config::Overflow::kWarm) return;
+  int sent = 0;
+  for (std::size_t n = ready_.size(); n > 0 && !ready_.empty(); --n) {
+    Destination& destination = ready_.front();
+    MoveTo(destination, Destination::Place::kReady);  // To the back.
+    const int sent_before = sent;
+    // Only while the whole number is used: what is promised comes in a moment.
+    while (!warmup_->warmup().MayTakeOverflow(context_.clock.WallNow(), /*whole=*/false)) {
+      if (sent == kSentAwayAtOnce) return owner_.WantsPump(*this);
+      const auto recipient = destination.queue.ClaimUntried(context_.settler.now_s());
+      if (!recipient.has_value()) break;
+      ++sent;
+      if (context_.settler.SettleUntried(destination.queue, *recipient)) continue;
+      if (owner_.SendByAnother(destination, *recipient)) continue;
+      destination.queue.Unclaim(*recipient);
+      return SetTimer(context_.clock.Now() + kLookAgain);
+    }
+    if (sent != sent_before) Reconsider(destination);  // Else it would be looked at again at once.
+  }
+}
+
+}  // namespace delivery

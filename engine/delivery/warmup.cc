@@ -1,0 +1,199 @@
+#include "engine/delivery/warmup.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/base/check.h"
+
+namespace delivery {
+namespace {
+
+constexpr std::int64_t kDaySeconds = 24 * 3600;
+constexpr std::uint64_t kPortions = 8;  // A promise is this part of the day's number.
+
+}  // namespace
+
+WarmupMember::WarmupMember(std::shared_ptr<Warmup> warmup, GroupMember::Caller& caller, std::uint64_t site)
+    : warmup_(std::move(warmup)), caller_(caller), site_(site) {
+  const std::lock_guard lock(warmup_->mutex_);
+  ++warmup_->members_;
+}
+
+WarmupMember::~WarmupMember() {
+  const std::lock_guard lock(warmup_->mutex_);
+  --warmup_->members_;
+  if (line_hook_.IsLinked()) warmup_->line_.Remove(*this);
+  while (unwritten_ > 0) warmup_->DoGiveBack(*this);
+}
+
+std::int64_t Warmup::DayOf(base::WallTime time) { return time.seconds() / kDaySeconds; }
+
+base::WallTime Warmup::EndOfDay(base::WallTime now) {
+  return base::WallTime::FromSeconds((DayOf(now) + 1) * kDaySeconds);
+}
+
+bool Warmup::IsBad(smtp::Classification classification) {
+  switch (classification) {
+    case smtp::Classification::kPolicyRelated:
+    case smtp::Classification::kAuthenticationFailed:
+    case smtp::Classification::kSpamBlock:
+    case smtp::Classification::kSpamContent:
+    case smtp::Classification::kRateLimited:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// What is begun and not written yet is of the new day. A clock that steps back by a moment begins no day twice; where
+// it was wrong by days, the counts are of the day that it says now.
+void Warmup::TurnTo(base::WallTime now) {
+  const std::int64_t today = DayOf(now);
+  if (today == kept_.day || today + 1 == kept_.day) return;
+  if (today < kept_.day) {
+    kept_.day = today;
+    return;
+  }
+  const auto sent = static_cast<double>(kept_.sent - std::min(kept_.sent, unwritten_));
+  const bool is_clean = !kept_.suspended && static_cast<double>(kept_.bad) <= sent * kBadShare;
+  if (!IsOver() && sent >= static_cast<double>(Number()) * kUsedShare && is_clean) ++kept_.days;
+  kept_ = {.days = kept_.days, .day = today, .sent = unwritten_, .used = unwritten_};
+  promised_ = promising_ = 0;
+}
+
+void Warmup::SetNumbers(std::vector<std::uint32_t> numbers) {
+  const std::lock_guard lock(mutex_);
+  if (numbers == numbers_) return;
+  numbers_ = std::move(numbers);
+  CallEveryone();
+}
+
+// Of the day's number, as far as it may be used.
+std::uint64_t Warmup::Left() const {
+  if (IsOver()) return UINT64_MAX;
+  const std::uint64_t most = wants_save_ == nullptr ? Number() : std::min(Number(), promised_);
+  return most - std::min(most, kept_.used);
+}
+
+std::uint64_t Warmup::Portion() const { return IsOver() ? 0 : std::max<std::uint64_t>(1, Number() / kPortions); }
+
+// In good time: while it is being written, what is left is used.
+void Warmup::WantPromise() {
+  if (wants_save_ == nullptr || IsOver() || promised_ >= Number() || Left() > Portion() / 2) return;
+  wants_promise_ = true;
+  wants_save_->store(true);
+}
+
+std::uint64_t Warmup::Room(WarmupMember& member, base::WallTime now) {
+  const std::lock_guard lock(mutex_);
+  TurnTo(now);
+  WantPromise();
+  const std::uint64_t left = Left();
+  if (left == 0 && !member.line_hook_.IsLinked()) line_.PushBack(member);
+  if (left > 0 && member.line_hook_.IsLinked()) line_.Remove(member);
+  return left;
+}
+
+void Warmup::DoBegin(WarmupMember& member) {
+  ++kept_.sent;
+  ++kept_.used;
+  ++unwritten_;
+  ++member.unwritten_;
+}
+
+bool Warmup::Take(WarmupMember& member, base::WallTime now) {
+  const std::lock_guard lock(mutex_);
+  TurnTo(now);
+  if (Left() == 0) return false;
+  DoBegin(member);
+  WantPromise();
+  return true;
+}
+
+void Warmup::Begin(WarmupMember& member) {
+  const std::lock_guard lock(mutex_);
+  DoBegin(member);
+}
+
+void Warmup::OnWritten(WarmupMember& member) {
+  const std::lock_guard lock(mutex_);
+  CHECK(member.unwritten_ > 0);
+  --member.unwritten_;
+  --unwritten_;
+}
+
+void Warmup::DoGiveBack(WarmupMember& member) {
+  CHECK(member.unwritten_ > 0 && kept_.used > 0 && kept_.sent > 0);
+  --member.unwritten_;
+  --unwritten_;
+  --kept_.sent;
+  --kept_.used;
+  if (!line_.empty() && Left() > 0) CallEveryone();
+}
+
+void Warmup::GiveBack(WarmupMember& member) {
+  const std::lock_guard lock(mutex_);
+  DoGiveBack(member);
+}
+
+bool Warmup::MayTakeOverflow(base::WallTime now, bool whole) {
+  const std::lock_guard lock(mutex_);
+  TurnTo(now);
+  return IsOver() || (!whole && kept_.used < Number());
+}
+
+// Whoever finds nothing stands in line again.
+void Warmup::CallEveryone() {
+  while (!line_.empty()) {
+    const WarmupMember& member = line_.PopFront();
+    member.caller_.CallSite(member.site_, GroupMember::Call::kPump);
+  }
+}
+
+void Warmup::OnBad(base::WallTime now) {
+  const std::lock_guard lock(mutex_);
+  TurnTo(now);
+  ++kept_.bad;
+}
+
+void Warmup::OnSuspended(base::WallTime now) {
+  const std::lock_guard lock(mutex_);
+  TurnTo(now);
+  kept_.suspended = true;
+}
+
+Warmup::Kept Warmup::Keep(base::WallTime now, bool exact) {
+  const std::lock_guard lock(mutex_);
+  TurnTo(now);
+  Kept kept = kept_;
+  if (exact || IsOver()) return kept;
+  promising_ = std::max(promised_, kept_.used);
+  if (wants_promise_) promising_ = std::max(promising_, std::min(Number(), kept_.used + Portion()));
+  kept.used = promising_;
+  return kept;
+}
+
+void Warmup::OnKept() {
+  const std::lock_guard lock(mutex_);
+  promised_ = std::max(promised_, promising_);
+  wants_promise_ = false;
+  if (!line_.empty() && Left() > 0) CallEveryone();
+}
+
+void Warmup::Restore(const Kept& kept) {
+  const std::lock_guard lock(mutex_);
+  kept_ = kept;
+  promised_ = kept.used;
+}
+
+Warmup::Kept Warmup::kept() {
+  const std::lock_guard lock(mutex_);
+  return kept_;
+}
+
+bool Warmup::IsUnused() {
+  const std::lock_guard lock(mutex_);
+  return members_ == 0 && kept_.IsNew();
+}
+
+}  // namespace delivery

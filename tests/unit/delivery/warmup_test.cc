@@ -1,0 +1,234 @@
+#include "engine/delivery/warmup.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/delivery/host_limits.h"
+
+namespace delivery {
+namespace {
+
+using base::Duration;
+using base::Instant;
+using base::WallTime;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr WallTime kMorning = WallTime::FromSeconds(20'000LL * 86'400 + 9 * 3600);
+constexpr Duration kDay = Duration::Hours(24);
+
+class Calls final : public GroupMember::Caller {
+ public:
+  std::vector<std::uint64_t> sites;
+
+ private:
+  void CallSite(std::uint64_t site, GroupMember::Call) override { sites.push_back(site); }
+};
+
+class WarmupTest : public testing::Test {
+ protected:
+  // Sends as much as there is room for; returns how much.
+  std::uint64_t SendAll(WarmupMember& member, WallTime now, std::uint64_t most = 1000) {
+    std::uint64_t sent = 0;
+    for (; sent < most && warmup_->Take(member, now); ++sent) warmup_->OnWritten(member);
+    return sent;
+  }
+  Calls calls_;
+  const std::shared_ptr<Warmup> warmup_ = std::make_shared<Warmup>(nullptr);
+};
+
+TEST_F(WarmupTest, EachUsedAndCleanDayIsFollowedByTheNextNumber) {
+  warmup_->SetNumbers({5, 10});
+  WarmupMember member(warmup_, calls_, 1);
+  EXPECT_EQ(SendAll(member, kMorning), 5u);
+  EXPECT_EQ(SendAll(member, kMorning + Duration::Hours(14)), 0u);
+  EXPECT_EQ(SendAll(member, kMorning + Duration::Hours(15)), 10u);
+  EXPECT_EQ(SendAll(member, kMorning + kDay * 5), 1000u) << "no limit any more";
+}
+
+TEST_F(WarmupTest, ADayCountsThatIsUsedByFourFifths) {
+  warmup_->SetNumbers({10, 20});
+  WarmupMember member(warmup_, calls_, 1);
+  EXPECT_EQ(SendAll(member, kMorning, 7), 7u);
+  EXPECT_EQ(SendAll(member, kMorning + kDay, 8), 8u);
+  EXPECT_EQ(SendAll(member, kMorning + kDay * 2), 20u);
+}
+
+TEST_F(WarmupTest, ADayWithASuspensionOrTooManyBadRepliesIsRepeated) {
+  warmup_->SetNumbers({20, 40, 60});
+  WarmupMember member(warmup_, calls_, 1);
+  EXPECT_EQ(SendAll(member, kMorning), 20u);
+  warmup_->OnSuspended(kMorning);
+  EXPECT_EQ(SendAll(member, kMorning + kDay), 20u);
+  warmup_->OnBad(kMorning + kDay);
+  EXPECT_EQ(SendAll(member, kMorning + kDay * 2), 40u) << "one of twenty is within the share";
+  for (int i = 0; i < 3; ++i) warmup_->OnBad(kMorning + kDay * 2);
+  EXPECT_EQ(SendAll(member, kMorning + kDay * 3), 40u);
+}
+
+TEST_F(WarmupTest, WhatIsNotWrittenIsGivenBackAndWhoWaitsIsCalled) {
+  warmup_->SetNumbers({2});
+  WarmupMember one(warmup_, calls_, 1), other(warmup_, calls_, 2);
+  EXPECT_TRUE(warmup_->Take(one, kMorning));
+  EXPECT_TRUE(warmup_->Take(one, kMorning));
+  EXPECT_EQ(warmup_->Room(other, kMorning), 0u);
+  warmup_->GiveBack(one);
+  EXPECT_THAT(calls_.sites, testing::ElementsAre(2));
+  EXPECT_EQ(warmup_->Room(other, kMorning), 1u);
+  EXPECT_TRUE(warmup_->Take(other, kMorning));
+  EXPECT_FALSE(warmup_->Take(other, kMorning));
+}
+
+TEST_F(WarmupTest, ASiteThatGoesGivesBackWhatItHasNotWritten) {
+  warmup_->SetNumbers({2});
+  WarmupMember other(warmup_, calls_, 2);
+  {
+    WarmupMember one(warmup_, calls_, 1);
+    EXPECT_TRUE(warmup_->Take(one, kMorning));
+    EXPECT_TRUE(warmup_->Take(one, kMorning));
+    warmup_->OnWritten(one);
+    EXPECT_EQ(warmup_->Room(one, kMorning), 0u);
+  }
+  EXPECT_EQ(warmup_->Room(other, kMorning), 1u);
+}
+
+TEST_F(WarmupTest, WhatIsBegunAtMidnightIsOfTheNewDay) {
+  warmup_->SetNumbers({4, 6});
+  WarmupMember member(warmup_, calls_, 1);
+  EXPECT_EQ(SendAll(member, kMorning, 3), 3u);
+  EXPECT_TRUE(warmup_->Take(member, kMorning));
+  EXPECT_EQ(warmup_->Room(member, kMorning + kDay), 3u) << "three of four are no used day";
+  warmup_->GiveBack(member);
+  EXPECT_EQ(SendAll(member, kMorning + kDay), 4u);
+}
+
+TEST_F(WarmupTest, AClockThatStepsBackBeginsNoDayTwice) {
+  warmup_->SetNumbers({5, 10});
+  WarmupMember member(warmup_, calls_, 1);
+  EXPECT_EQ(SendAll(member, kMorning), 5u);
+  EXPECT_EQ(SendAll(member, kMorning - Duration::Hours(10)), 0u);
+  EXPECT_EQ(SendAll(member, kMorning), 0u);
+  EXPECT_EQ(SendAll(member, kMorning - kDay * 30), 0u) << "it was wrong by a month";
+  EXPECT_EQ(SendAll(member, kMorning - kDay * 29), 10u);
+}
+
+TEST_F(WarmupTest, OverflowIsTakenByWhoIsWarmOrHasRoom) {
+  warmup_->SetNumbers({1, 2});
+  WarmupMember member(warmup_, calls_, 1);
+  EXPECT_TRUE(warmup_->MayTakeOverflow(kMorning, /*whole=*/false));
+  EXPECT_FALSE(warmup_->MayTakeOverflow(kMorning, /*whole=*/true));
+  EXPECT_EQ(SendAll(member, kMorning), 1u);
+  EXPECT_FALSE(warmup_->MayTakeOverflow(kMorning, /*whole=*/false));
+  EXPECT_EQ(SendAll(member, kMorning + kDay), 2u);
+  EXPECT_TRUE(warmup_->MayTakeOverflow(kMorning + kDay * 2, /*whole=*/true));
+}
+
+// ---- what outlives the program ----
+
+const HostLimits::GroupName kName{HostLimits::Kind::kProvider, "one", "big"};
+constexpr Duration kUnsaved = Duration::Seconds(2);
+
+// A program that is killed at any time: what it has sent is at most what is written down.
+TEST(KeptWarmup, NothingIsSentThatIsNotPromised) {
+  Calls calls;
+  std::string file;
+  std::uint64_t sent = 0;
+  for (int program = 0; program < 8; ++program) {
+    HostLimits limits(/*outlives=*/true);
+    if (!file.empty()) ASSERT_TRUE(limits.Load(file, "one", Instant(), kMorning).ok());
+    const auto warmup = limits.WarmupOf(kName, {80, 100});
+    WarmupMember member(warmup, calls, 1);
+    EXPECT_EQ(warmup->Room(member, kMorning), 0u);
+    EXPECT_TRUE(limits.TakeNews());
+    const std::string text = limits.Save("one", Instant(), kMorning, kUnsaved);
+    EXPECT_FALSE(warmup->Take(member, kMorning)) << "it is not durable yet";
+    file = text;
+    limits.OnSaved("one");
+    EXPECT_FALSE(calls.sites.empty()) << "who waits for it is called";
+    calls.sites.clear();
+    while (warmup->Take(member, kMorning)) {
+      warmup->OnWritten(member);
+      ++sent;
+    }
+  }
+  EXPECT_EQ(sent, 80u);
+  HostLimits limits(/*outlives=*/true);
+  ASSERT_TRUE(limits.Load(file, "one", Instant(), kMorning).ok());
+  const auto warmup = limits.WarmupOf(kName, {80, 100});
+  WarmupMember member(warmup, calls, 1);
+  (void)limits.Save("one", Instant(), kMorning, kUnsaved);
+  limits.OnSaved("one");
+  EXPECT_EQ(warmup->Room(member, kMorning), 0u);
+}
+
+TEST(KeptWarmup, AnEndInOrderLosesNothing) {
+  Calls calls;
+  HostLimits first(/*outlives=*/true), second(/*outlives=*/true);
+  {
+    const auto warmup = first.WarmupOf(kName, {80, 100});
+    WarmupMember member(warmup, calls, 1);
+    (void)warmup->Room(member, kMorning);
+    (void)first.Save("one", Instant(), kMorning, kUnsaved);
+    first.OnSaved("one");
+    EXPECT_TRUE(warmup->Take(member, kMorning));
+    warmup->OnWritten(member);
+  }
+  ASSERT_TRUE(
+      second.Load(first.Save("one", Instant(), kMorning, {}), "one", Instant(), kMorning + Duration::Hours(1)).ok());
+  const auto again = second.WarmupOf(kName, {80, 100});
+  WarmupMember member(again, calls, 1);
+  std::uint64_t room = 0;
+  for (int i = 0; i < 100; ++i) {
+    (void)second.Save("one", Instant(), kMorning, kUnsaved);
+    second.OnSaved("one");
+    for (; again->Take(member, kMorning); ++room) again->OnWritten(member);
+    (void)again->Room(member, kMorning);
+  }
+  EXPECT_EQ(room, 79u);
+}
+
+TEST(KeptWarmup, IsOfTheSourceAndIsForgottenWhereNothingWasSent) {
+  Calls calls;
+  HostLimits limits;
+  for (int i = 0; i < 100; ++i) (void)limits.WarmupOf({HostLimits::Kind::kSite, "one", "mx" + std::to_string(i)}, {5});
+  const auto used = limits.WarmupOf({HostLimits::Kind::kSite, "one", "used"}, {5});
+  WarmupMember member(used, calls, 1);
+  EXPECT_TRUE(used->Take(member, kMorning));
+  EXPECT_THAT(limits.Save("one", Instant(), kMorning, {}),
+              HasSubstr("warmup-site\tone\tused\t0\t20000\t1\t1\t0\t0\t-\n"));
+  EXPECT_THAT(limits.Save("one", Instant(), kMorning, {}), Not(HasSubstr("mx")));
+  EXPECT_THAT(limits.Save("two", Instant(), kMorning, {}), Not(HasSubstr("used")));
+  EXPECT_EQ(limits.WarmupOf({HostLimits::Kind::kSite, "one", "used"}, {5}), used);
+}
+
+TEST(KeptWarmup, WhoHasRestedForHalfAYearBeginsAnew) {
+  const std::string file = "sluice-limits 1 " + std::to_string(kMorning.microseconds()) +
+                           "\nwarmup-provider\tone\tbig\t1\t20000\t80\t80\t0\t0\t-\n";
+  for (const auto& [days, number] : {std::pair(1, 100u), std::pair(170, 100u), std::pair(190, 80u)}) {
+    Calls calls;
+    HostLimits limits;
+    const WallTime now = kMorning + kDay * days;
+    ASSERT_TRUE(limits.Load(file, "one", Instant(), now).ok());
+    const auto warmup = limits.WarmupOf(kName, {80, 100, 120});
+    WarmupMember member(warmup, calls, 1);
+    EXPECT_EQ(warmup->Room(member, now), number + (days < 180 ? 20u : 0u)) << days;
+  }
+}
+
+TEST(KeptWarmup, DamageIsFound) {
+  for (const char* line :
+       {"warmup-provider\tone\tbig\t1\t20000\t80\t79\t0\t0\t-\n", "warmup-provider\tone\n",
+        "warmup-site\tone\tbig\t-1\t20000\t80\t80\t0\t0\t-\n", "warmup-site\tone\tbig\t1\t20000\t80\t80\t0\t2\t-\n"}) {
+    HostLimits limits;
+    EXPECT_TRUE(absl::IsDataLoss(
+        limits.Load(std::string("sluice-limits 1 5\n") + line, "one", Instant(), WallTime::FromMicroseconds(5))))
+        << line;
+  }
+}
+
+}  // namespace
+}  // namespace delivery
