@@ -76,11 +76,12 @@ OperationOutcome Resume(const IdleLedger& idle, base::WallTime now) {
                                   .sample = ""});
   for (const auto& [key, suspension] : facts.suspensions) {
     batch.Add(ledger::SiteState{.time = now,
-                                .site = key.first,
-                                .source = key.second,
+                                .site = key.site,
+                                .source = key.source,
                                 .until = base::WallTime(),
                                 .reason = "resumed",
-                                .sample = ""});
+                                .sample = "",
+                                .scope = key.scope});
   }
   if (absl::Status status = Commit(idle, batch); !status.ok()) return Problem(status);
   const std::string then = idle.is_started ? "it goes on" : "to go on: sluice send CAMPAIGN_FILE" + idle.paths.option;

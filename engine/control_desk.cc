@@ -138,9 +138,9 @@ absl::StatusOr<std::optional<OperationOrder>> ControlDesk::ServeBeforeStart(
       answer.pauses = PausesOf(journal.facts());
       for (const auto& [key, suspension] : journal.facts().suspensions) {
         if (suspension.until <= clock_.WallNow()) continue;
-        answer.held.push_back({.queue = key.first,
+        answer.held.push_back({.queue = key.site,
                                .provider = "",
-                               .source = key.second,
+                               .source = key.source,
                                .reason = suspension.reason,
                                .sample = suspension.sample,
                                .until = suspension.until});

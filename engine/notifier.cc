@@ -28,6 +28,7 @@ void Notifier::OnSuspended(const delivery::SuspensionNews& news) {
   json["site"] = news.site;
   json["provider"] = news.provider;
   json["source"] = news.source;
+  if (!news.scope.empty()) json["scope"] = news.scope;
   json["until"] = base::FormatRfc3339(news.until);
   json["reason"] = news.reason;
   json["sample_replies"] = Samples(news.sample);

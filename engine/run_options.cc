@@ -74,7 +74,8 @@ EngineOptions EngineOptionsOf(const config::Config& config, const ledger::Campai
   options.dns_trust_ad = config.dns.trust_ad;
   options.batch_signatures = config.engine.signer == config::SignerChoice::kAuto;
   for (const auto& [key, suspension] : facts.suspensions) {
-    options.suspensions.push_back({key.first, key.second, suspension.reason, suspension.sample, suspension.until});
+    options.suspensions.push_back(
+        {key.site, key.source, key.scope, suspension.reason, suspension.sample, suspension.until});
   }
   options.pauses = PausesOf(facts);
   return options;

@@ -250,7 +250,8 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const st
   for (const RestoredSuspension& old : options_.suspensions) {
     if (suspensions_lifted_) break;
     if (old.site != name || old.source != job_.sources[source].name || old.until <= seams_.clock.WallNow()) continue;
-    made.RestoreSuspension(seams_.clock.Now() + (old.until - seams_.clock.WallNow()), old.reason, old.sample);
+    made.RestoreSuspension(old.scope, seams_.clock.Now() + (old.until - seams_.clock.WallNow()), old.reason,
+                           old.sample);
   }
   return made;
 }

@@ -28,7 +28,7 @@ namespace engine {
 
 // A site's suspension that was in force when the campaign last stopped.
 struct RestoredSuspension {
-  std::string site, source, reason, sample;
+  std::string site, source, scope, reason, sample;
   base::WallTime until;
 };
 

@@ -133,8 +133,13 @@ void Shard::ResumeByOperator(std::uint64_t question) {
                                                .sample = ""});
     for (const RestoredSuspension& old : options_.suspensions) {  // Of sites that may not be there yet.
       const base::WallTime now = seams_.clock.WallNow();
-      commits_.batch().Add(ledger::SiteState{
-          .time = now, .site = old.site, .source = old.source, .until = now, .reason = "resumed", .sample = ""});
+      commits_.batch().Add(ledger::SiteState{.time = now,
+                                             .site = old.site,
+                                             .source = old.source,
+                                             .until = now,
+                                             .reason = "resumed",
+                                             .sample = "",
+                                             .scope = old.scope});
     }
     for (const delivery::Source& source : job_.sources)  // Nor are those that the host remembers.
       seams_.limits.LiftSuspensions(source.name, seams_.clock.Now());

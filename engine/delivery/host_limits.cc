@@ -24,7 +24,7 @@ constexpr std::pair<Kind, std::string_view> kKinds[] = {{Kind::kProvider, "provi
                                                         {Kind::kProviderTotal, "provider-total"},
                                                         {Kind::kSiteTotal, "site-total"},
                                                         {Kind::kCampaign, "campaign"}};
-constexpr std::string_view kSiteWord = "site", kBrokenTlsWord = "broken-tls";
+constexpr std::string_view kSiteWord = "site", kHeldWord = "held", kBrokenTlsWord = "broken-tls";
 
 LimitGroup::Keys KeysOf(Kind kind) {
   if (kind == Kind::kCampaign) return {"", "campaign_rate"};
@@ -34,14 +34,28 @@ LimitGroup::Keys KeysOf(Kind kind) {
 
 base::Duration Less(base::Duration span, base::Duration passed) { return std::max(base::Duration(), span - passed); }
 
-// KIND SOURCE NAME MESSAGE_DEBT CONNECTION_DEBT SUSPENDED WINDOW RATE REASON SAMPLE; times in microseconds.
+// KIND SOURCE NAME MESSAGE_DEBT CONNECTION_DEBT SUSPENDED WINDOW RATE REASON SAMPLE; times in microseconds. A tenant's
+// or campaign's suspension has a line of its own: the kind "held", and the name "SITE SCOPE".
 void AppendLine(std::string_view kind, std::string_view source, std::string_view name, const SiteStanding::Kept& kept,
-                std::string& text) {
+                const Suspensions::Kept& held, std::string& text) {
   const auto word = [](std::string_view plain) { return absl::CEscape(base::AbslView(plain)); };
   absl::StrAppendFormat(&text, "%s\t%s\t%s\t%d\t%d\t%d\t%.3f\t%.6f\t%s\t%s\n", kind, word(source), word(name),
                         kept.debts.messages.microseconds(), kept.debts.connections.microseconds(),
-                        kept.suspended_for.microseconds(), kept.window, kept.messages_per_second, word(kept.reason),
-                        word(kept.sample));
+                        held.rest.microseconds(), kept.window, kept.messages_per_second, word(held.reason),
+                        word(held.sample));
+}
+
+void AppendLines(std::string_view kind, std::string_view source, std::string_view name, const SiteStanding::Kept& kept,
+                 std::string& text) {
+  Suspensions::Kept everybody;
+  for (const Suspensions::Kept& held : kept.suspensions) {
+    if (held.scope == kEverybody) everybody = held;
+  }
+  AppendLine(kind, source, name, kept, everybody, text);
+  for (const Suspensions::Kept& held : kept.suspensions) {
+    if (held.scope != kEverybody)
+      AppendLine(kHeldWord, source, absl::StrCat(base::AbslView(name), " ", held.scope), {}, held, text);
+  }
 }
 
 bool ReadSpan(const std::string& text, base::Duration& span) {
@@ -54,6 +68,7 @@ bool ReadSpan(const std::string& text, base::Duration& span) {
 struct Line {
   std::string kind, source, name;
   SiteStanding::Kept kept;
+  Suspensions::Kept held;
 };
 
 bool ReadLine(std::string_view text, Line& line) {
@@ -63,9 +78,9 @@ bool ReadLine(std::string_view text, Line& line) {
   SiteStanding::Kept& kept = line.kept;
   return absl::CUnescape(words[1], &line.source) && absl::CUnescape(words[2], &line.name) &&
          ReadSpan(words[3], kept.debts.messages) && ReadSpan(words[4], kept.debts.connections) &&
-         ReadSpan(words[5], kept.suspended_for) && absl::SimpleAtod(words[6], &kept.window) && kept.window >= 0 &&
+         ReadSpan(words[5], line.held.rest) && absl::SimpleAtod(words[6], &kept.window) && kept.window >= 0 &&
          absl::SimpleAtod(words[7], &kept.messages_per_second) && kept.messages_per_second >= 0 &&
-         absl::CUnescape(words[8], &kept.reason) && absl::CUnescape(words[9], &kept.sample);
+         absl::CUnescape(words[8], &line.held.reason) && absl::CUnescape(words[9], &line.held.sample);
 }
 
 }  // namespace
@@ -85,8 +100,10 @@ SiteStanding::Kept HostLimits::Now(const Old& old, base::Instant now) {
   SiteStanding::Kept kept = old.kept;
   const base::Duration passed = now - old.at;
   kept.debts = {Less(kept.debts.messages, passed), Less(kept.debts.connections, passed)};
-  kept.suspended_for = Less(kept.suspended_for, passed);
-  if (passed >= kRemembered) kept.window = kept.messages_per_second = 0;
+  for (Suspensions::Kept& held : kept.suspensions) held.rest = Less(held.rest, passed);
+  if (passed < kRemembered) return kept;
+  kept.window = kept.messages_per_second = 0;
+  std::erase_if(kept.suspensions, [](const Suspensions::Kept& held) { return held.rest == base::Duration(); });
   return kept;
 }
 
@@ -133,12 +150,12 @@ std::string HostLimits::Save(const std::string& source, base::Instant now, base:
   const std::lock_guard lock(mutex_);
   std::string text = absl::StrCat(base::AbslView(kFirstLine), wall.microseconds(), "\n");
   const auto add_site = [&](const SiteName& name, const SiteStanding::Kept& kept) {
-    if (name.first == source && !kept.IsNew()) AppendLine(kSiteWord, name.first, name.second, kept, text);
+    if (name.first == source && !kept.IsNew()) AppendLines(kSiteWord, name.first, name.second, kept, text);
   };
   const auto add_group = [&](const GroupName& name, const SiteStanding::Kept& kept) {
     if ((!name.source.empty() && name.source != source) || kept.IsNew()) return;
     for (const auto& [kind, word] : kKinds) {
-      if (kind == name.kind) AppendLine(word, name.source, name.name, kept, text);
+      if (kind == name.kind) AppendLines(word, name.source, name.name, kept, text);
     }
   };
   for (const auto& [name, site] : sites_) {
@@ -152,9 +169,8 @@ std::string HostLimits::Save(const std::string& source, base::Instant now, base:
   }
   for (const auto& [name, old] : old_groups_) add_group(name, Now(old, now));
   for (const auto& [address, until] : broken_tls_.List(now)) {
-    SiteStanding::Kept kept;
-    kept.suspended_for = until - now;
-    AppendLine(kBrokenTlsWord, "", address.ToString(), kept, text);
+    AppendLine(kBrokenTlsWord, "", address.ToString(), {},
+               {.scope = "", .rest = until - now, .reason = "", .sample = ""}, text);
   }
   return text;
 }
@@ -176,8 +192,16 @@ absl::Status HostLimits::Load(std::string_view text, const std::string& source, 
     if (!ReadLine(lines[i], line)) return absl::DataLossError(absl::StrCat("it has the line \"", lines[i], "\""));
     if (!line.source.empty()) line.source = source;
     const std::optional<base::IpAddress> address = base::IpAddress::Parse(line.name);
-    if (line.kind == kSiteWord) sites[{line.source, line.name}] = {line.kept, at};
-    if (line.kind == kBrokenTlsWord && address.has_value()) broken.emplace_back(*address, at + line.kept.suspended_for);
+    if (line.kind == kSiteWord) {
+      if (!line.held.reason.empty()) line.kept.suspensions.push_back(line.held);
+      sites[{line.source, line.name}] = {line.kept, at};
+    }
+    if (line.kind == kHeldWord) {  // Behind its site's line.
+      const std::size_t space = std::min(line.name.find(' '), line.name.size() - 1);
+      line.held.scope = line.name.substr(space + 1);
+      sites[{line.source, line.name.substr(0, space)}].kept.suspensions.push_back(line.held);
+    }
+    if (line.kind == kBrokenTlsWord && address.has_value()) broken.emplace_back(*address, at + line.held.rest);
     for (const auto& [kind, word] : kKinds) {
       if (line.kind == word) groups[{kind, line.source, line.name}] = {line.kept, at};
     }
@@ -208,11 +232,18 @@ std::size_t HostLimits::LiftSuspensions(const std::string& source, base::Instant
   std::size_t lifted = 0;
   for (auto& [name, old] : old_sites_) {
     if (name.first != source) continue;
-    if (old.at + old.kept.suspended_for > now) ++lifted;
-    old.kept.suspended_for = {};
+    bool is_held = false;
+    for (Suspensions::Kept& held : old.kept.suspensions) {
+      is_held = is_held || old.at + held.rest > now;
+      held.rest = {};
+    }
+    if (is_held) ++lifted;
   }
   for (const auto& [name, site] : sites_) {
-    if (name.first == source && site.use_count() == 1 && site->Lift(now)) ++lifted;
+    if (name.first != source || site.use_count() != 1) continue;
+    std::vector<std::string> scopes;
+    for (const Suspensions::Kept& held : site->Keep(now, {}).suspensions) scopes.push_back(held.scope);
+    if (!site->Lift(scopes, now).empty()) ++lifted;
   }
   if (lifted > 0) has_news_ = true;
   return lifted;

@@ -41,9 +41,9 @@ namespace delivery {
 
 class SignatureFile;
 
-// A (source, site) rests for a while.
+// A (source, site) rests for a while. `scope`: for whom (suspensions.h).
 struct SuspensionNews {
-  std::string site, provider, source;
+  std::string site, provider, source, scope;
   base::WallTime until;
   std::string reason, sample;
 };

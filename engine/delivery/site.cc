@@ -39,6 +39,7 @@ Site::Site(std::uint64_t id, SiteKey key, std::string provider, const config::Li
       provider_(std::move(provider)),
       limits_(limits),
       context_(context),
+      scopes_(ScopesOf(context.job.campaign, context.job.tenant)),
       owner_(owner),
       timer_([this] { owner_.WantsPump(*this); }),
       hosts_(PlanHosts(route), PlanOptions(context, limits)),
@@ -49,6 +50,7 @@ Site::Site(std::uint64_t id, SiteKey key, std::string provider, const config::Li
 }
 
 Site::~Site() {
+  if (tries_) standing_->EndTry(scopes_);
   standing_->Forget(context_.job.campaign_number, context_.clock.Now());
   context_.budget.Cancel(*this);
   context_.line.Cancel(*this);
@@ -151,7 +153,7 @@ void Site::SweepAll(const Sweep& sweep) {
 
 std::optional<base::Instant> Site::HeldUntil() const {
   const base::Instant now = context_.clock.Now();
-  const base::Instant until = std::max({rests_until_, dns_until_, standing_->suspended_until()});
+  const base::Instant until = std::max({rests_until_, dns_until_, standing_->suspension(scopes_).until()});
   if (until <= now) return std::nullopt;
   return until;
 }
@@ -162,6 +164,7 @@ void Site::SetTimer(base::Instant at) {
 
 void Site::DoWhatCanBeDone() {
   context_.timers.Cancel(timer_);
+  EndTry();
   message_blocker_ = connection_blocker_ = nullptr;
   PumpNow();
   LeaveLines(message_blocker_, connection_blocker_);
@@ -215,6 +218,11 @@ std::optional<Site::Claimed> Site::ClaimUnder(const tls::Policy& policy) {
       Reconsider(destination);
       continue;
     }
+    if (!Try()) {
+      destination.queue.Unclaim(*recipient);
+      Reconsider(destination);
+      return std::nullopt;
+    }
     context_.line.UseToken(*this);
     return Claimed{&destination, *recipient};
   }
@@ -262,7 +270,7 @@ void Site::Resume() {
   breaker_ = Breaker();
   ForgetAutomation();
   const base::Instant now = context_.clock.Now();
-  if (standing_->Lift(now)) WriteSuspension(now, "resumed", "");
+  for (const std::string& scope : standing_->Lift(scopes_, now)) WriteSuspension(scope, now, "resumed", "");
   owner_.WantsPump(*this);
 }
 
@@ -282,9 +290,9 @@ void Site::StopBeginning() {
   }
 }
 
-void Site::RestoreSuspension(base::Instant until, std::string_view reason, std::string_view sample) {
-  const base::Duration rest = until - context_.clock.Now();
-  (void)standing_->Suspend(context_.clock.Now(), {rest, rest}, reason, sample);
+void Site::RestoreSuspension(std::string_view scope, base::Instant until, std::string_view reason,
+                             std::string_view sample) {
+  (void)standing_->SuspendUntil(scope, until, context_.clock.Now(), reason, sample);
 }
 
 bool Site::IsUnused() const {
@@ -305,7 +313,7 @@ std::optional<HeldQueue> Site::HeldNow() const {
     return held;
   }
   base::Instant until;
-  if (const Suspension suspension = standing_->suspension(); suspension.IsActive(now)) {
+  if (const Suspension suspension = standing_->suspension(scopes_); suspension.IsActive(now)) {
     held.reason = "suspended: " + suspension.reason();
     held.sample = suspension.sample();
     until = suspension.until();

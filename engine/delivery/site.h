@@ -100,8 +100,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   // Lifts pause, suspension and breaker.
   void Resume();
   bool IsPaused() const { return paused_; }
-  // Holds everything until `until` (restored after a restart).
-  void RestoreSuspension(base::Instant until, std::string_view reason, std::string_view sample);
+  // Holds the mail of `scope` until `until` (restored after a restart).
+  void RestoreSuspension(std::string_view scope, base::Instant until, std::string_view reason, std::string_view sample);
 
   bool IsUnused() const;  // No destinations, no sessions, and nothing holds it: it may be destroyed.
   bool HasSessions() const { return sessions_ > 0; }
@@ -191,6 +191,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::uint64_t RoomToBegin();
   void CountBegun();
   void CountPutBack();
+  bool Try();
+  void EndTry();
   bool TakeTokens();
   base::Instant TokenAt() const;
   void ServeWriters();
@@ -252,13 +254,13 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void Trouble(base::Instant began);
   void DeferOne(const smtp::Verdict& verdict);
   void Suspend(Suspension::Span span, std::string_view reason, std::string_view sample);
-  void WriteSuspension(base::Instant until, std::string_view reason, std::string_view sample);
+  void WriteSuspension(std::string_view scope, base::Instant until, std::string_view reason, std::string_view sample);
   void Reconsider(Destination& destination);
   void MoveTo(Destination& destination, Destination::Place place);
   void RunAutomation(const smtp::Reply& reply, Destination* destination);
   void CarryOut(const config::AutomationRule& rule, const config::AutomationAction& action, const std::string& sample,
                 Destination* destination);
-  void SuspendByRule(const config::AutomationRule& rule, const std::string& sample);
+  void SuspendByRule(const config::AutomationRule& rule, std::string_view scope, const std::string& sample);
   void SetAutomationTimer();
   void OnOverrideEnds();
   void ForgetAutomation();
@@ -271,6 +273,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   const std::string provider_;
   config::Limits limits_;
   const Context& context_;
+  const std::vector<std::string> scopes_;  // Whose suspensions hold its mail.
   Owner& owner_;
   io::Timer timer_;
   HostPlan hosts_;
@@ -279,6 +282,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   const GroupMember* message_blocker_ = nullptr;       // What it waits for since it was pumped.
   const GroupMember* connection_blocker_ = nullptr;
   bool told_idle_ = false;
+  bool tries_ = false;  // Its is the one message that is tried after a suspension.
   io::Timer writers_timer_;
   base::IntrusiveList<Session, &Session::writer_hook> writers_;  // Durable attempts that wait for their rate token.
   Breaker breaker_;

@@ -36,12 +36,13 @@ void Site::CarryOut(const config::AutomationRule& rule, const config::Automation
   const base::Instant until = context_.clock.Now() + rule.duration;
   switch (action.kind) {
     case Kind::kSuspendTenant:
-      if (context_.job.tenant.empty()) return;
-      SuspendByRule(rule, sample);
+      if (!context_.job.tenant.empty()) SuspendByRule(rule, TenantScope(context_.job.tenant), sample);
+      return;
+    case Kind::kSuspendCampaign:
+      SuspendByRule(rule, CampaignScope(context_.job.campaign), sample);
       return;
     case Kind::kSuspend:
-    case Kind::kSuspendCampaign:
-      SuspendByRule(rule, sample);
+      SuspendByRule(rule, kEverybody, sample);
       return;
     case Kind::kSetConfig:
     case Kind::kSetDomainConfig:
@@ -59,14 +60,15 @@ void Site::CarryOut(const config::AutomationRule& rule, const config::Automation
 }
 
 // A rule may hold it longer than what the reply's class did a moment ago.
-void Site::SuspendByRule(const config::AutomationRule& rule, const std::string& sample) {
+void Site::SuspendByRule(const config::AutomationRule& rule, std::string_view scope, const std::string& sample) {
   const base::Instant now = context_.clock.Now();
   const base::Instant until = now + rule.duration;
   const std::string reason = "automation rule at " + rule.place;
-  if (!standing_->SuspendUntil(until, now, reason, sample)) return;
-  WriteSuspension(until, reason, sample);
-  context_.log.Warning(
-      absl::StrFormat("%s is suspended for %d s (%s): %s", key_.name, (until - now).seconds(), reason, sample));
+  if (!standing_->SuspendUntil(scope, until, now, reason, sample)) return;
+  WriteSuspension(scope, until, reason, sample);
+  const std::string whose = scope == kEverybody ? "" : absl::StrFormat(" for %s", scope);
+  context_.log.Warning(absl::StrFormat("%s is suspended%s for %d s (%s): %s", key_.name, whose, rule.duration.seconds(),
+                                       reason, sample));
   owner_.WantsPump(*this);
 }
 

@@ -100,7 +100,22 @@ std::uint64_t Site::RoomToBegin() {
     }
     messages = std::min(messages, room.count);
   }
+  messages = std::min(messages, standing_->RoomToTry(scopes_));
+  if (messages == 0) throttle_.Note("window");
   return messages;
+}
+
+// After a suspension there is one message at a time, of all shards and campaigns that it held.
+bool Site::Try() {
+  if (!standing_->Try(scopes_)) return false;
+  if (standing_->RoomToTry(scopes_) == 0) tries_ = true;  // It is in doubt.
+  return true;
+}
+
+void Site::EndTry() {
+  if (!tries_ || transactions_ > 0) return;
+  tries_ = false;
+  standing_->EndTry(scopes_);
 }
 
 void Site::CountBegun() {

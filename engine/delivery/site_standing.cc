@@ -61,8 +61,13 @@ void SiteStanding::Combine(base::Instant now) {
   PassOn(now);
 }
 
+void SiteStanding::PassWindowOn() {
+  const bool in_doubt = suspensions_.IsInDoubt(kEverybody);
+  group_.SetWindow(in_doubt ? 1 : adaptive_ ? window_.size() : LimitGroup::kNoLimit);
+}
+
 void SiteStanding::PassOn(base::Instant now) {
-  group_.SetWindow(adaptive_ ? window_.size() : LimitGroup::kNoLimit);
+  PassWindowOn();
   group_.SetLearnedRate(adaptive_ ? rate_.rate() : std::nullopt, now);
 }
 
@@ -75,7 +80,8 @@ void SiteStanding::Trouble(base::Instant began, base::Instant now) {
 // A receiver that takes ever longer has too much to do, and does not say so.
 void SiteStanding::OnAccepted(base::Instant now, base::Duration took) {
   const std::lock_guard lock(mutex_);
-  suspension_.Forgive();
+  if (suspensions_.IsInDoubt(kEverybody)) return;  // It was under way before.
+  suspensions_.Forgive();
   if (!adaptive_) return;
   const std::uint32_t before = window_.size();
   if (fastest_ == base::Duration() || took < fastest_) fastest_ = std::max(took, base::Duration::Microseconds(1));
@@ -94,7 +100,7 @@ void SiteStanding::OnTrouble(base::Instant began, base::Instant now) {
   const std::lock_guard lock(mutex_);
   if (!adaptive_) return;
   Trouble(began, now);
-  group_.SetWindow(window_.size());
+  PassWindowOn();
 }
 
 void SiteStanding::OnThrottled(base::Instant written, base::Instant now) {
@@ -103,39 +109,81 @@ void SiteStanding::OnThrottled(base::Instant written, base::Instant now) {
   if (adaptive_ && rate_.OnThrottled(written, now)) group_.SetLearnedRate(rate_.rate(), now);
 }
 
+// ---- suspension ----
+
+// It comes back with one session, and gets others as it takes messages.
+void SiteStanding::Shrink(base::Instant now) {
+  window_.Restore(1);
+  last_trouble_ = now;
+  slow_ = 0;
+  PassWindowOn();
+}
+
 std::optional<base::Instant> SiteStanding::Suspend(base::Instant now, Suspension::Span span, std::string_view reason,
                                                    std::string_view sample) {
   const std::lock_guard lock(mutex_);
-  if (suspension_.IsActive(now)) return std::nullopt;
-  return suspension_.Suspend(now, span, reason, sample);
+  if (suspensions_.IsActive(kEverybody, now)) return std::nullopt;
+  const base::Instant until = suspensions_.Suspend(kEverybody, now, span, reason, sample);
+  Shrink(now);
+  return until;
 }
 
-bool SiteStanding::SuspendUntil(base::Instant until, base::Instant now, std::string_view reason,
+bool SiteStanding::SuspendUntil(std::string_view scope, base::Instant until, base::Instant now, std::string_view reason,
                                 std::string_view sample) {
   const std::lock_guard lock(mutex_);
-  if (suspension_.until() >= until) return false;
-  return suspension_.Suspend(now, {until - now, until - now}, reason, sample) >= until;
-}
-
-bool SiteStanding::Lift(base::Instant now) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!suspension_.IsActive(now)) return false;
-    suspension_.Lift();
-  }
-  group_.CallAll();
+  const std::string whose[] = {std::string(scope)};
+  if (suspensions_.Last(whose).until() >= until) return false;
+  if (suspensions_.Suspend(scope, now, {until - now, until - now}, reason, sample) < until) return false;
+  if (scope == kEverybody) Shrink(now);
   return true;
 }
 
-base::Instant SiteStanding::suspended_until() const {
-  const std::lock_guard lock(mutex_);
-  return suspension_.until();
+std::vector<std::string> SiteStanding::Lift(Scopes scopes, base::Instant now) {
+  std::vector<std::string> lifted;
+  {
+    const std::lock_guard lock(mutex_);
+    lifted = suspensions_.Lift(scopes, now);
+  }
+  if (!lifted.empty()) group_.CallAll();
+  return lifted;
 }
 
-Suspension SiteStanding::suspension() const {
+Suspension SiteStanding::suspension(Scopes scopes) const {
   const std::lock_guard lock(mutex_);
-  return suspension_;
+  return suspensions_.Last(scopes);
 }
+
+std::uint64_t SiteStanding::RoomToTry(Scopes scopes) {
+  const std::lock_guard lock(mutex_);
+  if (!suspensions_.MayTry(scopes)) return 0;
+  const bool in_doubt =
+      std::any_of(scopes.begin(), scopes.end(), [this](const auto& scope) { return suspensions_.IsInDoubt(scope); });
+  return in_doubt ? 1 : UINT64_MAX;
+}
+
+bool SiteStanding::Try(Scopes scopes) {
+  const std::lock_guard lock(mutex_);
+  return suspensions_.Try(scopes);
+}
+
+void SiteStanding::EndTry(Scopes scopes) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!suspensions_.EndTry(scopes)) return;
+  }
+  group_.CallAll();
+}
+
+void SiteStanding::OnAnswered(Scopes scopes, base::Instant began, base::Instant now) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!suspensions_.OnAnswered(scopes, began, now)) return;
+    PassWindowOn();
+  }
+  group_.CallAll();
+}
+
+// ---- what outlives the program ----
 
 SiteStanding::Kept SiteStanding::Keep(base::Instant now, base::Duration unsaved) const {
   Kept kept;
@@ -143,11 +191,7 @@ SiteStanding::Kept SiteStanding::Keep(base::Instant now, base::Duration unsaved)
   const std::lock_guard lock(mutex_);
   if (!window_.IsNew()) kept.window = window_.exact_size();
   kept.messages_per_second = rate_.per_second();
-  if (suspension_.IsActive(now)) {
-    kept.suspended_for = suspension_.until() - now;
-    kept.reason = suspension_.reason();
-    kept.sample = suspension_.sample();
-  }
+  kept.suspensions = suspensions_.Keep(now);
   return kept;
 }
 
@@ -156,8 +200,8 @@ void SiteStanding::Restore(const Kept& kept, base::Instant now) {
   const std::lock_guard lock(mutex_);
   if (kept.window > 0) window_.Restore(kept.window);
   if (kept.messages_per_second > 0) rate_.Restore(kept.messages_per_second, now);
-  if (kept.suspended_for > base::Duration())
-    (void)suspension_.Suspend(now, {kept.suspended_for, kept.suspended_for}, kept.reason, kept.sample);
+  for (const Suspensions::Kept& one : kept.suspensions) suspensions_.Restore(one, now);
+  if (suspensions_.IsInDoubt(kEverybody)) window_.Restore(1);
   last_trouble_ = throttled_at_ = now;
   PassOn(now);
 }
@@ -167,7 +211,7 @@ bool SiteStanding::IsUnused(base::Instant now) const {
   const std::lock_guard lock(mutex_);
   const bool is_small = window_.IsSmall() && now - last_trouble_ < kRemembered;
   const bool is_slow = rate_.per_second() > 0 && now - throttled_at_ < kRemembered;
-  return !is_small && !is_slow && !suspension_.IsActive(now);
+  return !is_small && !is_slow && suspensions_.IsUnused(now, kRemembered);
 }
 
 }  // namespace delivery

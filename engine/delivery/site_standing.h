@@ -10,11 +10,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/base/time.h"
 #include "engine/delivery/adaptive_rate.h"
 #include "engine/delivery/limit_group.h"
-#include "engine/delivery/suspension.h"
+#include "engine/delivery/suspensions.h"
 #include "engine/delivery/window.h"
 
 namespace delivery {
@@ -30,11 +31,10 @@ class SiteStanding {
     double window = 0;
     double messages_per_second = 0;
     LimitGroup::Debts debts;
-    base::Duration suspended_for;
-    std::string reason, sample;
+    std::vector<Suspensions::Kept> suspensions;
     bool IsNew() const {
       return window == 0 && messages_per_second == 0 && debts.messages == base::Duration() &&
-             debts.connections == base::Duration() && suspended_for == base::Duration();
+             debts.connections == base::Duration() && suspensions.empty();
     }
   };
 
@@ -55,14 +55,25 @@ class SiteStanding {
   void OnThrottled(base::Instant written, base::Instant now);
 
   // ---- suspension ----
-  // Until when; nullopt: it was suspended already.
+  using Scopes = Suspensions::Scopes;
+  // Everybody's mail. Until when; nullopt: it was suspended already.
   std::optional<base::Instant> Suspend(base::Instant now, Suspension::Span span, std::string_view reason,
                                        std::string_view sample);
   // False: it is suspended for longer.
-  bool SuspendUntil(base::Instant until, base::Instant now, std::string_view reason, std::string_view sample);
-  bool Lift(base::Instant now);  // True: it was suspended.
-  base::Instant suspended_until() const;
-  Suspension suspension() const;
+  bool SuspendUntil(std::string_view scope, base::Instant until, base::Instant now, std::string_view reason,
+                    std::string_view sample);
+  std::vector<std::string> Lift(Scopes scopes, base::Instant now);  // Whose were suspended.
+  Suspension suspension(Scopes scopes) const;                       // What holds the mail of these.
+
+  // ---- after a suspension ----
+  // How many messages may be begun: one at a time while it is in doubt whether the receiver takes them. Zero: one is
+  // under way, and its end calls everybody.
+  std::uint64_t RoomToTry(Scopes scopes);
+  [[nodiscard]] bool Try(Scopes scopes);  // False: as zero above. What is tried ends with…
+  void EndTry(Scopes scopes);
+  // A message that was begun at `began` was answered, and nothing was suspended for it: the doubt is over, and it goes
+  // on with one session.
+  void OnAnswered(Scopes scopes, base::Instant began, base::Instant now);
 
   // `unsaved`: until it is asked again, what may pass counts as passed.
   Kept Keep(base::Instant now, base::Duration unsaved) const;
@@ -73,6 +84,8 @@ class SiteStanding {
   // With the lock held.
   void Trouble(base::Instant began, base::Instant now);
   void PassOn(base::Instant now);
+  void PassWindowOn();
+  void Shrink(base::Instant now);
   void Combine(base::Instant now);
 
   LimitGroup group_;
@@ -82,7 +95,7 @@ class SiteStanding {
   bool adaptive_;
   Window window_;
   AdaptiveRate rate_;
-  Suspension suspension_;
+  Suspensions suspensions_;
   base::Instant last_trouble_;
   base::Duration fastest_;  // Of the final replies; zero: none yet.
   base::Instant throttled_at_;

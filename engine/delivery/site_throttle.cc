@@ -17,14 +17,14 @@ void Site::Pump() {
 // What holds everything there; "": nothing.
 std::string_view Site::Hold() const {
   const base::Instant now = context_.clock.Now();
-  if (standing_->suspended_until() > now) return "suspended";
+  if (standing_->suspension(scopes_).until() > now) return "suspended";
   if (rests_until_ > now) return "unreachable";
   return dns_until_ > now ? "dns" : "";
 }
 
 // A reply that is why it is so, where one is.
 std::string Site::SampleOfLimit(std::string_view limit) const {
-  if (limit == "suspended") return standing_->suspension().sample();
+  if (limit == "suspended") return standing_->suspension(scopes_).sample();
   for (const Automation::Override& override : automation_.active()) {
     if (override.change.setting.key == limit) return override.sample;
   }

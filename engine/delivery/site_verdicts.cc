@@ -229,14 +229,15 @@ void Site::Suspend(Suspension::Span span, std::string_view reason, std::string_v
   const std::optional<base::Instant> suspended = standing_->Suspend(now, span, reason, sample);
   if (!suspended.has_value()) return;  // Replies that were under way when it was decided say nothing new.
   const base::Instant until = *suspended;
-  WriteSuspension(until, reason, sample);
+  WriteSuspension(kEverybody, until, reason, sample);
   context_.log.Warning(
       absl::StrFormat("%s is suspended for %d s (%s): %s", key_.name, (until - now).seconds(), reason, sample));
   owner_.WantsPump(*this);
 }
 
 // `until` is now where it is over.
-void Site::WriteSuspension(base::Instant until, std::string_view reason, std::string_view sample) {
+void Site::WriteSuspension(std::string_view scope, base::Instant until, std::string_view reason,
+                           std::string_view sample) {
   ledger::SiteState record;
   record.time = context_.clock.WallNow();
   record.site = key_.name;
@@ -244,10 +245,11 @@ void Site::WriteSuspension(base::Instant until, std::string_view reason, std::st
   record.until = record.time + (until - context_.clock.Now());
   record.reason = reason;
   record.sample = sample;
+  record.scope = scope;
   context_.commits.batch().Add(record);
   if (context_.job.on_suspended == nullptr || until <= context_.clock.Now()) return;
-  context_.job.on_suspended(
-      {key_.name, provider_, std::string(record.source), record.until, std::string(reason), std::string(sample)});
+  context_.job.on_suspended({key_.name, provider_, std::string(record.source), std::string(scope), record.until,
+                             std::string(reason), std::string(sample)});
 }
 
 void Site::Trouble(base::Instant began) { standing_->OnTrouble(began, context_.clock.Now()); }
@@ -348,6 +350,9 @@ void Site::OnSessionResult(Session& session, const smtp::TransactionResult& resu
 }
 
 void Site::ApplyEffects(const Session& session, const smtp::Verdict& verdict) {
+  const std::optional<Suspension::Span> span = SpanOf(verdict);
+  if (verdict.reply.has_value() && !span.has_value())
+    standing_->OnAnswered(scopes_, session.busy_since(), context_.clock.Now());
   if (verdict.outcome == smtp::Outcome::kDelivered) {
     standing_->OnAccepted(context_.clock.Now(), context_.clock.Now() - session.written_at());
     breaker_.OnDelivery();
@@ -361,7 +366,7 @@ void Site::ApplyEffects(const Session& session, const smtp::Verdict& verdict) {
     trouble_sample_ = sample;
   }
   TellBudgets(verdict, sample);
-  if (const auto span = SpanOf(verdict)) Suspend(*span, smtp::ToString(verdict.classification), sample);
+  if (span.has_value()) Suspend(*span, smtp::ToString(verdict.classification), sample);
   if (verdict.sender_refused) {
     const bool invalid = verdict.classification == smtp::Classification::kInvalidSender;
     context_.facts.OnSenderRefused(key_.name, smtp::NormalizeReplyText(verdict.reply->text), invalid, sample);

@@ -50,11 +50,12 @@ std::string EncodeFacts(const CampaignFacts& facts) {
     append(CampaignStateKind::kPaused, pause.since, scope, pause.by, pause.reason, pause.sample);
   for (const auto& [key, suspension] : facts.suspensions) {
     encoder.Append(SiteState{.time = base::WallTime(),
-                             .site = key.first,
-                             .source = key.second,
+                             .site = key.site,
+                             .source = key.source,
                              .until = suspension.until,
                              .reason = suspension.reason,
-                             .sample = suspension.sample},
+                             .sample = suspension.sample,
+                             .scope = key.scope},
                    out);
   }
   return out;

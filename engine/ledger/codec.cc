@@ -163,6 +163,7 @@ SiteState ReadSiteState(Source& in, Texts& texts) {
   record.until = in.Time();
   record.reason = texts.Next();
   record.sample = texts.Next();
+  if (!in.rest().empty()) record.scope = texts.Next();
   return record;
 }
 
@@ -245,6 +246,7 @@ void RecordEncoder::Body(const SiteState& record, std::string& out) {
   PutTime(record.until, out);
   FullText(record.reason, out);
   FullText(record.sample, out);
+  if (!record.scope.empty()) FullText(record.scope, out);
 }
 
 void RecordEncoder::Append(const Record& record, std::string& out) {

@@ -114,6 +114,7 @@ struct SiteState {
   base::WallTime until;  // Suspended until; the epoch: no longer suspended.
   std::string_view reason;
   std::string_view sample;
+  std::string_view scope = {};  // Whose mail there: "tenant:NAME", "campaign:ID"; empty: everybody's.
 };
 
 using Record = std::variant<Attempt, Outcome, CampaignState, SiteState>;

@@ -43,7 +43,8 @@ void RecordBatch::Add(const CampaignState& record) {
 
 void RecordBatch::Add(const SiteState& record) {
   SiteState copy = record;
-  for (std::string_view* text : {&copy.site, &copy.source, &copy.reason, &copy.sample}) *text = Keep(*text);
+  for (std::string_view* text : {&copy.site, &copy.source, &copy.reason, &copy.sample, &copy.scope})
+    *text = Keep(*text);
   records_.emplace_back(copy);
 }
 

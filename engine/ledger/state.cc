@@ -82,7 +82,7 @@ void CampaignFacts::Apply(const CampaignState& record) {
 }
 
 void CampaignFacts::Apply(const SiteState& record) {
-  const auto key = std::pair(std::string(record.site), std::string(record.source));
+  const SuspensionKey key{std::string(record.site), std::string(record.source), std::string(record.scope)};
   if (record.until <= record.time) {
     suspensions.erase(key);
   } else {

@@ -57,6 +57,12 @@ class StateTable {
   std::uint64_t size_;
 };
 
+struct SuspensionKey {
+  std::string site, source;
+  std::string scope = {};  // As in SiteState.
+  friend auto operator<=>(const SuspensionKey&, const SuspensionKey&) = default;
+};
+
 struct SuspensionState {
   base::WallTime until;
   std::string reason, sample;
@@ -75,7 +81,7 @@ struct CampaignFacts {
   base::WallTime started_at;                 // The first kRunning; the epoch: never.
   std::uint64_t runs = 0;                    // Times that kRunning was written.
   bool resolver_trusted = false;             // It was resumed though most domains did not exist.
-  std::map<std::pair<std::string, std::string>, SuspensionState> suspensions;  // By site and source.
+  std::map<SuspensionKey, SuspensionState> suspensions;
 
   void Apply(const CampaignState& record);
   void Apply(const SiteState& record);

@@ -129,6 +129,7 @@ Json SiteStateEvent(const ledger::SiteState& record) {
   json["site_name"] = std::string(record.site);
   AddText(json, "egress_source", record.source);
   if (suspended) json["until"] = base::FormatRfc3339(record.until);
+  AddText(json, "scope", record.scope);
   AddText(json, "reason", record.reason);
   AddText(json, "sample", record.sample);
   AddTime(json, record.time);

@@ -36,11 +36,12 @@ void PutHolds(const ledger::CampaignFacts& facts, bool pending, base::WallTime n
   json["suspended"] = Json::array();
   for (const auto& [key, suspension] : facts.suspensions) {
     if (suspension.until <= now || !pending) continue;
-    json["suspended"].push_back({{"site", key.first},
-                                 {"source", key.second},
+    json["suspended"].push_back({{"site", key.site},
+                                 {"source", key.source},
                                  {"until", base::FormatRfc3339(suspension.until)},
                                  {"reason", suspension.reason},
                                  {"sample_replies", {suspension.sample}}});
+    if (!key.scope.empty()) json["suspended"].back()["scope"] = key.scope;
   }
 }
 

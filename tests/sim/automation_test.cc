@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -157,13 +158,46 @@ TEST(AutomationRules, SetDomainConfigHoldsForTheDomainAlone) {
 }
 
 TEST(AutomationRules, ATenantsActionNeedsATenant) {
-  for (const bool has_tenant : {false, true}) {
-    Scenario scenario({.addresses = Many(2), .shaping = kOneSession + Rule("\"SuspendTenant\"", "2h")});
-    if (has_tenant) scenario.job().tenant = "acme";
+  Scenario scenario({.addresses = Many(2), .shaping = kOneSession + Rule("\"SuspendTenant\"", "2h")});
+  Receiver& receiver = scenario.Serve("one.example");
+  receiver.At(Point::kRcpt, First(1, {"450 4.2.0 [TS01] not now"}));
+  scenario.RunFor(Duration::Minutes(1));
+  EXPECT_THAT(scenario.Suspensions(), IsEmpty());
+}
+
+// Another campaign, and one of another tenant, go on there; that of a tenant is held over a restart, too.
+TEST(AutomationRules, ATenantsAndACampaignsActionHoldTheirMailAlone) {
+  struct Action {
+    const char* name;
+    std::string scope;
+  };
+  const Action actions[] = {{"\"SuspendTenant\"", "tenant:acme"}, {"\"SuspendCampaign\"", "campaign:simulated"}};
+  for (const Action& action : actions) {
+    Scenario scenario({.addresses = Many(60), .shaping = Rule(action.name, "2h")});
+    scenario.job().tenant = "acme";
     Receiver& receiver = scenario.Serve("one.example");
-    receiver.At(Point::kRcpt, First(1, {"450 4.2.0 [TS01] not now"}));
+    bool is_slow = true;
+    receiver.At(Point::kRcpt, [&is_slow](const Question&) {
+      return is_slow ? std::optional(Answer{"450 4.2.0 [TS01] not now"}) : std::nullopt;
+    });
     scenario.RunFor(Duration::Minutes(1));
-    EXPECT_THAT(scenario.Suspensions(), SizeIs(has_tenant ? 1 : 0));
+    is_slow = false;
+    EXPECT_THAT(scenario.Suspensions(), ElementsAre(Field(&Scenario::Suspended::scope, action.scope)));
+    const auto standing = scenario.process().limits().Site(scenario.job().sources[0].name, "mx.one.example", 7, {},
+                                                           scenario.world().now());
+    EXPECT_TRUE(standing->suspension(delivery::ScopesOf("simulated", "acme")).IsActive(scenario.world().now()));
+    EXPECT_FALSE(standing->suspension(delivery::ScopesOf("other", "umbrella")).IsActive(scenario.world().now()));
+    EXPECT_EQ(standing->suspension(delivery::ScopesOf("other", "acme")).IsActive(scenario.world().now()),
+              action.scope == "tenant:acme");
+    scenario.Restart();
+    scenario.RunFor(Duration::Minutes(118));
+    EXPECT_THAT(receiver.accepted(), IsEmpty());
+    receiver.At(Point::kContent, Always({.reply = "250 2.0.0 Taken", .wait = Duration::Seconds(30)}));
+    const std::uint64_t before = receiver.CountOf("RCPT");
+    scenario.RunFor(Duration::Seconds(80));
+    EXPECT_EQ(receiver.CountOf("RCPT"), before + 1) << "one is tried";
+    EXPECT_TRUE(scenario.Finish());
+    EXPECT_THAT(receiver.accepted(), SizeIs(60));
   }
 }
 

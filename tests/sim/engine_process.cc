@@ -60,7 +60,8 @@ void EngineProcess::MakeCores() {
     options.sessions_max = 50;
     options.bugs = options_.bugs;
     for (const auto& [key, suspension] : journal_->facts().suspensions)
-      options.suspensions.push_back({key.first, key.second, suspension.reason, suspension.sample, suspension.until});
+      options.suspensions.push_back(
+          {key.site, key.source, key.scope, suspension.reason, suspension.sample, suspension.until});
     core.shard = std::make_unique<engine::Shard>(
         *run_job_, options,
         engine::Shard::Seams{*core.io, clock_, *core.timers, *core.resolver, *core.tls, *this, *this, *core.signer,

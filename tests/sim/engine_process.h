@@ -58,6 +58,8 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   void Resume();
   void ChangeShaping(std::shared_ptr<const config::Shaping> shaping);
 
+  delivery::HostLimits& limits() { return limits_; }
+
   bool IsDone() const;  // Every recipient is final.
   bool IsPaused() const;
   bool IsStopped() const;  // Every shard has drained, or the ledger failed.

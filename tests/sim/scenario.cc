@@ -197,7 +197,8 @@ Scenario::Told Scenario::Read() const {
                                   .at_s = scenario.Since(record.time),
                                   .for_s = RoundedSeconds(record.until - record.time),
                                   .reason = std::string(record.reason),
-                                  .sample = std::string(record.sample)});
+                                  .sample = std::string(record.sample),
+                                  .scope = std::string(record.scope)});
     }
   };
   Told told;

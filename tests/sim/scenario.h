@@ -55,6 +55,7 @@ class Scenario {
     std::int64_t at_s = 0;   // Since the start, rounded.
     std::int64_t for_s = 0;  // Rounded.
     std::string reason, sample;
+    std::string scope = {};
   };
 
   explicit Scenario(Options options);

@@ -219,8 +219,8 @@ TEST_F(ShapingTest, WhatIsBuiltInIsWhatTheLargeProvidersTake) {
 
 TEST_F(ShapingTest, AFileChangesWhatIsBuiltIn) {
   const Hosts google = {"alt1.gmail-smtp-in.l.google.com"};
-  const Shaping file = Read(
-      {"[\"default\"]\nprovider_connection_limit = 100\n[provider.google]\nmax_deliveries_per_connection = 7"});
+  const Shaping file =
+      Read({"[\"default\"]\nprovider_connection_limit = 100\n[provider.google]\nmax_deliveries_per_connection = 7"});
   EXPECT_EQ(file.For("gmail.com", google, "s").provider_connection_limit, 5U)
       << "a provider's block counts more than default";
   EXPECT_EQ(file.For("gmail.com", google, "s").max_deliveries_per_connection, 7U);

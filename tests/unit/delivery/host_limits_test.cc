@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace delivery {
 namespace {
@@ -18,6 +19,8 @@ constexpr Instant kNow = Instant::FromNanoseconds(5'000'000'000);
 constexpr WallTime kWall = WallTime::FromSeconds(1'800'000'000);
 const SiteStanding::Options kSlow{
     .limits = {.connections = 20, .message_rate = base::Rate{1, Duration::Minutes(10), 1}}};
+
+const std::vector<std::string> kEvery = ScopesOf("", "");
 
 class Nobody final : public GroupMember::Caller {
   void CallSite(std::uint64_t, GroupMember::Call) override {}
@@ -73,9 +76,9 @@ TEST(HostLimits, OutliveTheProgram) {
   const auto again = after.Site("one", "mx.example", 0, kSlow, later);
   EXPECT_EQ(again->group().TokenAt() - later, Duration::Minutes(9));
   EXPECT_EQ(again->group().connections_max(), site->group().connections_max());
-  EXPECT_EQ(again->suspended_until() - later, Duration::Minutes(59));
-  EXPECT_EQ(again->suspension().reason(), "SpamBlock");
-  EXPECT_EQ(again->suspension().sample(), "550 5.7.1\ttoo\nmuch");
+  EXPECT_EQ(again->suspension(kEvery).until() - later, Duration::Minutes(59));
+  EXPECT_EQ(again->suspension(kEvery).reason(), "SpamBlock");
+  EXPECT_EQ(again->suspension(kEvery).sample(), "550 5.7.1\ttoo\nmuch");
 }
 
 TEST(HostLimits, WhatNobodyAskedForIsKeptForTheNextProgram) {
@@ -86,7 +89,24 @@ TEST(HostLimits, WhatNobodyAskedForIsKeptForTheNextProgram) {
   ASSERT_TRUE(
       third.Load(second.Save("one", kNow, kWall + Duration::Minutes(30), {}), "one", kNow, kWall + Duration::Hours(1))
           .ok());
-  EXPECT_EQ(third.Site("one", "mx.example", 0, kSlow, kNow)->suspended_until() - kNow, Duration::Hours(1));
+  EXPECT_EQ(third.Site("one", "mx.example", 0, kSlow, kNow)->suspension(kEvery).until() - kNow, Duration::Hours(1));
+}
+
+// The next program tries one message, too, and holds the tenant's mail alone.
+TEST(HostLimits, WhoIsHeldAndWhatIsInDoubtOutliveTheProgram) {
+  HostLimits before, after, late;
+  const auto site = before.Site("one", "mx.example", 0, kSlow, kNow);
+  ASSERT_TRUE(site->Suspend(kNow, {Duration::Hours(1), Duration::Hours(1)}, "SpamBlock", "554").has_value());
+  ASSERT_TRUE(site->SuspendUntil("tenant:a b", kNow + Duration::Hours(3), kNow, "rule", "450"));
+  const std::string text = before.Save("one", kNow, kWall, {});
+  ASSERT_TRUE(after.Load(text, "one", kNow, kWall + Duration::Hours(2)).ok());
+  const auto again = after.Site("one", "mx.example", 0, kSlow, kNow);
+  EXPECT_FALSE(again->suspension(kEvery).IsActive(kNow));
+  EXPECT_EQ(again->suspension(ScopesOf("", "a b")).until() - kNow, Duration::Hours(1));
+  EXPECT_EQ(again->RoomToTry(kEvery), 1u);
+  EXPECT_EQ(again->group().connections_max(), 1u);
+  ASSERT_TRUE(late.Load(text, "one", kNow, kWall + Duration::Hours(48)).ok());
+  EXPECT_EQ(late.Site("one", "mx.example", 0, kSlow, kNow)->RoomToTry(kEvery), UINT64_MAX);
 }
 
 // The state is that of an address, whatever its source is called.
@@ -94,7 +114,7 @@ TEST(HostLimits, ASourceMayBeRenamed) {
   HostLimits before, after;
   (void)before.Site("one", "mx", 0, kSlow, kNow)->Suspend(kNow, {Duration::Hours(1), Duration::Hours(1)}, "r", "s");
   ASSERT_TRUE(after.Load(before.Save("one", kNow, kWall, {}), "other", kNow, kWall).ok());
-  EXPECT_EQ(after.Site("other", "mx", 0, kSlow, kNow)->suspended_until() - kNow, Duration::Hours(1));
+  EXPECT_EQ(after.Site("other", "mx", 0, kSlow, kNow)->suspension(kEvery).until() - kNow, Duration::Hours(1));
 }
 
 TEST(HostLimits, ASiteThatGetsAnotherHostIsTheSameReceiver) {
@@ -105,14 +125,14 @@ TEST(HostLimits, ASiteThatGetsAnotherHostIsTheSameReceiver) {
   (void)old->Suspend(kNow, {Duration::Hours(1), Duration::Hours(1)}, "r", "s");
   const auto made = limits.Site("one", "(a|b|c)", 0, kSlow, kNow);
   limits.Inherit("one", "(a|b)", "(a|b|c)", kNow);
-  EXPECT_EQ(made->suspended_until() - kNow, Duration::Hours(1));
+  EXPECT_EQ(made->suspension(kEvery).until() - kNow, Duration::Hours(1));
   EXPECT_EQ(made->group().TokenAt(), old->group().TokenAt());
   EXPECT_EQ(made->group().connections_max(), old->group().connections_max());
   // One that others use already keeps what is known of it.
   const auto known = limits.Site("one", "(b|d)", 0, kSlow, kNow);
   Send(known, kNow);
   limits.Inherit("one", "(a|b)", "(b|d)", kNow);
-  EXPECT_LT(known->suspended_until(), kNow);
+  EXPECT_LT(known->suspension(kEvery).until(), kNow);
 }
 
 TEST(HostLimits, WhatTheOperatorResumesIsNotTakenUpAgain) {
@@ -125,7 +145,7 @@ TEST(HostLimits, WhatTheOperatorResumesIsNotTakenUpAgain) {
   EXPECT_EQ(after.LiftSuspensions("two", kNow), 0u);
   EXPECT_EQ(after.LiftSuspensions("one", kNow), 1u);
   const auto used = after.Site("one", "mx", 0, kSlow, kNow);
-  EXPECT_LT(used->suspended_until(), kNow);
+  EXPECT_FALSE(used->suspension(kEvery).IsActive(kNow));
   suspend(after, "one");
   EXPECT_EQ(after.LiftSuspensions("one", kNow), 0u) << "somebody uses it, and lifts it himself";
 }
@@ -134,7 +154,7 @@ TEST(HostLimits, AClockThatStepsBackHoldsNothingLonger) {
   HostLimits before, after;
   (void)before.Site("one", "mx", 0, kSlow, kNow)->Suspend(kNow, {Duration::Hours(1), Duration::Hours(1)}, "r", "s");
   ASSERT_TRUE(after.Load(before.Save("one", kNow, kWall, {}), "one", kNow, kWall + Duration::Hours(-5)).ok());
-  EXPECT_EQ(after.Site("one", "mx", 0, kSlow, kNow)->suspended_until() - kNow, Duration::Hours(1));
+  EXPECT_EQ(after.Site("one", "mx", 0, kSlow, kNow)->suspension(kEvery).until() - kNow, Duration::Hours(1));
 }
 
 TEST(HostLimits, DamageIsFoundAndNothingIsTakenUp) {

@@ -122,8 +122,10 @@ TEST(RecordCodec, GivesBackStatesOfCampaignAndSite) {
                                              .source = "ip-1",
                                              .until = base::WallTime::FromSeconds(3606),
                                              .reason = "SpamBlock",
-                                             .sample = "550 blocked"},
+                                             .sample = "550 blocked",
+                                             .scope = "tenant:acme"},
                                    decoder);
+  EXPECT_EQ(site.scope, "tenant:acme");
   EXPECT_EQ(site.time, base::WallTime::FromSeconds(6));
   EXPECT_EQ(site.site, "mx.example");
   EXPECT_EQ(site.source, "ip-1");

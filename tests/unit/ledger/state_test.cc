@@ -176,7 +176,7 @@ TEST(CampaignFacts, KeepTheSuspensionsThatLast) {
   state.until = base::WallTime();
   facts.Apply(state);
   ASSERT_EQ(facts.suspensions.size(), 1u);
-  EXPECT_EQ(facts.suspensions.begin()->first.second, "s1");
+  EXPECT_EQ(facts.suspensions.begin()->first.source, "s1");
 }
 
 }  // namespace

@@ -1,0 +1,97 @@
+#include "engine/delivery/site_standing.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace delivery {
+namespace {
+
+using base::Duration;
+using base::Instant;
+
+constexpr Instant kNow = Instant::FromNanoseconds(5'000'000'000);
+constexpr Suspension::Span kHour = {Duration::Hours(1), Duration::Hours(1)};
+const std::vector<std::string> kScopes = ScopesOf("weekly", "");
+
+class SiteStandingTest : public testing::Test {
+ protected:
+  void Accept(int count, Duration took) {
+    for (int i = 0; i < count; ++i) standing_.OnAccepted(now_, took);
+  }
+  std::uint32_t connections() const { return standing_.group().connections_max(); }
+
+  Instant now_ = kNow;
+  SiteStanding standing_{0, {.limits = {.connections = 20}}, kNow};
+};
+
+TEST_F(SiteStandingTest, AReceiverThatTakesEverLongerGetsFewerConnections) {
+  Accept(500, Duration::Milliseconds(100));
+  ASSERT_EQ(connections(), 20u);
+  Accept(9, Duration::Seconds(3));
+  EXPECT_EQ(connections(), 20u) << "it may be one slow moment";
+  Accept(1, Duration::Seconds(3));
+  EXPECT_EQ(connections(), 10u);
+  Accept(10, Duration::Seconds(3));
+  EXPECT_EQ(connections(), 5u);
+  Accept(10, Duration::Milliseconds(200));
+  EXPECT_GT(connections(), 5u);
+}
+
+TEST_F(SiteStandingTest, ASlowReplyNowAndThenAndAReceiverThatIsAlwaysSlowAreNoTrouble) {
+  Accept(500, Duration::Milliseconds(100));
+  for (int i = 0; i < 20; ++i) {
+    Accept(9, Duration::Seconds(3));
+    Accept(1, Duration::Milliseconds(100));
+  }
+  EXPECT_EQ(connections(), 20u);
+  Accept(500, Duration::Milliseconds(1900));  // Slower than before, and still quick.
+  EXPECT_EQ(connections(), 20u);
+  SiteStanding slow(0, {.limits = {.connections = 20}}, kNow);
+  for (int i = 0; i < 500; ++i) slow.OnAccepted(kNow, Duration::Seconds(10));
+  EXPECT_EQ(slow.group().connections_max(), 20u);
+}
+
+TEST_F(SiteStandingTest, AfterASuspensionThereIsOneConnectionAndThenSlowlyMore) {
+  Accept(500, Duration::Milliseconds(100));
+  ASSERT_TRUE(standing_.Suspend(now_, kHour, "SpamBlock", "554").has_value());
+  EXPECT_EQ(connections(), 1u);
+  Accept(100, Duration::Milliseconds(100));  // These were under way.
+  EXPECT_EQ(connections(), 1u);
+  now_ = kNow + Duration::Hours(1);
+  EXPECT_EQ(standing_.RoomToTry(kScopes), 1u);
+  ASSERT_TRUE(standing_.Try(kScopes));
+  EXPECT_EQ(standing_.RoomToTry(kScopes), 0u);
+  standing_.OnAnswered(kScopes, now_, now_);
+  standing_.EndTry(kScopes);
+  EXPECT_EQ(standing_.RoomToTry(kScopes), UINT64_MAX);
+  EXPECT_EQ(connections(), 1u);
+  Accept(1, Duration::Milliseconds(100));
+  EXPECT_EQ(connections(), 2u);
+  Accept(20, Duration::Milliseconds(100));
+  EXPECT_LE(connections(), 6u);
+}
+
+TEST_F(SiteStandingTest, WhereNothingIsLearnedTheLimitHoldsAgainAfterTheOneMessage) {
+  SiteStanding fixed(0, {.limits = {.connections = 20}, .adaptive = false}, kNow);
+  ASSERT_TRUE(fixed.SuspendUntil(kEverybody, kNow + Duration::Hours(1), kNow, "rule", "450"));
+  EXPECT_EQ(fixed.group().connections_max(), 1u);
+  const Instant later = kNow + Duration::Hours(1);
+  EXPECT_EQ(fixed.RoomToTry(kScopes), 1u);
+  fixed.OnAnswered(kScopes, later, later);
+  EXPECT_EQ(fixed.group().connections_max(), 20u);
+}
+
+// A tenant's suspension says nothing about the others' connections.
+TEST_F(SiteStandingTest, ATenantsSuspensionLeavesTheOthersAlone) {
+  Accept(500, Duration::Milliseconds(100));
+  ASSERT_TRUE(standing_.SuspendUntil(TenantScope("acme"), now_ + Duration::Hours(1), now_, "rule", "450"));
+  EXPECT_EQ(connections(), 20u);
+  EXPECT_EQ(standing_.RoomToTry(kScopes), UINT64_MAX);
+  EXPECT_FALSE(standing_.suspension(kScopes).IsActive(now_));
+  EXPECT_TRUE(standing_.suspension(ScopesOf("other", "acme")).IsActive(now_));
+}
+
+}  // namespace
+}  // namespace delivery
