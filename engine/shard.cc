@@ -4,7 +4,6 @@
 #include <tuple>
 #include <utility>
 
-#include "absl/strings/str_format.h"
 #include "dns/site_name.h"
 #include "engine/base/check.h"
 #include "engine/base/date.h"
@@ -72,7 +71,8 @@ Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
       router_(context_, sts_.get(), *this),
       sweeper_(settler_, commits_, [this](Destination& destination) { OnSwept(destination); }),
       shaping_(job.shaping),
-      source_usable_(job.sources.size(), true),
+      source_rests_until_(job.sources.size()),
+      source_timer_([this] { OnSourceRested(); }),
       finish_timer_([this] { ExpireEveryone(); }),
       watch_timer_([this] { Watch(); }),
       domain_timer_([this] { EndDomainOverrides(seams_.clock.Now()); }) {}
@@ -226,11 +226,7 @@ config::Limits Shard::LimitsOf(const Destination& destination, const Site& site,
 }
 
 Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const std::string& name) {
-  std::uint32_t source =
-      static_cast<std::uint32_t>((destination.key.share + destination.source_shift) % job_.sources.size());
-  for (std::uint32_t i = 0; i < job_.sources.size() && !source_usable_[source]; ++i) {
-    source = static_cast<std::uint32_t>((source + 1) % job_.sources.size());
-  }
+  const std::uint32_t source = SourceOf(destination);
   const delivery::SiteKey key{name, source};
   if (const auto known = sites_.find(key); known != sites_.end()) return *known->second;
   std::vector<std::string> hosts;
@@ -263,25 +259,6 @@ Site* Shard::FindSite(std::uint64_t id) {
 
 void Shard::WantsPump(Site& site) {
   if (!site.pump_hook.IsLinked()) to_pump_.PushBack(site);
-}
-
-void Shard::OnSourceCannotBind(std::uint32_t source, int error) {
-  if (!source_usable_[source]) return;
-  const bool last = std::count(source_usable_.begin(), source_usable_.end(), true) == 1;
-  seams_.log.Error(
-      absl::StrFormat("source %s cannot be used: %s; %s", job_.sources[source].name, std::strerror(error),
-                      last ? "it is the only one left, and is tried again" : "its recipients move to the next source"));
-  if (last) return;
-  source_usable_[source] = false;
-  for (const auto& [key, site] : sites_) {
-    if (key.source == source) site->SendEveryoneAway();
-  }
-}
-
-bool Shard::TakeNextSource(Destination& destination) {
-  if (destination.source_shift + 1 >= job_.sources.size()) return false;
-  ++destination.source_shift;
-  return true;
 }
 
 void Shard::Retire(std::unique_ptr<delivery::Session> session) { retired_.push_back(std::move(session)); }

@@ -96,6 +96,8 @@ class Shard final : private delivery::Router::Owner,
   void OnDestinationLeft(delivery::Destination& destination) override;
   void OnRouteExpired(delivery::Destination& destination) override;
   void OnSourceCannotBind(std::uint32_t source, int error) override;
+  void OnSourceRested();
+  std::uint32_t SourceOf(const delivery::Destination& destination) const;
   bool TakeNextSource(delivery::Destination& destination) override;
   void Retire(std::unique_ptr<delivery::Session> session) override;
   void WantsLimits(delivery::Site& site) override;
@@ -180,8 +182,8 @@ class Shard final : private delivery::Router::Owner,
   std::shared_ptr<const config::Shaping> new_shaping_;               // …what came since.
   base::IntrusiveList<delivery::Site, &delivery::Site::pump_hook> to_pump_;
   std::vector<std::unique_ptr<delivery::Session>> retired_;
-  std::vector<bool> source_usable_;
-  io::Timer finish_timer_, watch_timer_, domain_timer_;
+  std::vector<base::Instant> source_rests_until_;  // Those that could not be bound to.
+  io::Timer source_timer_, finish_timer_, watch_timer_, domain_timer_;
   // Of domains that are sites of their own for a while; never empty lists.
   std::map<delivery::DestinationKey, std::vector<delivery::Automation::Override>> domain_overrides_;
   std::uint64_t sessions_made_ = 0, sites_made_ = 0;

@@ -268,6 +268,34 @@ TEST(BeforeAConnection, ASourceThatCannotBindRestsAndItsRecipientsMoveToTheNext)
   EXPECT_EQ(scenario.log().CountOf("source one cannot be used"), 1u);
 }
 
+// The address may come back: it is tried again, and takes over who is its own.
+TEST(BeforeAConnection, ASourceThatCouldNotBindIsTriedAgain) {
+  Scenario scenario({.addresses = Many(40)});
+  scenario.UseTwoSources();
+  scenario.job().retry_plan = delivery::RetryPlan({Duration::Minutes(1)});
+  const base::IpAddress first = *scenario.job().sources[0].address;
+  scenario.network().SetBindable(first, false);
+  Receiver& receiver = scenario.Serve("one.example");
+  std::uint32_t from_first = 0;
+  bool takes = false;
+  receiver.At(Point::kRcpt, [&](const Question& question) -> std::optional<Answer> {
+    from_first += question.client == first ? 1 : 0;
+    return takes ? std::nullopt : std::optional(Answer{"451 4.3.0 Local trouble"});
+  });
+  scenario.RunFor(Duration::Minutes(25));
+  EXPECT_EQ(scenario.CountLast("deferred"), 40u);
+  EXPECT_EQ(scenario.log().CountOf("source one cannot be used"), 3u);
+  EXPECT_EQ(from_first, 0u);
+  scenario.network().SetBindable(first, true);
+  scenario.RunFor(Duration::Minutes(3));
+  EXPECT_EQ(from_first, 0u) << "it rests";
+  scenario.RunFor(Duration::Minutes(10));
+  EXPECT_GT(from_first, 0u);
+  takes = true;
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_EQ(scenario.CountLast("delivered"), 40u);
+}
+
 TEST(BeforeAConnection, WhereTheOnlySourceCannotBindEverybodyIsHeldUntilItCan) {
   Scenario scenario({.addresses = {kA}});
   scenario.job().sources[0].address = base::IpAddress::V4(0x0B010001);
