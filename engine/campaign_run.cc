@@ -110,7 +110,7 @@ absl::Status Run::MakeJob() {
                     .reply_rules = request_.reply_rules,
                     .states = states_.get(),
                     .sources = means_.sources,
-                    .retry_plan = delivery::RetryPlan(request_.config->retry_intervals),
+                    .retry_plan = RetryPlanOf(*request_.config, campaign_),
                     .date = campaign_.message.date == campaign::DateMode::kStart ? std::optional(start) : std::nullopt,
                     .max_message_rate = campaign_.delivery.max_message_rate,
                     .max_age = campaign_.delivery.max_age,

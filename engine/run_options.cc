@@ -39,11 +39,27 @@ absl::Status CheckLearnedClasses(const config::Config& config) {
   return absl::OkStatus();
 }
 
+absl::Status CheckRetryClasses(const base::RetryIntervals& retry, std::string_view where) {
+  for (const auto& [name, waits] : retry.by_class) {
+    if (smtp::ParseClassification(name).has_value()) continue;
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s.class.%s: \"%s\" is no class of failures; write QuotaIssues, RateLimited, TransientFailure or the like",
+        where, name, name));
+  }
+  return absl::OkStatus();
+}
+
+base::RetryIntervals RetryOf(const config::Config& config) {
+  return {.all = config.retry_intervals, .by_class = config.retry_by_class};
+}
+
 }  // namespace
 
 absl::StatusOr<SendingMeans> LoadMeans(io::Disk& disk, const config::Config& config, const campaign::Campaign& campaign,
                                        std::string_view host_name, base::Log& log) {
   if (absl::Status status = CheckLearnedClasses(config); !status.ok()) return status;
+  if (absl::Status status = CheckRetryClasses(RetryOf(config), "retry"); !status.ok()) return status;
+  if (absl::Status status = CheckRetryClasses(campaign.delivery.retry, "delivery.retry"); !status.ok()) return status;
   SendingMeans means;
   absl::StatusOr<std::string> authorities = LoadAuthorities(disk, config);
   if (!authorities.ok()) return authorities.status();
@@ -57,6 +73,11 @@ absl::StatusOr<SendingMeans> LoadMeans(io::Disk& disk, const config::Config& con
   if (!sources.ok()) return sources.status();
   means.sources = *std::move(sources);
   return means;
+}
+
+delivery::RetryPlan RetryPlanOf(const config::Config& config, const campaign::Campaign& campaign) {
+  base::RetryIntervals retry = RetryOf(config).With(campaign.delivery.retry);
+  return delivery::RetryPlan(std::move(retry.all), std::move(retry.by_class));
 }
 
 std::vector<delivery::PauseReason> PausesOf(const ledger::CampaignFacts& facts) {

@@ -10,6 +10,7 @@
 #include "engine/base/log.h"
 #include "engine/campaign/campaign.h"
 #include "engine/config/config.h"
+#include "engine/delivery/retry_plan.h"
 #include "engine/delivery/source.h"
 #include "engine/dkim/signing_key.h"
 #include "engine/engine.h"
@@ -30,6 +31,8 @@ absl::StatusOr<SendingMeans> LoadMeans(io::Disk& disk, const config::Config& con
                                        std::string_view host_name, base::Log& log);
 // What `sluice resume` has to take away, as the ledger has it.
 std::vector<delivery::PauseReason> PausesOf(const ledger::CampaignFacts& facts);
+// When deferred recipients of the campaign come back: as its file says, else the configuration.
+delivery::RetryPlan RetryPlanOf(const config::Config& config, const campaign::Campaign& campaign);
 // The engine's part of the configuration, and what held the campaign when it last stopped.
 EngineOptions EngineOptionsOf(const config::Config& config, const ledger::CampaignFacts& facts);
 

@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "engine/base/rate.h"
+#include "engine/base/retry_intervals.h"
 #include "engine/base/time.h"
 
 namespace campaign {
@@ -104,6 +105,7 @@ struct Delivery {
   std::string pool;               // Of sources; empty: all there are.
   bool dkim_required = true;      // A key must sign for the From domain.
   Budget budget;
+  base::RetryIntervals retry;  // Over those of sluice.toml.
 };
 
 struct Campaign {

@@ -13,6 +13,7 @@
 #include "engine/campaign/campaign.h"
 #include "engine/campaign/document.h"
 #include "engine/campaign/message_loader.h"
+#include "engine/campaign/retry_reader.h"
 
 namespace campaign {
 namespace {
@@ -272,6 +273,7 @@ void Loader::LoadDelivery(Section delivery) {
   LoadBudget(budget, "content", campaign_.delivery.budget.content);
   LoadBudget(budget, "bounce", campaign_.delivery.budget.bounce);
   budget.Finish();
+  campaign_.delivery.retry = ReadRetry(delivery.Table("retry"));
   delivery.Finish();
 }
 

@@ -9,6 +9,7 @@
 #include "engine/base/text.h"
 #include "engine/config/dkim_key_reader.h"
 #include "engine/config/fold_name.h"
+#include "engine/config/retry_reader.h"
 #include "engine/config/smarthost_reader.h"
 #include "engine/config/toml_section.h"
 
@@ -21,8 +22,6 @@ constexpr std::int64_t kWeightMax = 1'000'000;
 constexpr std::size_t kNameMax = 64;
 constexpr base::Duration kShortestTime = base::Duration::Seconds(1);
 constexpr base::Duration kLongestTime = base::Duration::Hours(24 * 30);
-constexpr base::Duration kDefaultRetry = base::Duration::Minutes(20);
-constexpr base::Duration kDefaultRetryMax = base::Duration::Hours(24 * 7);
 
 bool IsLetterOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
@@ -64,7 +63,7 @@ class ConfigReader {
     if (const auto* table = top.Table("sources")) ReadSources(*table);
     if (const auto* table = top.Table("pools")) ReadPools(*table);
     if (const auto* table = top.Table("smarthost")) config_.smarthost = ReadSmarthost(*table, folder_, problems_);
-    if (const auto* table = top.Table("retry")) ReadRetry(*table);
+    if (const auto* table = top.Table("retry")) SetRetry(ReadRetry(*table, problems_));
     if (const auto* table = top.Table("dkim")) config_.dkim = ReadDkimKeys(*table, folder_, problems_);
     if (const auto* table = top.Table("shaping")) config_.shaping_files = ReadFiles(*table, "shaping");
     if (const auto* table = top.Table("bounce_classifier"))
@@ -243,44 +242,9 @@ class ConfigReader {
     return *time;
   }
 
-  void ReadRetry(const toml::table& table) {
-    Section section(table, "retry", problems_);
-    if (const auto texts = section.Texts("intervals")) {
-      const toml::array& list = *table.get("intervals")->as_array();
-      if (list.empty()) section.Wrong(list, "intervals", "is empty; give at least one, as [\"20m\", \"1h\"]");
-      config_.retry_intervals.clear();
-      for (std::size_t i = 0; i < texts->size(); ++i) {
-        const auto interval = ReadTime(section, *list.get(i), "intervals", (*texts)[i]);
-        if (interval.has_value()) config_.retry_intervals.push_back(*interval);
-      }
-    }
-    ReadKumoRetry(section, table);
-    section.Finish();
-  }
-
-  // KumoMTA's form: the interval doubles from retry_interval up to max_retry_interval.
-  void ReadKumoRetry(Section& section, const toml::table& table) {
-    std::optional<base::Duration> first, last;
-    for (auto&& [key, place] : {std::pair<const char*, std::optional<base::Duration>*>{"retry_interval", &first},
-                                {"max_retry_interval", &last}}) {
-      if (const auto text = section.Text(key)) *place = ReadTime(section, *table.get(key), key, *text);
-    }
-    if (!first.has_value() && !last.has_value()) return;
-    if (table.contains("intervals")) {
-      section.Wrong(*table.get("intervals"), "intervals",
-                    "excludes retry_interval and max_retry_interval; use one of the two forms");
-      return;
-    }
-    const base::Duration longest = last.value_or(std::max(kDefaultRetryMax, first.value_or(kDefaultRetry)));
-    base::Duration interval = first.value_or(std::min(kDefaultRetry, longest));
-    if (interval > longest) {
-      section.Wrong(*table.get("max_retry_interval"), "max_retry_interval",
-                    "is shorter than retry_interval; it must be at least as long");
-      return;
-    }
-    config_.retry_intervals.clear();
-    for (; interval < longest; interval = interval * 2) config_.retry_intervals.push_back(interval);
-    config_.retry_intervals.push_back(longest);
+  void SetRetry(base::RetryIntervals retry) {
+    if (!retry.all.empty()) config_.retry_intervals = std::move(retry.all);
+    config_.retry_by_class = std::move(retry.by_class);
   }
 
   std::vector<std::string> ReadFiles(const toml::table& table, std::string_view name) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -82,6 +83,7 @@ struct Config {
   std::map<std::string, std::vector<WeightedSource>> pools;  // Each by source name; none is empty.
   std::optional<SmarthostConfig> smarthost;                  // None: to each domain's own mail exchangers.
   std::vector<base::Duration> retry_intervals;  // Never empty; the last one repeats. 20 m, 40 m, 1 h, 2 h, 4 h.
+  std::map<std::string, std::vector<base::Duration>, std::less<>> retry_by_class;  // Instead, after such failures.
   std::vector<DkimKey> dkim;
   std::vector<std::string> shaping_files;
   std::vector<std::string> bounce_rule_files;  // See bounce_rules.h.

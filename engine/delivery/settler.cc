@@ -40,9 +40,11 @@ bool Settler::IsExpired(ledger::RecipientId id) const {
   return (*job_.states)[id].first_attempt_s != 0 && now >= EndOf(id);
 }
 
-base::WallTime Settler::DueAfter(ledger::RecipientId id, std::uint32_t attempts) const {
+base::WallTime Settler::DueAfter(ledger::RecipientId id, std::uint32_t attempts,
+                                 std::string_view classification) const {
   const base::WallTime due =
-      clock_.WallNow() + job_.retry_plan.After(std::max(1u, attempts), base::StableHash(job_.campaign, id));
+      clock_.WallNow() +
+      job_.retry_plan.After(std::max(1u, attempts), base::StableHash(job_.campaign, id), classification);
   return std::min(due, EndOf(id));
 }
 
@@ -60,7 +62,8 @@ void Settler::Settle(RecipientQueue& queue, ledger::RecipientId id, ledger::Outc
   outcome.time = clock_.WallNow();
   const bool counts = outcome.kind == ledger::OutcomeKind::kDeferred;
   outcome.number = attempted ? entry.attempts : static_cast<std::uint16_t>(entry.attempts + (counts ? 1 : 0));
-  if (outcome.kind == ledger::OutcomeKind::kDeferred) outcome.due = DueAfter(id, outcome.number);
+  if (outcome.kind == ledger::OutcomeKind::kDeferred)
+    outcome.due = DueAfter(id, outcome.number, outcome.classification);
   if (bugs_.pop_retry_twice && outcome.kind == ledger::OutcomeKind::kDelivered && outcome.number == 2) {
     commits_.batch().Add(outcome);
     queue.ReleaseUntil(id, 0);

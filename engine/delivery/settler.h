@@ -52,7 +52,7 @@ class Settler {
  private:
   bool IsSuppressed(ledger::RecipientId id);
   void Write(const ledger::Outcome& outcome);
-  base::WallTime DueAfter(ledger::RecipientId id, std::uint32_t attempts) const;
+  base::WallTime DueAfter(ledger::RecipientId id, std::uint32_t attempts, std::string_view classification) const;
   base::WallTime EndOf(ledger::RecipientId id) const;  // When its age is over.
 
   const Job& job_;

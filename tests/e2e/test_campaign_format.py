@@ -52,6 +52,11 @@ CASES = [
     ("recipients.defaults", {"a": 1}, False), ("meta", {"tenant": "acme"}, True), ("meta", {"tenant": 1}, False),
     ("delivery.start", "2030-01-01T00:00:00+01:00", True), ("delivery.start", 5, False), ("delivery.pool", "main", True), ("delivery.pool", 1, False),
     ("delivery.finish_by", "2030-01-01T00:00:00Z", True), ("delivery.finish_by", 5, False), ("delivery.max_age", "3 days", True),
+    ("delivery.retry", {"intervals": ["5m", "1 hour"]}, True), ("delivery.retry", {"intervals": []}, False),
+    ("delivery.retry", {"intervals": "5m"}, False), ("delivery.retry", {"retry_interval": "5m", "max_retry_interval": "1h"}, True),
+    ("delivery.retry", {"retry_interval": "5m", "intervals": ["5m"]}, False), ("delivery.retry", {"interval": "5m"}, False),
+    ("delivery.retry", {"class": {"QuotaIssues": {"intervals": ["6h"]}}}, True), ("delivery.retry", {"class": {"Full": {"intervals": ["6h"]}}}, False),
+    ("delivery.retry", {"class": {"QuotaIssues": {"interval": "6h"}}}, False), ("delivery.retry", {"class": {"QuotaIssues": "6h"}}, False),
     ("delivery.in_doubt", "resend", True), ("delivery.in_doubt", "drop", False), ("delivery.dkim", "sometimes", False),
     ("surprise", "x", False), ("message.surprise", "x", False), ("recipients.surprise", "x", False), ("delivery.surprise", "x", False)]
 

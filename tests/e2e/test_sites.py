@@ -73,6 +73,41 @@ class SitesTest(Lab):
         self.assertIn("the shaping files have changed", process.text())
         self.assertEqual(self.report()["totals"]["delivered"], 200)
 
+    def test_a_campaigns_or_a_tenants_suspension_leaves_another_campaign_alone(self):
+        self.zones({"d.test": "@ MX 10 mx\nmx A 127.0.0.1"})
+        self.sink()
+        self.rows([f"b{n}@d.test" for n in range(30)])
+        for action, scope in (("SuspendCampaign", "campaign:a-campaign"), ("SuspendTenant", "tenant:acme")):
+            with self.subTest(action=action):
+                self.config(shaping='["default"]\nmax_message_rate = "20/s"\n[["default".automation]]\nregex = "as its name says"\n'
+                            f'action = "{action}"\nduration = "1h"\n')
+                identity, other = (f"{which}-{scope.split(':')[0]}" for which in "ab")
+                self.rows(["tempfail@d.test"] + [f"a{n}@d.test" for n in range(30)], name="a.csv")
+                for name, which, rows in (("a", identity, "a.csv"), ("b", other, "rows.csv")):
+                    text = self.campaign(which, name=f"{name}.toml").read_text().replace("rows.csv", rows)
+                    self.write(f"{name}.toml", text + ('[meta]\ntenant = "acme"\n' if name == "a" else ""))
+                process = self.start("send", "a.toml", "b.toml", "--progress", "off")
+                wait_until("the end of the other campaign", lambda: f"{other}: finished" in process.text())
+                process.stop()
+                self.assertEqual(self.report(other)["totals"]["delivered"], 30)
+                self.assertGreater(self.report(identity)["pending"]["unattempted"], 20)
+                suspended, = self.report(identity)["suspended"]
+                self.assertEqual(suspended["scope"], scope)
+
+    def test_a_campaigns_retries_count_more_than_the_configurations(self):
+        self.zones({"d.test": "@ MX 10 mx\nmx A 127.0.0.1"})
+        self.sink()
+        self.rows(["tempfail@d.test"])
+        self.campaign(delivery='retry = {intervals = ["2h"], class = {TransientFailure = {intervals = ["1s", "2h"]}}}')
+        self.config(intervals='["1h"]')
+        process = self.start("send", "campaign.toml", "--progress", "off")
+        self.wait_for_report("two deferrals", lambda report: report["attempts"]["deferred"] == 2)
+        process.stop()
+        first, second = (event["timestamp"] for event in self.events("test", "--type", "TransientFailure"))
+        self.assertLess(second - first, 10)
+        self.campaign(delivery="retry = {class = {Busy = {intervals = ['1s']}}}")
+        self.assertIn('delivery.retry.class.Busy: "Busy" is no class', self.sluice("send", "campaign.toml", code=3).stderr)
+
     def test_a_rate_goes_on_where_the_session_ends_while_the_gate_is_shut(self):
         self.zones({"d.test": "@ MX 10 mx\nmx A 127.0.0.1"})
         self.sink()

@@ -94,6 +94,13 @@ allow_private_destinations = true
   EXPECT_EQ(config.sources[0].public_address->ToString(), "198.51.100.7");
   EXPECT_TRUE(config.sources[1].source_address->IsV6());
   EXPECT_THAT(RetryMinutes("[retry]\nintervals = [\"5m\", \"1 hour\"]"), ElementsAre(5, 60));
+  const Config classes = Good(
+      "[retry.class.QuotaIssues]\nintervals = [\"6h\", \"12h\"]\n"
+      "[retry.class.RateLimited]\nretry_interval = \"1m\"\nmax_retry_interval = \"3m\"");
+  EXPECT_EQ(classes.retry_intervals.size(), 5u);
+  EXPECT_THAT(classes.retry_by_class.at("QuotaIssues"), ElementsAre(Duration::Hours(6), Duration::Hours(12)));
+  EXPECT_THAT(classes.retry_by_class.at("RateLimited"),
+              ElementsAre(Duration::Minutes(1), Duration::Minutes(2), Duration::Minutes(3)));
   EXPECT_THAT(config.shaping_files, ElementsAre("/etc/sluice/shaping.toml", "/srv/more.toml"));
   EXPECT_THAT(config.suppression_files, ElementsAre("/etc/sluice/never.txt"));
   EXPECT_THAT(config.learned_classes, ElementsAre("InvalidRecipient"));
@@ -138,6 +145,9 @@ TEST(Config, WrongValuesAreNamedWithTheirLine) {
       {"[retry]\nintervals = [\"0s\"]", "from 1 second to 30 days"},
       {"[retry]\nretry_interval = \"5m\"\nintervals = [\"1m\"]", "use one of the two forms"},
       {"[retry]\nretry_interval = \"5m\"\nmax_retry_interval = \"1m\"", "is shorter than retry_interval"},
+      {"[retry.class.QuotaIssues]\nintervals = [\"20\"]", "\"20\" is not a span of time"},
+      {"[retry.class.QuotaIssues]\ninterval = \"20m\"", "retry.class.QuotaIssues"},
+      {"[retry.class]\nQuotaIssues = \"20m\"", "write [retry.class.QuotaIssues]"},
       {"[security]\nallow_private_destinations = \"yes\"", "must be true or false"},
       {"[shaping]\nfiles = [\"\"]", "must be a list of texts"},
       {"[engine\nshards = 1", "sluice.toml:1: not TOML: "},
