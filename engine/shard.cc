@@ -4,7 +4,6 @@
 #include <tuple>
 #include <utility>
 
-#include "absl/strings/str_format.h"
 #include "dns/site_name.h"
 #include "engine/base/check.h"
 #include "engine/base/date.h"

@@ -35,13 +35,13 @@ TEST_F(LoaderTest, RetriesAreReadInBothForms) {
 
 TEST_F(LoaderTest, WrongRetriesAreMistakes) {
   for (const auto& [text, problem] :
-       {std::pair("intervals = []", "c.toml:15: delivery.retry.intervals: is empty"),
-        std::pair("intervals = [5]", "c.toml:15: delivery.retry.intervals: is wrong"),
-        std::pair("intervals = [\"0s\"]", "c.toml:15: delivery.retry.intervals: has \"0s\"; it must be from"),
+       {std::pair("intervals = []", "c.toml:14: delivery.retry.intervals: is empty"),
+        std::pair("intervals = [5]", "c.toml:14: delivery.retry.intervals: is wrong"),
+        std::pair("intervals = [\"0s\"]", "c.toml:14: delivery.retry.intervals: has \"0s\"; it must be from"),
         std::pair("intervals = [\"5m\"]\nretry_interval = \"5m\"", "use one of the two forms"),
         std::pair("retry_interval = \"5m\"\nmax_retry_interval = \"1m\"", "is shorter than retry_interval"),
         std::pair("[delivery.retry.class.QuotaIssues]\nevery = \"5m\"",
-                  "c.toml:16: delivery.retry.class.QuotaIssues.every: unknown key")})
+                  "c.toml:15: delivery.retry.class.QuotaIssues.every: unknown key")})
     EXPECT_THAT(Problem(std::string(kBasic) + "[delivery.retry]\n" + text + "\n"), HasSubstr(problem)) << text;
 }
 

@@ -160,7 +160,7 @@ TEST(HostLimits, WhatTheOperatorResumesIsNotTakenUpAgain) {
   EXPECT_EQ(after.LiftSuspensions("two", kEvery, kNow), 0u);
   EXPECT_EQ(after.LiftSuspensions("one", kEvery, kNow), 1u);
   const auto used = after.Site("one", "mx", 0, kSlow, kNow);
-  EXPECT_LT(used->suspension(kEvery).until(), kNow);
+  EXPECT_FALSE(used->suspension(kEvery).IsActive(kNow));
   suspend(after, "one");
   EXPECT_EQ(after.LiftSuspensions("one", kEvery, kNow), 0u) << "somebody uses it, and lifts it himself";
 }
