@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import smtplib
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -20,7 +21,7 @@ SINK_PORT, INJECT_PORT = 2525, 2526
 DOMAIN, SELECTOR = "example.com", "s1"
 CONNECTIONS = 50  # To the sink, at most; where a program has such a limit.
 INJECTORS, PER_CONNECTION = 8, 50
-LOOK_EVERY, LONGEST = 0.3, 600  # Seconds.
+LOOK_EVERY, LONGEST, NPM_LONGEST = 0.3, 600, 60  # Seconds.
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -51,6 +52,30 @@ def processes_inside(machine: Machine) -> list:
     return found
 
 
+def has_files(folder: pathlib.Path) -> bool:
+    """At any depth. Folders that vanish meanwhile have none."""
+    return any(files for _, _, files in os.walk(folder))
+
+
+def npm_folder(build: pathlib.Path, name: str) -> pathlib.Path:
+    return build / "e2e" / "npm" / name
+
+
+def fetch_from_npm(build: pathlib.Path, name: str, version: str):
+    """Unpacks a package of npm, without those that it needs, into the build folder. Where npm cannot, nothing is there."""
+    folder = npm_folder(build, name)
+    if folder.exists() or shutil.which("npm") is None:
+        return
+    with tempfile.TemporaryDirectory(dir=build) as scratch:
+        done = subprocess.run(["npm", "pack", "--silent", f"{name}@{version}"], cwd=scratch, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              text=True, timeout=NPM_LONGEST)
+        if done.returncode != 0:
+            return
+        subprocess.run(["tar", "-xzf", done.stdout.split()[-1]], cwd=scratch, check=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(pathlib.Path(scratch) / "package", folder)  # Whole, or not there.
+
+
 class Peer:
     """What all have in common: `self.machine` is its machine."""
     name = ""
@@ -58,6 +83,12 @@ class Peer:
     signs = True
     machine: Machine
     memory_mb = 0.0
+
+    @classmethod
+    def fetch(cls, build: pathlib.Path):
+        """While there still is a network."""
+        for name in cls.packages:
+            packages.fetch(build, name)
 
     def make_key(self, folder: pathlib.Path) -> pathlib.Path:
         key = folder / "dkim.pem"
@@ -198,11 +229,24 @@ class SluiceSealed(Sluice):
 
 
 class Nodemailer(Program):
+    """As npm has it, on this system's Node.js; where there is no such, or too old a one, Debian's, which is older."""
     name = "nodemailer"
-    packages = ("node-nodemailer",)
+    version, node_needed = "10", 20
+
+    @classmethod
+    def fetch(cls, build):
+        node = shutil.which("node") and subprocess.run(["node", "--version"], capture_output=True, text=True).stdout
+        if node and int(node.strip().lstrip("v").split(".")[0]) >= cls.node_needed:
+            fetch_from_npm(build, cls.name, cls.version)
+        if not npm_folder(build, cls.name).exists():
+            packages.fetch(build, "node-nodemailer")
 
     def __init__(self, build, folder):
+        from_npm = npm_folder(build, self.name)
+        self.packages = () if from_npm.exists() else ("node-nodemailer",)
         super().__init__(build, folder)
+        if from_npm.exists():
+            shutil.copytree(from_npm, self.home / "node_modules" / self.name)
         shutil.copy(HERE / "nodemailer.js", self.home)
 
     def send(self, messages: int):
@@ -296,8 +340,7 @@ class Postfix(Server):
         return PostfixMachine(build, folder, certificate, key)
 
     def is_idle(self) -> bool:
-        folders = [self.machine.root / "var/spool/postfix" / name for name in ("maildrop", "incoming", "active", "deferred")]
-        return not any(path.is_file() for folder in folders for path in folder.rglob("*"))
+        return not any(has_files(self.machine.root / "var/spool/postfix" / name) for name in ("maildrop", "incoming", "active", "deferred"))
 
 
 class EximMachine(mail_servers.Exim):
@@ -372,7 +415,7 @@ class OpenSmtpd(Server):
         return OpenSmtpdMachine(build, folder, "mta.test", "127.0.0.1", INJECT_PORT, ["kept.test"], certificate)
 
     def is_idle(self) -> bool:
-        return not any(path.is_file() for path in (self.machine.root / "var/spool/smtpd").rglob("*"))
+        return not has_files(self.machine.root / "var/spool/smtpd")
 
 
 PEERS = {kind.name: kind for kind in (Sluice, SluiceSealed, Postfix, Exim, OpenSmtpd, Nodemailer)}
