@@ -6,11 +6,11 @@ import pathlib
 import shutil
 import smtplib
 import subprocess
-import tempfile
 import threading
 import time
 
 import mail_servers
+import npm
 import packages
 from certificates import Authority
 from machine import Machine
@@ -21,7 +21,7 @@ SINK_PORT, INJECT_PORT = 2525, 2526
 DOMAIN, SELECTOR = "example.com", "s1"
 CONNECTIONS = 50  # To the sink, at most; where a program has such a limit.
 INJECTORS, PER_CONNECTION = 8, 50
-LOOK_EVERY, LONGEST, NPM_LONGEST = 0.3, 600, 60  # Seconds.
+LOOK_EVERY, LONGEST = 0.3, 600  # Seconds.
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -57,25 +57,6 @@ def has_files(folder: pathlib.Path) -> bool:
     return any(files for _, _, files in os.walk(folder))
 
 
-def npm_folder(build: pathlib.Path, name: str) -> pathlib.Path:
-    return build / "e2e" / "npm" / name
-
-
-def fetch_from_npm(build: pathlib.Path, name: str, version: str):
-    """Unpacks a package of npm, without those that it needs, into the build folder. Where npm cannot, nothing is there."""
-    folder = npm_folder(build, name)
-    if folder.exists() or shutil.which("npm") is None:
-        return
-    with tempfile.TemporaryDirectory(dir=build) as scratch:
-        done = subprocess.run(["npm", "pack", "--silent", f"{name}@{version}"], cwd=scratch, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                              text=True, timeout=NPM_LONGEST)
-        if done.returncode != 0:
-            return
-        subprocess.run(["tar", "-xzf", done.stdout.split()[-1]], cwd=scratch, check=True)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(pathlib.Path(scratch) / "package", folder)  # Whole, or not there.
-
-
 class Peer:
     """What all have in common: `self.machine` is its machine."""
     name = ""
@@ -85,8 +66,7 @@ class Peer:
     memory_mb = 0.0
 
     @classmethod
-    def fetch(cls, build: pathlib.Path):
-        """While there still is a network."""
+    def fetch(cls, build: pathlib.Path):  # While there still is a network.
         for name in cls.packages:
             packages.fetch(build, name)
 
@@ -231,18 +211,17 @@ class SluiceSealed(Sluice):
 class Nodemailer(Program):
     """As npm has it, on this system's Node.js; where there is no such, or too old a one, Debian's, which is older."""
     name = "nodemailer"
-    version, node_needed = "10", 20
 
     @classmethod
     def fetch(cls, build):
         node = shutil.which("node") and subprocess.run(["node", "--version"], capture_output=True, text=True).stdout
-        if node and int(node.strip().lstrip("v").split(".")[0]) >= cls.node_needed:
-            fetch_from_npm(build, cls.name, cls.version)
-        if not npm_folder(build, cls.name).exists():
+        if node and int(node.strip().lstrip("v").split(".")[0]) >= 20:  # As it needs.
+            npm.fetch(build, cls.name, "10")
+        if not npm.folder(build, cls.name).exists():
             packages.fetch(build, "node-nodemailer")
 
     def __init__(self, build, folder):
-        from_npm = npm_folder(build, self.name)
+        from_npm = npm.folder(build, self.name)
         self.packages = () if from_npm.exists() else ("node-nodemailer",)
         super().__init__(build, folder)
         if from_npm.exists():
