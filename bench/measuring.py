@@ -1,9 +1,15 @@
 """What the scripts beside have in common: they run the built program, and read what it says."""
 
+import collections
 import json
 import os
+import pathlib
 import subprocess
 import sys
+import tempfile
+
+SAMPLE_NS = 1_000_000  # Of perf. Ten times as often would make everything a fifth slower on a virtual machine.
+RSA = ("BatchRsa", "batch_rsa", "Avx512")  # In the names of the kernels' functions.
 
 
 def fail(text):
@@ -31,3 +37,32 @@ def openssl_signatures_per_s(seconds):
     # +F2:2:2048:SIGNATURES PER SECOND:VERIFICATIONS PER SECOND
     line = next(line for line in done.stdout.splitlines() if line.startswith("+F2:"))
     return float(line.split(":")[3])
+
+
+def place_of(library, function):
+    """What the time at a place is spent on: a module of the engine, a library, the kernel."""
+    if library == "sluice":
+        return "RSA" if any(word in function for word in RSA) else function.split("::")[0] if "::" in function else "other code"
+    if library.startswith("[kernel"):
+        return "kernel"
+    return library.split(".so")[0].removeprefix("lib").split("_")[0].strip("[]")
+
+
+def profile(build, *arguments, kernel=False):
+    """A run of `sluice bench` under perf: its JSON, and the CPU time of the engine's threads for each message of the whole run, in
+    microseconds, by place. Without `kernel` only what is spent in user space."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = pathlib.Path(folder) / "perf.data"
+        event = "cpu-clock" if kernel else "cpu-clock:u"
+        result = run_bench(build, *arguments, before=["perf", "record", "-q", "-e", event, "-c", str(SAMPLE_NS), "-o", str(data), "--"])
+        done = subprocess.run(["perf", "script", "-i", data, "-F", "comm,pid,tid,ip,sym,dso"], capture_output=True, text=True, check=True)
+    spent = collections.Counter()
+    for line in done.stdout.splitlines():
+        name, ids, _, rest = line.split(maxsplit=3)
+        process, thread = ids.split("/")
+        # The sink has another name; the first thread prepares before, and counts after.
+        if name != "sluice" or process == thread:
+            continue
+        function, _, library = rest.rpartition("(")
+        spent[place_of(library.rstrip(")").rsplit("/", 1)[-1], function)] += SAMPLE_NS / 1000 / result["whole_run"]["delivered"]
+    return result, spent

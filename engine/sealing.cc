@@ -208,19 +208,26 @@ absl::Status MakeFile(io::Disk& disk, const Task& task) {
   return status;
 }
 
-// Who is pending, and how many of them have no signature that may stay.
+// Who is pending, and how many of them have no signature that may stay. Chunks with one of those are written whole: so
+// many records of them are holes of the file yet, and take room.
 struct Need {
-  std::uint64_t pending = 0, missing = 0;
+  std::uint64_t pending = 0, missing = 0, holes = 0;
 };
 absl::StatusOr<Need> CountNeed(io::Disk& disk, const Task& task) {
   const auto file = delivery::SignatureFile::Open(disk, task.path);
   if (!file.ok()) return file.status();
   const base::WallTime now = io::SystemClock().WallNow();
   Need need;
-  for (ledger::RecipientId id = 0; id < task.head.recipients; ++id) {
-    if (ledger::IsFinal(task.sealing.table[id].state)) continue;
-    ++need.pending;
-    if (!IsGood((*file)->Find(id), task.job, now)) ++need.missing;
+  for (ledger::RecipientId first = 0; first < task.head.recipients; first += kChunk) {
+    const std::uint64_t missing_before = need.missing;
+    std::uint64_t holes = 0;
+    for (ledger::RecipientId id = first; id < std::min(first + kChunk, task.head.recipients); ++id) {
+      if ((*file)->IsHole(id)) ++holes;
+      if (ledger::IsFinal(task.sealing.table[id].state)) continue;
+      ++need.pending;
+      if (!IsGood((*file)->Find(id), task.job, now)) ++need.missing;
+    }
+    if (need.missing > missing_before) need.holes += holes;
   }
   return need;
 }
@@ -314,7 +321,7 @@ absl::StatusOr<SealTotals> SealCampaign(io::Disk& disk, const Sealing& sealing, 
   if (!need.ok()) return need.status();
   Shared shared;
   if (need->missing > 0) {
-    status = CheckRoom(disk, started.paths.campaign, need->missing * task.head.RecordSize());
+    status = CheckRoom(disk, started.paths.campaign, need->holes * task.head.RecordSize());
     if (status.ok()) status = MakeSignatures(disk, task, *need, shared, log);
     if (!status.ok()) return status;
   }

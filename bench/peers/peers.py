@@ -10,6 +10,7 @@ import threading
 import time
 
 import mail_servers
+import npm
 import packages
 from certificates import Authority
 from machine import Machine
@@ -51,6 +52,11 @@ def processes_inside(machine: Machine) -> list:
     return found
 
 
+def has_files(folder: pathlib.Path) -> bool:
+    """At any depth. Folders that vanish meanwhile have none."""
+    return any(files for _, _, files in os.walk(folder))
+
+
 class Peer:
     """What all have in common: `self.machine` is its machine."""
     name = ""
@@ -58,6 +64,11 @@ class Peer:
     signs = True
     machine: Machine
     memory_mb = 0.0
+
+    @classmethod
+    def fetch(cls, build: pathlib.Path):  # While there still is a network.
+        for name in cls.packages:
+            packages.fetch(build, name)
 
     def make_key(self, folder: pathlib.Path) -> pathlib.Path:
         key = folder / "dkim.pem"
@@ -198,11 +209,23 @@ class SluiceSealed(Sluice):
 
 
 class Nodemailer(Program):
+    """As npm has it, on this system's Node.js; where there is no such, or too old a one, Debian's, which is older."""
     name = "nodemailer"
-    packages = ("node-nodemailer",)
+
+    @classmethod
+    def fetch(cls, build):
+        node = shutil.which("node") and subprocess.run(["node", "--version"], capture_output=True, text=True).stdout
+        if node and int(node.strip().lstrip("v").split(".")[0]) >= 20:  # As it needs.
+            npm.fetch(build, cls.name, "10")
+        if not npm.folder(build, cls.name).exists():
+            packages.fetch(build, "node-nodemailer")
 
     def __init__(self, build, folder):
+        from_npm = npm.folder(build, self.name)
+        self.packages = () if from_npm.exists() else ("node-nodemailer",)
         super().__init__(build, folder)
+        if from_npm.exists():
+            shutil.copytree(from_npm, self.home / "node_modules" / self.name)
         shutil.copy(HERE / "nodemailer.js", self.home)
 
     def send(self, messages: int):
@@ -296,8 +319,7 @@ class Postfix(Server):
         return PostfixMachine(build, folder, certificate, key)
 
     def is_idle(self) -> bool:
-        folders = [self.machine.root / "var/spool/postfix" / name for name in ("maildrop", "incoming", "active", "deferred")]
-        return not any(path.is_file() for folder in folders for path in folder.rglob("*"))
+        return not any(has_files(self.machine.root / "var/spool/postfix" / name) for name in ("maildrop", "incoming", "active", "deferred"))
 
 
 class EximMachine(mail_servers.Exim):
@@ -372,7 +394,7 @@ class OpenSmtpd(Server):
         return OpenSmtpdMachine(build, folder, "mta.test", "127.0.0.1", INJECT_PORT, ["kept.test"], certificate)
 
     def is_idle(self) -> bool:
-        return not any(path.is_file() for path in (self.machine.root / "var/spool/smtpd").rglob("*"))
+        return not has_files(self.machine.root / "var/spool/smtpd")
 
 
 PEERS = {kind.name: kind for kind in (Sluice, SluiceSealed, Postfix, Exim, OpenSmtpd, Nodemailer)}

@@ -4,7 +4,7 @@
 usage: bench/peers/run.py --build build/release [--messages 3000] [--rounds 1] [--smoke] [--json FILE] [PEER...]
 
 Peers: sluice, sluice-sealed, postfix (with OpenDKIM), exim (with its own DKIM), opensmtpd (unsigned: its package has no DKIM), nodemailer
-(pooled). They come from Debian packages that are unpacked into the build folder, run on machines of their own (tests/e2e/machine.py) in a
+(pooled, from npm). They come from packages that are unpacked into the build folder, Debian's where nothing else is said, run on machines of their own (tests/e2e/machine.py) in a
 namespace that has nothing but loopback, and keep their queues in memory. Needs root, and the packages' mirror the first time."""
 
 import argparse
@@ -124,7 +124,6 @@ def main() -> int:
         sys.exit("run.py: needs root: it makes namespaces of its own")
     os.environ["SLUICE_BUILD"] = str(options.build)
     sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tests" / "e2e")]
-    import packages
     import peers
     options.peers = options.peers or list(peers.PEERS)
     if unknown := [name for name in options.peers if name not in peers.PEERS]:
@@ -132,8 +131,7 @@ def main() -> int:
     if os.environ.get(INSIDE) is not None:
         return run_inside(options)
     for name in options.peers:
-        for package in peers.PEERS[name].packages:  # While there still is a network.
-            packages.fetch(options.build, package)
+        peers.PEERS[name].fetch(options.build)
     # With the last process of the namespaces everything ends that was started or mounted there, however it ended.
     command = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
     with tempfile.TemporaryDirectory(prefix="sluice-peers-") as folder:

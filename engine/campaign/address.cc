@@ -14,11 +14,20 @@ namespace {
 // RFC 5321 section 4.5.3.1.
 constexpr std::size_t kLocalMax = 64, kDomainMax = 255, kLabelMax = 63, kAddressMax = 254;
 
-bool IsAlnum(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
-bool IsAtext(char c) {
-  return IsAlnum(c) || static_cast<unsigned char>(c) >= 0x80 ||
-         std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
-}
+constexpr bool IsAlnum(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
+// Characters of a dot-atom, and of labels.
+struct Characters {
+  constexpr Characters() {
+    for (int i = 0; i < 256; ++i) {
+      const char c = static_cast<char>(i);
+      local[i] = i >= 0x80 || c == '.' || IsAlnum(c) ||
+                 std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
+      label[i] = IsAlnum(c) || c == '-' || c == '_';
+    }
+  }
+  bool local[256] = {}, label[256] = {};
+};
+constexpr Characters kCharacters;
 bool IsAscii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
@@ -38,7 +47,7 @@ std::string_view CheckLocal(std::string_view local) {
   }
   if (local.front() == '.' || local.back() == '.' || local.find("..") != std::string_view::npos)
     return "a dot too many before the @";
-  if (!std::all_of(local.begin(), local.end(), [](char c) { return c == '.' || IsAtext(c); }))
+  if (!std::all_of(local.begin(), local.end(), [](char c) { return kCharacters.local[static_cast<unsigned char>(c)]; }))
     return "a character that needs quotes";
   return "";
 }
@@ -52,7 +61,8 @@ std::string_view CheckDomain(std::string_view domain) {
     if (label.empty()) return "an empty label in the domain";
     if (label.size() > kLabelMax) return "a label of the domain longer than 63 octets";
     if (label.front() == '-' || label.back() == '-') return "a label that begins or ends with a hyphen";
-    if (!std::all_of(label.begin(), label.end(), [](char c) { return IsAlnum(c) || c == '-' || c == '_'; })) {
+    if (!std::all_of(label.begin(), label.end(),
+                     [](char c) { return kCharacters.label[static_cast<unsigned char>(c)]; })) {
       return "a character that no domain has";
     }
     if (label.size() == rest.size()) break;

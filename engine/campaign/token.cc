@@ -1,9 +1,11 @@
+// SHA-256 as a plain value, whose copies go on where it is: OpenSSL 3 has no other function for that which takes no
+// lock.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "engine/campaign/token.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 
 #include <vector>
 
@@ -23,6 +25,7 @@ constexpr std::string_view kFileMagic = "sluice-token-key";
 
 std::string Base32(std::string_view bytes) {
   std::string out;
+  out.reserve(bytes.size() * 8 / 5 + 1);
   std::uint64_t bits = 0;
   int count = 0;
   for (const char c : bytes) {
@@ -52,6 +55,8 @@ bool FromBase32(std::string_view text, std::string& out) {
   return count < 5 && (bits & ((1u << count) - 1)) == 0;
 }
 
+void Hash(std::string_view bytes, SHA256_CTX& state) { SHA256_Update(&state, bytes.data(), bytes.size()); }
+
 void PutBig(std::uint64_t value, int bytes, std::string& out) {
   for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) out.push_back(static_cast<char>(value >> shift));
 }
@@ -63,6 +68,21 @@ std::uint64_t GetBig(std::string_view bytes) {
 }
 
 }  // namespace
+
+// HMAC (RFC 2104) behind the key: what the inner and the outer hash begin with.
+struct TokenKey::HmacStates {
+  explicit HmacStates(std::string_view secret) {
+    static_assert(kSecretSize <= SHA256_CBLOCK);
+    for (const auto& [pad, state] : {std::pair(0x36, &inner), std::pair(0x5C, &outer)}) {
+      std::string block(SHA256_CBLOCK, static_cast<char>(pad));
+      for (std::size_t i = 0; i < secret.size(); ++i) block[i] = static_cast<char>(block[i] ^ secret[i]);
+      SHA256_Init(state);
+      Hash(block, *state);
+      OPENSSL_cleanse(block.data(), block.size());
+    }
+  }
+  SHA256_CTX inner{}, outer{};
+};
 
 std::uint64_t CampaignHash(std::string_view campaign_id) { return base::StableHash(campaign_id, 0x746F6B); }
 
@@ -82,7 +102,7 @@ absl::StatusOr<TokenKey> TokenKey::Parse(std::string_view text) {
   }
   TokenKey key;
   key.id_ = *id;
-  key.secret_ = absl::HexStringToBytes(base::AbslView(words[3]));
+  key.hmac_ = std::make_shared<HmacStates>(absl::HexStringToBytes(base::AbslView(words[3])));
   return key;
 }
 
@@ -97,11 +117,14 @@ absl::StatusOr<std::string> TokenKey::Generate() {
 }
 
 std::string TokenKey::Mac(std::string_view head, std::size_t mac_size) const {
-  unsigned char mac[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  HMAC(EVP_sha256(), secret_.data(), static_cast<int>(secret_.size()),
-       reinterpret_cast<const unsigned char*>(head.data()), head.size(), mac, &size);
-  return std::string(reinterpret_cast<const char*>(mac), mac_size);
+  unsigned char mac[SHA256_DIGEST_LENGTH];
+  const std::string_view bytes(reinterpret_cast<const char*>(mac), sizeof mac);
+  SHA256_CTX inner = hmac_->inner, outer = hmac_->outer;
+  Hash(head, inner);
+  SHA256_Final(mac, &inner);
+  Hash(bytes, outer);
+  SHA256_Final(mac, &outer);
+  return std::string(bytes.substr(0, mac_size));
 }
 
 std::string TokenKey::Fingerprint() const {

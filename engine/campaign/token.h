@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -42,10 +43,11 @@ class TokenKey {
   std::uint8_t id() const { return id_; }
 
  private:
+  struct HmacStates;
   std::string Head(std::string_view campaign_id, std::uint64_t row) const;
   std::string Mac(std::string_view head, std::size_t size) const;
   std::uint8_t id_ = 0;
-  std::string secret_;
+  std::shared_ptr<const HmacStates> hmac_;
 };
 
 }  // namespace campaign

@@ -126,12 +126,13 @@ bool Sealer::UseMadeBefore(const MadeSignatures& made, Sealed& sealed) {
   for (std::size_t key = 0; key < job_.keys.size(); ++key)
     dkim::CompleteField(made.by_key[key].signature, sealed.signatures_[key]->field);
   sealed.Assemble();
-  ++counts_.made_before;
+  sealed.made_before_ = true;
   return true;
 }
 
 void Sealer::AskForSignatures(Sealed& sealed) {
   sealed.unsigned_ = job_.keys.size();
+  sealed.made_before_ = false;
   for (std::size_t key = 0; key < job_.keys.size(); ++key) {
     Sealed::Signature& signature = *sealed.signatures_[key];
     signature.key = static_cast<std::uint32_t>(key);
@@ -139,7 +140,6 @@ void Sealer::AskForSignatures(Sealed& sealed) {
     if (bugs_.wrong_signatures) std::swap(signature.digest, last_digest_);
     signer_.Sign(signature);
   }
-  if (job_.signatures != nullptr) ++counts_.made_now;
 }
 
 void Sealer::Recycle(std::unique_ptr<Sealed> sealed) {

@@ -26,7 +26,7 @@
 
 namespace delivery {
 
-// Where signatures were made before the send: how the messages of this run got theirs.
+// Where signatures were made before the send: how the messages that were delivered in this run got theirs.
 struct SignatureCounts {
   std::uint64_t made_before = 0;  // Messages.
   std::uint64_t made_now = 0;     // None was there, it was too old, or not that of the message as it is now.
@@ -61,6 +61,7 @@ class Sealed {
   const std::string& recipient() const { return recipient_; }  // RCPT TO, as typed.
   std::string_view sender() const { return message_.envelope_sender(); }
   bool needs_smtputf8() const { return message_.needs_smtputf8(); }
+  bool was_made_before() const { return made_before_; }  // Its signatures, all of them.
   // As they were made, by key. Requires: IsReady, and the signer made them.
   std::vector<MadeSignatures::One> signatures() const;
 
@@ -87,6 +88,7 @@ class Sealed {
   std::string recipient_;
   std::vector<std::unique_ptr<Signature>> signatures_;  // By key; kept for the next message.
   std::size_t unsigned_ = 0;
+  bool made_before_ = false;
   std::vector<std::string_view> pieces_;
   std::uint64_t size_ = 0;
 };
@@ -103,6 +105,10 @@ class Sealer {
   // Keeps one, sealed or not, for the recipient's next Seal: its session was lost. Only the last few are kept, and not
   // for long.
   void Keep(ledger::RecipientId recipient, std::unique_ptr<Sealed> sealed);
+  // A message was delivered, and had been sealed so.
+  void CountDelivered(bool made_before) {
+    if (job_.signatures != nullptr) ++(made_before ? counts_.made_before : counts_.made_now);
+  }
   const SignatureCounts& counts() const { return counts_; }
 
  private:

@@ -18,9 +18,12 @@ std::uint32_t Microseconds(base::Duration d) {
 }  // namespace
 
 Session::Session(const Options& options, const Context& context, Owner& owner)
-    : options_(options), context_(context), owner_(owner), client_(options.client, *this), timer_([this] {
-        OnTimer();
-      }) {}
+    : options_(options),
+      context_(context),
+      owner_(owner),
+      client_(options.client, *this),
+      timer_([this] { OnTimer(); }),
+      peer_address_(options.remote.address.ToString()) {}
 
 Session::~Session() {
   context_.commits.Cancel(*this);
@@ -301,6 +304,7 @@ void Session::Commit() {
   state_ = State::kCommitting;
   attempted_ = true;
   size_ = sealed_->size();
+  signed_before_ = sealed_->was_made_before();
   ++uses_;
   sealed_at_ = context_.clock.Now();
   if (context_.bugs.skip_attempt_barrier) {

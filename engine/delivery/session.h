@@ -144,6 +144,7 @@ class Session final : private io::StreamHandler,
   Destination* destination() const { return destination_; }  // Of the transaction; null between them.
   ledger::RecipientId recipient() const { return recipient_; }
   std::uint64_t message_size() const { return size_; }
+  bool was_signed_before() const { return signed_before_; }  // The message, by `sluice seal`.
   bool is_dropped() const { return dropped_; }
   bool is_attempted() const { return attempted_; }  // The attempt of the transaction has begun.
   std::uint32_t mail_max() const {
@@ -155,6 +156,7 @@ class Session final : private io::StreamHandler,
   base::Instant written_at() const { return written_at_; }             // Of the message that is under way, or was last.
   base::Instant busy_since() const { return busy_since_; }             // When it took the last message.
   const std::string& local_address() const { return local_address_; }  // Empty: not connected.
+  const std::string& peer_address() const { return peer_address_; }
   const tls::ChannelInfo* tls_info() const { return tls_up_ ? &channel_->info() : nullptr; }  // Null: in clear.
   // What is wrong with the certificate, as far as it was looked at.
   tls::Result certificate() const { return channel_ == nullptr ? tls::Result::kSuccess : channel_->info().certificate; }
@@ -231,6 +233,7 @@ class Session final : private io::StreamHandler,
   ledger::RecipientId recipient_ = 0;
   std::unique_ptr<Sealed> sealed_;
   std::uint64_t size_ = 0;
+  bool signed_before_ = false;
   bool attempted_ = false;
   bool dropped_ = false;       // DropContent was called.
   bool only_content_ = false;  // Of the transaction is left to be sent, once the attempt is durable.
@@ -239,6 +242,7 @@ class Session final : private io::StreamHandler,
   std::uint32_t uses_ = 0;
   bool worn_out_ = false;
   std::string local_address_;
+  const std::string peer_address_;
   int cannot_bind_ = 0;
   std::uint32_t timed_wait_ = 0;  // The client's wait that the timer was last set for.
   base::Instant opened_at_, connected_at_, tls_began_at_, busy_since_, sealed_at_, written_at_;

@@ -102,6 +102,7 @@ void Session::TakeOver(std::optional<Waiting>& waiting) {
   recipient_ = waiting->recipient;
   sealed_ = std::move(waiting->sealed);
   size_ = sealed_->size();
+  signed_before_ = sealed_->was_made_before();
   waiting.reset();
   attempted_ = false;
   written_at_ = sealed_at_ = busy_since_ = context_.clock.Now();

@@ -163,9 +163,17 @@ bool SignatureFile::IsOf(std::uint64_t campaign_hash, std::uint64_t recipients,
                     });
 }
 
-std::optional<MadeSignatures> SignatureFile::Find(ledger::RecipientId id) const {
+std::string_view SignatureFile::RecordOf(ledger::RecipientId id) const {
   CHECK(id < head_.recipients);
-  return DecodeSignatures(head_, id, bytes_->view().substr(head_.OffsetOf(id), head_.RecordSize()));
+  return bytes_->view().substr(head_.OffsetOf(id), head_.RecordSize());
+}
+
+bool SignatureFile::IsHole(ledger::RecipientId id) const {
+  return RecordOf(id).find_first_not_of('\0') == std::string_view::npos;
+}
+
+std::optional<MadeSignatures> SignatureFile::Find(ledger::RecipientId id) const {
+  return DecodeSignatures(head_, id, RecordOf(id));
 }
 
 }  // namespace delivery

@@ -99,11 +99,13 @@ class SignatureFile {
   const SignatureHead& head() const { return head_; }
   // Whether it was made for this campaign, with these keys, and signatures that say the same.
   bool IsOf(std::uint64_t campaign_hash, std::uint64_t recipients, absl::Span<const dkim::SigningKey> keys) const;
+  bool IsHole(ledger::RecipientId id) const;  // Nothing was written there. Requires: `id` is a recipient's.
   // Nullopt: there are none. Requires: `id` is a recipient's.
   std::optional<MadeSignatures> Find(ledger::RecipientId id) const;
 
  private:
   SignatureFile() = default;
+  std::string_view RecordOf(ledger::RecipientId id) const;
   SignatureHead head_;
   std::unique_ptr<io::Mapping> bytes_;
 };

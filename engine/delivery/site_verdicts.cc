@@ -177,8 +177,8 @@ void Site::OnHangUp(Session& session, const smtp::ConnectionFact& fact) {
 bool Site::TakePipeliningTrouble(const Session& session, const smtp::TransactionResult& result) {
   if (!session.options().client.pipelining) return false;
   bool trouble = result.end == smtp::TransactionResult::End::kGarbage;
-  for (const std::optional<smtp::Reply>& reply : {result.mail, result.rcpt, result.data, result.final_reply}) {
-    trouble = trouble || (reply.has_value() && BlamesPipelining(*reply));
+  for (const std::optional<smtp::Reply>* reply : {&result.mail, &result.rcpt, &result.data, &result.final_reply}) {
+    trouble = trouble || (reply->has_value() && BlamesPipelining(**reply));
   }
   if (trouble) serial_until_[session.options().remote.address] = context_.clock.Now() + kSerialFor;
   return trouble;
@@ -335,10 +335,9 @@ void Site::OnSessionResult(Session& session, const smtp::TransactionResult& resu
   if (was_its_turn) outcome.due = context_.clock.WallNow();
   if (IsForABudget(verdict)) outcome.due = context_.clock.WallNow() + context_.job.retry_plan.first();
   const bool first_attempt = (*context_.job.states)[session.recipient()].attempts == 1;
-  const std::string source_address = session.local_address();
-  const std::string peer_address = session.options().remote.address.ToString();
-  outcome.source_address = source_address;
-  outcome.peer_address = peer_address;
+  outcome.source_address = session.local_address();
+  outcome.peer_address = session.peer_address();
+  if (outcome.kind == ledger::OutcomeKind::kDelivered) context_.sealer.CountDelivered(session.was_signed_before());
   context_.settler.Settle(destination.queue, session.recipient(), outcome, /*attempted=*/true);
   if (verdict.session_limit) session.WearOut();
   if (first_attempt) context_.facts.OnFirstAttempt(provider_);

@@ -12,11 +12,15 @@ constexpr std::uint64_t kTextEmpty = 0, kTextFull = 1, kTextFirst = 2;
 constexpr std::uint64_t kTlsResumed = 1, kTlsCompatible = 2;
 
 void PutVarint(std::uint64_t value, std::string& out) {
-  while (value >= 0x80) {
-    out.push_back(static_cast<char>(value | 0x80));
-    value >>= 7;
+  if (value < 0x80) {
+    out.push_back(static_cast<char>(value));
+    return;
   }
-  out.push_back(static_cast<char>(value));
+  char bytes[10];
+  std::size_t size = 0;
+  for (; value >= 0x80; value >>= 7) bytes[size++] = static_cast<char>(value | 0x80);
+  bytes[size++] = static_cast<char>(value);
+  out.append(bytes, size);
 }
 
 void PutTime(base::WallTime time, std::string& out) {
@@ -86,15 +90,12 @@ using Strings = std::vector<std::unique_ptr<std::string>>;
 // The strings of a record, from the table or in full.
 class Texts {
  public:
-  Texts(Source& in, const Strings& table, Strings& scratch) : in_(in), table_(table), scratch_(scratch) {}
+  Texts(Source& in, const Strings& table) : in_(in), table_(table) {}
   bool ok() const { return ok_; }
   std::string_view Next() {
     const std::uint64_t id = in_.Varint();
     if (id == kTextEmpty) return {};
-    if (id == kTextFull) {
-      scratch_.push_back(std::make_unique<std::string>(in_.Bytes(in_.Varint())));
-      return *scratch_.back();
-    }
+    if (id == kTextFull) return in_.Bytes(in_.Varint());
     if (id - kTextFirst >= table_.size()) {
       ok_ = false;
       return {};
@@ -105,7 +106,6 @@ class Texts {
  private:
   Source& in_;
   const Strings& table_;
-  Strings& scratch_;
   bool ok_ = true;
 };
 
@@ -255,17 +255,15 @@ void RecordEncoder::Body(const SiteState& record, std::string& out) {
 }
 
 void RecordEncoder::Append(const Record& record, std::string& out) {
-  std::string body;
-  std::visit([this, &body](const auto& one) { Body(one, body); }, record);
-  out += std::exchange(definitions_, {});
+  std::visit([this](const auto& one) { Body(one, body_); }, record);
+  out += definitions_;
   static constexpr Kind kKinds[] = {kAttempt, kOutcome, kCampaignState, kSiteState};
-  PutEntry(kKinds[record.index()], body, out);
+  PutEntry(kKinds[record.index()], body_, out);
+  definitions_.clear();
+  body_.clear();
 }
 
-void RecordDecoder::Reset() {
-  strings_.clear();
-  scratch_.clear();
-}
+void RecordDecoder::Reset() { strings_.clear(); }
 
 RecordDecoder::Result RecordDecoder::Next(std::string_view& bytes, Record& record) {
   Source outer(bytes);
@@ -273,9 +271,8 @@ RecordDecoder::Result RecordDecoder::Next(std::string_view& bytes, Record& recor
   const std::string_view body = outer.Bytes(outer.Varint());
   if (!outer.ok()) return Result::kBad;
   bytes = outer.rest();
-  scratch_.clear();
   Source in(body);
-  Texts texts(in, strings_, scratch_);
+  Texts texts(in, strings_);
   switch (kind) {
     case kString:
       strings_.push_back(std::make_unique<std::string>(body));

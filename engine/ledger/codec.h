@@ -30,14 +30,14 @@ class RecordEncoder {
   static void FullText(std::string_view text, std::string& out);  // Never interned.
 
   base::StringMap<std::uint64_t> known_;
-  std::string definitions_;
+  std::string definitions_, body_;  // Empty between records; they keep their memory.
 };
 
 // Decodes the records of one segment, in order.
 class RecordDecoder {
  public:
   enum class Result : std::uint8_t {
-    kRecord,      // `record` is set; its strings are valid until the next call.
+    kRecord,      // `record` is set; its strings are valid until Reset, and as long as the bytes are.
     kDefinition,  // It has no sequence number.
     kUnknown,     // A record of a kind that this program does not know, and may pass over.
     kBad,         // Not what an encoder wrote.
@@ -48,7 +48,6 @@ class RecordDecoder {
 
  private:
   std::vector<std::unique_ptr<std::string>> strings_;
-  std::vector<std::unique_ptr<std::string>> scratch_;  // Texts of the last record.
 };
 
 }  // namespace ledger

@@ -31,8 +31,13 @@ absl::StatusOr<bool> Journal::PrepareNext() {
   }
   if (next_zeroed_ >= options_.segment_bytes) return false;
   const std::size_t slice = std::min<std::uint64_t>(kZeroSlice, options_.segment_bytes - next_zeroed_);
-  if (absl::Status status = next_file_->WriteAt(next_zeroed_, std::string(slice, '\0')); !status.ok()) return status;
-  next_zeroed_ += slice;
+  // In small writes: the kernel's page cache makes of each a unit, all of which it looks at when a part is overwritten.
+  static const std::string zeros(kZeroWrite, '\0');
+  for (const std::uint64_t end = next_zeroed_ + slice; next_zeroed_ < end;) {
+    const std::string_view part = std::string_view(zeros).substr(0, end - next_zeroed_);
+    if (absl::Status status = next_file_->WriteAt(next_zeroed_, part); !status.ok()) return status;
+    next_zeroed_ += part.size();
+  }
   // Synced while it is all zeros: later syncs then write content only (overwrite + fdatasync). Slice by slice, so that
   // no commit waits long.
   if (absl::Status status = next_file_->Sync(); !status.ok()) return status;
@@ -57,10 +62,10 @@ absl::Status Journal::OpenNext() {
 }
 
 absl::Status Journal::WriteFrame(const Frame& frame) {
-  std::string bytes;
-  AppendFrame(frame, bytes);
-  if (absl::Status status = file_->WriteAt(offset_, bytes); !status.ok()) return status;
-  offset_ += bytes.size();
+  frame_.clear();
+  AppendFrame(frame, frame_);
+  if (absl::Status status = file_->WriteAt(offset_, frame_); !status.ok()) return status;
+  offset_ += frame_.size();
   return absl::OkStatus();
 }
 
@@ -82,22 +87,22 @@ absl::Status Journal::Commit(absl::Span<const RecordBatch* const> batches) {
     if (absl::Status status = Checkpoint(); !status.ok()) return status;
     if (absl::Status status = OpenNext(); !status.ok()) return status;
   }
-  std::string payload;
+  payload_.clear();
   std::uint64_t first = last_seq_ + 1, records = 0;
   const auto flush = [&]() -> absl::Status {
     if (records == 0) return absl::OkStatus();
-    absl::Status status = WriteFrame({first, records, durable_seq_, payload});
+    absl::Status status = WriteFrame({first, records, durable_seq_, payload_});
     last_seq_ += records;
     first = last_seq_ + 1;
     records = 0;
-    payload.clear();
+    payload_.clear();
     return status;
   };
   for (const RecordBatch* batch : batches) {
     for (const Record& record : batch->records()) {
-      encoder_.Append(record, payload);
+      encoder_.Append(record, payload_);
       ++records;
-      if (payload.size() < kFrameTarget / 2) continue;
+      if (payload_.size() < kFrameTarget / 2) continue;
       if (absl::Status status = flush(); !status.ok()) return status;
     }
   }

@@ -46,7 +46,7 @@ class Journal {
   const StateTable& table() const { return table_; }
 
  private:
-  static constexpr std::size_t kZeroSlice = 1u << 20;
+  static constexpr std::size_t kZeroSlice = 1u << 20, kZeroWrite = 64u << 10;
   absl::Status WriteFrame(const Frame& frame);
   absl::Status OpenNext();
   absl::Status Checkpoint();
@@ -57,6 +57,7 @@ class Journal {
   CampaignFacts facts_;
   StateTable table_;
   RecordEncoder encoder_;
+  std::string payload_, frame_;  // Empty between groups; they keep their memory.
   std::uint64_t last_seq_;
   std::uint64_t durable_seq_;
   std::uint64_t segment_;  // Number of the open one.

@@ -69,14 +69,15 @@ absl::StatusOr<bool> Reader::OpenSegment() {
   }
   file_ = *std::move(file);
   offset_ = kSegmentHeaderSize;
-  window_.clear();
+  ForgetWindow();
   decoder_.Reset();
   return true;
 }
 
 // Brings at least `wanted` bytes at offset_ into the window; false: the file ends before.
 absl::StatusOr<bool> Reader::Refill(std::size_t wanted) {
-  if (window_.size() >= wanted) return true;
+  if (window().size() >= wanted) return true;
+  window_begin_ = 0;
   if (absl::Status status = file_->ReadAt(offset_, std::max(wanted, kWindow), window_); !status.ok()) return status;
   return window_.size() >= wanted;
 }
@@ -84,7 +85,7 @@ absl::StatusOr<bool> Reader::Refill(std::size_t wanted) {
 absl::StatusOr<bool> Reader::LoadFrame() {
   if (absl::StatusOr<bool> enough = Refill(kFrameHeaderSize); !enough.ok() || !*enough) return enough;
   for (int attempt = 0; attempt < 2; ++attempt) {
-    std::string_view bytes = window_;
+    std::string_view bytes = window();
     const std::optional<Frame> frame = TakeFrame(bytes);
     if (frame.has_value()) {
       if (frame->first_seq != expected_) {
@@ -92,19 +93,19 @@ absl::StatusOr<bool> Reader::LoadFrame() {
                                                    options_.directory, SegmentName(segment_), offset_, frame->first_seq,
                                                    expected_));
       }
-      frame_ = std::string(frame->payload);
+      frame_.assign(frame->payload);
       rest_ = frame_;
       frame_first_ = frame->first_seq;
       frame_left_ = frame->records;
       expected_ += frame->records;
       durable_ = std::max(durable_, frame->durable_seq);
-      const std::size_t used = window_.size() - bytes.size();
-      window_.erase(0, used);
+      const std::size_t used = window().size() - bytes.size();
+      window_begin_ += used;
       offset_ += used;
       return true;
     }
     // It may be cut off by the window, or have been written since the window was read.
-    window_.clear();
+    ForgetWindow();
     if (absl::StatusOr<bool> enough = Refill(kFrameSizeMax + 2 * kFrameHeaderSize); !enough.ok()) return enough;
   }
   return false;
@@ -131,12 +132,12 @@ absl::StatusOr<bool> Reader::IsAtEnd() {
 absl::StatusOr<bool> Reader::IsFrameDurable() {
   const std::uint64_t last = frame_first_ + frame_left_ - 1;
   if (last <= durable_) return true;
-  std::string_view ahead = window_;
+  std::string_view ahead = window();
   std::optional<Frame> next = TakeFrame(ahead);
   if (!next.has_value()) {
-    window_.clear();
+    ForgetWindow();
     if (absl::StatusOr<bool> more = Refill(kFrameHeaderSize); !more.ok()) return more.status();
-    ahead = window_;
+    ahead = window();
     next = TakeFrame(ahead);
   }
   if (next.has_value()) {

@@ -52,6 +52,11 @@ class Reader {
   absl::StatusOr<bool> Refill(std::size_t wanted);
   absl::StatusOr<bool> IsBegun(std::uint64_t number);
   absl::Status CheckNoneAfter(std::uint64_t number);
+  std::string_view window() const { return std::string_view(window_).substr(window_begin_); }
+  void ForgetWindow() {
+    window_.clear();
+    window_begin_ = 0;
+  }
 
   io::Disk& disk_;
   const Options options_;
@@ -59,9 +64,10 @@ class Reader {
   std::unique_ptr<io::File> file_;
   std::uint64_t offset_ = 0;
   RecordDecoder decoder_;
-  std::string window_;     // Bytes of the file at offset_.
-  std::string frame_;      // The payload being decoded.
-  std::string_view rest_;  // Of it.
+  std::string window_;            // Bytes of the file…
+  std::size_t window_begin_ = 0;  // …from here on those at offset_.
+  std::string frame_;             // The payload being decoded.
+  std::string_view rest_;         // Of it.
   std::uint64_t frame_first_ = 0, frame_left_ = 0;
   std::uint64_t seq_ = 0;
   std::uint64_t expected_;     // First number of the next frame.

@@ -61,6 +61,8 @@ class Sorter {
     std::uint64_t group_hash, key_hash;
     std::uint32_t offset;
   };
+  void Prefetch(std::vector<Entry>::const_iterator at) const;
+
   std::vector<Entry> entries_;
   std::vector<Run> runs_;
   std::uint64_t runs_made_ = 0;

@@ -123,7 +123,7 @@ void Client::OnReceived(std::string_view bytes, base::Instant now) {
       case ReplyParser::Result::kNeedMore:
         break;
       case ReplyParser::Result::kReply:
-        OnReply(reply);
+        OnReply(std::move(reply));
         if (state_ != State::kTls) break;
         if (bytes.empty()) {
           handler_.OnStartTls();
@@ -138,7 +138,7 @@ void Client::OnReceived(std::string_view bytes, base::Instant now) {
   }
 }
 
-void Client::OnReply(const Reply& reply) {
+void Client::OnReply(Reply&& reply) {
   if (expected_.empty()) {  // Nothing was asked: a server that says 421 goodbye, or one that is out of step.
     if (state_ == State::kBusy && reply.code == 421 && content_wanted_) {  // In place of what it waited for.
       result_.final_reply = reply;
@@ -180,7 +180,7 @@ void Client::OnReply(const Reply& reply) {
     case Command::kData:
     case Command::kDot:
     case Command::kBdat:
-      OnTransactionReply(command, reply);
+      OnTransactionReply(command, std::move(reply));
       return;
     case Command::kConnect:
     case Command::kTls:

@@ -181,7 +181,7 @@ class Client {
  private:
   enum class State : std::uint8_t { kConnecting, kTls, kGreeting, kHello, kReady, kBusy, kQuitting, kFinished };
 
-  void OnReply(const Reply& reply);
+  void OnReply(Reply&& reply);
   void OnGreeting(const Reply& reply);
   void OnHelloReply(const Reply& reply, Command command);
   void OnStartTlsReply(const Reply& reply);
@@ -191,7 +191,7 @@ class Client {
   bool IsFirstHelloUnderTls() const {
     return encrypted_ && expecting() == Command::kEhlo && options_.tls != TlsUse::kFromTheStart;
   }
-  void OnTransactionReply(Command command, const Reply& reply);
+  void OnTransactionReply(Command command, Reply&& reply);
   void OnGarbage();
   void EmitSteps();  // The commands that may be sent now.
   void EmitContent();

@@ -2,8 +2,9 @@
 
 #include <utility>
 
-#include "absl/strings/str_format.h"
+#include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
+#include "engine/base/text.h"
 #include "engine/smtp/client.h"
 #include "engine/smtp/dot_stuffing.h"
 
@@ -43,14 +44,14 @@ std::optional<TransactionResult::End> Client::RefusalOf(const Transaction& trans
 }
 
 void Client::EmitMail(const Transaction& transaction) {
-  std::string line = absl::StrFormat("MAIL FROM:<%s>", transaction.sender);
-  if (capabilities_.size) absl::StrAppendFormat(&line, " SIZE=%d", transaction.size);
-  if (transaction.needs_smtputf8) line += " SMTPUTF8";
-  Emit(Command::kMail, line + "\r\n");
+  std::string line = absl::StrCat("MAIL FROM:<", base::AbslView(transaction.sender), ">");
+  if (capabilities_.size) absl::StrAppend(&line, " SIZE=", transaction.size);
+  line += transaction.needs_smtputf8 ? " SMTPUTF8\r\n" : "\r\n";
+  Emit(Command::kMail, std::move(line));
 }
 
 void Client::EmitRcpt(const Transaction& transaction) {
-  Emit(Command::kRcpt, absl::StrFormat("RCPT TO:<%s>\r\n", transaction.recipient));
+  Emit(Command::kRcpt, absl::StrCat("RCPT TO:<", base::AbslView(transaction.recipient), ">\r\n"));
 }
 
 void Client::EmitContent() {
@@ -91,7 +92,7 @@ void Client::EmitSteps() {
         Emit(step, "DATA\r\n");
         return;
       case Command::kBdat:
-        Emit(step, absl::StrFormat("BDAT %d LAST\r\n", transaction_.size));
+        Emit(step, absl::StrCat("BDAT ", transaction_.size, " LAST\r\n"));
         EmitContent();
         return;
       case Command::kDot:
@@ -118,17 +119,20 @@ bool Client::IsRefused() const {
          (result_.rcpt.has_value() && !result_.rcpt->IsPositive());
 }
 
-void Client::OnTransactionReply(Command command, const Reply& reply) {
+void Client::OnTransactionReply(Command command, Reply&& given) {
   // 3yz answers DATA and nothing else, 2yz all but DATA: the server is out of step, and so are the replies to come.
-  if (reply.first_digit() == 3 ? command != Command::kData : reply.IsPositive() && command == Command::kData) {
+  if (given.first_digit() == 3 ? command != Command::kData : given.IsPositive() && command == Command::kData) {
     OnGarbage();
     return;
   }
-  if (command == Command::kMail) result_.mail = reply;
-  if (command == Command::kRcpt) result_.rcpt = reply;
-  if (command == Command::kData) result_.data = reply;
-  if (command == Command::kDot || command == Command::kBdat) result_.final_reply = reply;
-  if (command == Command::kRset && !reply.IsPositive()) result_.rset = reply;
+  std::optional<Reply> not_kept;
+  std::optional<Reply>& kept = command == Command::kMail                         ? result_.mail
+                               : command == Command::kRcpt                       ? result_.rcpt
+                               : command == Command::kData                       ? result_.data
+                               : command == Command::kRset && given.IsPositive() ? not_kept
+                               : command == Command::kRset                       ? result_.rset
+                                                                                 : result_.final_reply;
+  const Reply& reply = kept.emplace(std::move(given));
   if (reply.code == 421) {  // The server closes: nothing more comes (RFC 5321 section 3.8).
     EndTransaction(TransactionResult::End::kReplied, /*usable=*/false);
     return;

@@ -85,6 +85,7 @@ ReplyParser::Result ReplyParser::Feed(std::string_view& bytes, Reply& reply) {
     if (end == std::string_view::npos) break;
     if (!line_.empty() && line_.back() == '\r') line_.pop_back();
     const Result result = TakeLine(reply);
+    line_.clear();
     if (result != Result::kNeedMore) return result;
   }
   return Result::kNeedMore;
@@ -92,13 +93,13 @@ ReplyParser::Result ReplyParser::Feed(std::string_view& bytes, Reply& reply) {
 
 // One whole line is in line_. The last line's code decides (row S30).
 ReplyParser::Result ReplyParser::TakeLine(Reply& reply) {
-  const std::string line = std::exchange(line_, {});
+  const std::string_view line = line_;
   const bool well_formed = line.size() >= 3 && line[0] >= '2' && line[0] <= '5' && IsDigit(line[1]) &&
                            IsDigit(line[2]) && (line.size() == 3 || line[3] == ' ' || line[3] == '-');
   if (!well_formed || lines_.size() >= kLinesMax) return Result::kGarbage;
-  code_ = *base::ParseInteger<std::uint16_t>(std::string_view(line).substr(0, 3));
+  code_ = *base::ParseInteger<std::uint16_t>(line.substr(0, 3));
   const bool last = line.size() == 3 || line[3] == ' ';
-  lines_.push_back(line.size() <= 4 ? "" : line.substr(4));
+  lines_.emplace_back(line.size() <= 4 ? "" : line.substr(4));
   if (!last) return Result::kNeedMore;
 
   reply = Reply();
@@ -110,8 +111,11 @@ ReplyParser::Result ReplyParser::TakeLine(Reply& reply) {
       reply.enhanced = *enhanced;
     }
     if (text.empty() || reply.text.size() >= Reply::kTextMax) continue;
-    if (!reply.text.empty()) reply.text.push_back(' ');
-    reply.text += Printable(text);
+    if (reply.text.empty()) {
+      reply.text = Printable(text);
+    } else {
+      reply.text.append(1, ' ').append(Printable(text));
+    }
   }
   CutText(reply.text);
   reply.lines = std::exchange(lines_, {});

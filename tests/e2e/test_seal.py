@@ -1,6 +1,7 @@
 """`sluice seal`: the signatures are made before, all of them valid where the messages arrive, and none that is not the message's is sent."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -199,3 +200,24 @@ class SealTest(Lab):
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=15M", "tmpfs", str(self.path("state"))], check=True)
         self.addCleanup(subprocess.run, ["umount", "-l", str(self.path("state"))], check=True)
         self.assertIn("make room", self.sluice("seal", "campaign.toml", code=1).stderr)
+
+    def test_what_is_made_anew_takes_no_room(self):
+        count = 30000  # Of 116 octets each.
+        _, _ = self.prepared(count, "ed25519")
+        state = self.path("state")
+        state.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64M", "tmpfs", str(state)], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", str(state)], check=True)
+        self.seal()
+        content = bytearray(self.file.read_bytes())
+        for number in range(count):
+            content[4096 + number * 116 + 50] ^= 1
+        with self.file.open("r+b") as file:  # In its place.
+            file.write(content)
+        free = os.statvfs(state)
+        (state / "ballast").write_bytes(bytes(free.f_bavail * free.f_frsize - 17 * 2**20))
+        self.assertEqual(self.seal()["made"], count)
+        content[4096:4096 + 256 * 116] = bytes(256 * 116)
+        self.file.write_bytes(content)
+        (state / "more").write_bytes(bytes(2**20))
+        self.assertIn("make room", self.sluice("seal", "campaign.toml", code=1).stderr, "what was never there does")

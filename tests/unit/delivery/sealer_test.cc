@@ -282,6 +282,7 @@ class MadeBeforeTest : public SignedSealerTest {
     signer_.AnswerAll();
     std::string bytes = Bytes(**sealed);
     EXPECT_EQ((*sealed)->size(), bytes.size());
+    sealer.CountDelivered((*sealed)->was_made_before());
     sealer.Recycle(*std::move(sealed));
     return bytes;
   }
@@ -300,6 +301,22 @@ TEST_F(MadeBeforeTest, TheMessageIsTheOneThatWasSealedAndNobodySigns) {
   EXPECT_TRUE(waiter_.heard.empty()) << "it is ready at once";
   EXPECT_EQ(sealer.counts().made_before, 20u);
   EXPECT_EQ(sealer.counts().made_now, 0u);
+}
+
+TEST_F(MadeBeforeTest, CountsMessagesThatWereDeliveredAndNotHowOftenTheyWereMade) {
+  Sealer sealer(small_.job, small_.clock, signer_);
+  for (int time = 0; time < 3; ++time) {
+    auto sealed = sealer.Seal(5, waiter_);
+    ASSERT_TRUE(sealed.ok()) << sealed.status();
+    EXPECT_TRUE((*sealed)->was_made_before());
+    sealer.Recycle(*std::move(sealed));
+  }
+  EXPECT_EQ(sealer.counts().made_before + sealer.counts().made_now, 0u);
+  EXPECT_EQ(Send(sealer, 5), bytes_[5]);
+  EXPECT_EQ(sealer.counts().made_before, 1u);
+  auto sealed = sealer.Seal(50, waiter_);  // In the memory of the one before.
+  ASSERT_TRUE(sealed.ok()) << sealed.status();
+  EXPECT_FALSE((*sealed)->was_made_before());
 }
 
 TEST_F(MadeBeforeTest, WhoHasNoneIsSignedNowWithTheRunsOwnDate) {

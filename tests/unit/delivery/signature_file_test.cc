@@ -76,7 +76,22 @@ TEST_F(SignatureFileTest, HasTheSignaturesOfThoseWhoWereSealedAndOfNobodyElse) {
   EXPECT_EQ(made->by_key[0].signature, first_);
   EXPECT_EQ(made->by_key[1].signature, second_);
   EXPECT_EQ(made->by_key[1].digest, (dkim::Digest{3, 4}));
-  for (const ledger::RecipientId other : {0u, 1u, 2u, 4u}) EXPECT_FALSE((*file)->Find(other).has_value()) << other;
+  for (const ledger::RecipientId other : {0u, 1u, 2u, 4u}) {
+    EXPECT_FALSE((*file)->Find(other).has_value()) << other;
+    EXPECT_TRUE((*file)->IsHole(other)) << other;
+  }
+  EXPECT_FALSE((*file)->IsHole(3));
+}
+
+TEST_F(SignatureFileTest, WhatIsNoSignatureAndNoHoleHasItsRoomAlready) {
+  content_[head_.OffsetOf(3) + 20] ^= 1;
+  content_[head_.OffsetOf(2) - 1] = 1;
+  const auto file = Open();
+  ASSERT_TRUE(file.ok()) << file.status();
+  for (const ledger::RecipientId damaged : {3u, 1u}) {
+    EXPECT_FALSE((*file)->Find(damaged).has_value()) << damaged;
+    EXPECT_FALSE((*file)->IsHole(damaged)) << damaged;
+  }
 }
 
 TEST_F(SignatureFileTest, NoBitOfARecordMayBeAnother) {

@@ -12,14 +12,20 @@ namespace {
 
 using Result = RecordDecoder::Result;
 
-template <typename AnyRecord>
-AnyRecord RoundTrip(const AnyRecord& record, RecordDecoder& decoder) {
-  RecordEncoder encoder;
+// A decoder with the bytes of the last record.
+struct Decoding {
+  RecordDecoder decoder;
   std::string bytes;
-  encoder.Append(record, bytes);
+};
+
+template <typename AnyRecord>
+AnyRecord RoundTrip(const AnyRecord& record, Decoding& decoding) {
+  RecordEncoder encoder;
+  decoding.bytes.clear();
+  encoder.Append(record, decoding.bytes);
   Record read;
   Result result = Result::kDefinition;
-  for (std::string_view rest = bytes; !rest.empty();) result = decoder.Next(rest, read);
+  for (std::string_view rest = decoding.bytes; !rest.empty();) result = decoding.decoder.Next(rest, read);
   EXPECT_EQ(result, Result::kRecord);
   return std::get<AnyRecord>(read);
 }
@@ -58,10 +64,10 @@ Outcome FullOutcome() {
 }
 
 TEST(RecordCodec, GivesBackAnAttempt) {
-  RecordDecoder decoder;
+  Decoding decoding;
   const Attempt attempt{
       .recipient = 1ull << 40, .number = 7, .time = base::WallTime::FromMicroseconds(12'345), .session = 99};
-  const Attempt read = RoundTrip(attempt, decoder);
+  const Attempt read = RoundTrip(attempt, decoding);
   EXPECT_EQ(read.recipient, attempt.recipient);
   EXPECT_EQ(read.number, attempt.number);
   EXPECT_EQ(read.time, attempt.time);
@@ -76,9 +82,9 @@ TEST(RecordCodec, GivesBackAnAttemptByAnotherSource) {
 }
 
 TEST(RecordCodec, GivesBackEveryFieldOfAnOutcome) {
-  RecordDecoder decoder;
+  Decoding decoding;
   const Outcome out = FullOutcome();
-  const Outcome in = RoundTrip(out, decoder);
+  const Outcome in = RoundTrip(out, decoding);
   EXPECT_EQ(in.recipient, out.recipient);
   EXPECT_EQ(in.kind, out.kind);
   EXPECT_EQ(in.number, out.number);
@@ -110,14 +116,14 @@ TEST(RecordCodec, GivesBackEveryFieldOfAnOutcome) {
 }
 
 TEST(RecordCodec, GivesBackStatesOfCampaignAndSite) {
-  RecordDecoder decoder;
+  Decoding decoding;
   const CampaignState campaign = RoundTrip(CampaignState{.kind = CampaignStateKind::kResumed,
                                                          .time = base::WallTime::FromSeconds(5),
                                                          .scope = "campaign",
                                                          .by = "operator",
                                                          .reason = "mended",
                                                          .sample = "550 no"},
-                                           decoder);
+                                           decoding);
   EXPECT_EQ(campaign.kind, CampaignStateKind::kResumed);
   EXPECT_EQ(campaign.time, base::WallTime::FromSeconds(5));
   EXPECT_EQ(campaign.scope, "campaign");
@@ -131,7 +137,7 @@ TEST(RecordCodec, GivesBackStatesOfCampaignAndSite) {
                                              .reason = "SpamBlock",
                                              .sample = "550 blocked",
                                              .scope = "tenant:acme"},
-                                   decoder);
+                                   decoding);
   EXPECT_EQ(site.scope, "tenant:acme");
   EXPECT_EQ(site.time, base::WallTime::FromSeconds(6));
   EXPECT_EQ(site.site, "mx.example");
