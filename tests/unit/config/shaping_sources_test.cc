@@ -22,7 +22,7 @@ absl::StatusOr<Shaping> Read(const std::string& text) {
 }
 
 Limits LimitsOf(const Shaping& shaping, const std::string& source) {
-  return shaping.For("example.com", std::vector<std::string>{"mx.p.example"}, source);
+  return shaping.For("example.com", std::vector<MailHost>{"mx.p.example"}, source);
 }
 
 TEST(ShapingOfSources, AWarmUpIsOfASourceAtAProvider) {
@@ -42,9 +42,9 @@ warmup = []
   EXPECT_THAT(LimitsOf(*shaping, "old").warmup, IsEmpty());
   EXPECT_EQ(LimitsOf(*shaping, "old").overflow, Overflow::kWait);
   EXPECT_THAT(LimitsOf(*shaping, "other").warmup, IsEmpty());
-  EXPECT_THAT(shaping->For("x.example", std::vector<std::string>{"mx.x.example"}, "other").warmup, ElementsAre(7));
+  EXPECT_THAT(shaping->For("x.example", std::vector<MailHost>{"mx.x.example"}, "other").warmup, ElementsAre(7));
   for (const Shaping::Setting& setting :
-       shaping->Explain("example.com", std::vector<std::string>{"mx.p.example"}, "new")) {
+       shaping->Explain("example.com", std::vector<MailHost>{"mx.p.example"}, "new")) {
     if (setting.key != "warmup") continue;
     EXPECT_EQ(setting.value, "[ 50, 100, 500 ]");
     EXPECT_EQ(setting.place, "shaping.toml:4");

@@ -139,7 +139,9 @@ TEST(KeptWarmup, NothingIsSentThatIsNotPromised) {
   std::uint64_t sent = 0;
   for (int program = 0; program < 8; ++program) {
     HostLimits limits(/*outlives=*/true);
-    if (!file.empty()) ASSERT_TRUE(limits.Load(file, "one", Instant(), kMorning).ok());
+    if (!file.empty()) {
+      ASSERT_TRUE(limits.Load(file, "one", Instant(), kMorning).ok());
+    }
     const auto warmup = limits.WarmupOf(kName, {80, 100});
     WarmupMember member(warmup, calls, 1);
     EXPECT_EQ(warmup->Room(member, kMorning), 0u);

@@ -76,9 +76,9 @@ TEST(RecordCodec, GivesBackAnAttempt) {
 }
 
 TEST(RecordCodec, GivesBackAnAttemptByAnotherSource) {
-  RecordDecoder decoder;
+  Decoding decoding;
   const Attempt attempt{.recipient = 5, .number = 1, .time = base::WallTime(), .session = 99, .via = 300};
-  EXPECT_EQ(RoundTrip(attempt, decoder).via, 300u);
+  EXPECT_EQ(RoundTrip(attempt, decoding).via, 300u);
 }
 
 TEST(RecordCodec, GivesBackEveryFieldOfAnOutcome) {
