@@ -65,7 +65,7 @@ class NotifierTest : public testing::Test {
 
 TEST_F(NotifierTest, TellsEachEventAsALineOfJson) {
   Notifier notifier("cat >> " + file_, campaign_, true, log_);
-  notifier.OnSuspended({"mx.test", "big", "ip-1", base::WallTime::FromSeconds(60), "SpamBlock", "550 \"no\""});
+  notifier.OnSuspended({"mx.test", "big", "ip-1", "", base::WallTime::FromSeconds(60), "SpamBlock", "550 \"no\""});
   notifier.OnPaused(Pause("why"));
   notifier.OnFinished(Table());
   notifier.TellRest(Never);
