@@ -129,6 +129,9 @@ class Shard final : private delivery::Router::Owner,
   void ApplyDomainOverrides(const delivery::Destination& destination, delivery::Site& site);
   void EndDomainOverrides(base::Instant now);
   delivery::Site& SiteFor(delivery::Destination& destination, const dns::Route& route, const std::string& name);
+  void RemoveSite(delivery::Site& site);
+  bool IsAlone(const delivery::Destination& destination) const;
+  std::string HostsOf(const delivery::Destination& destination, const dns::Route& route) const;
   std::string SiteNameOf(const delivery::Destination& destination, const dns::Route& route) const;
   delivery::SharedLimits SharedLimitsOf(const delivery::SiteKey& key, const std::string& provider,
                                         const config::Limits& limits) const;
