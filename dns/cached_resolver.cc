@@ -27,7 +27,8 @@ std::string KeyOf(std::string_view name, RecordType type) {
 bool IsFailure(AnswerKind kind) { return kind == AnswerKind::kServerFail || kind == AnswerKind::kTimeout; }
 
 std::size_t SizeOf(std::size_t entry, const std::string& key, const Answer& answer) {
-  std::size_t bytes = entry + 2 * key.size() + answer.detail.size() + answer.records.size() * sizeof(Record);
+  std::size_t bytes =
+      entry + 2 * key.size() + answer.detail.size() + answer.canonical.size() + answer.records.size() * sizeof(Record);
   for (const Record& record : answer.records) bytes += record.name.size() + record.text.size();
   return bytes;
 }

@@ -49,7 +49,11 @@ HostAddresses Combine(const std::optional<Answer>& a, const std::optional<Answer
       result.ttl = std::min(result.ttl, (*answer)->ttl);
     }
   }
-  result.authenticated = (!a.has_value() || a->authenticated) && (!aaaa.has_value() || aaaa->authenticated);
+  for (const std::optional<Answer>* answer : {&aaaa, &a}) {
+    if (!answer->has_value() || (*answer)->kind != AnswerKind::kFound) continue;
+    if ((*answer)->authenticated || !result.authenticated) result.canonical = (*answer)->canonical;
+    result.authenticated = result.authenticated || (*answer)->authenticated;
+  }
   result.kind = best->kind;
   result.detail = best->detail;
   return result;
@@ -61,6 +65,7 @@ Route Simple(RouteKind kind, const Answer& answer) {
   route.ttl = answer.ttl;
   route.detail = answer.detail;
   route.authenticated = answer.authenticated;
+  route.canonical = answer.canonical;
   return route;
 }
 
@@ -138,11 +143,12 @@ void MxLookup::LookupMx(std::string_view domain, RouteCallback callback) {
 // RFC 5321 section 5.1: without any MX the domain itself is the host, if it has an address.
 void MxLookup::LookupImplicit(const std::string& domain, const Answer& no_mx, RouteCallback callback) {
   LookupHost(domain, /*want_v6=*/true,
-             [domain, mx_ttl = no_mx.ttl, authenticated = no_mx.authenticated,
+             [domain, mx_ttl = no_mx.ttl, authenticated = no_mx.authenticated, canonical = no_mx.canonical,
               callback = std::move(callback)](const HostAddresses& addresses) mutable {
                Route route;
                route.ttl = std::min(mx_ttl, addresses.ttl);
-               route.authenticated = authenticated && addresses.authenticated;
+               route.authenticated = authenticated;  // Of the host's addresses, whoever connects to it hears.
+               route.canonical = canonical;
                route.detail = addresses.detail;
                switch (addresses.kind) {
                  case AnswerKind::kFound:
@@ -217,13 +223,6 @@ void MxLookup::AddAddresses(const Route& route, Families families, RouteCallback
     if (families.v4) ask(host, RecordType::kA);
     if (families.v6) ask(host, RecordType::kAaaa);
   }
-}
-
-void MxLookup::LookupTlsa(std::string_view host, std::uint16_t port, Resolver::Callback callback) {
-  resolver_.Resolve(absl::StrCat("_", port, "._tcp.", base::AbslView(host)), RecordType::kTlsa,
-                    [alive = alive_, callback = std::move(callback)](const Answer& answer) mutable {
-                      if (*alive) callback(answer);
-                    });
 }
 
 }  // namespace dns

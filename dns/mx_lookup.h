@@ -43,6 +43,7 @@ struct Route {
   base::Duration ttl;          // How long this stays true.
   std::string detail;          // For people: what is wrong, or what was left out.
   bool authenticated = false;  // DNSSEC vouches for it (a trusted server's AD bit).
+  std::string canonical;       // What the domain is an alias (CNAME) of; empty: it is none.
 };
 
 struct HostAddresses {
@@ -51,7 +52,31 @@ struct HostAddresses {
       addresses;  // Non-empty exactly for kFound: IPv4, then IPv6, each in the order of the answer.
   base::Duration ttl;
   std::string detail;
-  bool authenticated = false;  // DNSSEC vouches for every answer that went in.
+  bool authenticated = false;  // DNSSEC vouches for addresses. A failed question for the others takes nothing away.
+  std::string canonical;       // What the host is an alias of, as far as they say; empty: it is none.
+};
+
+// A host whose TLSA records are wanted, with what was said of its addresses.
+struct TlsaQuestion {
+  std::string host;
+  bool authenticated = false;  // As HostAddresses.
+  std::string canonical;       // As HostAddresses.
+  // RFC 7672 section 2.2.2: else there is no need to ask.
+  bool IsToBeAsked() const { return authenticated || !canonical.empty(); }
+  friend bool operator==(const TlsaQuestion&, const TlsaQuestion&) = default;
+};
+
+struct TlsaRecords {
+  enum class Kind : std::uint8_t {
+    kFound,  // DNSSEC vouches for them.
+    kNone,   // There are none that count.
+    kError,  // A question that matters got no answer: the host must not be used (section 2.1.3).
+  };
+  Kind kind = Kind::kError;
+  std::string base;               // kFound: the TLSA base domain, which is the host or what it is an alias of.
+  std::vector<std::string> data;  // kFound: as dns::Record's text; not empty.
+  base::Duration ttl;
+  std::string detail;  // kError: why.
 };
 
 class MxLookup {
@@ -62,6 +87,7 @@ class MxLookup {
   };
   using RouteCallback = absl::AnyInvocable<void(const Route&)>;
   using HostCallback = absl::AnyInvocable<void(const HostAddresses&)>;
+  using TlsaCallback = absl::AnyInvocable<void(const TlsaRecords&)>;
   static constexpr std::size_t kHostsMax = 32;  // More are left out, the least preferred first.
 
   // The resolver outlives the calls under way, or calls nobody back after its end.
@@ -77,11 +103,14 @@ class MxLookup {
   void AddAddresses(const Route& route, Families families, RouteCallback callback);
   // The addresses of a host: IPv4, and IPv6 too where it is wanted.
   void LookupHost(std::string_view host, bool want_v6, HostCallback callback);
-  // The TLSA records of a host's SMTP service (RFC 7672 section 2.2.3).
-  void LookupTlsa(std::string_view host, std::uint16_t port, Resolver::Callback callback);
+  // The TLSA records of a host's SMTP service: of what it is an alias of, then its own (RFC 7672 sections 2.2.2 and
+  // 2.2.3). Requires: IsToBeAsked.
+  void LookupTlsa(const TlsaQuestion& question, std::uint16_t port, TlsaCallback callback);
 
  private:
+  struct TlsaSearch;
   void LookupImplicit(const std::string& domain, const Answer& no_mx, RouteCallback callback);
+  void AskTlsa(std::shared_ptr<TlsaSearch> search);
 
   Resolver& resolver_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // False once destroyed.

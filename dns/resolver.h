@@ -44,7 +44,8 @@ struct Answer {
   std::vector<Record> records;  // Non-empty exactly for kFound; in the order of the answer.
   base::Duration ttl;           // The smallest TTL on the way; negative answers: RFC 2308 section 5. Zero: do not keep.
   bool authenticated = false;   // AD bit from a trusted server.
-  std::string detail;           // For people: why it failed, and which server said so.
+  std::string detail = {};      // For people: why it failed, and which server said so.
+  std::string canonical = {};   // Where CNAMEs led to; empty: the name is no alias.
 };
 
 class Resolver {

@@ -117,12 +117,13 @@ class AnswerFinder {
       }
       if (alias == nullptr) return true;
       Shorten(alias->ttl);
-      name = alias->value.name;
+      name = canonical_ = alias->value.name;
     }
     return false;
   }
 
   std::vector<Record> TakeRecords() { return std::move(found_); }
+  const std::string& canonical() const { return canonical_; }
   std::optional<base::Duration> ttl() const { return ttl_; }
   void Shorten(base::Duration ttl) { ttl_ = ttl_.has_value() ? std::min(*ttl_, ttl) : ttl; }
 
@@ -135,6 +136,7 @@ class AnswerFinder {
   const std::vector<ResourceRecord>& records_;
   const RecordType type_;
   std::vector<Record> found_;
+  std::string canonical_;
   std::optional<base::Duration> ttl_;
 };
 
@@ -304,6 +306,7 @@ Answer ParseAnswer(std::string_view message, std::string_view name, RecordType t
   Answer answer;
   answer.authenticated = (header->flags & kFlagAuthenticated) != 0;
   answer.records = finder.TakeRecords();
+  answer.canonical = finder.canonical();
   if (no_domain) {  // RFC 2308 section 2.1: about the last name of the chain.
     answer.kind = AnswerKind::kNoDomain;
     answer.detail = "NXDOMAIN";

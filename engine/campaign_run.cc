@@ -254,7 +254,7 @@ RunOutcome Run::GoOn() {
                               recipients - finals, recipients));
   observer_.OnStart(finals + pending, finals);
   HostTls host_tls(disk_, request_.test.has_value() ? request_.paths.campaign : request_.paths.root,
-                   request_.paths.campaign, means_.authorities, log_);
+                   request_.paths.campaign, means_.authorities, request_.tls_sessions, log_);
   Engine engine(*job_, MakeOptions(host_tls), pending, *journal_, log_);
   if (desk_ != nullptr) desk_->Start(engine, journal_->table());
   if (metrics_ != nullptr) metrics_->Start(engine, pending);

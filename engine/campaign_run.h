@@ -20,6 +20,7 @@
 #include "engine/sender_check.h"
 #include "engine/smtp/rule_set.h"
 #include "engine/state_folder.h"
+#include "engine/tls_sessions_file.h"
 
 namespace engine {
 
@@ -39,6 +40,8 @@ struct RunRequest {
   std::string fixed_header = {};
   // The program's; outlives the run. Null: a test or a benchmark, which leave nothing behind.
   HostState* host = nullptr;
+  // Likewise, for several campaigns. Null: the run has its own.
+  TlsSessionsFile* tls_sessions = nullptr;
   std::uint32_t campaign_number = 0;  // Of those that run at the same time.
   // A test send, in `paths` of its own. None: the campaign.
   std::optional<roster::TestSend> test = std::nullopt;

@@ -15,34 +15,23 @@ constexpr std::uint64_t kFileMax = 256 * 1024 * 1024;
 }  // namespace
 
 HostTls::HostTls(io::Disk& disk, const std::string& folder, const std::string& campaign, std::string authorities,
-                 base::Log& log)
+                 TlsSessionsFile* sessions, base::Log& log)
     : disk_(disk),
       policies_file_(folder + "/mta-sts.cache"),
       lock_file_(folder + "/mta-sts.lock"),
-      sessions_file_(folder + "/tls-sessions.cache"),
       results_file_(campaign + "/" + kTlsResultsName),
       log_(log),
+      sessions_(sessions != nullptr ? sessions : &own_sessions_.emplace(disk, folder)),
       fetcher_({.authorities = std::move(authorities)}) {
   ReadPolicies();
-  ReadSessions();
   const absl::StatusOr<std::string> counted = io::ReadFile(disk_, results_file_, kFileMax);
   if (counted.ok()) results_.Read(*counted);
   results_.TakeChanged();
 }
 
-// The sessions of shards that have ended are here by now.
 HostTls::~HostTls() {
   SaveResults();
   SavePolicies(io::FileLock::Await);
-  const base::WallTime now = io::SystemClock().WallNow();
-  if (sessions_.size() > 0) io::WriteFileAtomically(disk_, sessions_file_, sessions_.Write(now)).IgnoreError();
-}
-
-// The file goes: a ticket is used once, also where two programs run at the same time or this one is killed.
-void HostTls::ReadSessions() {
-  const absl::StatusOr<std::string> content = io::ReadFile(disk_, sessions_file_, kFileMax);
-  if (!content.ok() || !disk_.Remove(sessions_file_).ok()) return;
-  sessions_.Read(*content, io::SystemClock().WallNow());
 }
 
 void HostTls::ReadPolicies() {

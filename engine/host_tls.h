@@ -3,15 +3,16 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/base/log.h"
 #include "engine/base/time.h"
 #include "engine/io/disk.h"
 #include "engine/io/file_lock.h"
+#include "engine/tls_sessions_file.h"
 #include "tls/curl_fetcher.h"
 #include "tls/results.h"
-#include "tls/stored_sessions.h"
 #include "tls/sts_cache.h"
 
 namespace engine {
@@ -24,8 +25,9 @@ class HostTls {
   // Reads what earlier runs knew; a file that cannot be read is none. `folder`: the state folder of the host, or of its
   // rehearsals. `authorities`: as tls::Context.
   // `campaign`: the folder of the campaign, whose results are counted there over all its runs.
+  // `sessions`: of all campaigns of the program; outlives this. Null: the campaign runs alone.
   HostTls(io::Disk& disk, const std::string& folder, const std::string& campaign, std::string authorities,
-          base::Log& log);
+          TlsSessionsFile* sessions, base::Log& log);
   HostTls(const HostTls&) = delete;
   HostTls& operator=(const HostTls&) = delete;
   ~HostTls();  // Writes what is new.
@@ -37,20 +39,20 @@ class HostTls {
   void StopFetching() { fetcher_.Stop(); }  // Before those who fetch are gone.
   tls::StsCache& sts_cache() { return sts_cache_; }
   tls::ResultCounts& results() { return results_; }
-  tls::StoredSessions& sessions() { return sessions_; }
+  tls::StoredSessions& sessions() { return sessions_->sessions(); }
 
  private:
   void ReadPolicies();
-  void ReadSessions();
   using TakeLock = absl::StatusOr<std::unique_ptr<io::FileLock>> (*)(const std::string& path);
   void SaveResults();
   void SavePolicies(TakeLock take_lock);
 
   io::Disk& disk_;
-  const std::string policies_file_, lock_file_, sessions_file_, results_file_;
+  const std::string policies_file_, lock_file_, results_file_;
   base::Log& log_;
   tls::StsCache sts_cache_;
-  tls::StoredSessions sessions_;
+  std::optional<TlsSessionsFile> own_sessions_;
+  TlsSessionsFile* const sessions_;
   tls::ResultCounts results_;
   tls::CurlFetcher fetcher_;
   base::Instant next_;

@@ -189,12 +189,13 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
   const std::string place = SiteNameOf(destination, route);
   const std::string name = OverriddenName(destination, place);
   if (destination.site != nullptr) {  // A refreshed route.
-    if (destination.site->key().name == name) {
-      destination.route_expires = seams_.clock.Now() + std::max(route.ttl, kRouteFloor);
-      destination.tls = TlsPolicyOf(destination, *destination.site, route);
+    const delivery::SiteKey& key = destination.site->key();
+    if (key.name == name && key.hosts == HostsOf(destination, route)) {
+      destination.site->Refresh(destination, TlsPolicyOf(destination, *destination.site, route), route,
+                                seams_.clock.Now() + std::max(route.ttl, kRouteFloor));
     } else {
-      if (SharesHosts(site_names_.at(destination.site->id()).hosts, route))
-        destination.came_from = destination.site->key().name;
+      if (key.name != name && SharesHosts(site_names_.at(destination.site->id()).hosts, route))
+        destination.came_from = key.name;
       destination.site->SendAway(destination);
     }
     return;
@@ -219,13 +220,21 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
                           seams_.clock.Now());
   }
   ApplyDomainOverrides(destination, site);
-  site.Add(destination, TlsPolicyOf(destination, site, route), seams_.clock.Now() + std::max(route.ttl, kRouteFloor));
+  site.Add(destination, TlsPolicyOf(destination, site, route), route,
+           seams_.clock.Now() + std::max(route.ttl, kRouteFloor));
 }
 
 // A domain with mx_rollup = false is a site of its own.
+bool Shard::IsAlone(const Destination& destination) const {
+  return !job_.smarthost.has_value() && shaping_->HasOwnLimits(destination.name);
+}
+
 std::string Shard::SiteNameOf(const Destination& destination, const dns::Route& route) const {
-  const bool alone = !job_.smarthost.has_value() && shaping_->HasOwnLimits(destination.name);
-  return alone ? destination.name : dns::SiteName(route.hosts);
+  return IsAlone(destination) ? destination.name : dns::SiteName(route.hosts);
+}
+
+std::string Shard::HostsOf(const Destination& destination, const dns::Route& route) const {
+  return IsAlone(destination) ? dns::SiteName(route.hosts) : "";
 }
 
 config::Limits Shard::LimitsOf(const Destination& destination, const Site& site, const dns::Route& route) const {
@@ -235,7 +244,7 @@ config::Limits Shard::LimitsOf(const Destination& destination, const Site& site,
 
 Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const std::string& name) {
   const std::uint32_t source = SourceOf(destination);
-  const delivery::SiteKey key{name, source};
+  const delivery::SiteKey key{name, HostsOf(destination, route), source};
   if (const auto known = sites_.find(key); known != sites_.end()) return *known->second;
   const std::vector<config::MailHost> hosts = delivery::MailHostsOf(route);
   const std::string& domain = job_.smarthost.has_value() ? job_.smarthost->host : destination.name;
@@ -257,6 +266,16 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const st
                            old.sample);
   }
   return made;
+}
+
+// What the campaign allows there stays, where the domain has moved to a site of the same name.
+void Shard::RemoveSite(Site& site) {
+  const delivery::SiteKey key = site.key();
+  sites_by_id_.erase(site.id());
+  site_names_.erase(site.id());
+  sites_.erase(key);
+  for (auto same = sites_.lower_bound({key.name, "", 0}); same != sites_.end() && same->first.name == key.name; ++same)
+    if (same->first.source == key.source) WantsLimits(*same->second);
 }
 
 Site* Shard::FindSite(std::uint64_t id) {
@@ -344,9 +363,7 @@ void Shard::EndTurn() {
     Site& site = to_pump_.PopFront();
     site.Pump();
     if (site.IsUnused() && !site.pump_hook.IsLinked()) {
-      sites_by_id_.erase(site.id());
-      site_names_.erase(site.id());
-      sites_.erase(delivery::SiteKey(site.key()));
+      RemoveSite(site);
     }
   }
   budget_.Serve();  // Now who is idle has nothing to do.

@@ -137,6 +137,9 @@ class Shard final : private delivery::Router::Owner,
   bool MayTakeOverflow(const delivery::Site& from, std::uint32_t source, bool whole) const;
   std::optional<std::uint32_t> SourceForOverflow(const delivery::Destination& destination) const;
   delivery::Site& SiteFor(delivery::Destination& destination, const dns::Route& route, const std::string& name);
+  void RemoveSite(delivery::Site& site);
+  bool IsAlone(const delivery::Destination& destination) const;
+  std::string HostsOf(const delivery::Destination& destination, const dns::Route& route) const;
   std::string SiteNameOf(const delivery::Destination& destination, const dns::Route& route) const;
   delivery::SharedLimits SharedLimitsOf(const delivery::SiteKey& key, const std::string& provider,
                                         const config::Limits& limits) const;

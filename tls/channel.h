@@ -66,6 +66,7 @@ class ChannelFactory {
     Policy policy;
     absl::Span<const TlsaRecord> tlsa = {};  // Usable ones: they decide about the certificate, instead of the policy.
     std::string_view domain = {};  // Whose mail it is for: with TLSA records, a certificate for it will do as well.
+    std::string_view canonical_domain = {};  // What `domain` is an alias of: likewise. Empty: it is none.
     Profile profile = Profile::kUsual;
   };
   virtual ~ChannelFactory() = default;

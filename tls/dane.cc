@@ -11,7 +11,7 @@ std::optional<TlsaRecord> ParseTlsa(std::string_view data) {
 }
 
 bool IsUsable(const TlsaRecord& record) {
-  if (record.usage != 2 && record.usage != 3) return false;
+  if (record.usage != kDaneTa && record.usage != kDaneEe) return false;
   if (record.selector > 1) return false;
   switch (record.matching) {
     case 0:

@@ -12,6 +12,8 @@
 
 namespace tls {
 
+inline constexpr std::uint8_t kDaneTa = 2, kDaneEe = 3;
+
 struct TlsaRecord {
   std::uint8_t usage = 0;     // 2: DANE-TA, 3: DANE-EE; 0 and 1 mean nothing in SMTP.
   std::uint8_t selector = 0;  // 0: the whole certificate, 1: its public key.

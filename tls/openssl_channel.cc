@@ -128,7 +128,8 @@ OpensslChannel::OpensslChannel(Context& context, SSL_CTX* settings, const Channe
   if (!peer.tlsa.empty()) {
     // Records that OpenSSL cannot use take nothing away from a policy that demands a certificate: nothing fits then.
     const bool demands = peer.policy.verification == Policy::Verification::kNameAndChain;
-    verifies_ = ExpectTlsa(name, peer.domain, peer.tlsa) || demands;
+    tlsa_says_nothing_ = !ExpectTlsa(name, peer);
+    verifies_ = !tlsa_says_nothing_ || demands;
     SSL_set_verify(ssl_.get(), verifies_ ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
   } else if (verifies_ || observes_) {
     ExpectName(name, peer.address, is_address);
@@ -147,14 +148,15 @@ void OpensslChannel::ExpectName(const std::string& name, const base::IpAddress& 
 // RFC 7672 section 3.1: of a DANE-EE record neither name nor dates count; of a DANE-TA record the server's certificate
 // must be for the host's name or the domain's (section 3.2.2), by its common name where it has no other (3.2.3). False:
 // none of them says anything that OpenSSL can use, and any certificate will do.
-bool OpensslChannel::ExpectTlsa(const std::string& name, std::string_view domain,
-                                absl::Span<const TlsaRecord> records) {
+bool OpensslChannel::ExpectTlsa(const std::string& name, const ChannelFactory::Peer& peer) {
   CHECK(SSL_dane_enable(ssl_.get(), name.c_str()) == 1);
-  if (!domain.empty()) SSL_add1_host(ssl_.get(), std::string(domain).c_str());
+  for (const std::string_view domain : {peer.domain, peer.canonical_domain}) {
+    if (!domain.empty()) SSL_add1_host(ssl_.get(), std::string(domain).c_str());
+  }
   SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   SSL_dane_set_flags(ssl_.get(), DANE_FLAG_NO_DANE_EE_NAMECHECKS);
   bool any = false;
-  for (const TlsaRecord& record : records) {
+  for (const TlsaRecord& record : peer.tlsa) {
     any = SSL_dane_tlsa_add(ssl_.get(), record.usage, record.selector, record.matching,
                             reinterpret_cast<const unsigned char*>(record.data.data()), record.data.size()) > 0 ||
           any;
@@ -208,6 +210,7 @@ absl::Status OpensslChannel::Handshake() {
   info_.only_domain = !IsForHost();
   info_.verified = (verifies_ || observes_) && SSL_get_verify_result(ssl_.get()) == X509_V_OK;
   if (observes_) info_.certificate = ResultOf(SSL_get_verify_result(ssl_.get()));
+  if (tlsa_says_nothing_) info_.certificate = Result::kTlsaInvalid;
   return absl::OkStatus();
 }
 
@@ -271,6 +274,7 @@ void OpensslChannel::Close(Output& to_peer) {
 absl::Status OpensslChannel::Fail(int result) {
   const std::string text = ErrorText(result);
   if (verifies_) info_.certificate = ResultOf(SSL_get_verify_result(ssl_.get()));
+  if (tlsa_says_nothing_) info_.certificate = Result::kTlsaInvalid;
   if (state_ == State::kHandshaking && offered_session_) context_.sessions_.Forget(cache_key_);
   state_ = State::kFailed;
   ERR_clear_error();

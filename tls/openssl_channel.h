@@ -37,7 +37,7 @@ class OpensslChannel final : public Channel {
 
   class Call;  // The bytes that OpenSSL may read and write now.
   void ExpectName(const std::string& name, const base::IpAddress& address, bool is_address);
-  bool ExpectTlsa(const std::string& name, std::string_view domain, absl::Span<const TlsaRecord> records);
+  bool ExpectTlsa(const std::string& name, const ChannelFactory::Peer& peer);
   bool IsForHost() const;
   absl::Status Handshake();
   absl::Status Read(std::string& plain);
@@ -48,6 +48,7 @@ class OpensslChannel final : public Channel {
   Context& context_;
   bool verifies_;
   const bool observes_;
+  bool tlsa_says_nothing_ = false;  // There are TLSA records, and none that OpenSSL can use.
   const bool compatible_;
   const std::string anchored_name_;  // Of the host, where its TLSA records have a trust anchor; else empty.
   const std::string cache_key_;

@@ -27,6 +27,8 @@ struct Policy {
   std::uint32_t refused_hosts = 0;
   // DNSSEC vouches for which hosts these are: where one has TLSA records, they hold, whatever else is here.
   bool dane = false;
+  // In which order the site's hosts are tried: the site's own number for it. It means nothing elsewhere.
+  std::uint32_t host_order = 0;
   // Of one domain alone (its number, from 1; 0: of any): the certificate is for the domain's name and not for the
   // host's, so that it says nothing about the mail of others (RFC 7672 section 3.2.2).
   std::uint64_t only_domain = 0;
@@ -45,7 +47,7 @@ enum class Profile : std::uint8_t {
 // What satisfies both.
 inline Policy Stricter(const Policy& a, const Policy& b) {
   return {std::max(a.use, b.use), std::max(a.verification, b.verification), a.refused_hosts | b.refused_hosts,
-          a.dane || b.dane, std::max(a.only_domain, b.only_domain)};
+          a.dane || b.dane,       std::max(a.host_order, b.host_order),     std::max(a.only_domain, b.only_domain)};
 }
 
 }  // namespace tls

@@ -6,12 +6,15 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/date.h"
 #include "engine/base/text.h"
 
 namespace tls {
 namespace {
 
-constexpr std::string_view kHead = "sluice tls-results 1\n";
+constexpr std::string_view kHead = "sluice tls-results 2\n";
+constexpr std::int64_t kDaySeconds = 86'400;
+constexpr std::size_t kDateSize = 10;  // "2026-11-24"
 constexpr Result kResults[] = {Result::kSuccess,
                                Result::kCompatibleSuccess,
                                Result::kStartTlsNotSupported,
@@ -19,6 +22,7 @@ constexpr Result kResults[] = {Result::kSuccess,
                                Result::kCertificateExpired,
                                Result::kCertificateNotTrusted,
                                Result::kValidationFailure,
+                               Result::kTlsaInvalid,
                                Result::kDnssecInvalid,
                                Result::kStsPolicyFetchError,
                                Result::kStsPolicyInvalid,
@@ -58,6 +62,8 @@ std::string_view ToString(Result result) {
       return "certificate-not-trusted";
     case Result::kValidationFailure:
       return "validation-failure";
+    case Result::kTlsaInvalid:
+      return "tlsa-invalid";
     case Result::kDnssecInvalid:
       return "dnssec-invalid";
     case Result::kStsPolicyFetchError:
@@ -82,11 +88,16 @@ std::string_view ToString(PolicyType type) {
   return "no-policy-found";
 }
 
-void ResultCounts::Add(std::string_view domain, PolicyType type, Result result, std::uint64_t count) {
+std::int64_t ResultCounts::DayOf(base::WallTime time) { return time.seconds() / kDaySeconds; }
+
+std::string ResultCounts::DateOf(std::int64_t day) {
+  return base::FormatRfc3339(base::WallTime::FromSeconds(day * kDaySeconds)).substr(0, kDateSize);
+}
+
+void ResultCounts::Add(const Key& key, std::uint64_t count) {
   const std::lock_guard lock(mutex_);
-  Key key{std::string(domain), type, result};
-  if (counts_.size() >= kKeysMax && counts_.find(key) == counts_.end()) key.domain = "other";
-  counts_[key] += count;
+  const bool is_one_too_many = counts_.size() >= kKeysMax && !counts_.contains(key);
+  counts_[is_one_too_many ? Key{key.day, "other", key.type, key.result} : key] += count;
   changed_ = true;
 }
 
@@ -108,7 +119,7 @@ bool ResultCounts::TakeChanged() {
 std::string ResultCounts::Write() const {
   std::string content(kHead);
   for (const auto& [key, count] : counts()) {
-    absl::StrAppend(&content, key.domain, " ", base::AbslView(ToString(key.type)), " ",
+    absl::StrAppend(&content, DateOf(key.day), " ", key.domain, " ", base::AbslView(ToString(key.type)), " ",
                     base::AbslView(ToString(key.result)), " ", count, "\n");
   }
   return content;
@@ -120,12 +131,14 @@ void ResultCounts::Read(std::string_view content) {
   for (std::size_t end = content.find('\n'); end != std::string_view::npos; end = content.find('\n')) {
     std::string_view line = content.substr(0, end);
     content.remove_prefix(end + 1);
+    const std::optional<base::WallTime> date = base::ParseRfc3339(std::string(TakeWord(line)) + "T00:00:00Z");
     const std::string_view domain = TakeWord(line);
     const auto type = Named(kTypes, TakeWord(line));
     const auto result = Named(kResults, TakeWord(line));
     const auto count = base::ParseInteger<std::uint64_t>(line);
-    if (!domain.empty() && type.has_value() && result.has_value() && count.has_value())
-      Add(domain, *type, *result, *count);
+    const bool is_whole =
+        date.has_value() && !domain.empty() && type.has_value() && result.has_value() && count.has_value();
+    if (is_whole) Add({DayOf(*date), std::string(domain), *type, *result}, *count);
   }
 }
 

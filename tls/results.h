@@ -1,4 +1,5 @@
-// What became of TLS, counted by policy domain, as RFC 8460 sections 4.2 and 4.3 name it. Any thread; bounded.
+// What became of TLS, counted by UTC day and policy domain, as RFC 8460 sections 4.2 and 4.3 name it. Any thread;
+// bounded. "dane-required" (section 4.3.2.1) is not among the results: nobody can ask for mandatory DANE here.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +7,8 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+
+#include "engine/base/time.h"
 
 namespace tls {
 
@@ -17,6 +20,7 @@ enum class Result : std::uint8_t {
   kCertificateExpired,
   kCertificateNotTrusted,
   kValidationFailure,  // Any other trouble with TLS.
+  kTlsaInvalid,        // There are TLSA records, and none of them is usable.
   kDnssecInvalid,      // TLSA records cannot be had.
   kStsPolicyFetchError,
   kStsPolicyInvalid,
@@ -30,6 +34,7 @@ std::string_view ToString(PolicyType type);  // "no-policy-found", "sts", "tlsa"
 class ResultCounts {
  public:
   struct Key {
+    std::int64_t day = 0;  // Since 1970-01-01.
     std::string domain;
     PolicyType type = PolicyType::kNone;
     Result result = Result::kSuccess;
@@ -41,7 +46,9 @@ class ResultCounts {
   ResultCounts(const ResultCounts&) = delete;
   ResultCounts& operator=(const ResultCounts&) = delete;
 
-  void Add(std::string_view domain, PolicyType type, Result result, std::uint64_t count = 1);
+  static std::int64_t DayOf(base::WallTime time);
+  static std::string DateOf(std::int64_t day);  // "2026-11-24"
+  void Add(const Key& key, std::uint64_t count = 1);
   std::map<Key, std::uint64_t> counts() const;
   bool TakeChanged();  // Something was counted since the last call, or since what was taken was given back.
   void GiveBackChanged();

@@ -24,18 +24,23 @@ struct Arguments {
   bool json = false;
 };
 
-// What became of TLS, by policy domain and policy.
+// What became of TLS, by UTC day, policy domain and policy.
 Json TlsResultsOf(io::Disk& disk, const std::string& campaign) {
   Json list = Json::array();
   tls::ResultCounts counts;
   const absl::StatusOr<std::string> file = io::ReadFile(disk, campaign + "/" + engine::kTlsResultsName, 64u << 20);
   if (file.ok()) counts.Read(*file);
   for (const auto& [key, count] : counts.counts()) {
-    const bool same =
-        !list.empty() && list.back()["domain"] == key.domain && list.back()["policy"] == ToString(key.type);
-    if (!same)
-      list.push_back(
-          {{"domain", key.domain}, {"policy", ToString(key.type)}, {"success", 0}, {"failures", Json::object()}});
+    const std::string day = tls::ResultCounts::DateOf(key.day);
+    const bool same = !list.empty() && list.back()["day"] == day && list.back()["domain"] == key.domain &&
+                      list.back()["policy"] == ToString(key.type);
+    if (!same) {
+      list.push_back({{"day", day},
+                      {"domain", key.domain},
+                      {"policy", ToString(key.type)},
+                      {"success", 0},
+                      {"failures", Json::object()}});
+    }
     if (key.result == tls::Result::kSuccess) {
       list.back()["success"] = list.back()["success"].get<std::uint64_t>() + count;
     } else if (key.result == tls::Result::kCompatibleSuccess) {

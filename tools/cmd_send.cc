@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <iterator>
 #include <memory>
+#include <optional>
+#include <random>
 #include <set>
 #include <string>
 #include <thread>
@@ -33,7 +35,7 @@ namespace {
 struct Arguments {
   std::vector<std::string> campaigns;
   std::string progress = "auto";
-  std::uint64_t seed = 0;
+  std::optional<std::uint64_t> seed;
   bool sandbox = false;
   std::string sandbox_at;
   std::string personality;
@@ -184,7 +186,6 @@ absl::StatusOr<engine::RunRequest> MakeRequest(const Arguments& arguments, const
   request.shaping = &rules.shaping;
   request.reply_rules = &rules.replies;
   request.host_name = HostName();
-  request.seed = arguments.seed;
   request.shards = config.engine.shards != 0 ? config.engine.shards : std::max(1u, std::thread::hardware_concurrency());
   request.sessions_max = std::max(1u, SessionsMax() / static_cast<std::uint32_t>(arguments.campaigns.size()));
   request.paths = engine::PathsOf(*config.engine.state_dir, campaign.id, context.state);
@@ -197,6 +198,14 @@ absl::StatusOr<engine::RunRequest> MakeRequest(const Arguments& arguments, const
     request.sample = *sample;
   }
   return request;
+}
+
+// Told, so that a run can be repeated.
+std::uint64_t SeedOf(const Arguments& arguments, base::Log& log) {
+  if (arguments.seed.has_value()) return *arguments.seed;
+  const std::uint64_t seed = std::random_device()();
+  log.Info(absl::StrFormat("equal mail exchangers are chosen as by --seed %d", seed));
+  return seed;
 }
 
 int Send(const Arguments& arguments, Context& context) {
@@ -231,11 +240,14 @@ int Send(const Arguments& arguments, Context& context) {
       std::max(1u, config->dns.max_queries_per_second / static_cast<std::uint32_t>(campaigns->size()));
   const std::string host_folder = *config->engine.state_dir + "/host";
   engine::HostState host(*disk, ready_file.empty() ? host_folder : "", context.log);
+  std::optional<engine::TlsSessionsFile> tls_sessions;
+  const std::uint64_t seed = SeedOf(arguments, context.log);
   std::vector<engine::RunRequest> requests;
   for (const campaign::Campaign& campaign : *campaigns) {
     absl::StatusOr<engine::RunRequest> request = MakeRequest(arguments, campaign, *config, *rules, context);
     if (!request.ok()) return Fail(context.log, request.status(), kExitUsage);
     request->campaign_number = static_cast<std::uint32_t>(requests.size());
+    request->seed = seed;
     request->host = &host;
     if (!ready_file.empty()) Rehearse(*config, context, *request);
     requests.push_back(*std::move(request));
@@ -248,6 +260,8 @@ int Send(const Arguments& arguments, Context& context) {
   if (requests.size() > 1) {  // They start at the same time: none of them is to make its own.
     const absl::StatusOr<campaign::TokenKey> key = engine::LoadTokenKey(*disk, requests.front().token_key_file);
     if (!key.ok()) return Fail(context.log, key.status(), ExitCodeOf(key.status()));
+    tls_sessions.emplace(*disk, requests.front().paths.root);
+    for (engine::RunRequest& request : requests) request.tls_sessions = &*tls_sessions;
   }
   const int code = Run(arguments, requests, *disk, **signals, context);
   if (own_sandbox != nullptr && code != kExitFailure && code != kExitInvalid) PrintRehearsal(own_sandbox->End());
@@ -263,7 +277,8 @@ void RegisterSend(CLI::App& app, Context& context) {
   command.add_option("CAMPAIGN", arguments->campaigns, "Campaign file; several are sent together")->required();
   command.add_option("--progress", arguments->progress, "auto, plain, json or off")
       ->check(CLI::IsMember({"auto", "plain", "json", "off"}));
-  command.add_option("--seed", arguments->seed, "Chooses among equal mail exchangers");
+  command.add_option("--seed", arguments->seed,
+                     "Chooses among equal mail exchangers; else by chance, and the log tells the number");
   CLI::Option* own =
       command.add_flag("--sandbox", arguments->sandbox, "Rehearse against a fake internet of its own; no mail leaves");
   command

@@ -58,6 +58,7 @@ struct Destination {
   io::Timer timer;                            // kRouting: look up again. kWaiting: somebody is due.
   base::Instant route_expires;                // At a site: when to look up again.
   tls::Policy tls;                            // At a site: what its sessions must be.
+  std::string canonical;                      // At a site: what the domain is an alias of; empty: it is none.
   std::shared_ptr<const tls::StsPolicy> sts;  // The domain's MTA-STS policy when it was last looked up; null: none.
   std::string came_from;  // The site with some of the same hosts that it left when its MX records changed.
   bool looking_up = false;

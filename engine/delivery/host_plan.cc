@@ -1,10 +1,9 @@
 #include "engine/delivery/host_plan.h"
 
 #include <algorithm>
-#include <tuple>
+#include <iterator>
 
 #include "engine/base/check.h"
-#include "engine/base/stable_hash.h"
 
 namespace delivery {
 namespace {
@@ -13,15 +12,44 @@ constexpr base::Duration kOldAddresses = base::Duration::Minutes(10);  // Over t
 
 }  // namespace
 
-HostPlan::HostPlan(std::vector<PlannedHost> hosts, const Options& options) : options_(options) {
+HostPlan::HostPlan(const std::vector<PlannedHost>& hosts, const Options& options)
+    : options_(options), random_(options.seed) {
   CHECK(hosts.size() <= kHostsMax);
-  for (PlannedHost& host : hosts) {
-    const std::uint64_t order = base::StableHash(host.name, options.seed);
-    hosts_.push_back({std::move(host.name), host.preference, order, Resolution::kUnknown, {}, {}, false, false});
+  for (const PlannedHost& host : hosts) hosts_.push_back({host.name, Resolution::kUnknown, {}, {}, false, false});
+  std::sort(hosts_.begin(), hosts_.end(), [](const Host& a, const Host& b) { return a.name < b.name; });
+  orders_.push_back(RanksOf(hosts));
+}
+
+// Not the preferences themselves: 10 and 20 say the same as 1 and 2.
+HostPlan::Ranks HostPlan::RanksOf(const std::vector<PlannedHost>& hosts) const {
+  std::vector<std::uint32_t> preferences(hosts_.size(), UINT32_MAX);
+  for (const PlannedHost& host : hosts) {
+    for (std::size_t i = 0; i < hosts_.size(); ++i) {
+      if (hosts_[i].name == host.name) preferences[i] = host.preference;
+    }
   }
-  std::sort(hosts_.begin(), hosts_.end(), [](const Host& a, const Host& b) {
-    return std::tie(a.preference, a.order, a.name) < std::tie(b.preference, b.order, b.name);
-  });
+  const std::set<std::uint32_t> sorted(preferences.begin(), preferences.end());
+  Ranks ranks;
+  for (const std::uint32_t preference : preferences)
+    ranks.push_back(static_cast<std::uint8_t>(std::distance(sorted.begin(), sorted.find(preference))));
+  return ranks;
+}
+
+std::uint32_t HostPlan::OrderOf(const std::vector<PlannedHost>& hosts) {
+  Ranks ranks = RanksOf(hosts);
+  auto place = std::find(orders_.begin(), orders_.end(), ranks);
+  if (place == orders_.end()) place = std::find(orders_.begin(), orders_.end(), Ranks());
+  if (place == orders_.end()) place = orders_.insert(orders_.end(), Ranks());
+  *place = std::move(ranks);
+  return static_cast<std::uint32_t>(std::distance(orders_.begin(), place));
+}
+
+void HostPlan::KeepOrders(const std::set<std::uint32_t>& used) {
+  const std::uint32_t last = used.empty() ? 0 : *used.rbegin();
+  if (last + 1 < orders_.size()) orders_.resize(last + 1);
+  for (std::uint32_t order = 1; order < orders_.size(); ++order) {
+    if (!used.contains(order)) orders_[order].clear();
+  }
 }
 
 // Where private addresses are allowed, the built-in prohibition of loopback does not count.
@@ -44,43 +72,49 @@ HostPlan::Address* HostPlan::Usable(Host& host, std::size_t count, base::Instant
   return nullptr;
 }
 
-std::size_t HostPlan::AddressesBefore(std::size_t host) const {
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < host; ++i) count += hosts_[i].addresses.size();
-  return count;
-}
-
-HostPlan::Next HostPlan::Choose(base::Instant now, absl::Span<const base::IpAddress> avoided, std::uint32_t refused) {
-  const std::uint64_t first = base::StableHashCombine(options_.seed, ++turn_);
-  std::size_t begin = 0;
-  while (begin < hosts_.size()) {
-    std::size_t end = begin;
-    while (end < hosts_.size() && hosts_[end].preference == hosts_[begin].preference) ++end;
-    bool asking = false;
-    for (std::size_t i = 0; i < end - begin; ++i) {  // Equal preferences share the load.
-      const std::size_t index = begin + (first + i) % (end - begin);
-      Host& host = hosts_[index];
-      const std::size_t before = AddressesBefore(index);
-      if (IsRefused(index, refused) || before >= options_.addresses_max) continue;
-      const bool ask =
-          host.resolution == Resolution::kUnknown ||
-          ((host.resolution == Resolution::kKnown || host.resolution == Resolution::kFailed) && host.until <= now);
-      if (ask) {
-        host.resolution = Resolution::kAsking;
-        return {Step::kResolve, index, {}};
-      }
-      asking = asking || host.resolution == Resolution::kAsking;
-      // What was known a moment ago stays in use while it is asked for again.
-      const bool is_known = host.resolution == Resolution::kKnown ||
-                            (host.resolution == Resolution::kAsking && now < host.until + kOldAddresses);
-      if (!is_known) continue;
-      if (const Address* address = Usable(host, options_.addresses_max - before, now, avoided))
-        return {Step::kConnect, index, address->address};
+HostPlan::Next HostPlan::Choose(base::Instant now, const Wish& wish) {
+  CHECK(wish.order < orders_.size());
+  base::Prng random = random_;  // What is drawn holds until somebody connects.
+  struct Turn {
+    std::uint8_t rank;
+    std::uint64_t chance;  // Equal preferences share the load.
+    std::size_t host;
+    auto operator<=>(const Turn&) const = default;
+  };
+  std::vector<Turn> turns;
+  for (std::size_t i = 0; i < hosts_.size(); ++i) turns.push_back({orders_[wish.order][i], random.Next(), i});
+  std::sort(turns.begin(), turns.end());
+  bool asking = false, passed_refused = false;
+  std::size_t left = options_.addresses_max;  // So many of the addresses may be tried.
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    const std::size_t index = turns[i].host;
+    if (asking && turns[i].rank != turns[i - 1].rank) break;  // A better one may be known in a moment.
+    Host& host = hosts_[index];
+    const std::size_t count = std::min(left, host.addresses.size());
+    left -= count;
+    if (IsRefused(index, wish.refused)) {
+      passed_refused = true;
+      continue;
     }
-    if (asking) return {Step::kWait, begin, {}};
-    begin = end;
+    if (left + count == 0) continue;
+    const bool ask =
+        host.resolution == Resolution::kUnknown ||
+        ((host.resolution == Resolution::kKnown || host.resolution == Resolution::kFailed) && host.until <= now);
+    if (ask) {
+      host.resolution = Resolution::kAsking;
+      return {Step::kResolve, index, {}, false};
+    }
+    asking = asking || host.resolution == Resolution::kAsking;
+    // What was known a moment ago stays in use while it is asked for again.
+    const bool is_known = host.resolution == Resolution::kKnown ||
+                          (host.resolution == Resolution::kAsking && now < host.until + kOldAddresses);
+    if (!is_known) continue;
+    if (const Address* address = Usable(host, count, now, wish.avoided)) {
+      random_ = random;
+      return {Step::kConnect, index, address->address, passed_refused};
+    }
   }
-  return {Verdict(refused), 0, {}};
+  return asking ? Next{Step::kWait, 0, {}, false} : Next{Verdict(wish.refused), 0, {}, false};
 }
 
 HostPlan::Step HostPlan::Verdict(std::uint32_t refused_hosts) const {

@@ -1,14 +1,17 @@
-// Which mail exchanger to connect to next: MX hosts in order of preference, each with its addresses, minus those that
-// just failed (RFC 5321 section 5.1). Pure: it is told what the DNS said and what became of each connection.
+// Which mail exchanger to connect to next: MX hosts in order of preference, equal ones by chance each time, each with
+// its addresses, minus those that just failed (RFC 5321 section 5.1). Domains that share the hosts may have preferences
+// of their own. Pure: it is told what the DNS said and what became of each connection.
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "engine/base/ip_address.h"
+#include "engine/base/prng.h"
 #include "engine/base/time.h"
 #include "engine/config/address_set.h"
 
@@ -27,7 +30,7 @@ class HostPlan {
     config::AddressSet skipped;     // Addresses that are left out.
     std::size_t addresses_per_host_max = 10;
     std::size_t addresses_max = 50;  // Of all hosts together; those of the least preferred are left out.
-    std::uint64_t seed = 0;          // Spreads equal preferences.
+    std::uint64_t seed = 0;          // Chooses among equal preferences.
   };
   enum class Step : std::uint8_t {
     kConnect,      // To `address` of `host`.
@@ -43,15 +46,29 @@ class HostPlan {
     Step step = Step::kExhausted;
     std::size_t host = 0;  // For HostName, and to report back.
     base::IpAddress address;
+    bool passed_refused = false;  // kConnect: a host that is refused would have come before.
   };
 
   static constexpr std::size_t kHostsMax = 32;  // As many as dns::MxLookup gives.
 
-  HostPlan(std::vector<PlannedHost> hosts, const Options& options);  // Requires: at most kHostsMax.
+  // Their preferences are order 0. Requires: at most kHostsMax.
+  HostPlan(const std::vector<PlannedHost>& hosts, const Options& options);
 
-  // What to do for one more session at `now`. A kResolve answer marks the host as being resolved. `avoided`: addresses
-  // that will not do for this session; `refused`: a bit for each host that will not.
-  Next Choose(base::Instant now, absl::Span<const base::IpAddress> avoided = {}, std::uint32_t refused = 0);
+  // The number of the order that these preferences give the hosts; the same for the same order. Hosts that are not
+  // among them come last.
+  std::uint32_t OrderOf(const std::vector<PlannedHost>& hosts);
+  std::size_t orders() const { return orders_.size(); }
+  // Forgets the orders that are not among these; order 0 stays.
+  void KeepOrders(const std::set<std::uint32_t>& used);
+
+  struct Wish {
+    absl::Span<const base::IpAddress> avoided = {};  // Addresses that will not do for this session…
+    std::uint32_t refused = 0;                       // …and hosts: a bit for each.
+    std::uint32_t order = 0;                         // As OrderOf.
+  };
+  // What to do for one more session at `now`. A kResolve answer marks the host as being resolved.
+  Next Choose(base::Instant now, const Wish& wish);
+  Next Choose(base::Instant now) { return Choose(now, Wish()); }
   const std::string& HostName(std::size_t host) const { return hosts_[host].name; }
   std::size_t size() const { return hosts_.size(); }
   bool IsRefused(std::size_t host, std::uint32_t refused) const { return (refused >> host & 1) != 0; }
@@ -82,8 +99,6 @@ class HostPlan {
   enum class Resolution : std::uint8_t { kUnknown, kAsking, kKnown, kFailed };
   struct Host {
     std::string name;
-    std::uint16_t preference;
-    std::uint64_t order;  // Among equal preferences.
     Resolution resolution = Resolution::kUnknown;
     base::Instant until;             // kKnown: when to ask again. kFailed: not before.
     std::vector<Address> addresses;  // Only those that policy allows.
@@ -93,13 +108,14 @@ class HostPlan {
   bool IsProhibited(const base::IpAddress& address) const;
   bool IsAllowed(const base::IpAddress& address) const;
   Address* Usable(Host& host, std::size_t count, base::Instant now, absl::Span<const base::IpAddress> avoided);
-  // Of the hosts before this one.
-  std::size_t AddressesBefore(std::size_t host) const;
   Step Verdict(std::uint32_t refused) const;
+  using Ranks = std::vector<std::uint8_t>;  // Of each host, the lowest first; empty: nobody's.
+  Ranks RanksOf(const std::vector<PlannedHost>& hosts) const;
 
   const Options options_;
-  std::vector<Host> hosts_;  // By preference, then order.
-  std::uint64_t turn_ = 0;   // Of which the first among equal preferences is drawn.
+  base::Prng random_;
+  std::vector<Host> hosts_;    // By name.
+  std::vector<Ranks> orders_;  // By number.
 };
 
 }  // namespace delivery

@@ -147,11 +147,13 @@ void Session::CloseStream() {
 
 void Session::OnStartTls() {
   tls_began_at_ = context_.clock.Now();
-  channel_ = context_.tls.MakeClient({.host_name = options_.host_name,
+  const std::string& name = options_.tlsa_base.empty() ? options_.host_name : options_.tlsa_base;
+  channel_ = context_.tls.MakeClient({.host_name = name,
                                       .address = options_.remote.address,
                                       .policy = options_.tls,
                                       .tlsa = options_.tlsa,
                                       .domain = options_.policy_domain,
+                                      .canonical_domain = options_.canonical_domain,
                                       .profile = options_.profile});
   channel_->Start(*this);
 }

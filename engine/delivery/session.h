@@ -97,8 +97,11 @@ class Session final : private io::StreamHandler,
     tls::Policy tls;            // Whom it may serve. What it does itself: client.tls.
     std::string policy_domain;  // For whose mail it was opened; empty: nobody's.
     tls::PolicyType policy_type = tls::PolicyType::kNone;
+    bool is_named = true;               // By the domain's MTA-STS policy, where it has one.
     bool has_tlsa = false;              // The host has TLSA records: never in clear.
     std::vector<tls::TlsaRecord> tlsa;  // Those that are usable.
+    std::string tlsa_base;              // Whose they are, where that is not the host's own name.
+    std::string canonical_domain;       // As tls::ChannelFactory::Peer.
     bool tls_broken = false;            // In clear, because TLS was found broken there.
     tls::Profile profile = tls::Profile::kUsual;
     const Source* source = nullptr;

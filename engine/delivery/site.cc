@@ -1,10 +1,12 @@
 #include "engine/delivery/site.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_format.h"
 #include "engine/base/check.h"
+#include "engine/base/stable_hash.h"
 
 namespace delivery {
 namespace {
@@ -19,14 +21,14 @@ std::vector<PlannedHost> PlanHosts(const dns::Route& route) {
 
 constexpr std::uint32_t kAddressesLeast = 2;  // RFC 5321 section 5.1.
 
-HostPlan::Options PlanOptions(const Context& context, const config::Limits& limits) {
+HostPlan::Options PlanOptions(const SiteKey& key, const Context& context, const config::Limits& limits) {
   HostPlan::Options options;
   options.allow_private = context.job.allow_private_destinations;
   options.prohibited = limits.prohibited_hosts;
   options.skipped = limits.skip_hosts;
   options.addresses_per_host_max = std::max(kAddressesLeast, limits.max_mx_addresses_per_host);
   options.addresses_max = std::max(kAddressesLeast, limits.max_mx_plan_size);
-  options.seed = context.seed;
+  options.seed = base::StableHash(key.name, context.seed + key.source);
   return options;
 }
 
@@ -42,7 +44,7 @@ Site::Site(std::uint64_t id, SiteKey key, std::string provider, const config::Li
       scopes_(ScopesOf(context.job.campaign, context.job.tenant)),
       owner_(owner),
       timer_([this] { owner_.WantsPump(*this); }),
-      hosts_(PlanHosts(route), PlanOptions(context, limits)),
+      hosts_(PlanHosts(route), PlanOptions(key_, context, limits)),
       writers_timer_([this] { ServeWriters(); }),
       automation_timer_([this] { OnOverrideEnds(); }),
       dane_(hosts_.size()) {
@@ -76,13 +78,40 @@ void Site::MoveTo(Destination& destination, Destination::Place place) {
   if (place == Destination::Place::kWaiting) waiting_.PushBack(destination);
 }
 
-void Site::Add(Destination& destination, const tls::Policy& policy, base::Instant route_expires) {
+void Site::Add(Destination& destination, const tls::Policy& policy, const dns::Route& route,
+               base::Instant route_expires) {
   CHECK(destination.site == nullptr && !destination.hook.IsLinked());
   destination.site = this;
-  destination.tls = policy;
-  destination.route_expires = route_expires;
+  Refresh(destination, policy, route, route_expires);
   destination.place = Destination::Place::kNowhere;
   Reconsider(destination);
+}
+
+void Site::Refresh(Destination& destination, const tls::Policy& policy, const dns::Route& route,
+                   base::Instant route_expires) {
+  destination.tls = policy;
+  destination.tls.host_order = OrderOf(route);
+  destination.canonical = route.canonical;
+  destination.route_expires = route_expires;
+}
+
+// An order is forgotten some time after the last who wanted it.
+std::uint32_t Site::OrderOf(const dns::Route& route) {
+  if (hosts_.orders() > orders_max_) {
+    std::set<std::uint32_t> used;
+    for (auto* list : {&ready_, &waiting_}) {
+      for (const Destination* d = list->empty() ? nullptr : &list->front(); d != nullptr; d = list->Next(*d))
+        used.insert(d->tls.host_order);
+    }
+    for (const SessionList* list : {&opening_, &idle_, &busy_}) {
+      for (const Session* s = list->empty() ? nullptr : &list->front(); s != nullptr; s = list->Next(*s))
+        used.insert(s->options().tls.host_order);
+    }
+    for (const TlsFailure& failure : tls_failures_) used.insert(failure.policy.host_order);
+    hosts_.KeepOrders(used);
+    orders_max_ = std::max(orders_max_, 2 * hosts_.orders());
+  }
+  return hosts_.OrderOf(PlanHosts(route));
 }
 
 // Puts a destination into the list where it belongs now, or lets it go.

@@ -33,7 +33,8 @@ tls::Policy PolicyOf(config::TlsMode mode);
 
 // Names a site on its shard.
 struct SiteKey {
-  std::string name;          // Identity of the MX set.
+  std::string name;          // Identity of the MX set; of a domain that is a site of its own, the domain.
+  std::string hosts;         // Then that of its MX set; else empty.
   std::uint32_t source = 0;  // Index in the job.
   friend auto operator<=>(const SiteKey&, const SiteKey&) = default;
 };
@@ -76,8 +77,11 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
        const dns::Route& route, const Context& context, Owner& owner);
   ~Site() override;
 
-  // `policy`: only sessions that were opened under it serve the destination.
-  void Add(Destination& destination, const tls::Policy& policy, base::Instant route_expires);
+  // Only sessions that were opened under `policy` serve the destination; its order of hosts is that of the route.
+  void Add(Destination& destination, const tls::Policy& policy, const dns::Route& route, base::Instant route_expires);
+  // The same of one that is here, from now on.
+  void Refresh(Destination& destination, const tls::Policy& policy, const dns::Route& route,
+               base::Instant route_expires);
   // What holds from now on.
   void SetLimits(const config::Limits& limits, const SharedLimits& shared);
   // One of its groups calls.
@@ -165,10 +169,12 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   // What is known of a host's TLSA records.
   struct HostDane {
     enum class State : std::uint8_t { kUnknown, kAsking, kNone, kRecords, kFailed };
-    bool has_secure_addresses = false;
+    dns::TlsaQuestion question;
     State state = State::kUnknown;
-    base::Instant until;  // Then it is asked again.
+    base::Instant until;      // Then it is asked again.
+    std::uint32_t asked = 0;  // So many times; only the last answer counts.
     std::vector<tls::TlsaRecord> usable;
+    std::string base;  // Whose name the records are at.
     std::string failure;
   };
   enum class DaneStep : std::uint8_t {
@@ -178,7 +184,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
     kWait,     // Somebody is asking.
   };
   DaneStep DaneOf(std::size_t host);
-  void OnTlsa(std::size_t host, const dns::Answer& answer);
+  void OnTlsa(std::size_t host, const dns::TlsaRecords& records);
+  std::uint32_t OrderOf(const dns::Route& route);
   bool MayConnect(const HostPlan::Next& next, const tls::Policy& policy, bool& waits);
   void ApplyDane(std::size_t host, Session::Options& options) const;
   void KeepToItsDomain(Session& session);
@@ -248,6 +255,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::vector<tls::Policy> WantedPolicies() const;
   std::vector<base::IpAddress> AvoidedUnder(const tls::Policy& policy);
   void CountTls(const Session& session, smtp::TlsTrouble trouble);
+  void AddTlsResult(const std::string& domain, tls::PolicyType type, tls::Result result);
   void NoteTlsWorks(Session& session);
   bool RetriesCompatibly(const Session& session, const smtp::ConnectionFact& fact);
   bool TakeTlsFailure(const Session& session, const smtp::ConnectionFact& fact);
@@ -315,6 +323,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   base::Instant rests_opening_until_;            // Until then, no more than so many sessions: new ones failed…
   std::uint32_t enough_sessions_ = 0;            // …beside these, which work.
   std::vector<HostDane> dane_;                   // Of each host.
+  std::size_t orders_max_ = 64;                  // With more than these, those that nobody uses any more are forgotten.
   std::vector<TlsFailure> tls_failures_;         // Addresses that rest.
   // Addresses that go wrong when commands come in groups: one at a time, until then.
   std::map<base::IpAddress, base::Instant> serial_until_;

@@ -19,15 +19,16 @@ constexpr base::Duration kAskAgain = base::Duration::Seconds(30);  // After the 
 // Asks where that is to be known first.
 Site::DaneStep Site::DaneOf(std::size_t host) {
   HostDane& dane = dane_[host];
-  if (!dane.has_secure_addresses) return DaneStep::kNone;  // Section 2.2.2: then there is no need to ask.
+  if (!dane.question.IsToBeAsked()) return DaneStep::kNone;
   const bool asks = dane.state == HostDane::State::kUnknown ||
                     (dane.state != HostDane::State::kAsking && dane.until <= context_.clock.Now());
   if (asks) {
     dane.state = HostDane::State::kAsking;
     Owner& owner = owner_;
-    context_.mx.LookupTlsa(hosts_.HostName(host), context_.job.port,
-                           [&owner, id = id_, host](const dns::Answer& answer) {
-                             if (Site* site = owner.FindSite(id)) site->OnTlsa(host, answer);
+    context_.mx.LookupTlsa(dane.question, context_.job.port,
+                           [&owner, id = id_, host, number = ++dane.asked](const dns::TlsaRecords& records) {
+                             Site* const site = owner.FindSite(id);
+                             if (site != nullptr && site->dane_[host].asked == number) site->OnTlsa(host, records);
                            });
   }
   switch (dane.state) {
@@ -44,27 +45,22 @@ Site::DaneStep Site::DaneOf(std::size_t host) {
   return DaneStep::kFailed;
 }
 
-void Site::OnTlsa(std::size_t host, const dns::Answer& answer) {
+void Site::OnTlsa(std::size_t host, const dns::TlsaRecords& records) {
   HostDane& dane = dane_[host];
-  dane.until = context_.clock.Now() + std::max(answer.ttl, kTtlLeast);
-  switch (answer.kind) {
-    case dns::AnswerKind::kFound: {
-      std::vector<std::string> data;
-      for (const dns::Record& record : answer.records) data.push_back(record.text);
-      dane.usable = tls::UsableTlsa(data);
-      // Section 2.1.3: in a zone that is not signed they mean nothing.
-      dane.state = answer.authenticated ? HostDane::State::kRecords : HostDane::State::kNone;
+  dane.until = context_.clock.Now() + std::max(records.ttl, kTtlLeast);
+  switch (records.kind) {
+    case dns::TlsaRecords::Kind::kFound:
+      dane.usable = tls::UsableTlsa(records.data);
+      dane.base = records.base;
+      dane.state = HostDane::State::kRecords;
       break;
-    }
-    case dns::AnswerKind::kNoData:
-    case dns::AnswerKind::kNoDomain:
+    case dns::TlsaRecords::Kind::kNone:
       dane.state = HostDane::State::kNone;
       break;
-    case dns::AnswerKind::kServerFail:
-    case dns::AnswerKind::kTimeout:  // Section 2.1.2: whoever can suppress the answer must gain nothing by it.
+    case dns::TlsaRecords::Kind::kError:  // Section 2.1.3: whoever can suppress the answer must gain nothing by it.
       dane.state = HostDane::State::kFailed;
       dane.until = context_.clock.Now() + kAskAgain;
-      dane.failure = answer.detail;
+      dane.failure = records.detail;
       break;
   }
   owner_.WantsPump(*this);
@@ -85,8 +81,7 @@ bool Site::MayConnect(const HostPlan::Next& next, const tls::Policy& policy, boo
       break;
   }
   const Destination* const destination = NextFor(policy);
-  if (destination != nullptr && context_.tls_results != nullptr)
-    context_.tls_results->Add(destination->name, tls::PolicyType::kTlsa, tls::Result::kDnssecInvalid);
+  if (destination != nullptr) AddTlsResult(destination->name, tls::PolicyType::kTlsa, tls::Result::kDnssecInvalid);
   tls_failures_.push_back(
       {policy, next.address,
        "the TLSA records of " + hosts_.HostName(next.host) + " cannot be had: " + dane_[next.host].failure,
@@ -112,10 +107,13 @@ void Site::KeepToItsDomain(Session& session) {
 // Section 2.2: where there are records, TLS is a must; where none of them is usable, any certificate will do that the
 // policy does not refuse.
 void Site::ApplyDane(std::size_t host, Session::Options& options) const {
-  if (!options.tls.dane || !dane_[host].has_secure_addresses || dane_[host].state != HostDane::State::kRecords) return;
+  const HostDane& dane = dane_[host];
+  const bool counts = options.tls.dane && dane.question.IsToBeAsked() && dane.state == HostDane::State::kRecords;
+  if (!counts) return;
   options.has_tlsa = true;
   options.policy_type = tls::PolicyType::kTlsa;
-  options.tlsa = dane_[host].usable;
+  options.tlsa = dane.usable;
+  options.tlsa_base = dane.base;
 }
 
 }  // namespace delivery

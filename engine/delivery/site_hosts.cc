@@ -1,6 +1,7 @@
 // The part of a site that finds hosts, and says what follows where none is left.
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/delivery/site.h"
 #include "engine/ledger/state.h"
@@ -217,7 +218,10 @@ void Site::SetHostAddresses(std::size_t host, const dns::HostAddresses& answer) 
   }
   hosts_.SetAddresses(host, reachable, context_.clock.Now() + std::max(answer.ttl, kHostTtlLeast),
                       /*other_family=*/reachable.size() < answer.addresses.size());
-  dane_[host].has_secure_addresses = answer.authenticated;
+  HostDane& dane = dane_[host];
+  dns::TlsaQuestion question{hosts_.HostName(host), answer.authenticated, answer.canonical};
+  if (dane.question != question) dane.state = HostDane::State::kUnknown;
+  dane.question = std::move(question);
   if (!reachable.empty()) missing_before_ = false;
 }
 

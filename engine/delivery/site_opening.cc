@@ -79,7 +79,9 @@ void Site::OpenSessions(const tls::Policy& policy) {
   while (WantsSession(policy, demand, tokens)) {
     if (!context_.line.HasToken(*this)) return throttle_.Note("campaign_rate");
     if (!HasRoomToConnect()) return;
-    const HostPlan::Next next = hosts_.Choose(now, AvoidedUnder(policy), policy.refused_hosts);
+    const std::vector<base::IpAddress> avoided = AvoidedUnder(policy);
+    const HostPlan::Next next =
+        hosts_.Choose(now, {.avoided = avoided, .refused = policy.refused_hosts, .order = policy.host_order});
     switch (next.step) {
       case HostPlan::Step::kConnect:
         if (bool waits = false; !MayConnect(next, policy, waits)) {
@@ -134,10 +136,14 @@ bool Site::OpenSession(const HostPlan::Next& next, const tls::Policy& policy) {
   options.client = ClientOptions(limits_, source);
   if (IsSerial(next.address)) options.client.pipelining = false;
   options.tls = policy;
-  if (const Destination* const destination = NextFor(policy)) {
+  const Destination* const destination = NextFor(policy);
+  if (destination != nullptr) {
     options.policy_domain = destination->name;
+    options.canonical_domain = destination->canonical;
     const bool has_sts = destination->sts != nullptr && destination->sts->mode != tls::StsPolicy::Mode::kNone;
     if (has_sts) options.policy_type = tls::PolicyType::kSts;
+    if (has_sts) options.is_named = destination->sts->Names(options.host_name);
+    if (next.passed_refused) AddTlsResult(destination->name, options.policy_type, tls::Result::kValidationFailure);
   }
   ApplyDane(next.host, options);
   options.tls_broken = !options.has_tlsa && policy.MayFallBackToClear() &&

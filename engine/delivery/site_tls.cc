@@ -100,7 +100,7 @@ std::vector<base::IpAddress> Site::AvoidedUnder(const tls::Policy& policy) {
 void Site::CountTls(const Session& session, smtp::TlsTrouble trouble) {
   const Session::Options& options = session.options();
   const bool was_to_be_clear = options.tls.use == tls::Policy::Use::kNever && !options.has_tlsa;
-  if (context_.tls_results == nullptr || options.policy_domain.empty() || options.tls_broken || was_to_be_clear) return;
+  if (options.policy_domain.empty() || options.tls_broken || was_to_be_clear) return;
   tls::Result result = session.certificate();
   switch (trouble) {
     case smtp::TlsTrouble::kNone:
@@ -116,7 +116,16 @@ void Site::CountTls(const Session& session, smtp::TlsTrouble trouble) {
       if (result == tls::Result::kSuccess) result = tls::Result::kValidationFailure;
       break;
   }
-  context_.tls_results->Add(options.policy_domain, options.policy_type, result);
+  const bool is_success = result == tls::Result::kSuccess || result == tls::Result::kCompatibleSuccess;
+  if (is_success && options.has_tlsa && options.tlsa.empty()) result = tls::Result::kTlsaInvalid;
+  if (is_success && options.policy_type == tls::PolicyType::kSts && !options.is_named)
+    result = tls::Result::kValidationFailure;
+  AddTlsResult(options.policy_domain, options.policy_type, result);
+}
+
+void Site::AddTlsResult(const std::string& domain, tls::PolicyType type, tls::Result result) {
+  if (context_.tls_results == nullptr) return;
+  context_.tls_results->Add({tls::ResultCounts::DayOf(context_.clock.WallNow()), domain, type, result});
 }
 
 void Site::NoteTlsWorks(Session& session) {
@@ -214,6 +223,9 @@ bool Site::RefusesEveryHost(const tls::Policy& policy) const {
 void Site::OnNamedHostsFailed(const tls::Policy& policy, HostPlan::Step step) {
   if (step == HostPlan::Step::kOtherFamily) return OnOtherFamily(&policy);
   if (RefusesEveryHost(policy)) {
+    for (const Destination* d = ready_.empty() ? nullptr : &ready_.front(); d != nullptr; d = ready_.Next(*d)) {
+      if (d->tls == policy) AddTlsResult(d->name, tls::PolicyType::kSts, tls::Result::kValidationFailure);
+    }
     DeferUnder(policy, TlsRequired("the domain's MTA-STS policy names none of its mail exchangers"));
     return;
   }

@@ -120,7 +120,8 @@ void StsPolicies::OnFile(const std::string& domain, const std::string& id, absl:
 }
 
 void StsPolicies::Fail(const std::string& domain, const std::string& id, tls::Result result, const std::string& why) {
-  if (seams_.results != nullptr) seams_.results->Add(domain, tls::PolicyType::kSts, result);
+  if (seams_.results != nullptr)
+    seams_.results->Add({tls::ResultCounts::DayOf(seams_.clock.WallNow()), domain, tls::PolicyType::kSts, result});
   if (failures_.size() >= kFailuresMax) failures_.clear();
   failures_[domain] = {id, seams_.clock.Now() + kFetchAgain};
   if (warnings_++ >= kWarningsMax) return;

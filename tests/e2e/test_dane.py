@@ -8,9 +8,10 @@ from certificates import Authority
 from lab import BUILD, SHAPING, SLUICE, Lab
 from machine import run
 from name_servers import Knot, Unbound
-from servers import Process, wait_until
+from servers import Nginx, Process, wait_until
 
-SELF_SIGNED, WRONG_NAME, IN_CLEAR, OF_DOMAIN = "127.0.0.21", "127.0.0.22", "127.0.0.23", "127.0.0.24"
+SELF_SIGNED, WRONG_NAME, IN_CLEAR, TRUSTED, WEB = "127.0.0.21", "127.0.0.22", "127.0.0.23", "127.0.0.28", "127.0.0.30"
+ALIAS, DOMAIN_NAME, RENAMED, OF_DOMAIN = "127.0.0.25", "127.0.0.26", "127.0.0.27", "127.0.0.24"
 
 
 def public_key(certificate) -> bytes:
@@ -42,12 +43,16 @@ class DaneTest(Lab):
         run("openssl", "x509", "-req", "-in", request, "-signkey", key, "-days", "-1", "-out", certificate)
         self.sink(SELF_SIGNED, "--tls", "--cert", certificate, "--key", key)
         self.own = certificate
-        for name, address in (("mx.anchor.test", WRONG_NAME), ("by-domain.test", OF_DOMAIN)):
-            made = self.authority.certificate(name, address)
-            chain = self.path(f"{name}.chain.crt")
-            chain.write_text(made.certificate.read_text() + self.authority.file.read_text())
-            self.sink(address, "--tls", "--cert", chain, "--key", made.key)
+        self.anchored("mx.anchor.test", WRONG_NAME)
+        self.anchored("by-domain.test", OF_DOMAIN)
         self.sink(IN_CLEAR)
+
+    def anchored(self, name, address):
+        """A sink whose certificate is the authority's, for this name."""
+        made = self.authority.certificate(name, address)
+        chain = self.path(f"chain.{address}.crt")
+        chain.write_text(made.certificate.read_text() + self.authority.file.read_text())
+        self.sink(address, "--tls", "--cert", chain, "--key", made.key)
 
     def domain(self, name, address, tlsa="", signed=True):
         records = "".join(f"_2525._tcp.mx TLSA {record}\n" for record in ([tlsa] if isinstance(tlsa, str) else tlsa) if record)
@@ -55,16 +60,16 @@ class DaneTest(Lab):
         if signed:
             self.signed.add(name)
 
-    def begin(self, shaping=SHAPING, trust=True, wrong_anchors=()):
+    def begin(self, shaping=SHAPING, trust=True, wrong_anchors=(), others=()):
         for name in ("knot", "unbound"):
             self.path(name).mkdir()
         knot = self.started(Knot(BUILD, self.path("knot"), "127.0.0.1", 5301, self.zones, self.signed))
         anchors = [knot.key(zone) for zone in sorted(self.signed) if zone not in wrong_anchors]
         anchors += [knot.key("right.test").replace("right.test.", f"{zone}.") for zone in wrong_anchors]
         self.started(Unbound(BUILD, self.path("unbound"), "127.0.0.1", 5300, "127.0.0.1@5301", self.zones, anchors))
-        self.rows([f"user@{name}" for name in self.zones])
+        self.rows([f"user@{name}" for name in [*self.zones, *others]])
         self.campaign()
-        self.config(shaping=shaping)
+        self.config(ca_file=self.authority.file, shaping=shaping)
         if trust:
             config = self.path("sluice.toml").read_text()
             self.write("sluice.toml", config.replace("[dns]\n", "[dns]\ntrust_ad = true\n"))
@@ -120,6 +125,8 @@ class DaneTest(Lab):
         self.assertEqual((results["right.test"]["success"], results["right.test"]["failures"]), (1, {}))
         self.assertEqual(list(results["hidden.test"]["failures"]), ["dnssec-invalid"])
         self.assertEqual(list(results["clear.test"]["failures"]), ["starttls-not-supported"])
+        self.assertEqual((results["unusable.test"]["success"], results["unusable.test"]["failures"]), (0, {"tlsa-invalid": 1}))  # R01
+        self.assertRegex(results["right.test"]["day"], r"^20\d\d-\d\d-\d\d$")
         self.assertEqual(list(results["wrong-name.test"]["failures"]), ["certificate-host-mismatch"])
 
     def test_d04_a_certificate_for_the_domains_name_is_for_its_mail_alone(self):
@@ -134,6 +141,61 @@ class DaneTest(Lab):
         self.assertEqual((list(delivered), list(deferred)), (["by-domain.test"], ["guest.test"]))
         self.assertEqual(deferred["guest.test"]["bounce_classification"], "TlsRequired")
         self.assertEqual(delivered["by-domain.test"]["tls_protocol_version"], "TLSv1.3")
+
+    def test_d02_to_d05_aliases_and_names_of_domains(self):
+        self.sinks()
+        self.anchored("real.alias-anchor.test", ALIAS)
+        self.anchored("domain-name.test", DOMAIN_NAME)
+        self.anchored("renamed.test", RENAMED)
+        key = hashlib.sha256(public_key(self.own)).hexdigest()
+        anchor = hashlib.sha256(whole(self.authority.file)).hexdigest()
+
+        def alias(name, at, address=IN_CLEAR, record=f"3 1 1 {key}", leads_to="real"):
+            self.zones[name] = f"@ MX 10 mx\nmx CNAME {leads_to}\nreal A {address}\n_2525._tcp.{at} TLSA {record}"
+            self.signed.add(name)
+        alias("alias.test", at="real")
+        alias("alias-own.test", at="mx")
+        alias("alias-out.test", at="mx", leads_to="real.unsigned.test.")
+        alias("alias-anchor.test", at="real", address=ALIAS, record=f"2 0 1 {anchor}")
+        self.zones["unsigned.test"] = f"@ MX 10 mx\nmx CNAME real\nreal A {IN_CLEAR}\n_2525._tcp.real TLSA 3 1 1 {key}"
+        # One mail exchanger for two: its certificate is for the one domain's name.
+        self.domain("domain-name.test", DOMAIN_NAME, f"2 0 1 {anchor}")
+        self.zones["stranger.test"] = "@ MX 10 mx.domain-name.test."
+        self.signed.add("stranger.test")
+        self.domain("renamed.test", RENAMED, f"2 0 1 {anchor}")
+        self.zones["renamed.test"] += "old CNAME renamed.test.\n"
+        self.begin(others=["old.renamed.test"])
+        delivered, deferred, _ = self.outcome(delivered=5, deferred=4)
+        encrypted = {name: event.get("tls_protocol_version") for name, event in delivered.items()}
+        self.assertEqual(encrypted, {"alias-anchor.test": "TLSv1.3", "unsigned.test": None, "domain-name.test": "TLSv1.3",
+                                     "renamed.test": "TLSv1.3", "old.renamed.test": "TLSv1.3"})
+        reasons = {name: event["response"]["content"] for name, event in deferred.items()}
+        for name in ("alias.test", "alias-own.test", "alias-out.test"):
+            self.assertIn("STARTTLS is not offered", reasons[name])
+        self.assertIn("certificate", reasons["stranger.test"])
+        results = {entry["domain"]: entry for entry in self.report()["tls_results"] if entry["policy"] == "tlsa"}
+        self.assertEqual((results["domain-name.test"]["success"], results["domain-name.test"]["failures"]), (1, {}))
+        self.assertEqual(list(results["stranger.test"]["failures"]), ["certificate-host-mismatch"])
+
+    def test_m09_a_policy_of_mta_sts_that_would_do_makes_up_for_no_tlsa_record(self):
+        made = self.authority.certificate("mx.good.test", TRUSTED)
+        self.sink(TRUSTED, "--tls", "--cert", made.certificate, "--key", made.key)
+        policy = "return 200 'version: STSv1\\r\\nmode: enforce\\r\\nmx: mx.good.test\\r\\nmax_age: 86400\\r\\n';"
+        sites = {f"mta-sts.{name}": (self.authority.certificate(f"mta-sts.{name}"), policy) for name in ("good.test", "other.test")}
+        self.path("nginx").mkdir()
+        self.nginx = self.started(Nginx(BUILD, self.path("nginx"), WEB, sites))
+        sts = f'_mta-sts TXT "v=STSv1; id=1;"\nmta-sts A {WEB}\n'
+        self.domain("good.test", TRUSTED, f"3 1 1 {hashlib.sha256(b'another').hexdigest()}")
+        self.zones["good.test"] += sts
+        self.domain("other.test", TRUSTED)  # Its MX is not signed: the same host, and the policy alone counts.
+        self.zones["other.test"] = f"@ MX 10 mx.good.test.\n{sts}"
+        self.signed.remove("other.test")
+        self.begin()
+        delivered, deferred, _ = self.outcome(delivered=1, deferred=1)
+        self.assertEqual(delivered["other.test"]["tls_protocol_version"], "TLSv1.3")
+        self.assertEqual(deferred["good.test"]["bounce_classification"], "TlsRequired")
+        self.assertIn("TLSA", deferred["good.test"]["response"]["content"])
+        self.assertEqual(sorted(self.nginx.asked()), ["mta-sts.good.test", "mta-sts.other.test"])
 
     def test_without_trust_in_the_resolver_and_where_it_is_off_the_records_mean_nothing(self):
         self.sinks()

@@ -78,6 +78,7 @@ class MtaStsTest(Lab):
         self.domain("clear.test", policy("enforce", "mx.clear.test"))
         self.domain("unlisted.test", policy("enforce", "*.other.test"), "@ MX 10 mx.good.test.")
         self.domain("testing.test", policy("testing", "mx.elsewhere.test"), f"@ MX 10 mx\nmx A {WRONG_NAME}")
+        self.domain("testing-other.test", policy("testing", "mx.elsewhere.test"), "@ MX 10 mx.good.test.")
         self.domain("none.test", policy("none"))
         # Without a policy that can be had, as if there were none.
         self.domain("certificate.test", policy("enforce", "no.test"), certificate=self.authority.certificate("elsewhere.test"))
@@ -89,7 +90,7 @@ class MtaStsTest(Lab):
         self.domain("broken.test", "return 200 'version: STSv2\\nmode: enforce\\nmx: no.test\\nmax_age: 86400\\n';")
         self.domain("records.test", policy("enforce", "no.test"), record='_mta-sts TXT "v=STSv1; id=1;"\n_mta-sts TXT "v=STSv1; id=2;"')
         self.begin()
-        delivered, deferred = self.outcome(delivered=12, deferred=3)
+        delivered, deferred = self.outcome(delivered=13, deferred=3)
         self.assertEqual(sorted(deferred), ["clear.test", "name.test", "unlisted.test"])
         self.assertEqual({event["bounce_classification"] for event in deferred.values()}, {"TlsRequired"})
         self.assertIn("STARTTLS is not offered", deferred["clear.test"]["response"]["content"])
@@ -97,17 +98,20 @@ class MtaStsTest(Lab):
         self.assertIn("names none", deferred["unlisted.test"]["response"]["content"])
         self.assertEqual(delivered["two.test"]["peer_address"]["name"], "mx.good.test")
         for domain, event in delivered.items():
-            encrypted = domain in ("good.test", "two.test", "wild.test", "testing.test")
+            encrypted = domain in ("good.test", "two.test", "wild.test", "testing.test", "testing-other.test")
             self.assertEqual(event.get("tls_protocol_version"), "TLSv1.3" if encrypted else None, domain)
         # R01
         results = {(entry["domain"], entry["policy"]): entry for entry in self.report()["tls_results"]}
         self.assertEqual(results["good.test", "sts"]["failures"], {})
         self.assertEqual(results["good.test", "sts"]["success"], 1)
         for domain, failure in (("name.test", "certificate-host-mismatch"), ("testing.test", "certificate-host-mismatch"),
+                                ("unlisted.test", "validation-failure"), ("testing-other.test", "validation-failure"),
                                 ("clear.test", "starttls-not-supported"), ("certificate.test", "sts-webpki-invalid"),
                                 ("redirect.test", "sts-policy-fetch-error"), ("broken.test", "sts-policy-invalid")):
             self.assertEqual(list(results[domain, "sts"]["failures"]), [failure])
             self.assertEqual(results[domain, "sts"]["success"], 0)
+        # The mail exchanger that comes first and is not named, and the next.
+        self.assertEqual((results["two.test", "sts"]["failures"], results["two.test", "sts"]["success"]), ({"validation-failure": 1}, 1))
         self.assertEqual(results["broken.test", "no-policy-found"]["failures"], {"starttls-not-supported": 1})
         asked = self.nginx.asked()
         self.assertEqual(sorted(set(asked)), sorted(asked), "each policy once")

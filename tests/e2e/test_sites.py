@@ -81,6 +81,23 @@ class SitesTest(Lab):
                          {(f"{name}.test", providers[name]) for name in ("one", "two", "mixed", "implicit")})
         self.assertEqual(max(event["conn_use"] for event in events if event.get("provider_name") == "here"), 2)
 
+    def test_s15_equal_mail_exchangers_are_chosen_by_chance(self):
+        self.zones({"two.test": "@ MX 10 mx1\n@ MX 10 mx2\n@ MX 20 mx3\nmx1 A 127.0.0.1\nmx2 A 127.0.0.1\nmx3 A 127.0.0.1"})
+        self.sink()
+        self.config(shaping='["default"]\nconnection_limit = 1\nmax_deliveries_per_connection = 1\n')
+        self.rows([f"user{number}@two.test" for number in range(40)])
+        first = set()
+        for identity in ("one", "two", "three", "four", "five"):
+            self.campaign(identity=identity)
+            seeded = identity == "one"
+            said = self.sluice("send", "campaign.toml", *(["--seed", "7"] if seeded else [])).stderr
+            (self.assertNotIn if seeded else self.assertIn)("equal mail exchangers are chosen as by --seed ", said)
+            hosts = [event["peer_address"]["name"] for event in self.events(identity) if event["type"] == "Delivery"]
+            self.assertEqual(set(hosts), {"mx1.two.test", "mx2.two.test"})
+            self.assertNotIn(hosts, ([name, other] * 20 for name, other in (("mx1.two.test", "mx2.two.test"), ("mx2.two.test", "mx1.two.test"))))
+            first.add(tuple(hosts))
+        self.assertEqual(len(first), 5)
+
     def test_shaping_files_are_read_again_while_it_runs(self):
         self.zones({"d.test": "@ MX 10 mx\nmx A 127.0.0.1"})
         self.sink()

@@ -98,6 +98,38 @@ TEST(BeforeAConnection, D02_AHostWhoseTlsaRecordsCannotBeHadIsNotConnectedTo) {
   }
 }
 
+// RFC 7672 section 2.1.3: whoever can suppress an answer must gain nothing by it.
+TEST(BeforeAConnection, D01_AnAddressQuestionWithoutAnAnswerTakesNothingFromTlsaRecords) {
+  for (const dns::AnswerKind kind : {dns::AnswerKind::kServerFail, dns::AnswerKind::kTimeout}) {
+    Scenario scenario({.addresses = {kA}});
+    Receiver& receiver = scenario.AddReceiver("one.example");  // The domain itself: it has no MX.
+    scenario.names().SetTlsa("one.example", std::string("\3\1\1", 3) + std::string(32, 'd'));
+    for (const char* name : {"one.example", "_25._tcp.one.example"}) scenario.names().SetAuthenticated(name, true);
+    scenario.names().SetAnswer("one.example", dns::RecordType::kAaaa, kind);
+    scenario.RunFor(Duration::Minutes(3));
+    EXPECT_THAT(scenario.Story(kA), ElementsAre("deferred TlsRequired STARTTLS", "deferred TlsRequired STARTTLS"));
+    EXPECT_EQ(receiver.CountOf("MAIL"), 0u);
+  }
+}
+
+// RFC 7672 section 2.2.2.
+TEST(BeforeAConnection, D02_TlsaRecordsOfWhatAnAliasLeadsToHold) {
+  for (const char* owner : {"real.example", "mx.one.example"}) {
+    Scenario scenario({.addresses = {kA}});
+    Receiver& receiver = scenario.AddReceiver("real.example");
+    scenario.names().SetMx("one.example", {"mx.one.example"});
+    scenario.names().SetAlias("mx.one.example", "real.example");
+    scenario.names().SetTlsa(owner, std::string("\3\1\1", 3) + std::string(32, 'd'));
+    for (const std::string name : {"one.example", "mx.one.example", "real.example"}) {
+      scenario.names().SetAuthenticated(name, true);
+      scenario.names().SetAuthenticated("_25._tcp." + name, true);
+    }
+    scenario.RunFor(Duration::Minutes(3));
+    EXPECT_THAT(scenario.Last(kA), StartsWith("deferred TlsRequired")) << owner;
+    EXPECT_EQ(receiver.CountOf("MAIL"), 0u);
+  }
+}
+
 TEST(BeforeAConnection, D02_TheNextHostIsTakenWhereTheRecordsOfTheFirstCannotBeHad) {
   Scenario scenario({.addresses = {kA}});
   Receiver& first = scenario.AddReceiver("mx1.one.example");

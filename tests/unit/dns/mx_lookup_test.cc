@@ -45,6 +45,11 @@ class MxLookupTest : public testing::Test {
     return result.value_or(HostAddresses());
   }
 
+  static Answer Signed(Answer answer) {
+    answer.authenticated = true;
+    return answer;
+  }
+
   ScriptedResolver resolver_;
   std::unique_ptr<MxLookup> lookup_ = std::make_unique<MxLookup>(resolver_);
   std::optional<Route> route_;
@@ -137,6 +142,30 @@ TEST_F(MxLookupTest, OneFamilyIsEnoughWhateverBecomesOfTheOther) {
 
 TEST_F(MxLookupTest, Ipv6IsAskedForOnlyWhereItIsWanted) {
   EXPECT_EQ(Host(Nothing(AnswerKind::kNoDomain), std::nullopt).kind, AnswerKind::kNoDomain);
+}
+
+// RFC 7672 section 2.1.3: a question without an answer must not make DANE go away.
+TEST_F(MxLookupTest, D01_AFailureOfOneFamilyTakesNothingFromTheSignedAddressesOfTheOther) {
+  for (const AnswerKind kind : {AnswerKind::kServerFail, AnswerKind::kTimeout, AnswerKind::kNoData}) {
+    EXPECT_TRUE(Host(Signed(Addresses({"192.0.2.2"})), Nothing(kind)).authenticated);
+    EXPECT_TRUE(Host(Nothing(kind), Signed(Addresses({"2001:db8::1"}))).authenticated);
+    route_.reset();
+    Ask("example.com");
+    resolver_.Reply("example.com", RecordType::kMx, Signed(Nothing(AnswerKind::kNoData)));
+    resolver_.Reply("example.com", RecordType::kA, Signed(Addresses({"192.0.2.1"})));
+    resolver_.Reply("example.com", RecordType::kAaaa, Nothing(kind));
+    EXPECT_TRUE(route_->authenticated);
+  }
+  EXPECT_FALSE(Host(Addresses({"192.0.2.2"}), Signed(Nothing(AnswerKind::kNoData))).authenticated);
+  EXPECT_FALSE(Host(Addresses({"192.0.2.2"}), Nothing(AnswerKind::kTimeout)).authenticated);
+}
+
+TEST_F(MxLookupTest, D01_WhatAHostIsAnAliasOfIsKnown) {
+  Answer a = Signed(Addresses({"192.0.2.2"}));
+  a.canonical = "real.example";
+  EXPECT_EQ(Host(a, Nothing(AnswerKind::kTimeout)).canonical, "real.example");
+  EXPECT_EQ(Host(a, std::nullopt).canonical, "real.example");
+  EXPECT_EQ(Host(Addresses({"192.0.2.2"}), std::nullopt).canonical, "");
 }
 
 TEST_F(MxLookupTest, NobodyIsCalledAfterTheEnd) {

@@ -103,6 +103,7 @@ TEST(Wire, S16_FollowsCnamesAsIfTheyWereTheNameAndTakesTheSmallestTtl) {
   ASSERT_EQ(answer.records.size(), 1U);
   EXPECT_EQ(answer.records[0].address, Address("192.0.2.7").address);
   EXPECT_EQ(answer.ttl, Duration::Seconds(40));
+  EXPECT_EQ(answer.canonical, "c.example");
 }
 
 TEST(Wire, S21_AnExchangerThatIsAnAliasHasTheAddressOfItsTarget) {

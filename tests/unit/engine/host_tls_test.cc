@@ -24,7 +24,7 @@ class HostTlsTest : public testing::Test {
   }
   ~HostTlsTest() override { std::filesystem::remove_all(folder_); }
 
-  std::unique_ptr<HostTls> Make() { return std::make_unique<HostTls>(*disk_, folder_, folder_, "", log_); }
+  std::unique_ptr<HostTls> Make() { return std::make_unique<HostTls>(*disk_, folder_, folder_, "", nullptr, log_); }
   static void Put(HostTls& tls, const std::string& domain) {
     const auto policy = tls::ParseStsPolicy("version: STSv1\nmode: testing\nmx: x.example\nmax_age: 864000\n", "1");
     tls.sts_cache().Put(domain, *policy, io::SystemClock().WallNow());
@@ -42,7 +42,7 @@ TEST_F(HostTlsTest, WhatCouldNotBeWrittenIsWrittenLater) {
   std::filesystem::create_directories(in_the_way);
   std::unique_ptr<HostTls> tls = Make();
   Put(*tls, "one.example");
-  tls->results().Add("one.example", tls::PolicyType::kSts, tls::Result::kSuccess);
+  tls->results().Add({20'785, "one.example", tls::PolicyType::kSts, tls::Result::kSuccess});
   tls->Poll();
   std::filesystem::remove(in_the_way);
   EXPECT_EQ(Kept(), 0u);

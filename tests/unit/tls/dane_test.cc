@@ -122,9 +122,23 @@ TEST_F(DaneChannelTest, ACertificateThatNoRecordMatchesIsRefusedWhateverThePolic
   }
 }
 
+// M09: whatever an enforced policy of MTA-STS makes of the certificate.
+TEST_F(DaneChannelTest, M09_ACertificateThatAuthoritiesVouchForMakesUpForNoRecord) {
+  Context trusting({.authorities = ServerSettings::Authority()});
+  for (const std::vector<TlsaRecord>& records : {std::vector<TlsaRecord>{}, {wrong_}}) {
+    ServerSettings settings({.certificate = CertificateKind::kValid});
+    Connection c(trusting, settings, testing::kVerifying, testing::kHostName, "192.0.2.1", records);
+    EXPECT_EQ(c.Carry().ok(), records.empty());
+  }
+}
+
 TEST_F(DaneChannelTest, D03_RecordsThatSayNothingUsableLetAnyCertificateDo) {
-  EXPECT_TRUE(Connect(CertificateKind::kSelfSigned, {{3, 0, 0, "no certificate"}}).ok());
-  EXPECT_FALSE(verified_);
+  ServerSettings settings({.certificate = CertificateKind::kSelfSigned});
+  const std::vector<TlsaRecord> records = {{3, 0, 0, "no certificate"}};
+  Connection c(context_, settings, kTrusting, testing::kHostName, "192.0.2.1", records);
+  EXPECT_TRUE(c.Carry().ok());
+  EXPECT_FALSE(c.channel->info().verified);
+  EXPECT_EQ(c.channel->info().certificate, Result::kTlsaInvalid);
 }
 
 // Somebody's junk in the DNS does not make a certificate good that a policy demands.

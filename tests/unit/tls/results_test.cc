@@ -10,25 +10,44 @@
 namespace tls {
 namespace {
 
+constexpr std::int64_t kDay = 20'785;  // 2026-11-28
+
+// RFC 8460 section 4.1: a report is of one day, from 00:00 UTC.
+TEST(TlsResults, R01_ADayBeginsAtMidnight) {
+  const std::int64_t midnight = kDay * 86'400;
+  EXPECT_EQ(ResultCounts::DayOf(base::WallTime::FromSeconds(midnight)), kDay);
+  EXPECT_EQ(ResultCounts::DayOf(base::WallTime::FromSeconds(midnight - 1)), kDay - 1);
+  EXPECT_EQ(ResultCounts::DateOf(kDay), "2026-11-28");
+  ResultCounts counts;
+  counts.Add({kDay, "one.example", PolicyType::kSts, Result::kSuccess});
+  counts.Add({kDay + 1, "one.example", PolicyType::kSts, Result::kSuccess}, 2);
+  ResultCounts again;
+  again.Read(counts.Write());
+  EXPECT_EQ(again.counts(), counts.counts());
+  EXPECT_EQ(again.counts().size(), 2u);
+}
+
 TEST(TlsResults, R01_AreCountedByDomainPolicyAndType) {
   ResultCounts counts;
-  counts.Add("one.example", PolicyType::kSts, Result::kSuccess);
-  counts.Add("one.example", PolicyType::kSts, Result::kSuccess);
-  counts.Add("one.example", PolicyType::kTlsa, Result::kDnssecInvalid);
-  EXPECT_EQ(counts.counts().at({"one.example", PolicyType::kSts, Result::kSuccess}), 2u);
-  EXPECT_EQ(counts.Write(), "sluice tls-results 1\none.example sts success 2\none.example tlsa dnssec-invalid 1\n");
+  counts.Add({kDay, "one.example", PolicyType::kSts, Result::kSuccess});
+  counts.Add({kDay, "one.example", PolicyType::kSts, Result::kSuccess});
+  counts.Add({kDay, "one.example", PolicyType::kTlsa, Result::kDnssecInvalid});
+  EXPECT_EQ(counts.counts().at({kDay, "one.example", PolicyType::kSts, Result::kSuccess}), 2u);
+  EXPECT_EQ(
+      counts.Write(),
+      "sluice tls-results 2\n2026-11-28 one.example sts success 2\n2026-11-28 one.example tlsa dnssec-invalid 1\n");
   EXPECT_TRUE(counts.TakeChanged());
   EXPECT_FALSE(counts.TakeChanged());
 }
 
 TEST(TlsResults, AFileAddsToWhatIsCounted) {
   ResultCounts counts;
-  counts.Add("one.example", PolicyType::kSts, Result::kSuccess);
+  counts.Add({kDay, "one.example", PolicyType::kSts, Result::kSuccess});
   const std::string file = counts.Write();
-  counts.Read(file + "x\nx y z 1\nb.example sts success -1\n");
+  counts.Read(file + "x\nx y z 1\n2026-11-28 b.example sts success -1\n2026-11-31 b.example sts success 1\n");
   EXPECT_EQ(counts.counts().size(), 1u);
   EXPECT_EQ(counts.counts().begin()->second, 2u);
-  counts.Read("another\none.example sts success 5\n");
+  counts.Read("another\n2026-11-28 one.example sts success 5\n");
   EXPECT_EQ(counts.counts().begin()->second, 2u);
 }
 
@@ -37,7 +56,7 @@ TEST(TlsResults, R03_AreExactUnderManyThreads) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&counts] {
-      for (int n = 0; n < 5000; ++n) counts.Add("one.example", PolicyType::kNone, Result::kSuccess);
+      for (int n = 0; n < 5000; ++n) counts.Add({kDay, "one.example", PolicyType::kNone, Result::kSuccess});
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -47,9 +66,9 @@ TEST(TlsResults, R03_AreExactUnderManyThreads) {
 TEST(TlsResults, VeryManyDomainsAreBounded) {
   ResultCounts counts;
   for (std::size_t i = 0; i < ResultCounts::kKeysMax + 10; ++i)
-    counts.Add(absl::StrCat("d", i), PolicyType::kNone, Result::kSuccess);
+    counts.Add({kDay, absl::StrCat("d", i), PolicyType::kNone, Result::kSuccess});
   EXPECT_LE(counts.counts().size(), ResultCounts::kKeysMax + 1);
-  EXPECT_EQ(counts.counts().at({"other", PolicyType::kNone, Result::kSuccess}), 10u);
+  EXPECT_EQ(counts.counts().at({kDay, "other", PolicyType::kNone, Result::kSuccess}), 10u);
 }
 
 }  // namespace
