@@ -180,9 +180,9 @@ void Shard::OnSwept(Destination& destination) {
 
 void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
   const std::string place = SiteNameOf(destination, route);
-  const std::string name = OverriddenName(destination, place);
+  const std::string name = NameBesideOthers(destination, OverriddenName(destination, place), route);
   if (destination.site != nullptr) {  // A refreshed route.
-    if (destination.site->key().name == name) {
+    if (destination.site->key().name == name || options_.bugs.keep_old_route) {
       destination.route_expires = seams_.clock.Now() + std::max(route.ttl, kRouteFloor);
       destination.tls = TlsPolicyOf(destination, *destination.site, route);
     } else {
@@ -191,6 +191,10 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
       destination.site->SendAway(destination);
     }
     return;
+  }
+  const std::string left = std::exchange(destination.left, "");
+  for (auto old = sites_.lower_bound({left, 0}); old != sites_.end() && old->first.name == left; ++old) {
+    if (left != name && SharesHosts(site_names_.at(old->second->id()).hosts, route)) destination.came_from = left;
   }
   const std::uint32_t owner = HomeOf(place, options_.count);
   if (owner != options_.index) {
@@ -220,6 +224,18 @@ std::string Shard::SiteNameOf(const Destination& destination, const dns::Route& 
   return alone ? destination.name : dns::SiteName(route.hosts);
 }
 
+// A site keeps its hosts. Where those of a domain that is a site of its own have changed, it moves to one beside it.
+std::string Shard::NameBesideOthers(const Destination& destination, const std::string& name,
+                                    const dns::Route& route) const {
+  if (name != destination.name) return name;
+  const std::string beside = name + "@" + dns::SiteName(route.hosts);
+  if (destination.site != nullptr && destination.site->key().name == beside) return beside;
+  for (auto known = sites_.lower_bound({name, 0}); known != sites_.end() && known->first.name == name; ++known) {
+    if (site_names_.at(known->second->id()).place != dns::SiteName(route.hosts)) return beside;
+  }
+  return name;
+}
+
 config::Limits Shard::LimitsOf(const Destination& destination, const Site& site, const dns::Route& route) const {
   return shaping_->For(destination.name, delivery::MailHostsOf(route), job_.sources[site.key().source].name,
                        site.overrides());
@@ -243,7 +259,7 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const st
   Site& made = *site;
   HoldSite(made);
   sites_by_id_.emplace(made.id(), &made);
-  site_names_.emplace(made.id(), SiteNames{domain, hosts});
+  site_names_.emplace(made.id(), SiteNames{domain, hosts, dns::SiteName(route.hosts)});
   made.SetAutomation(shaping_->AutomationFor(domain, hosts));
   sites_.emplace(key, std::move(site));
   for (const RestoredSuspension& old : options_.suspensions) {

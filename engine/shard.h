@@ -123,6 +123,7 @@ class Shard final : private delivery::Router::Owner,
   struct SiteNames {
     std::string domain;
     std::vector<config::MailHost> hosts;
+    std::string place;  // What sites are named by: the identity of its hosts.
   };
   void SetShaping(std::shared_ptr<const config::Shaping> shaping);
   std::string OverriddenName(const delivery::Destination& destination, const std::string& place) const;
@@ -130,6 +131,8 @@ class Shard final : private delivery::Router::Owner,
   void EndDomainOverrides(base::Instant now);
   delivery::Site& SiteFor(delivery::Destination& destination, const dns::Route& route, const std::string& name);
   std::string SiteNameOf(const delivery::Destination& destination, const dns::Route& route) const;
+  std::string NameBesideOthers(const delivery::Destination& destination, const std::string& name,
+                               const dns::Route& route) const;
   delivery::SharedLimits SharedLimitsOf(const delivery::SiteKey& key, const std::string& provider,
                                         const config::Limits& limits) const;
   void SetLimits(delivery::Site& site, const config::Limits& limits);

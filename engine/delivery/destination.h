@@ -57,6 +57,7 @@ struct Destination {
   base::Instant route_expires;                // At a site: when to look up again.
   tls::Policy tls;                            // At a site: what its sessions must be.
   std::shared_ptr<const tls::StsPolicy> sts;  // The domain's MTA-STS policy when it was last looked up; null: none.
+  std::string left;                           // The site that it left after a rest, until its new route is known.
   std::string came_from;  // The site with some of the same hosts that it left when its MX records changed.
   bool looking_up = false;
   bool leaving = false;            // Its route changed: it moves once nothing is in flight.
