@@ -3,6 +3,8 @@
 
 Variants: ledger on and off, io_uring and epoll, of one scenario (--scenario, default tls,unsigned). --large adds 100,000 and 2,000,000
 recipients, whose memory (RssAnon, at its highest) must be the same within a tenth: else the exit code is 1. --memory measures only these.
+--domains sends to 10,000 and to 1,000,000 domains, one message each, over 1,000 sites: the CPU time of a message must be the same within a
+fourth, and the memory within 128 MB (the DNS cache), else the exit code is 1.
 Prints one line per variant: the median of each figure; --json FILE also writes all of them."""
 
 import argparse
@@ -17,6 +19,9 @@ VARIANTS = {"io_uring": ["io_uring", ""], "io_uring, no ledger": ["io_uring", ",
             "epoll, no ledger": ["epoll", ",ledger=off"]}
 MEMORY_RATIO_MAX = 1.1
 MEMORY_SIZES = (100_000, 2_000_000)
+DOMAINS = (10_000, 1_000_000)
+DOMAINS_CPU_RATIO_MAX = 1.25
+DOMAINS_MEMORY_KB_MAX = 128 * 1024
 
 
 def show(name, results):
@@ -41,6 +46,21 @@ def measure_memory(build, results):
     return ratio
 
 
+def measure_domains(build, results, rounds):
+    """Whether the work for a message is the same however many domains there are: each message is to another one. True: it is."""
+    few, many = (f"{count} domains" for count in DOMAINS)
+    for name, count, times in ((few, DOMAINS[0], rounds), (many, DOMAINS[1], 1), (few, DOMAINS[0], rounds)):
+        for _ in range(times):
+            result = run_bench(build, "--scenario", "plain,unsigned,sites=1000", "--domains", str(count), "--recipients", str(count), "--body", "1k")
+            results.setdefault(name, []).append(result)
+    for name in (few, many):
+        show(name, results[name])
+    ratio = results[many][0]["cpu_us_per_message"] / statistics.median(result["cpu_us_per_message"] for result in results[few])
+    more_kb = results[many][0]["rss_anon_peak_kb"] - results[few][0]["rss_anon_peak_kb"]
+    print(f"CPU time of a message, {many} by {few}: {ratio:.2f} (at most {DOMAINS_CPU_RATIO_MAX}); {more_kb / 1024:.0f} MB more", flush=True)
+    return ratio <= DOMAINS_CPU_RATIO_MAX and more_kb <= DOMAINS_MEMORY_KB_MAX
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, required=True)
@@ -49,21 +69,25 @@ def main():
     parser.add_argument("--scenario", default="tls,unsigned")
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--domains", action="store_true")
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
     build = options.build.resolve()
     subprocess.run(["cmake", "--build", build, "--target", "sluice"], check=True, stdout=subprocess.DEVNULL)
-    results = {} if options.memory else {name: [] for name in VARIANTS}
+    results = {} if options.memory or options.domains else {name: [] for name in VARIANTS}
     for _ in range(options.rounds if results else 0):
         for name, (backend, words) in VARIANTS.items():
             results[name].append(run_bench(build, "--scenario", options.scenario + words, "--io", backend, "--seconds", str(options.seconds)))
     for name, figures in results.items():
         show(name, figures)
     ratio = measure_memory(build, results) if options.large or options.memory else None
+    same = measure_domains(build, results, options.rounds) if options.domains else True
     if options.json:
         options.json.write_text(json.dumps({"variants": results, "memory_ratio": ratio}, indent=1) + "\n")
     if ratio is not None and ratio > MEMORY_RATIO_MAX:
         fail("memory grows with the number of recipients")
+    if not same:
+        fail("what a message costs grows with the number of domains")
 
 
 if __name__ == "__main__":

@@ -190,7 +190,7 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
   const std::string name = OverriddenName(destination, place);
   if (destination.site != nullptr) {  // A refreshed route.
     const delivery::SiteKey& key = destination.site->key();
-    if (key.name == name && key.hosts == HostsOf(destination, route)) {
+    if ((key.name == name && key.hosts == HostsOf(destination, route)) || options_.bugs.keep_old_route) {
       destination.site->Refresh(destination, TlsPolicyOf(destination, *destination.site, route), route,
                                 seams_.clock.Now() + std::max(route.ttl, kRouteFloor));
     } else {
@@ -199,6 +199,10 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
       destination.site->SendAway(destination);
     }
     return;
+  }
+  const std::string left = std::exchange(destination.left, "");
+  for (auto old = sites_.lower_bound({left, "", 0}); old != sites_.end() && old->first.name == left; ++old) {
+    if (left != name && SharesHosts(site_names_.at(old->second->id()).hosts, route)) destination.came_from = left;
   }
   const std::uint32_t owner = HomeOf(place, options_.count);
   if (owner != options_.index) {

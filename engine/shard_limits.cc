@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_format.h"
 #include "engine/shard.h"
 
 namespace engine {
@@ -19,14 +20,18 @@ delivery::SharedLimits Shard::SharedLimitsOf(const delivery::SiteKey& key, const
   using Group = delivery::LimitGroup;
   const base::Instant now = seams_.clock.Now();
   const std::string& source = job_.sources[key.source].name;
+  const delivery::PlantedBugs& bugs = options_.bugs;
+  const std::string of_whom = (bugs.limits_of_each_shard ? absl::StrFormat(" %d", options_.index) : "") +
+                              (bugs.limits_of_each_campaign ? absl::StrFormat(" %d", job_.campaign_number) : "");
+  Group::Options own{limits.connection_limit, limits.max_connection_rate, limits.max_message_rate};
+  if (bugs.window_without_limit) own.connections = Group::kNoLimit;
+  if (bugs.no_connection_rate) own.connection_rate.reset();
   delivery::SharedLimits shared;
-  shared.standing = seams_.limits.Site(
-      source, key.name, job_.campaign_number,
-      {{limits.connection_limit, limits.max_connection_rate, limits.max_message_rate}, limits.adaptive}, now);
+  shared.standing = seams_.limits.Site(source, key.name + of_whom, job_.campaign_number, {own, limits.adaptive}, now);
   const auto add = [&](Kind kind, const std::string& of_source, const std::string& name,
                        const std::optional<std::uint32_t>& connections, const std::optional<base::Rate>& messages) {
     if (name.empty() || (!connections.has_value() && !messages.has_value())) return;
-    shared.groups.push_back(seams_.limits.Group({kind, of_source, name},
+    shared.groups.push_back(seams_.limits.Group({kind, of_source, name + of_whom},
                                                 {connections.value_or(Group::kNoLimit), std::nullopt, messages}, now));
   };
   add(Kind::kProviderTotal, "", provider, limits.provider_total_connection_limit, limits.provider_total_message_rate);

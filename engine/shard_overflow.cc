@@ -30,7 +30,7 @@ bool Shard::MayTakeOverflow(const Site& from, std::uint32_t source, bool whole) 
   const auto& own_address = job_.sources[from.key().source].address;
   const auto& address = job_.sources[source].address;  // It reaches the same hosts.
   if ((own_address.has_value() && own_address->IsV6()) != (address.has_value() && address->IsV6())) return false;
-  const delivery::SiteKey key{from.key().name, source};
+  const delivery::SiteKey key{from.key().name, from.key().hosts, source};
   if (const auto known = sites_.find(key); known != sites_.end()) return known->second->MayTakeOverflow(whole);
   const SiteNames& names = site_names_.at(from.id());
   const auto warmup = WarmupOf(key, from.provider(), shaping_->For(names.domain, names.hosts, name));

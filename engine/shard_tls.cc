@@ -37,7 +37,8 @@ tls::Policy Shard::TlsPolicyOf(const Destination& destination, const Site& site,
       limits.enable_mta_sts && destination.sts != nullptr && destination.sts->mode == tls::StsPolicy::Mode::kEnforce;
   if (enforces) {
     policy = tls::Stricter(policy, {tls::Policy::Use::kAlways, tls::Policy::Verification::kNameAndChain,
-                                    site.HostsWithout(*destination.sts)});
+                                    options_.bugs.sts_any_host ? 0 : site.HostsWithout(*destination.sts)});
+    if (options_.bugs.sts_any_certificate) policy.verification = tls::Policy::Verification::kNone;
   }
   const bool tests =
       limits.enable_mta_sts && destination.sts != nullptr && destination.sts->mode == tls::StsPolicy::Mode::kTesting;

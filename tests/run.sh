@@ -24,6 +24,7 @@ if [ -n "$soak" ]; then
     simulations="$simulations $!"
   done
   for simulation in $simulations; do wait "$simulation"; done
+  bench/run.py --build build/release --domains
   SLUICE_SOAK=9 build/release/tests/dkim_test --gtest_filter='BatchRsa*'
 fi
 echo "tests/run.sh: all passed"

@@ -60,6 +60,7 @@ struct Destination {
   tls::Policy tls;                            // At a site: what its sessions must be.
   std::string canonical;                      // At a site: what the domain is an alias of; empty: it is none.
   std::shared_ptr<const tls::StsPolicy> sts;  // The domain's MTA-STS policy when it was last looked up; null: none.
+  std::string left;                           // The site that it left after a rest, until its new route is known.
   std::string came_from;  // The site with some of the same hosts that it left when its MX records changed.
   bool looking_up = false;
   bool leaving = false;               // Its route changed: it moves once nothing is in flight.

@@ -10,6 +10,15 @@ struct PlantedBugs {
   bool pop_retry_twice = false;       // Who was delivered at the second attempt is still in the queue, once.
   bool mix_tls = false;               // A session serves destinations of any TLS policy.
   bool wrong_signatures = false;      // A message gets the signature of the one before it.
+  bool keep_old_route = false;        // A domain whose MX has changed stays where it was.
+  bool sts_any_host = false;          // Hosts that an MTA-STS policy does not name are as good as others…
+  bool sts_any_certificate = false;   // …and so are certificates that do not hold.
+  bool limits_of_each_shard = false;  // Shards, or campaigns, each keep limits of their own.
+  bool limits_of_each_campaign = false;
+  bool forget_limits = false;          // What limits owe is forgotten with the program.
+  bool window_without_limit = false;   // What was learned of a receiver counts instead of connection_limit.
+  bool no_connection_rate = false;     // Connections are opened as fast as can be.
+  bool one_delivery_too_many = false;  // Of each connection.
 };
 
 }  // namespace delivery

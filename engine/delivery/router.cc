@@ -11,6 +11,7 @@ namespace {
 
 constexpr base::Duration kFirstBackoff = base::Duration::Seconds(15);
 constexpr base::Duration kLongestBackoff = base::Duration::Minutes(15);
+constexpr base::Duration kOldRouteFor = base::Duration::Minutes(1);  // Then it is asked for again.
 
 // Bounces everyone: the domain takes no mail (RFC 7505), or does not exist.
 Sweep BadDomain(std::string text, std::uint16_t detail) {
@@ -197,7 +198,10 @@ void Router::OnMissing(Destination& destination, const dns::Route& route) {
 }
 
 void Router::OnNoAnswer(Destination& destination, const dns::Route& route) {
-  if (destination.site != nullptr) return;  // The old route is still the best there is.
+  if (destination.site != nullptr) {  // The old route is still the best there is, for a while.
+    destination.route_expires = context_.clock.Now() + kOldRouteFor;
+    return;
+  }
   if (destination.dns_backoff == base::Duration()) {
     if (unanswered_++ == 0) {
       context_.log.Warning(absl::StrFormat(

@@ -12,6 +12,12 @@ namespace delivery {
 namespace {
 
 constexpr int kSettledAtOnce = 256;
+constexpr base::Duration kRouteGrace = base::Duration::Minutes(1);  // Of a route that is asked for again.
+
+// Nothing goes by its route any more: it was asked for again, or nobody has sent for so long.
+bool IsRouteOver(const Destination& destination, base::Instant now) {
+  return destination.route_expires + kRouteGrace <= now && destination.queue.claimed() == 0 && !destination.sweeping;
+}
 
 std::vector<PlannedHost> PlanHosts(const dns::Route& route) {
   std::vector<PlannedHost> hosts;
@@ -132,6 +138,13 @@ void Site::Reconsider(Destination& destination) {
   const std::uint32_t now_s = context_.settler.now_s();
   const bool open = !destination.leaving && !destination.sweeping && !draining_;
   if (open && due_s <= now_s) {
+    // After a rest its mail exchangers may be others: the old ones may be dead, or refuse its recipients.
+    const bool has_rested =
+        destination.place == Destination::Place::kWaiting && !in_flight && !context_.bugs.keep_old_route;
+    if (has_rested && destination.route_expires <= context_.clock.Now()) {
+      destination.left = key_.name;
+      return SendAway(destination);
+    }
     if (destination.place != Destination::Place::kReady) MoveTo(destination, Destination::Place::kReady);
     owner_.WantsPump(*this);
     return;
@@ -212,6 +225,7 @@ void Site::PumpNow() {
     }
     return;
   }
+  while (!ready_.empty() && IsRouteOver(ready_.front(), context_.clock.Now())) SendAway(ready_.front());
   SendOverflow();
   for (Session* session = FittingSession(); session != nullptr; session = FittingSession()) {
     const bool has_begun = BeginNext(*session);
@@ -236,6 +250,10 @@ std::optional<Site::Claimed> Site::ClaimUnder(const tls::Policy& policy) {
       return std::nullopt;
     }
     Destination& destination = *next;
+    if (IsRouteOver(destination, now)) {
+      SendAway(destination);
+      continue;
+    }
     MoveTo(destination, Destination::Place::kReady);  // To the back: the destinations take turns.
     if (destination.route_expires <= now) owner_.OnRouteExpired(destination);
     const auto recipient = destination.queue.Claim(context_.settler.now_s());

@@ -35,6 +35,8 @@ void Site::OnRoundFailed(const tls::Policy& policy) {
   const bool too_many =
       refused && others_work && verdict.reply->code == 421 && verdict.hold == smtp::Hold::kFiveMinutes;
   if (refused && !too_many) {
+    // Perhaps another campaign or shard works there: next time there are to be fewer at once.
+    if (verdict.reply->code == 421) Trouble(now);
     if (const auto span = SpanOf(verdict)) Suspend(*span, smtp::ToString(verdict.classification), SampleOf(verdict));
     return;
   }

@@ -74,11 +74,13 @@ void Site::OpenSessions() {
 void Site::OpenSessions(const tls::Policy& policy) {
   const base::Instant now = context_.clock.Now();
   const std::uint64_t demand = Demand(policy);
+  // Who cannot connect stands in no line for messages: whoever has the connection would wait behind him.
+  if (!WantsSession(policy, demand, UINT64_MAX) || !HasRoomToConnect()) return;
   const std::uint64_t tokens = std::min(RoomToBegin(), context_.line.TokensSoon());
   if (tokens == 0) return throttle_.Note("campaign_rate");  // Else RoomToBegin has said it.
   while (WantsSession(policy, demand, tokens)) {
-    if (!context_.line.HasToken(*this)) return throttle_.Note("campaign_rate");
     if (!HasRoomToConnect()) return;
+    if (!context_.line.HasToken(*this)) return throttle_.Note("campaign_rate");
     const std::vector<base::IpAddress> avoided = AvoidedUnder(policy);
     const HostPlan::Next next =
         hosts_.Choose(now, {.avoided = avoided, .refused = policy.refused_hosts, .order = policy.host_order});
@@ -128,7 +130,7 @@ bool Site::OpenSession(const HostPlan::Next& next, const tls::Policy& policy) {
   options.host = next.host;
   options.host_name = hosts_.HostName(next.host);
   options.remote = {next.address, context_.job.port};
-  options.deliveries_max = limits_.max_deliveries_per_connection;
+  options.deliveries_max = limits_.max_deliveries_per_connection + (context_.bugs.one_delivery_too_many ? 1 : 0);
   options.in_flight_max = limits_.max_in_flight;
   options.connect_timeout = limits_.connect_timeout;
   options.idle_timeout = limits_.idle_timeout;

@@ -16,11 +16,11 @@ EngineProcess::EngineProcess(const Surroundings& surroundings, const delivery::J
       log_(surroundings.log),
       policies_(surroundings.policies),
       sts_cache_(surroundings.sts_cache),
+      watcher_(surroundings.watcher),
       job_(job),
       options_(options),
       clock_(world_),
-      limits_(/*outlives=*/surroundings.kept_limits != nullptr),
-      kept_limits_(surroundings.kept_limits) {}
+      limits_(surroundings.limits) {}
 
 EngineProcess::~EngineProcess() {
   alive_.reset();
@@ -34,16 +34,25 @@ void EngineProcess::Later(base::Duration wait, absl::AnyInvocable<void()> event)
   });
 }
 
-// As the host's state is written: a second or so behind, and what may pass until then counts as passed.
-void EngineProcess::SaveLimits() {
-  constexpr base::Duration kEvery = base::Duration::Seconds(1);
-  if (kept_limits_ == nullptr || (!limits_.TakeNews() && world_.now() < limits_saved_at_ + kEvery)) return;
-  limits_saved_at_ = world_.now();
-  for (const delivery::Source& source : job_.sources) {
-    (*kept_limits_)[source.name] = limits_.Save(source.name, world_.now(), world_.wall_now(), kEvery * 2);
-    limits_.OnSaved(source.name);
+// Hands over policies as the inbox of a shard's thread does: unless the program has died, and with a turn.
+class EngineProcess::CoreFetcher final : public tls::PolicyFetcher {
+ public:
+  CoreFetcher(EngineProcess& process, std::uint32_t index) : process_(process), index_(index) {}
+  void Fetch(std::string_view domain, std::vector<base::IpAddress> addresses, Callback callback) override {
+    process_.policies_->Fetch(domain, std::move(addresses),
+                              [this, alive = std::weak_ptr<bool>(process_.alive_), domain = std::string(domain),
+                               callback = std::move(callback)](absl::StatusOr<std::string> file) mutable {
+                                if (alive.expired()) return;
+                                if (process_.watcher_ != nullptr) process_.watcher_->OnPolicy(domain, file);
+                                callback(std::move(file));
+                                process_.WantTurn(index_, process_.world_.now());
+                              });
   }
-}
+
+ private:
+  EngineProcess& process_;
+  const std::uint32_t index_;
+};
 
 void EngineProcess::MakeCores() {
   cores_.resize(options_.shards);
@@ -52,11 +61,12 @@ void EngineProcess::MakeCores() {
     core.io = std::make_unique<SimIo>(network_);
     core.io->SetAfterEvent([this, i] { WantTurn(i, world_.now()); });
     core.timers = std::make_unique<io::TimerWheel>(world_.now());
-    core.resolver = std::make_unique<SimResolver>(world_, names_, options_.dns_fail_share,
+    core.resolver = std::make_unique<SimResolver>(world_, names_, options_.dns_fail_share, watcher_,
                                                   [this, i] { WantTurn(i, world_.now()); });
     core.tls = std::make_unique<SimChannelFactory>();
     core.signer = std::make_unique<SimSigner>(world_, options_.sign_fail_share, options_.sign_longest,
                                               [this, i] { WantTurn(i, world_.now()); });
+    if (policies_ != nullptr) core.policies = std::make_unique<CoreFetcher>(*this, i);
     engine::Shard::Options options;
     options.index = i;
     options.count = options_.shards;
@@ -69,7 +79,8 @@ void EngineProcess::MakeCores() {
     core.shard = std::make_unique<engine::Shard>(
         *run_job_, options,
         engine::Shard::Seams{*core.io, clock_, *core.timers, *core.resolver, *core.tls, *this, *this, *core.signer,
-                             log_, limits_, rate_.has_value() ? &*rate_ : nullptr, policies_, sts_cache_});
+                             log_, limits(),
+                             rate_.has_value() ? &*rate_ : nullptr, core.policies.get(), sts_cache_});
   }
 }
 
@@ -79,13 +90,14 @@ bool EngineProcess::Start(std::string& why) {
     return !status.ok();
   };
   const std::uint64_t recipients = job_.roster->recipients();
-  auto fold = ledger::MakeTableFile(disk_, std::string(kStateFolder) + "/fold.table", recipients);
+  const std::string ledger_folder = options_.folder + "/ledger";
+  auto fold = ledger::MakeTableFile(disk_, options_.folder + "/fold.table", recipients);
   if (!fold.ok()) return !fails(fold.status());
   fold_memory_ = *std::move(fold);
   ledger::StateTable table(fold_memory_->data(), recipients);
-  absl::StatusOr<ledger::Recovered> recovered = ledger::Recover(disk_, kLedgerFolder, kCampaignHash, table);
+  absl::StatusOr<ledger::Recovered> recovered = ledger::Recover(disk_, ledger_folder, kCampaignHash, table);
   if (!recovered.ok()) return !fails(recovered.status());
-  ledger::Journal::Options journal_options{.directory = kLedgerFolder,
+  ledger::Journal::Options journal_options{.directory = ledger_folder,
                                            .campaign_hash = kCampaignHash,
                                            .last_seq = recovered->last_seq,
                                            .next_segment = recovered->next_segment,
@@ -101,7 +113,7 @@ bool EngineProcess::Start(std::string& why) {
   const ledger::RecordBatch* batch = &first;
   if (fails(journal_->Commit({&batch, 1}))) return false;
 
-  auto run = ledger::MakeTableFile(disk_, std::string(kStateFolder) + "/run.table", recipients);
+  auto run = ledger::MakeTableFile(disk_, options_.folder + "/run.table", recipients);
   if (!run.ok()) return !fails(run.status());
   run_memory_ = *std::move(run);
   std::memcpy(run_memory_->data(), fold_memory_->data(), ledger::StateTable::Bytes(recipients));
@@ -113,11 +125,6 @@ bool EngineProcess::Start(std::string& why) {
   run_job_->run = journal_->facts().runs;
 
   if (job_.max_message_rate.has_value()) rate_.emplace(*job_.max_message_rate);
-  if (kept_limits_ != nullptr) {
-    for (const auto& [source, text] : *kept_limits_) {
-      if (fails(limits_.Load(text, source, world_.now(), world_.wall_now()))) return false;
-    }
-  }
   MakeCores();
   for (std::uint32_t i = 0; i < options_.shards; ++i) {
     cores_[i].shard->Start();
@@ -163,7 +170,7 @@ void EngineProcess::Turn(std::uint32_t index) {
   core.turn_set = false;
   core.timers->Advance(world_.now());
   core.shard->EndTurn();
-  SaveLimits();
+  if (limits_ != nullptr) limits_->SaveSometimes();
   world_.Note("turn", index);
   const base::Instant next = core.shard->NextWake();
   // A shard that wants another turn at once lets the world go on a little first.

@@ -1,5 +1,5 @@
-// The sending program inside the simulator: several shards in one thread, the journal stepped by the world, and
-// mailboxes as events. It can die at any event.
+// One campaign of the sending program inside the simulator: several shards in one thread, the journal stepped by the
+// world, and mailboxes as events. It can die at any event.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,7 @@
 #include "engine/ledger/recovery.h"
 #include "engine/shard.h"
 #include "tests/sim/crash_disk.h"
+#include "tests/sim/kept_limits.h"
 #include "tests/sim/network.h"
 #include "tests/sim/resolver.h"
 #include "tests/sim/seams.h"
@@ -22,6 +23,10 @@
 #include "tests/sim/world.h"
 
 namespace sim {
+
+inline constexpr char kStateFolder[] = "/state";
+inline constexpr char kLedgerFolder[] = "/state/ledger";
+inline constexpr std::uint64_t kCampaignHash = 0xC0FFEE;
 
 class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLog {
  public:
@@ -33,9 +38,9 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
     base::Duration sign_longest = base::Duration::Milliseconds(2);
     base::Duration commit_longest = base::Duration::Milliseconds(5);
     std::uint64_t segment_bytes = 16384;  // Of the ledger.
+    std::string folder = kStateFolder;    // Of the campaign; its ledger is in a folder of this one, "ledger".
     delivery::PlantedBugs bugs = {};
   };
-  using KeptLimits = std::map<std::string, std::string>;  // By source.
   // What it runs in; all of it outlives the process.
   struct Surroundings {
     World& world;
@@ -45,7 +50,8 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
     base::Log& log;
     tls::PolicyFetcher* policies = nullptr;  // Null: no MTA-STS…
     tls::StsCache* sts_cache = nullptr;      // …and neither this.
-    KeptLimits* kept_limits = nullptr;       // What limits leave to the next program. Null: nothing.
+    KeptLimits* limits = nullptr;            // The program's. Null: its own, and they leave nothing.
+    TellingWatcher* watcher = nullptr;       // Null: nobody.
   };
   EngineProcess(const Surroundings& surroundings, const delivery::Job& job, const Options& options);
   ~EngineProcess() override;
@@ -60,7 +66,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   void Resume();
   void ChangeShaping(std::shared_ptr<const config::Shaping> shaping);
 
-  delivery::HostLimits& limits() { return limits_; }
+  delivery::HostLimits& limits() { return limits_ != nullptr ? limits_->limits() : own_limits_; }
 
   bool IsDone() const;  // Every recipient is final.
   bool IsPaused() const;
@@ -73,12 +79,14 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   const std::vector<delivery::ShardAnswer>& answers() const { return answers_; }
 
  private:
+  class CoreFetcher;
   struct Core {
     std::unique_ptr<SimIo> io;
     std::unique_ptr<io::TimerWheel> timers;
     std::unique_ptr<SimResolver> resolver;
     std::unique_ptr<SimSigner> signer;
     std::unique_ptr<SimChannelFactory> tls;
+    std::unique_ptr<tls::PolicyFetcher> policies;  // Null: no MTA-STS.
     std::unique_ptr<engine::Shard> shard;
     bool turn_set = false;
     base::Instant turn_at;
@@ -103,6 +111,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   base::Log& log_;
   tls::PolicyFetcher* const policies_;
   tls::StsCache* const sts_cache_;
+  TellingWatcher* const watcher_;
   const delivery::Job& job_;
   const Options options_;
   WorldClock clock_;
@@ -111,10 +120,8 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   std::unique_ptr<delivery::Job> run_job_;
   std::unique_ptr<ledger::Journal> journal_;
   void MakeCores();
-  void SaveLimits();
-  delivery::HostLimits limits_;
-  KeptLimits* const kept_limits_;
-  base::Instant limits_saved_at_;
+  KeptLimits* const limits_;
+  delivery::HostLimits own_limits_;
   std::optional<delivery::CampaignRate> rate_;
   std::vector<Core> cores_;
   std::vector<Submitted> submitted_;
@@ -124,9 +131,5 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   std::uint64_t finals_at_start_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
-
-inline constexpr char kStateFolder[] = "/state";
-inline constexpr char kLedgerFolder[] = "/state/ledger";
-inline constexpr std::uint64_t kCampaignHash = 0xC0FFEE;
 
 }  // namespace sim

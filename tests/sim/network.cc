@@ -22,6 +22,16 @@ std::size_t Network::open_sides() const {
       std::count_if(sides_.begin(), sides_.end(), [](const auto& entry) { return entry.second.handler != nullptr; }));
 }
 
+void Network::ShowEnd(Side& side) {
+  if (!side.shown.has_value()) return;
+  see_connection_(side.local.address, *std::exchange(side.shown, std::nullopt), /*begins=*/false);
+}
+
+void Network::Erase(StreamKey key) {
+  if (Side* const side = Find(key)) ShowEnd(*side);
+  sides_.erase(key);
+}
+
 Network::Side* Network::Find(StreamKey key) {
   const auto found = sides_.find(key);
   return found == sides_.end() ? nullptr : &found->second;
@@ -49,7 +59,7 @@ void Network::FailConnect(StreamKey key, io::Stage stage, int error) {
   if (side == nullptr) return;
   SimIo& io = *side->io;
   io::StreamHandler& handler = *side->handler;
-  sides_.erase(key);
+  Erase(key);
   handler.OnClose({stage, error, 0});
   io.After();
 }
@@ -77,11 +87,15 @@ void Network::Arrive(StreamKey client, const io::Endpoint& remote) {
   SimIo& io = *listener->second.io;
   io::StreamHandler* handler = listener->second.handler->OnAccept(static_cast<io::StreamId>(server), peer, remote);
   if (handler == nullptr) {
-    sides_.erase(server);
+    Erase(server);
     world_.After(Latency(), [this, client] { FailConnect(client, io::Stage::kStream, ECONNRESET); });
     return;
   }
   Find(server)->handler = handler;
+  if (see_connection_) {
+    Find(client)->shown = remote.address;
+    see_connection_(peer.address, remote.address, /*begins=*/true);
+  }
   const base::Duration latency = Latency();
   Find(server)->wire_free = world_.now() + latency;  // Nothing of the server's arrives before its SYN.
   world_.After(latency, [this, client] {
@@ -152,7 +166,7 @@ void Network::HandOver(StreamKey key) {
   }
   if (side->finishing) {
     OnWire(*side, [this, peer] { End(peer, 0); });
-    sides_.erase(key);
+    Erase(key);
     return;
   }
   SimIo& io = *side->io;
@@ -205,7 +219,7 @@ void Network::End(StreamKey key, int error) {
   Side* side = Find(key);
   if (side == nullptr) return;
   if (side->handler == nullptr) {  // It was closed with a FIN under way already.
-    sides_.erase(key);
+    Erase(key);
     return;
   }
   if (side->paused && error == 0) {
@@ -218,7 +232,7 @@ void Network::End(StreamKey key, int error) {
   const StreamKey peer = side->peer;
   // A socket that is closed with bytes unsent resets the other end, if that still lives.
   if (error == 0) OnWire(*side, [this, peer] { End(peer, 0); });
-  sides_.erase(key);
+  Erase(key);
   handler.OnClose(reason);
   io.After();
 }
@@ -226,10 +240,11 @@ void Network::End(StreamKey key, int error) {
 void Network::Close(StreamKey key, io::CloseMode mode) {
   Side* side = Find(key);
   CHECK(side != nullptr);
+  ShowEnd(*side);
   const StreamKey peer = side->peer;
   if (!side->connected || peer == 0) {  // A connection attempt is given up; the listener may have accepted it already.
     if (peer != 0) OnWire(*side, [this, peer] { End(peer, 0); });
-    sides_.erase(key);
+    Erase(key);
     return;
   }
   switch (mode) {
@@ -247,7 +262,7 @@ void Network::Close(StreamKey key, io::CloseMode mode) {
       OnWire(*side, [this, peer] { End(peer, ECONNRESET); });
       break;
   }
-  sides_.erase(key);
+  Erase(key);
 }
 
 void Network::Vanish(SimIo& io) {
@@ -259,7 +274,7 @@ void Network::Vanish(SimIo& io) {
     Side& side = sides_[key];
     const StreamKey peer = side.peer;
     if (peer != 0) OnWire(side, [this, peer] { End(peer, world_.prng().Chance(0.5) ? 0 : ECONNRESET); });
-    sides_.erase(key);
+    Erase(key);
   }
   for (auto listener = listeners_.begin(); listener != listeners_.end();) {
     listener = listener->second.io == &io ? listeners_.erase(listener) : std::next(listener);

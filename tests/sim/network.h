@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -33,6 +34,10 @@ class Network {
   void SetBindable(const base::IpAddress& address, bool bindable);
   // Somebody on the way may change what an accepting side has handed over.
   void SetTamper(std::function<void(std::string& bytes)> tamper) { tamper_ = std::move(tamper); }
+  // `see` is shown each connection when it arrives at a server, and when its client has ended it or knows of its end.
+  using ConnectionViewer =
+      std::function<void(const base::IpAddress& client, const base::IpAddress& server, bool begins)>;
+  void ShowConnections(ConnectionViewer see) { see_connection_ = std::move(see); }
   std::size_t open_sides() const;  // Sides of connections whose owner has not closed them: leaks, at the end.
 
  private:
@@ -52,7 +57,8 @@ class Network {
     std::string unsent;         // Not taken by the kernel yet.
     std::string unread;         // Arrived while paused.
     bool unread_end = false;
-    base::Instant wire_free;  // When what was handed over last arrives: bytes do not overtake each other.
+    std::optional<base::IpAddress> shown;  // Of a client whose connection was shown: the server.
+    base::Instant wire_free;               // When what was handed over last arrives: bytes do not overtake each other.
   };
 
   StreamKey Open(SimIo& io, io::StreamHandler& handler, const io::Io::ConnectOptions& options);
@@ -67,6 +73,8 @@ class Network {
   void End(StreamKey key, int error);
   void Close(StreamKey key, io::CloseMode mode);
   void Vanish(SimIo& io);  // The process is gone.
+  void ShowEnd(Side& side);
+  void Erase(StreamKey key);
   Side* Find(StreamKey key);
   base::Duration Latency() { return world_.Between(options_.latency_least, options_.latency_most); }
 
@@ -84,6 +92,7 @@ class Network {
   std::map<io::Endpoint, Listener> listeners_;
   std::uint16_t last_port_ = 40000;
   std::function<void(std::string& bytes)> tamper_;
+  ConnectionViewer see_connection_;
 };
 
 // The network as one process (or one thread of it) sees it.

@@ -8,9 +8,9 @@
 
 namespace sim {
 
-std::map<ledger::RecipientId, std::uint64_t> ResidualRisks(io::Disk& disk) {
+std::map<ledger::RecipientId, std::uint64_t> ResidualRisks(io::Disk& disk, const std::string& ledger_folder) {
   std::map<ledger::RecipientId, std::uint64_t> risks;
-  ledger::Reader reader(disk, {.directory = kLedgerFolder, .campaign_hash = kCampaignHash});
+  ledger::Reader reader(disk, {.directory = ledger_folder, .campaign_hash = kCampaignHash});
   while (true) {
     const absl::StatusOr<std::optional<ledger::ReadRecord>> next = reader.Next();
     if (!next.ok() || !next->has_value()) return risks;  // Damage is found elsewhere.

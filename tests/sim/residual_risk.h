@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <string>
 
 #include "engine/io/disk.h"
 #include "engine/ledger/record.h"
@@ -11,6 +12,6 @@
 namespace sim {
 
 // By recipient, how many of its attempts ended so, as the ledger says.
-std::map<ledger::RecipientId, std::uint64_t> ResidualRisks(io::Disk& disk);
+std::map<ledger::RecipientId, std::uint64_t> ResidualRisks(io::Disk& disk, const std::string& ledger_folder);
 
 }  // namespace sim

@@ -134,10 +134,14 @@ Receiver& Scenario::Serve(const std::string& domain) {
 
 void Scenario::StartProcess() {
   const std::uint64_t segment_bytes = options_.addresses.size() > 1000 ? 1u << 20 : 1u << 14;
+  process_.reset();
+  if (options_.keep_limits) {
+    limits_ = std::make_unique<KeptLimits>(world_, job_.sources, kept_limits_);
+    CHECK(limits_->Load().ok());
+  }
   process_ = std::make_unique<EngineProcess>(
-      EngineProcess::Surroundings{world_, network_, ask_, disk_, log_, &policies_, &sts_cache_,
-                                  options_.keep_limits ? &kept_limits_ : nullptr},
-      job_, EngineProcess::Options{.shards = options_.shards, .seed = 1, .segment_bytes = segment_bytes});
+      EngineProcess::Surroundings{world_, network_, ask_, disk_, log_, &policies_, &sts_cache_, limits_.get()}, job_,
+      EngineProcess::Options{.shards = options_.shards, .seed = 1, .segment_bytes = segment_bytes});
   std::string why;
   CHECK(process_->Start(why));
 }

@@ -72,7 +72,7 @@ class Scenario {
   Network& network() { return network_; }
   ScriptedNames& names() { return names_; }
   const KeptLog& log() const { return log_; }
-  const EngineProcess::KeptLimits& kept_limits() const { return kept_limits_; }
+  const KeptLimits::Texts& kept_limits() const { return kept_limits_; }
   // With a public address of its own, or this one, which the DNS knows.
   Receiver& AddReceiver(const std::string& host, std::optional<base::IpAddress> address = std::nullopt);
   // It publishes an MTA-STS policy: the record, and the file as it is served.
@@ -133,7 +133,8 @@ class Scenario {
   delivery::Job job_;
   const base::WallTime start_ = world_.wall_now();
   std::vector<std::unique_ptr<Receiver>> receivers_;
-  EngineProcess::KeptLimits kept_limits_;
+  KeptLimits::Texts kept_limits_;
+  std::unique_ptr<KeptLimits> limits_;  // Null: they are the process's own.
   std::unique_ptr<EngineProcess> process_;
 };
 

@@ -11,11 +11,38 @@
 
 namespace {
 
+struct Bug {
+  const char* name;
+  bool delivery::PlantedBugs::*flag;
+};
+constexpr Bug kBugs[] = {{"skip-barrier", &delivery::PlantedBugs::skip_attempt_barrier},
+                         {"tell-early", &delivery::PlantedBugs::tell_before_sync},
+                         {"pop-twice", &delivery::PlantedBugs::pop_retry_twice},
+                         {"mix-tls", &delivery::PlantedBugs::mix_tls},
+                         {"wrong-signatures", &delivery::PlantedBugs::wrong_signatures},
+                         {"keep-old-route", &delivery::PlantedBugs::keep_old_route},
+                         {"sts-any-host", &delivery::PlantedBugs::sts_any_host},
+                         {"sts-any-certificate", &delivery::PlantedBugs::sts_any_certificate},
+                         {"limits-of-each-shard", &delivery::PlantedBugs::limits_of_each_shard},
+                         {"limits-of-each-campaign", &delivery::PlantedBugs::limits_of_each_campaign},
+                         {"forget-limits", &delivery::PlantedBugs::forget_limits},
+                         {"window-without-limit", &delivery::PlantedBugs::window_without_limit},
+                         {"no-connection-rate", &delivery::PlantedBugs::no_connection_rate},
+                         {"one-delivery-too-many", &delivery::PlantedBugs::one_delivery_too_many}};
+
 int Usage() {
-  std::fprintf(stderr,
-               "usage: simulate [--seed N] [--seeds COUNT] [--bug "
-               "skip-barrier|tell-early|pop-twice|mix-tls|wrong-signatures] [--quiet]\n");
+  std::fprintf(stderr, "usage: simulate [--seed N] [--seeds COUNT] [--bug NAME] [--quiet]\nbugs:");
+  for (const Bug& bug : kBugs) std::fprintf(stderr, " %s", bug.name);
+  std::fprintf(stderr, "\n");
   return 2;
+}
+
+// False: there is no such bug.
+bool PlantBug(std::string_view name, delivery::PlantedBugs& bugs) {
+  for (const Bug& bug : kBugs) {
+    if (name == bug.name) return bugs.*bug.flag = true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -37,16 +64,8 @@ int main(int argc, char** argv) {
       first = *number;
     } else if (option == "--seeds" && number.has_value()) {
       count = *number;
-    } else if (option == "--bug" && value == "skip-barrier") {
-      bugs.skip_attempt_barrier = true;
-    } else if (option == "--bug" && value == "tell-early") {
-      bugs.tell_before_sync = true;
-    } else if (option == "--bug" && value == "pop-twice") {
-      bugs.pop_retry_twice = true;
-    } else if (option == "--bug" && value == "mix-tls") {
-      bugs.mix_tls = true;
-    } else if (option == "--bug" && value == "wrong-signatures") {
-      bugs.wrong_signatures = true;
+    } else if (option == "--bug" && PlantBug(value, bugs)) {
+      continue;
     } else {
       return Usage();
     }
@@ -59,13 +78,14 @@ int main(int argc, char** argv) {
     const sim::Findings findings = sim::Simulate({.seed = seed, .bugs = bugs});
     if (!quiet) {
       std::printf(
-          "%s; recipients %llu delivered %llu bounced %llu in doubt %llu expired %llu pending %llu; crashes %u; trace "
+          "%s; campaigns %llu recipients %llu delivered %llu bounced %llu in doubt %llu expired %llu pending %llu; "
+          "crashes %u; trace "
           "%016llx\n",
-          findings.end.c_str(), static_cast<unsigned long long>(findings.recipients),
-          static_cast<unsigned long long>(findings.delivered), static_cast<unsigned long long>(findings.bounced),
-          static_cast<unsigned long long>(findings.in_doubt), static_cast<unsigned long long>(findings.expired),
-          static_cast<unsigned long long>(findings.pending), findings.crashes,
-          static_cast<unsigned long long>(findings.trace));
+          findings.end.c_str(), static_cast<unsigned long long>(findings.campaigns),
+          static_cast<unsigned long long>(findings.recipients), static_cast<unsigned long long>(findings.delivered),
+          static_cast<unsigned long long>(findings.bounced), static_cast<unsigned long long>(findings.in_doubt),
+          static_cast<unsigned long long>(findings.expired), static_cast<unsigned long long>(findings.pending),
+          findings.crashes, static_cast<unsigned long long>(findings.trace));
     }
     if (findings.violations.empty()) continue;
     std::printf("seed %llu violates:\n", static_cast<unsigned long long>(seed));

@@ -21,7 +21,7 @@ std::string Join(const std::vector<std::string>& lines) {
 
 TEST(Simulation, HoldsForTheFirstSeeds) {
   std::uint32_t crashes = 0;
-  std::uint64_t delivered = 0, in_doubt = 0, encrypted = 0, resumed = 0;
+  std::uint64_t delivered = 0, in_doubt = 0, encrypted = 0, resumed = 0, moved = 0, enforced = 0, at_limit = 0;
   for (std::uint64_t seed = 1; seed <= SLUICE_SIM_SEEDS; ++seed) {
     const Findings findings = Simulate({.seed = seed, .bugs = {}});
     ASSERT_TRUE(findings.violations.empty()) << "seed " << seed << "\n" << Join(findings.violations);
@@ -30,12 +30,18 @@ TEST(Simulation, HoldsForTheFirstSeeds) {
     in_doubt += findings.in_doubt;
     encrypted += findings.encrypted;
     resumed += findings.resumed;
+    moved += findings.moved;
+    enforced += findings.enforced;
+    at_limit += findings.at_limit;
   }
   EXPECT_GT(crashes, SLUICE_SIM_SEEDS * 2u / 3u) << "the worlds are too kind to prove anything";
   EXPECT_GT(delivered, SLUICE_SIM_SEEDS * 7u);
   EXPECT_GT(in_doubt, SLUICE_SIM_SEEDS / 15u);
   EXPECT_GT(encrypted, SLUICE_SIM_SEEDS * 3u);
   EXPECT_GT(resumed, SLUICE_SIM_SEEDS * 2u / 3u);
+  EXPECT_GT(moved, SLUICE_SIM_SEEDS / 4u);
+  EXPECT_GT(enforced, SLUICE_SIM_SEEDS / 4u);
+  EXPECT_GT(at_limit, SLUICE_SIM_SEEDS / 4u);
 }
 
 // What the program prints for these seeds, run in a process of its own.
@@ -75,6 +81,33 @@ TEST(Simulation, D06_FindsASessionUsedForAnotherTlsPolicy) {
 }
 TEST(Simulation, FindsASignatureOfAnotherMessage) {
   EXPECT_THAT(Found({.wrong_signatures = true}), HasSubstr("is not of this message"));
+}
+TEST(Simulation, FindsMailThatGoesWhereItsDomainHasBeen) {
+  EXPECT_THAT(Found({.keep_old_route = true}), StartsWith("MX: "));
+}
+TEST(Simulation, FindsMailToAHostThatAnMtaStsPolicyDoesNotName) {
+  EXPECT_THAT(Found({.sts_any_host = true}), HasSubstr("which its MTA-STS policy does not name"));
+}
+TEST(Simulation, FindsMailUnderACertificateThatDoesNotHold) {
+  EXPECT_THAT(Found({.sts_any_certificate = true}), HasSubstr(" was delivered under SIM_2_0_"));
+}
+TEST(Simulation, FindsShardsThatEachKeepTheLimits) {
+  EXPECT_THAT(Found({.limits_of_each_shard = true}), StartsWith("limits: "));
+}
+TEST(Simulation, FindsCampaignsThatEachKeepTheLimits) {
+  EXPECT_THAT(Found({.limits_of_each_campaign = true}), StartsWith("limits: "));
+}
+TEST(Simulation, FindsLimitsThatBeginAnewWithTheProgram) {
+  EXPECT_THAT(Found({.forget_limits = true}), HasSubstr("than its rate allows"));
+}
+TEST(Simulation, FindsMoreConnectionsThanConfigured) {
+  EXPECT_THAT(Found({.window_without_limit = true}), HasSubstr("connections of "));
+}
+TEST(Simulation, FindsConnectionsThatComeTooFast) {
+  EXPECT_THAT(Found({.no_connection_rate = true}), HasSubstr("got more connections"));
+}
+TEST(Simulation, FindsAMessageTooManyOfAConnection) {
+  EXPECT_THAT(Found({.one_delivery_too_many = true}), HasSubstr("messages in a connection"));
 }
 TEST(Simulation, FindsARetryThatIsPoppedTwice) {
   EXPECT_THAT(Found({.pop_retry_twice = true}), HasSubstr("after its final state"));

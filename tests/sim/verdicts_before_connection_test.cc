@@ -367,6 +367,25 @@ TEST(BeforeAConnection, AnAddressThatNeedsSmtpUtf8GoesToTheHostThatOffersIt) {
   }
 }
 
+// After a rest the domain is asked for its exchangers anew: the old ones are dead, or know its recipients no more.
+TEST(BeforeAConnection, MailFollowsADomainWhoseExchangersHaveMoved) {
+  for (const char* shaping : {"", "[\"one.example\"]\nmx_rollup = false\n"}) {
+    for (const bool dead : {true, false}) {
+      Scenario scenario({.addresses = {kA}, .shaping = shaping});
+      Receiver& old = scenario.Serve("one.example");
+      Receiver& fresh = scenario.AddReceiver("mx.two.example");
+      if (dead) scenario.network().SetFate(old.address(), Network::Fate::kRefused);
+      old.At(Point::kRcpt, "450 4.2.1 Later");
+      scenario.RunFor(Duration::Minutes(8));  // Three attempts, and the answer's time is over.
+      scenario.names().SetMx("one.example", {"mx.two.example"});
+      old.At(Point::kRcpt, "550 5.1.1 No such user");
+      EXPECT_TRUE(scenario.Finish());
+      EXPECT_EQ(scenario.Last(kA), "delivered 250 BDAT") << shaping << dead;
+      EXPECT_THAT(fresh.accepted(), ElementsAre(kA));
+    }
+  }
+}
+
 TEST(BeforeAConnection, WhereTheOtherHostIsDeadSmtpUtf8IsNowhereAndOtherMailGoesOn) {
   Scenario scenario({.addresses = {kUmlaut, kA, "b@one.example"}});
   Receiver& first = scenario.AddReceiver("mx1.one.example");

@@ -61,7 +61,8 @@ class Exchanger::Session final : public ServerHandler {
         provider_(owner.personality_.providers[provider]),
         totals_(owner.provider_totals_[provider]),
         source_(source),
-        source_key_(source_key) {}
+        source_key_(source_key),
+        number_(owner.totals_.connections) {}
 
   std::uint64_t source_key() const { return source_key_; }
 
@@ -129,7 +130,7 @@ class Exchanger::Session final : public ServerHandler {
   }
 
   Decision Recipient(const Transaction& transaction) {
-    if (owner_.see_recipient_) owner_.see_recipient_(provider_index_, transaction);
+    if (owner_.see_recipient_) owner_.see_recipient_({provider_index_, number_, source_, transaction});
     const std::string folded = base::LowerAscii(transaction.recipient);
     const std::uint64_t person = base::StableHash(folded, owner_.personality_.seed);
     const Oracle::Id id = owner_.oracle_.Find(folded);
@@ -230,6 +231,7 @@ class Exchanger::Session final : public ServerHandler {
   ProviderTotals& totals_;
   const base::IpAddress source_;
   const std::uint64_t source_key_;
+  const std::uint64_t number_;
   std::uint32_t messages_ = 0;
   std::vector<Known> known_;
   MessageIdFinder message_id_;

@@ -58,8 +58,15 @@ class Exchanger final : public ConnectionOwner {
   // `see` is shown every accepted message, with its first recipient.
   using MessageViewer = std::function<void(const std::string& recipient, const std::string& content)>;
   void ShowMessages(MessageViewer see) { see_message_ = std::move(see); }
-  // `see` is shown every RCPT, before it is answered, and which provider's host heard it.
-  using RecipientViewer = std::function<void(std::size_t provider, const Transaction& transaction)>;
+  // `see` is shown every RCPT, before it is answered: which provider's host heard it, on which connection (1 is the
+  // first), and from which address.
+  struct Named {
+    std::size_t provider = 0;
+    std::uint64_t connection = 0;
+    base::IpAddress client;
+    const Transaction& transaction;
+  };
+  using RecipientViewer = std::function<void(const Named& named)>;
   void ShowRecipients(RecipientViewer see) { see_recipient_ = std::move(see); }
 
   ConnectionPlan OnConnection(const io::Endpoint& peer, const io::Endpoint& local) override;

@@ -1,0 +1,51 @@
+// The limits of one simulated program, and what they leave to the next one: written as the host's state is, a second or
+// so behind, and what may pass until then counts as passed.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "engine/delivery/host_limits.h"
+#include "engine/delivery/source.h"
+#include "tests/sim/world.h"
+
+namespace sim {
+
+class KeptLimits {
+ public:
+  using Texts = std::map<std::string, std::string>;  // By source.
+  // `kept` is what the last program left, and outlives this.
+  KeptLimits(const World& world, const std::vector<delivery::Source>& sources, Texts& kept)
+      : world_(world), kept_(kept) {
+    for (const delivery::Source& source : sources) sources_.push_back(source.name);
+  }
+
+  delivery::HostLimits& limits() { return limits_; }
+  absl::Status Load() {
+    for (const auto& [source, text] : kept_) {
+      if (absl::Status status = limits_.Load(text, source, world_.now(), world_.wall_now()); !status.ok())
+        return status;
+    }
+    return absl::OkStatus();
+  }
+  void SaveSometimes() {
+    constexpr base::Duration kEvery = base::Duration::Seconds(1);
+    if (!limits_.TakeNews() && world_.now() < saved_at_ + kEvery) return;
+    saved_at_ = world_.now();
+    for (const std::string& source : sources_) {
+      kept_[source] = limits_.Save(source, world_.now(), world_.wall_now(), kEvery * 2);
+      limits_.OnSaved(source);
+    }
+  }
+
+ private:
+  const World& world_;
+  Texts& kept_;
+  std::vector<std::string> sources_;
+  delivery::HostLimits limits_{/*outlives=*/true};
+  base::Instant saved_at_;
+};
+
+}  // namespace sim
