@@ -40,6 +40,7 @@ TEST(Config, AnEmptyFileIsTheDefaults) {
   EXPECT_FALSE(config.engine.state_dir.has_value());
   EXPECT_TRUE(config.dns.servers.empty());
   EXPECT_EQ(config.dns.max_queries_per_second, 500U);
+  EXPECT_EQ(config.dns.recheck_dkim, base::Duration::Hours(1));
   EXPECT_EQ(config.smtp.port, 25);
   EXPECT_FALSE(config.allow_private_destinations);
   EXPECT_THAT(RetryMinutes(""), ElementsAre(20, 40, 60, 120, 240));
@@ -55,6 +56,7 @@ state_dir = "/var/lib/sluice"
 [dns]
 servers = ["127.0.0.53", "192.0.2.1:5353", "[2001:db8::1]:53", "2001:db8::2"]
 max_queries_per_second = 70
+recheck_dkim = "10m"
 [smtp]
 port = 2525
 ehlo_domain = "mail.example.com"
@@ -85,6 +87,7 @@ allow_private_destinations = true
   EXPECT_EQ(config.engine.state_dir, "/var/lib/sluice");
   EXPECT_THAT(config.dns.servers, ElementsAre("127.0.0.53", "192.0.2.1:5353", "[2001:db8::1]:53", "2001:db8::2"));
   EXPECT_EQ(config.dns.max_queries_per_second, 70U);
+  EXPECT_EQ(config.dns.recheck_dkim, base::Duration::Minutes(10));
   EXPECT_EQ(config.smtp.port, 2525);
   EXPECT_EQ(config.smtp.ehlo_domain, "mail.example.com");
   ASSERT_EQ(config.sources.size(), 2U);
@@ -125,6 +128,8 @@ TEST(Config, WrongValuesAreNamedWithTheirLine) {
       {"[dns]\nservers = [\"dns.example\"]", "dns.servers has \"dns.example\""},
       {"[dns]\nservers = [\"127.0.0.1:0\"]", "dns.servers has"},
       {"[dns]\nmax_queries_per_second = 0", "from 1 to"},
+      {"[dns]\nrecheck_dkim = \"1 fortnight\"", "dns.recheck_dkim is wrong"},
+      {"[dns]\nrecheck_dkim = \"0s\"", "it must be from 1 second to 30 days"},
       {"[smtp]\nehlo_domain = \"192.0.2.1\"", "must be a domain name"},
       {"[sources.a]", "sources.a has no source_address"},
       {"[sources.a]\nsource_address = \"host\"", "must be an IP address"},
