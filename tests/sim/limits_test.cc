@@ -353,5 +353,18 @@ TEST(Adaptive, FindsAHiddenLimit) {
   EXPECT_LT(throttled - throttled_before, 0.01 * accepted);
 }
 
+TEST(Limits, ManyDomainsWithOneRecipientEachGetAsManyConnectionsAsOneWithMany) {
+  std::vector<std::string> addresses;
+  for (int i = 0; i < 1000; ++i) addresses.push_back(absl::StrFormat("a@d%d.example", i));
+  Scenario scenario({.addresses = addresses, .shaping = "[\"default\"]\nconnection_limit = 20\n"});
+  Receiver& receiver = scenario.AddReceiver("mx.shared.example");
+  for (int i = 0; i < 1000; ++i) scenario.names().SetMx(absl::StrFormat("d%d.example", i), {"mx.shared.example"});
+  receiver.At(Point::kContent, Always({.reply = "250 2.0.0 Taken", .wait = Duration::Seconds(1)}));
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_EQ(receiver.accepted().size(), 1000u);
+  EXPECT_GE(receiver.open_max(), 15u);
+  EXPECT_LE(receiver.open_max(), 20u);
+}
+
 }  // namespace
 }  // namespace sim
