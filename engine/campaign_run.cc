@@ -199,6 +199,7 @@ EngineOptions Run::MakeOptions(HostTls& host_tls) const {
   options.host_tls = &host_tls;
   options.durable = request_.durable;
   options.sessions_max = request_.sessions_max;
+  options.sessions = request_.sessions;
   options.limits = request_.host == nullptr ? nullptr : &request_.host->limits();
   AddWatches(request_, means_, *suppression_, log_, options);
   return options;

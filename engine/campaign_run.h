@@ -33,7 +33,8 @@ struct RunRequest {
   std::string token_key_file;
   std::string host_name;
   std::uint32_t shards = 1;
-  std::uint32_t sessions_max = 1000;
+  std::uint32_t sessions_max = 1000;          // That may be open at once, where `sessions` is null.
+  delivery::SessionPool* sessions = nullptr;  // Of all campaigns of the program; outlives the run. Null: its own.
   std::uint64_t seed = 0;
   bool durable = true;  // As EngineOptions says.
   // As delivery::Job says. For benchmarks: a signature that was made once.

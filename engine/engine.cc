@@ -169,7 +169,8 @@ ShardThread::Options Engine::MakeOptions() {
   options.limits = options_.limits != nullptr ? options_.limits : &own_limits_;
   if (job_.max_message_rate.has_value()) options.campaign_rate = &rate_.emplace(*job_.max_message_rate);
   options.shard.count = options_.shards;
-  options.shard.sessions_max = std::clamp(options_.sessions_max / options_.shards, 1u, kSessionsMax);
+  options.sessions = options_.sessions != nullptr ? options_.sessions : &own_sessions_.emplace(options_.sessions_max);
+  options.shard.sessions_max = kSessionsMax;
   options.shard.suspensions = options_.suspensions;
   options.shard.pauses = options_.pauses;
   return options;

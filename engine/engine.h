@@ -40,9 +40,10 @@ struct EngineOptions {
   std::function<std::shared_ptr<const config::Shaping>()> new_shaping = nullptr;
   // The same; why the campaign has to pause.
   std::function<std::optional<delivery::PauseReason>()> new_pause = nullptr;
-  delivery::HostLimits* limits = nullptr;  // The program's, where others run beside; null: its own.
-  HostTls* host_tls = nullptr;             // Outlives the engine. Null: no MTA-STS.
-  bool durable = true;                     // False: nothing is written down. For benchmarks of what that costs.
+  delivery::HostLimits* limits = nullptr;     // The program's, where others run beside; null: its own.
+  delivery::SessionPool* sessions = nullptr;  // The same; null: `sessions_max` of its own.
+  HostTls* host_tls = nullptr;                // Outlives the engine. Null: no MTA-STS.
+  bool durable = true;                        // False: nothing is written down. For benchmarks of what that costs.
 };
 
 enum class RunEnd : std::uint8_t {
@@ -115,6 +116,7 @@ class Engine final : private delivery::ShardLinks {
   base::Log& log_;
   dkim::SigningPool signing_;
   delivery::HostLimits own_limits_;
+  std::optional<delivery::SessionPool> own_sessions_;
   std::optional<delivery::CampaignRate> rate_;
   std::vector<std::unique_ptr<ShardThread>> shards_;
   std::unique_ptr<ledger::JournalThread> journal_thread_;  // Null: nothing is written down…

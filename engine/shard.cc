@@ -41,7 +41,7 @@ Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
       commits_(seams.commit_log, options_.index, options_.bugs),
       settler_(job, seams.clock, commits_, options_.bugs),
       sealer_(job, seams.clock, seams.signer, options_.bugs),
-      budget_(options_.sessions_max),
+      budget_(seams.sessions, options_.sessions_max, *this),
       line_(seams.campaign_rate, seams.clock, seams.timers),
       mx_(seams.resolver),
       authenticator_(job.smarthost.has_value() && job.smarthost->account.has_value()
@@ -262,6 +262,9 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const st
   sites_by_id_.emplace(made.id(), &made);
   site_names_.emplace(made.id(), SiteNames{domain, hosts});
   made.SetAutomation(shaping_->AutomationFor(domain, hosts));
+  for (Site* const other : SitesOf(name, source)) {  // What rules have set there, with the exchangers that it had.
+    for (const delivery::Automation::Override& override : other->active_overrides()) made.Override(override);
+  }
   sites_.emplace(key, std::move(site));
   for (const RestoredSuspension& old : options_.suspensions) {
     if (suspensions_lifted_) break;
@@ -316,6 +319,7 @@ void Shard::Handle(delivery::ShardMessage message) {
     void operator()(delivery::CallSite& m) {
       if (Site* site = shard.FindSite(m.site)) site->OnCall(m.call);
     }
+    void operator()(delivery::CallForSessions&) {}  // The turn's end looks.
     void operator()(delivery::DomainFact& m) { shard.Coordinate(shard.coordinator_.OnDomain(m.missing)); }
     void operator()(delivery::SenderRefusedFact& m) {
       shard.Coordinate(shard.coordinator_.OnSenderRefused(m.site, m.normalized_text, m.invalid_sender, m.sample));

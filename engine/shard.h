@@ -35,6 +35,7 @@ struct RestoredSuspension {
 class Shard final : private delivery::Router::Owner,
                     private delivery::Site::Owner,
                     private delivery::GroupMember::Caller,
+                    private delivery::SessionPool::Caller,
                     private delivery::CampaignFacts,
                     private delivery::DurableWaiter {
  public:
@@ -42,7 +43,7 @@ class Shard final : private delivery::Router::Owner,
     std::uint32_t index = 0;
     std::uint32_t count = 1;
     std::uint64_t seed = 0;
-    std::uint32_t sessions_max = 1000;
+    std::uint32_t sessions_max = 1000;  // Of this shard, whatever the program has.
     std::vector<RestoredSuspension> suspensions;
     std::vector<delivery::PauseReason> pauses;  // Of parts of the campaign, that nobody has resumed.
     delivery::PlantedBugs bugs;
@@ -57,7 +58,8 @@ class Shard final : private delivery::Router::Owner,
     delivery::ShardLinks& links;
     dkim::Signer& signer;
     base::Log& log;
-    delivery::HostLimits& limits;                     // The program's.
+    delivery::HostLimits& limits;                     // The program's…
+    delivery::SessionPool& sessions;                  // …and these, too.
     delivery::CampaignRate* campaign_rate = nullptr;  // Null: the campaign has none.
     tls::PolicyFetcher* policies = nullptr;           // Null: no MTA-STS…
     tls::StsCache* sts_cache = nullptr;               // …and neither this.
@@ -109,6 +111,8 @@ class Shard final : private delivery::Router::Owner,
   std::uint64_t NextSessionId() override;
   // delivery::GroupMember::Caller; on any thread.
   void CallSite(std::uint64_t site, delivery::GroupMember::Call call) override;
+  // delivery::SessionPool::Caller; the same.
+  void CallForSessions() override;
   // delivery::CampaignFacts
   void OnDomain(bool missing) override;
   void OnSenderRefused(std::string_view site, std::string_view normalized_text, bool invalid_sender,

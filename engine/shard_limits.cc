@@ -30,9 +30,10 @@ delivery::SharedLimits Shard::SharedLimitsOf(const delivery::SiteKey& key, const
   shared.standing = seams_.limits.Site(source, key.name + of_whom, job_.campaign_number, {own, limits.adaptive}, now);
   const auto add = [&](Kind kind, const std::string& of_source, const std::string& name,
                        const std::optional<std::uint32_t>& connections, const std::optional<base::Rate>& messages) {
-    if (name.empty() || (!connections.has_value() && !messages.has_value())) return;
-    shared.groups.push_back(seams_.limits.Group({kind, of_source, name + of_whom},
-                                                {connections.value_or(Group::kNoLimit), std::nullopt, messages}, now));
+    const bool is_limited = connections.has_value() || messages.has_value() || shaping_->RulesSetSharedLimits();
+    if (name.empty() || !is_limited) return;
+    const Group::Options options{connections.value_or(Group::kNoLimit), std::nullopt, messages};
+    shared.groups.push_back({seams_.limits.Group({kind, of_source, name + of_whom}, options, now), options});
   };
   add(Kind::kProviderTotal, "", provider, limits.provider_total_connection_limit, limits.provider_total_message_rate);
   add(Kind::kProvider, source, provider, limits.provider_connection_limit, limits.provider_max_message_rate);
@@ -49,6 +50,8 @@ void Shard::SetLimits(Site& site, const config::Limits& limits) {
 void Shard::CallSite(std::uint64_t site, delivery::GroupMember::Call call) {
   seams_.links.Post(options_.index, delivery::CallSite{site, call});
 }
+
+void Shard::CallForSessions() { seams_.links.Post(options_.index, delivery::CallForSessions()); }
 
 void Shard::WantsLimits(Site& site) {
   const SiteNames& names = site_names_.at(site.id());

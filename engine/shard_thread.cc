@@ -131,7 +131,7 @@ void ShardThread::Run() {
   if (options_.host_tls != nullptr) policies.emplace(options_.host_tls->fetcher(), [this] { Wake(); });
   Shard shard(job_, options_.shard,
               {*reactor_, clock, timers, resolver, tls, commit_log_, links_, *signer, log_, *options_.limits,
-               options_.campaign_rate, policies.has_value() ? &*policies : nullptr,
+               *options_.sessions, options_.campaign_rate, policies.has_value() ? &*policies : nullptr,
                policies.has_value() ? &options_.host_tls->sts_cache() : nullptr,
                policies.has_value() ? &options_.host_tls->results() : nullptr});
   std::vector<delivery::ShardMessage> messages;

@@ -29,9 +29,10 @@ class ShardThread {
     Shard::Options shard;
     io::Backend backend = io::Backend::kAuto;
     dns::CaresResolver::Options dns;
-    std::string_view tls_authorities;        // PEM; outlives the thread. Empty: no certificate can be verified.
-    bool batch_signatures = true;            // Where the processor can; else OpenSSL makes them all.
-    delivery::HostLimits* limits = nullptr;  // The program's. Outlives the thread.
+    std::string_view tls_authorities;           // PEM; outlives the thread. Empty: no certificate can be verified.
+    bool batch_signatures = true;               // Where the processor can; else OpenSSL makes them all.
+    delivery::HostLimits* limits = nullptr;     // The program's. Outlives the thread.
+    delivery::SessionPool* sessions = nullptr;  // The same.
     delivery::CampaignRate* campaign_rate = nullptr;  // Null: none. Outlives the thread.
     HostTls* host_tls = nullptr;                      // Null: no MTA-STS. Outlives the thread.
   };

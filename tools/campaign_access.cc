@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -64,13 +65,17 @@ absl::StatusOr<ReceiverRules> LoadReceiverRules(const config::Config& config, ba
   return ReceiverRules{*std::move(shaping), *std::move(replies)};
 }
 
-std::uint32_t SessionsMax() {
-  constexpr rlim_t kReserve = 100;
+std::uint32_t ShardsOf(const config::Config& config) {
+  return config.engine.shards != 0 ? config.engine.shards : std::max(1u, std::thread::hardware_concurrency());
+}
+
+std::uint32_t SessionsMax(std::uint32_t threads) {
+  const rlim_t kReserve = 100 + rlim_t{16} * threads;  // Rings, questions to the DNS, ledgers.
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 500;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-  return static_cast<std::uint32_t>(std::clamp<rlim_t>(limit.rlim_cur, kReserve + 10, 1'000'000) - kReserve);
+  return static_cast<std::uint32_t>(std::clamp<rlim_t>(limit.rlim_cur, kReserve + 10, kReserve + 1'000'000) - kReserve);
 }
 
 std::string HostName() {

@@ -32,9 +32,10 @@ struct ReceiverRules {
 };
 // Errors (InvalidArgument): what is wrong in them. Keys without effect are warnings.
 absl::StatusOr<ReceiverRules> LoadReceiverRules(const config::Config& config, base::Log& log);
+std::uint32_t ShardsOf(const config::Config& config);  // Of each campaign.
 // So many sessions can be open at once: the limit of open files, raised to what the system allows, less some for
-// everything else.
-std::uint32_t SessionsMax();
+// everything else in so many threads.
+std::uint32_t SessionsMax(std::uint32_t threads = 1);
 
 // Where the state of a campaign lies, or would.
 struct CampaignPlace {

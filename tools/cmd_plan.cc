@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_format.h"
@@ -145,19 +144,18 @@ int Plan(const Arguments& arguments, Context& context) {
   const base::WallTime now = io::SystemClock().WallNow();
   const auto go_on = [&signals] { return (*signals)->Stops() == 0; };
   const absl::StatusOr<engine::CampaignPlan> plan = engine::PlanCampaign(
-      *disk,
-      {.campaign = &*campaign,
-       .config = &*config,
-       .shaping = &rules->shaping,
-       .sources = &means->sources,
-       .keys = &means->keys,
-       .shards = config->engine.shards != 0 ? config->engine.shards : std::max(1u, std::thread::hardware_concurrency()),
-       .scratch = scratch,
-       .host_state = arguments.sandbox_at.empty() ? *config->engine.state_dir + "/host" : "",
-       .now = now,
-       .assumptions = {.round_trip = *round_trip},
-       .log = &context.log,
-       .go_on = go_on});
+      *disk, {.campaign = &*campaign,
+              .config = &*config,
+              .shaping = &rules->shaping,
+              .sources = &means->sources,
+              .keys = &means->keys,
+              .shards = ShardsOf(*config),
+              .scratch = scratch,
+              .host_state = arguments.sandbox_at.empty() ? *config->engine.state_dir + "/host" : "",
+              .now = now,
+              .assumptions = {.round_trip = *round_trip},
+              .log = &context.log,
+              .go_on = go_on});
   if (!plan.ok()) return fail(plan.status());
   const Json json = ToJson(*campaign, *plan, now);
   if (arguments.json) {

@@ -186,8 +186,7 @@ absl::StatusOr<engine::RunRequest> MakeRequest(const Arguments& arguments, const
   request.shaping = &rules.shaping;
   request.reply_rules = &rules.replies;
   request.host_name = HostName();
-  request.shards = config.engine.shards != 0 ? config.engine.shards : std::max(1u, std::thread::hardware_concurrency());
-  request.sessions_max = std::max(1u, SessionsMax() / static_cast<std::uint32_t>(arguments.campaigns.size()));
+  request.shards = ShardsOf(config);
   request.paths = engine::PathsOf(*config.engine.state_dir, campaign.id, context.state);
   request.token_key_file = TokenKeyFile(config);
   request.preflight = arguments.force ? engine::Preflight::kWarn : engine::Preflight::kRequire;
@@ -240,12 +239,15 @@ int Send(const Arguments& arguments, Context& context) {
       std::max(1u, config->dns.max_queries_per_second / static_cast<std::uint32_t>(campaigns->size()));
   const std::string host_folder = *config->engine.state_dir + "/host";
   engine::HostState host(*disk, ready_file.empty() ? host_folder : "", context.log);
+  const std::uint32_t shards = ShardsOf(*config);
+  delivery::SessionPool sessions(SessionsMax(shards * static_cast<std::uint32_t>(campaigns->size())));
   std::optional<engine::TlsSessionsFile> tls_sessions;
   const std::uint64_t seed = SeedOf(arguments, context.log);
   std::vector<engine::RunRequest> requests;
   for (const campaign::Campaign& campaign : *campaigns) {
     absl::StatusOr<engine::RunRequest> request = MakeRequest(arguments, campaign, *config, *rules, context);
     if (!request.ok()) return Fail(context.log, request.status(), kExitUsage);
+    request->sessions = &sessions;
     request->campaign_number = static_cast<std::uint32_t>(requests.size());
     request->seed = seed;
     request->host = &host;

@@ -69,6 +69,11 @@ class Shaping {
   std::vector<Setting> Explain(std::string_view domain, absl::Span<const MailHost> hosts,
                                std::string_view source) const;
 
+  // An automation rule may set a limit that sites share (provider_*, total_*): it then holds for all of them.
+  bool RulesSetSharedLimits() const { return rules_set_shared_limits_; }
+  // Some limit holds over all sources (total_*), or an automation rule may set one.
+  bool HasTotals() const { return has_totals_; }
+
   // The provider that the hosts, all of them, or the domain belong to; where several match, the last one. "": none.
   std::string ProviderFor(std::string_view domain, absl::Span<const MailHost> hosts) const;
 
@@ -130,6 +135,7 @@ class Shaping {
   Blocks defaults_;
   std::vector<Provider> providers_;  // In the order of their first appearance.
   std::vector<Domain> domains_;      // In the order of their first appearance.
+  bool rules_set_shared_limits_ = false, has_totals_ = false;
 };
 
 }  // namespace config

@@ -67,7 +67,7 @@ class ShapingReader {
   }
 
  private:
-  enum class Kind { kDefault, kProvider, kDomain, kSource };
+  enum class Kind { kDefault, kProvider, kDomain, kSource, kRule, kProviderRule };  // The last two: of automation.
 
   void ReadTop(const std::string& key, const toml::node& node) {
     const toml::table* table = node.as_table();
@@ -132,6 +132,7 @@ class ShapingReader {
 
   Shaping::Block ReadBlock(const Entries& entries, Kind kind, const std::string& label) {
     Shaping::Block block;
+    const bool has_parts = kind == Kind::kDefault || kind == Kind::kProvider || kind == Kind::kDomain;
     for (const auto& [key, node] : entries) {
       if (const auto field = FindLimitField(key)) {
         std::visit([&, name = &key, value = node](auto member) { ReadField(*value, label, *name, member, block); },
@@ -151,10 +152,10 @@ class ShapingReader {
         if (const auto value = Check(ReadBool(*node), *node, label, key)) block.replace_base = *value;
       } else if (key == "mx_rollup" && kind == Kind::kDomain) {
         Check(ReadBool(*node), *node, label, key);
-      } else if ((key == "match" && kind == Kind::kProvider) || (key == "sources" && kind != Kind::kSource)) {
+      } else if ((key == "match" && kind == Kind::kProvider) || (key == "sources" && has_parts)) {
         continue;  // Read by the caller.
-      } else if (key == "automation" && kind != Kind::kSource) {
-        block.automation = ReadAutomation(*node, label);
+      } else if (key == "automation" && has_parts) {
+        block.automation = ReadAutomation(*node, kind, label);
       } else if (IsKumoKey(key)) {
         WarnOnce(*node, key, "is known to KumoMTA, and without effect in this version");
       } else {
@@ -164,11 +165,14 @@ class ShapingReader {
     return block;
   }
 
-  AutomationRules ReadAutomation(const toml::node& node, const std::string& label) {
+  AutomationRules ReadAutomation(const toml::node& node, Kind of_block, const std::string& label) {
+    const Kind kind = of_block == Kind::kProvider ? Kind::kProviderRule : Kind::kRule;
     AutomationReader::Help help;
-    help.read_key = [this, &label](const std::string& key, const toml::node& value) -> std::optional<Shaping::Change> {
-      Shaping::Block block = ReadBlock({{key, &value}}, Kind::kSource, label + ".automation");
+    help.read_key = [this, kind, &label](const std::string& key,
+                                         const toml::node& value) -> std::optional<Shaping::Change> {
+      Shaping::Block block = ReadBlock({{key, &value}}, kind, label + ".automation");
       if (block.changes.empty()) return std::nullopt;
+      if (key.starts_with("provider_") || key.starts_with("total_")) shaping_.rules_set_shared_limits_ = true;
       return std::move(block.changes.front());
     };
     help.warn_once = [this](const toml::node& where, const std::string& key, std::string_view what) {
@@ -204,7 +208,8 @@ class ShapingReader {
                      absl::StrCat("[", label, "] ", key, " holds over all sources; write it outside of .sources"));
       return;
     }
-    const bool provider = kind == Kind::kProvider;
+    shaping_.has_totals_ = true;
+    const bool provider = kind == Kind::kProvider || kind == Kind::kProviderRule;
     if (key == "total_connection_limit") {
       ReadField(node, label, key, provider ? &Limits::provider_total_connection_limit : &Limits::total_connection_limit,
                 block);

@@ -163,10 +163,7 @@ std::shared_ptr<SiteStanding> HostLimits::Site(const std::string& source, const 
 std::shared_ptr<LimitGroup> HostLimits::Group(const GroupName& name, const LimitGroup::Options& options,
                                               base::Instant now) {
   const std::lock_guard lock(mutex_);
-  if (const auto found = groups_.find(name); found != groups_.end()) {
-    found->second->SetOptions(options, now);
-    return found->second;
-  }
+  if (const auto found = groups_.find(name); found != groups_.end()) return found->second;
   Forget(groups_, group_cursor_, now);
   auto made = std::make_shared<LimitGroup>(options, now, KeysOf(name.kind));
   if (const auto old = old_groups_.find(name); old != old_groups_.end()) {

@@ -37,7 +37,7 @@ class HostLimits {
   // `options` are what this campaign allows from now on.
   std::shared_ptr<SiteStanding> Site(const std::string& source, const std::string& site, std::uint32_t campaign,
                                      const SiteStanding::Options& options, base::Instant now);
-  // `options` hold from now on, for everybody.
+  // `options`: of a group that is new. What holds then, its sites say (LimitGroup::SetOptionsOf).
   std::shared_ptr<LimitGroup> Group(const GroupName& name, const LimitGroup::Options& options, base::Instant now);
 
   // Of a source at a provider, or at a site (kSite) of none. `numbers` hold from now on, for everybody.

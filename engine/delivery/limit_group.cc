@@ -18,13 +18,17 @@ void SetGate(std::optional<RateGate>& gate, const std::optional<base::Rate>& rat
   }
 }
 
-base::Duration DebtOf(const std::optional<RateGate>& gate, base::Instant now, base::Duration unsaved) {
-  if (!gate.has_value()) return {};
-  const base::Instant rested = gate->RestedAfter(now, unsaved);
-  return rested.IsNever() || rested <= now ? base::Duration() : rested - now;
+std::optional<base::Rate> Slower(const std::optional<base::Rate>& a, const std::optional<base::Rate>& b) {
+  if (!a.has_value() || !b.has_value()) return a.has_value() ? a : b;
+  return base::IsSlower(*b, *a) ? b : a;
 }
 
 }  // namespace
+
+LimitOptions Strictest(const LimitOptions& a, const LimitOptions& b) {
+  return {std::min(a.connections, b.connections), Slower(a.connection_rate, b.connection_rate),
+          Slower(a.message_rate, b.message_rate)};
+}
 
 // ---- lines ----
 
@@ -77,6 +81,7 @@ GroupMember::GroupMember(std::shared_ptr<LimitGroup> group, const Identity& iden
 GroupMember::~GroupMember() {
   const std::lock_guard lock(group_->mutex_);
   if (idle_hook_.IsLinked()) group_->idle_.Remove(*this);
+  group_->ForgetOptionsOf(*this);
   group_->connections_ -= connections_;
   group_->closing_ -= closing_;
   group_->unwritten_ -= unwritten_;
@@ -94,8 +99,41 @@ LimitGroup::LimitGroup(const Options& options, base::Instant now, const Keys& ke
 }
 
 void LimitGroup::SetOptions(const Options& options, base::Instant now) {
-  CHECK(options.connections >= 1);
   const std::lock_guard lock(mutex_);
+  Apply(options, now);
+}
+
+void LimitGroup::SetOptionsOf(GroupMember& member, const std::optional<Options>& options, base::Instant now) {
+  const std::lock_guard lock(mutex_);
+  if (member.allows_ == options) return;
+  ForgetOptionsOf(member);
+  if (options.has_value()) {
+    const auto known = std::find_if(allowed_.begin(), allowed_.end(),
+                                    [&options](const Allowed& one) { return one.options == *options; });
+    if (known == allowed_.end()) {
+      allowed_.push_back({*options, 1});
+    } else {
+      ++known->members;
+    }
+    member.allows_ = options;
+  }
+  if (allowed_.empty()) return;
+  Options strictest = allowed_.front().options;
+  for (const Allowed& one : allowed_) strictest = Strictest(strictest, one.options);
+  Apply(strictest, now);
+}
+
+void LimitGroup::ForgetOptionsOf(GroupMember& member) {
+  if (!member.allows_.has_value()) return;
+  const auto known = std::find_if(allowed_.begin(), allowed_.end(),
+                                  [&member](const Allowed& one) { return one.options == *member.allows_; });
+  CHECK(known != allowed_.end());
+  if (--known->members == 0) allowed_.erase(known);
+  member.allows_.reset();
+}
+
+void LimitGroup::Apply(const Options& options, base::Instant now) {
+  CHECK(options.connections >= 1);
   if (options == options_) return;
   options_ = options;
   SetGate(messages_, options.message_rate, now);
@@ -367,27 +405,6 @@ void LimitGroup::OnWritten(GroupMember& member) {
   --member.unwritten_;
   member.has_token_ = false;
   if (HasRate()) CallFirstForMessages();  // While it had its token, it counted twice.
-}
-
-// ---- what outlives the program ----
-
-LimitGroup::Debts LimitGroup::debts(base::Instant now, base::Duration unsaved) const {
-  const std::lock_guard lock(mutex_);
-  return {DebtOf(messages_, now, unsaved), DebtOf(connection_rate_, now, unsaved)};
-}
-
-void LimitGroup::Restore(const Debts& debts, base::Instant now) {
-  const std::lock_guard lock(mutex_);
-  if (messages_.has_value()) messages_->SetRestedAt(now + debts.messages);
-  if (connection_rate_.has_value()) connection_rate_->SetRestedAt(now + debts.connections);
-}
-
-bool LimitGroup::IsUnused(base::Instant now) const {
-  const std::lock_guard lock(mutex_);
-  const auto is_rested = [now](const std::optional<RateGate>& gate) {
-    return !gate.has_value() || gate->IsRested(now);
-  };
-  return members_.empty() && is_rested(messages_) && is_rested(connection_rate_);
 }
 
 }  // namespace delivery

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "engine/base/intrusive_list.h"
 #include "engine/base/rate.h"
@@ -22,6 +23,15 @@
 namespace delivery {
 
 class LimitGroup;
+
+// What a group keeps.
+struct LimitOptions {
+  static constexpr std::uint32_t kNoLimit = UINT32_MAX;
+  std::uint32_t connections = kNoLimit;  // At once. At least 1.
+  std::optional<base::Rate> connection_rate = std::nullopt, message_rate = std::nullopt;
+  friend bool operator==(const LimitOptions&, const LimitOptions&) = default;
+};
+LimitOptions Strictest(const LimitOptions& a, const LimitOptions& b);  // Of each limit.
 
 // A site's part in a group: the site's shard uses it, the group has its hooks.
 class GroupMember {
@@ -62,16 +72,13 @@ class GroupMember {
   std::uint32_t connections_ = 0, closing_ = 0;
   std::uint64_t unwritten_ = 0;
   bool has_token_ = false;
+  std::optional<LimitOptions> allows_;  // As SetOptionsOf says.
 };
 
 class LimitGroup {
  public:
-  static constexpr std::uint32_t kNoLimit = UINT32_MAX;
-  struct Options {
-    std::uint32_t connections = kNoLimit;  // At once. At least 1.
-    std::optional<base::Rate> connection_rate = std::nullopt, message_rate = std::nullopt;
-    friend bool operator==(const Options&, const Options&) = default;
-  };
+  static constexpr std::uint32_t kNoLimit = LimitOptions::kNoLimit;
+  using Options = LimitOptions;
   // The keys of shaping files that the limits come from; literals.
   struct Keys {
     std::string_view connections = "connection_limit", messages = "max_message_rate";
@@ -91,6 +98,9 @@ class LimitGroup {
 
   // The rates keep their debts.
   void SetOptions(const Options& options, base::Instant now);
+  // Of a group of several sites: each says what it allows, and the strictest of each limit holds. Nullopt: the member
+  // says nothing any more, as before it goes. Where nobody says anything, what was last stays.
+  void SetOptionsOf(GroupMember& member, const std::optional<Options>& options, base::Instant now);
   // What was learned of the receiver; nothing is allowed beyond either of them.
   void SetWindow(std::uint32_t connections);
   void SetLearnedRate(const std::optional<base::Rate>& rate, base::Instant now);
@@ -159,7 +169,15 @@ class LimitGroup {
     std::size_t size_ = 0;
   };
 
+  // What so many members allow.
+  struct Allowed {
+    Options options;
+    std::uint64_t members = 0;
+  };
+
   // With the lock held:
+  void Apply(const Options& options, base::Instant now);
+  void ForgetOptionsOf(GroupMember& member);
   std::uint32_t ConnectionsMax() const { return std::min(options_.connections, window_); }
   std::uint32_t FreeConnections() const;
   bool HasRate() const { return messages_.has_value() || learned_.has_value(); }
@@ -177,6 +195,7 @@ class LimitGroup {
   const Keys keys_;
   mutable std::mutex mutex_;
   Options options_;
+  std::vector<Allowed> allowed_;  // By its members: as many as there are settings in files, and rules at work.
   std::uint32_t window_ = kNoLimit;
   std::optional<RateGate> messages_, learned_, connection_rate_;
   std::uint32_t connections_ = 0, closing_ = 0;

@@ -359,8 +359,10 @@ void Session::StartTransaction() {
   owner_.OnSessionMayTakeNext(*this);
 }
 
-void Session::OnSlotWanted() {
-  if (state_ == State::kIdle) Quit();
+bool Session::OnSlotWanted() {
+  if (state_ != State::kIdle || !owner_.MayMakeRoom(*this)) return false;
+  Quit();
+  return true;
 }
 
 void Session::Quit() {

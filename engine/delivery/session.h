@@ -75,6 +75,8 @@ class Session final : private io::StreamHandler,
     virtual void OnNextLost(const Waiting& waiting) = 0;
     // It is ready, and a message waits to come next. False: it is given up.
     virtual bool KeepsNext(Session& session) = 0;
+    // It is idle, and others want a session. False: it has carried nothing yet, and has work that it waits for.
+    virtual bool MayMakeRoom(const Session& session) = 0;
     // The server wants the content of the transaction's message: its attempt begins with CommitContent.
     virtual void OnSessionContentWanted(Session& session) = 0;
     // The transaction is over; the session is kIdle, or on its way to kClosing (then OnSessionEnded follows).
@@ -182,7 +184,7 @@ class Session final : private io::StreamHandler,
   // Sealed::Waiter
   void OnSealed(const absl::Status& status) override;
   // SessionBudget::Idler
-  void OnSlotWanted() override;
+  bool OnSlotWanted() override;
   // tls::Channel::Output
   void Write(std::string_view bytes) override;
   // smtp::Client::Handler

@@ -84,6 +84,9 @@ struct CallSite {
   GroupMember::Call call = GroupMember::Call::kPump;
 };
 
+// From the sessions that all share: there may be some, or others want some.
+struct CallForSessions {};
+
 // From the journal.
 struct RecordsDurable {
   std::uint64_t ticket = 0;
@@ -105,10 +108,11 @@ struct ShapingChanged {
 // From the engine: stop beginning anything, finish what is in flight.
 struct DrainShard {};
 
-using ShardMessage = std::variant<PlaceDestination, CallSite, DomainFact, SenderRefusedFact, BudgetFact,
-                                  ShardBlockedFact, SigningFailedFact, MessageFailedFact, SmarthostUnusableFact,
-                                  PauseCampaign, AskStatus, AskMetrics, OperatorPause, OperatorResume, RecordsDurable,
-                                  LedgerFailed, SuppressionChanged, ShapingChanged, DrainShard>;
+using ShardMessage =
+    std::variant<PlaceDestination, CallSite, CallForSessions, DomainFact, SenderRefusedFact, BudgetFact,
+                 ShardBlockedFact, SigningFailedFact, MessageFailedFact, SmarthostUnusableFact, PauseCampaign,
+                 AskStatus, AskMetrics, OperatorPause, OperatorResume, RecordsDurable, LedgerFailed, SuppressionChanged,
+                 ShapingChanged, DrainShard>;
 
 // What a shard answers the operator.
 struct ShardAnswer {

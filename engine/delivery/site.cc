@@ -72,6 +72,7 @@ Site::~Site() {
       delete &session;
     }
   }
+  LeaveGroups();
 }
 
 // ---- destinations ----
@@ -208,8 +209,10 @@ void Site::DoWhatCanBeDone() {
   context_.timers.Cancel(timer_);
   EndTry();
   message_blocker_ = connection_blocker_ = nullptr;
+  waits_for_session_ = false;
   PumpNow();
   LeaveLines(message_blocker_, connection_blocker_);
+  if (!waits_for_session_) context_.budget.Cancel(*this);
 }
 
 void Site::PumpNow() {

@@ -41,10 +41,13 @@ struct SiteKey {
 
 // What a site shares with others: with shards and campaigns, and with the sites of its provider.
 struct SharedLimits {
+  struct Group {
+    std::shared_ptr<LimitGroup> group;
+    LimitOptions options;  // What the site allows there.
+  };
   std::shared_ptr<SiteStanding> standing;  // Of the (source, site).
-  std::vector<std::shared_ptr<LimitGroup>>
-      groups;                      // Where the provider has limits, or all sources together; the widest first.
-  std::shared_ptr<Warmup> warmup;  // Of the source at the provider; null: none.
+  std::vector<Group> groups;               // Where the provider has limits, or all sources together; the widest first.
+  std::shared_ptr<Warmup> warmup;          // Of the source at the provider; null: none.
 };
 
 class Site final : private Session::Owner, private SessionBudget::Waiter, private CampaignLine::Waiter {
@@ -90,6 +93,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void SetAutomation(config::AutomationRules rules);
   void Override(Automation::Override override);
   std::vector<config::Shaping::Change> overrides() const { return automation_.Overrides(); }
+  const std::vector<Automation::Override>& active_overrides() const { return automation_.active(); }
   // A destination's timer fired while it waits here.
   void OnDue(Destination& destination);
   // A sweep of one of its destinations is complete.
@@ -145,6 +149,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void OnNextNotSealed(Session& session, const absl::Status& status) override;
   void OnNextLost(const Session::Waiting& waiting) override;
   bool KeepsNext(Session& session) override;
+  bool MayMakeRoom(const Session& session) override;
   void OnSessionContentWanted(Session& session) override;
   void OnSessionResult(Session& session, const smtp::TransactionResult& result) override;
   void OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fact) override;
@@ -199,6 +204,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::optional<Claimed> ClaimUnder(const tls::Policy& policy);
   bool BeginNext(Session& session);
   void SetShared(const SharedLimits& shared);
+  void LeaveGroups();
   std::unique_ptr<GroupMember> Join(std::shared_ptr<LimitGroup> group);
   void PumpNow();
   void LeaveLines(const GroupMember* for_messages, const GroupMember* for_connections);
@@ -305,6 +311,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   const GroupMember* message_blocker_ = nullptr;       // What it waits for since it was pumped.
   const GroupMember* connection_blocker_ = nullptr;
   std::unique_ptr<WarmupMember> warmup_;  // Null: none.
+  bool waits_for_session_ = false;
   bool told_idle_ = false;
   bool tries_ = false;  // Its is the one message that is tried after a suspension.
   io::Timer writers_timer_;

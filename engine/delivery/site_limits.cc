@@ -17,18 +17,29 @@ void Site::SetLimits(const config::Limits& limits, const SharedLimits& shared) {
 // What it has in a group that it was in before stays there.
 void Site::SetShared(const SharedLimits& shared) {
   standing_ = shared.standing;
-  std::vector<std::shared_ptr<LimitGroup>> groups = shared.groups;
-  groups.emplace_back(standing_, &standing_->group());
   std::vector<std::unique_ptr<GroupMember>> members;
-  for (const std::shared_ptr<LimitGroup>& group : groups) {
+  const auto keep = [&](std::shared_ptr<LimitGroup> group) -> GroupMember& {
     const auto known = std::find_if(members_.begin(), members_.end(), [&group](const auto& member) {
       return member != nullptr && &member->group() == group.get();
     });
-    members.push_back(known == members_.end() ? Join(group) : std::move(*known));
-  }
+    members.push_back(known == members_.end() ? Join(std::move(group)) : std::move(*known));
+    return *members.back();
+  };
+  for (const SharedLimits::Group& one : shared.groups)
+    one.group->SetOptionsOf(keep(one.group), one.options, context_.clock.Now());
+  keep(std::shared_ptr<LimitGroup>(standing_, &standing_->group()));
+  LeaveGroups();
   message_blocker_ = connection_blocker_ = nullptr;
   members_ = std::move(members);
   SetWarmup(shared.warmup);
+}
+
+// What it allows there holds for the others no longer.
+void Site::LeaveGroups() {
+  for (const auto& member : members_) {
+    if (member != nullptr) member->group().SetOptionsOf(*member, std::nullopt, context_.clock.Now());
+  }
+  members_.clear();
 }
 
 std::unique_ptr<GroupMember> Site::Join(std::shared_ptr<LimitGroup> group) {
@@ -63,10 +74,14 @@ void Site::OnCall(GroupMember::Call call) {
 
 // Who is still idle has nothing to do, or waits for a token: a session that has carried nothing yet keeps its place for
 // that, or sessions would be opened and closed and nothing sent.
+bool Site::MayMakeRoom(const Session& session) {
+  return session.uses() > 0 || HeldUntil().has_value() || NextFor(session.options().tls) == nullptr;
+}
+
 void Site::MakeRoomForOthers() {
   for (Session* session = idle_.empty() ? nullptr : &idle_.front(); session != nullptr;
        session = idle_.Next(*session)) {
-    if (session->uses() == 0 && !HeldUntil().has_value() && NextFor(session->options().tls) != nullptr) continue;
+    if (!MayMakeRoom(*session)) continue;
     session->Quit();
     return;
   }

@@ -121,11 +121,12 @@ void Site::OpenSessions(const tls::Policy& policy) {
 bool Site::OpenSession(const HostPlan::Next& next, const tls::Policy& policy) {
   if (!context_.budget.TryTake()) {
     context_.budget.Wait(*this);
+    waits_for_session_ = true;
     throttle_.Note("sessions");
     return false;
   }
   if (!TakeConnections()) {
-    context_.budget.GiveBack();
+    context_.budget.TakeBack();
     return false;
   }
   const Source& source = context_.job.sources[key_.source];

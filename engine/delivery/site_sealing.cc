@@ -87,7 +87,7 @@ void Site::OnSessionMayTakeNext(Session& session) {
   if (HasMessageRate()) return;
   const tls::Policy& policy = session.options().tls;
   // A session that is to end, or to make room, has to be idle for that.
-  if (IsToEnd(session) || context_.budget.HasWaiters() || context_.line.IsLimited()) return;
+  if (IsToEnd(session) || context_.budget.IsShort() || context_.line.IsLimited()) return;
   if (!session.MayTakeNext() || draining_ || paused_ || HeldUntil().has_value() || CountUnder(idle_, policy) > 0)
     return;
   const std::optional<Claimed> next = ClaimUnder(policy);

@@ -11,11 +11,6 @@ constexpr int kSlowTimes = 8;
 constexpr int kSlowInARow = 10;
 constexpr base::Duration kRemembered = base::Duration::Hours(1);  // What went wrong, where nothing is sent any more.
 
-std::optional<base::Rate> Slower(const std::optional<base::Rate>& a, const std::optional<base::Rate>& b) {
-  if (!a.has_value() || !b.has_value()) return a.has_value() ? a : b;
-  return base::IsSlower(*b, *a) ? b : a;
-}
-
 std::uint32_t WindowLimit(const SiteStanding::Options& options) {
   return std::min<std::uint32_t>(options.limits.connections, 1'000'000);
 }
@@ -50,9 +45,7 @@ void SiteStanding::Forget(std::uint32_t campaign, base::Instant now) {
 void SiteStanding::Combine(base::Instant now) {
   Options all = options_.begin()->second;
   for (const auto& [campaign, options] : options_) {
-    all.limits.connections = std::min(all.limits.connections, options.limits.connections);
-    all.limits.connection_rate = Slower(all.limits.connection_rate, options.limits.connection_rate);
-    all.limits.message_rate = Slower(all.limits.message_rate, options.limits.message_rate);
+    all.limits = Strictest(all.limits, options.limits);
     all.adaptive = all.adaptive || options.adaptive;
   }
   group_.SetOptions(all.limits, now);

@@ -81,13 +81,14 @@ void Site::MoveSession(Session& session, Session::Listing to) {
   ListOf(to).PushBack(session);
   if (to == Session::Listing::kClosing) {
     for (const auto& member : members_) member->group().StartClosing(*member);
+    context_.budget.StartClosing();
   }
   TellIdle();
 }
 
 bool Site::IsToEnd(const Session& session) const {
   const bool had_its_turn = session.uses() >= kMessagesInATurn;
-  if (had_its_turn && context_.budget.HasWaiters()) return true;
+  if (had_its_turn && context_.budget.IsShort()) return true;
   const bool is_one_too_many = std::any_of(members_.begin(), members_.end(), [had_its_turn](const auto& member) {
     return member->group().HasTooMany() || (had_its_turn && member->group().DoOthersWait(*member));
   });

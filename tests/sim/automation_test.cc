@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/sim/scenario.h"
@@ -123,6 +124,97 @@ TEST_F(SetConfig, EndsWithResume) {
   EXPECT_LE(Taken(scenario_, receiver_, Duration::Seconds(60)), 2u);
   scenario_.process().Resume();
   EXPECT_GE(Taken(scenario_, receiver_, Duration::Seconds(20)), 30u);
+}
+
+// ---- limits that several sites share ----
+
+// A provider with eight sites, at two shards; the reply comes from one of them.
+struct SharedLimit {
+  static constexpr char kMatch[] = "[provider.\"big\"]\nmatch = [{MXSuffix = \".big.example\"}]\n";
+  SharedLimit(std::string limits, const std::string& key, const std::string& value)
+      : shaping("[\"default\"]\nadaptive = false\nconnection_limit = 3\n" + std::string(kMatch) + std::move(limits) +
+                "[[provider.\"big\".automation]]\nregex = \"TS01\"\naction = {SetConfig={name=\"" + key +
+                "\", value=" + value + "}}\nduration = \"2m\"\n"),
+        scenario({.addresses = Addresses(), .shaping = shaping, .shards = 2}) {
+    for (int domain = 0; domain < 8; ++domain) {
+      Receiver& receiver = scenario.Serve("d" + std::to_string(domain) + ".big.example");
+      receiver.At(Point::kContent, Always({.reply = "250 2.0.0 Taken", .wait = Duration::Seconds(1)}));
+      receivers.push_back(&receiver);
+    }
+  }
+  static std::vector<std::string> Addresses() {
+    std::vector<std::string> addresses;
+    for (int domain = 0; domain < 8; ++domain) {
+      for (const std::string& address : Many(200, "d" + std::to_string(domain) + ".big.example"))
+        addresses.push_back(address);
+    }
+    return addresses;
+  }
+  std::uint32_t Open() const {
+    std::uint32_t open = 0;
+    for (const Receiver* receiver : receivers) open += receiver->open();
+    return open;
+  }
+  std::size_t Accepted() const {
+    std::size_t accepted = 0;
+    for (const Receiver* receiver : receivers) accepted += receiver->accepted().size();
+    return accepted;
+  }
+  void Fire() {
+    receivers[3]->At(Point::kRcpt, [this](const Question&) -> std::optional<Answer> {
+      if (std::exchange(has_fired, true)) return std::nullopt;
+      return Answer{.reply = "450 4.2.0 [TS01] slow down"};
+    });
+    scenario.RunFor(Duration::Seconds(30));  // And what is in flight has ended.
+  }
+
+  const std::string shaping;
+  Scenario scenario;
+  std::vector<Receiver*> receivers;
+  bool has_fired = false;
+};
+
+TEST(SharedLimits, OneThatARuleHasSetHoldsForAllItsSitesAndEndsWithTheRule) {
+  SharedLimit shared("provider_connection_limit = 6\n", "provider_connection_limit", "2");
+  shared.scenario.RunFor(Duration::Seconds(10));
+  EXPECT_EQ(shared.Open(), 6u);
+  shared.Fire();
+  EXPECT_LE(shared.Open(), 2u);
+  shared.scenario.process().ChangeShaping(
+      Parse(shared.shaping + "# the same"));  // Every site says again what it allows.
+  for (int i = 0; i < 4; ++i) {
+    shared.scenario.RunFor(Duration::Seconds(20));
+    EXPECT_LE(shared.Open(), 2u);
+  }
+  shared.scenario.RunFor(Duration::Seconds(60));
+  EXPECT_EQ(shared.Open(), 6u);
+}
+
+TEST(SharedLimits, ARuleMaySetOneThatWasNotThere) {
+  SharedLimit shared("", "provider_max_message_rate", "\"2/s,max_burst=1\"");
+  shared.scenario.RunFor(Duration::Seconds(10));
+  EXPECT_GT(shared.Open(), 20u);
+  shared.Fire();
+  const std::size_t before = shared.Accepted();
+  shared.scenario.RunFor(Duration::Seconds(60));
+  EXPECT_LE(shared.Accepted() - before, 123u);
+  EXPECT_GE(shared.Accepted() - before, 110u);
+  shared.scenario.RunFor(Duration::Seconds(60));
+  const std::size_t after = shared.Accepted();
+  shared.scenario.RunFor(Duration::Seconds(10));
+  EXPECT_GE(shared.Accepted() - after, 150u);
+}
+
+TEST(SharedLimits, ARuleMaySetWhatHoldsOverAllSources) {
+  SharedLimit shared("", "total_connection_limit", "2");
+  shared.scenario.UseTwoSources();
+  shared.scenario.RunFor(Duration::Seconds(10));
+  EXPECT_GT(shared.Open(), 20u);
+  shared.Fire();
+  for (int i = 0; i < 4; ++i) {
+    shared.scenario.RunFor(Duration::Seconds(20));
+    EXPECT_LE(shared.Open(), 2u);
+  }
 }
 
 // Three domains have the same mail exchanger.

@@ -20,6 +20,7 @@ EngineProcess::EngineProcess(const Surroundings& surroundings, const delivery::J
       job_(job),
       options_(options),
       clock_(world_),
+      sessions_(options.sessions_max),
       limits_(surroundings.limits) {}
 
 EngineProcess::~EngineProcess() {
@@ -71,7 +72,6 @@ void EngineProcess::MakeCores() {
     options.index = i;
     options.count = options_.shards;
     options.seed = options_.seed + i;
-    options.sessions_max = 50;
     options.bugs = options_.bugs;
     for (const auto& [key, suspension] : journal_->facts().suspensions)
       options.suspensions.push_back(
@@ -79,8 +79,8 @@ void EngineProcess::MakeCores() {
     core.shard = std::make_unique<engine::Shard>(
         *run_job_, options,
         engine::Shard::Seams{*core.io, clock_, *core.timers, *core.resolver, *core.tls, *this, *this, *core.signer,
-                             log_, limits(),
-                             rate_.has_value() ? &*rate_ : nullptr, core.policies.get(), sts_cache_});
+                             log_, limits(), sessions_, rate_.has_value() ? &*rate_ : nullptr, core.policies.get(),
+                             sts_cache_});
   }
 }
 

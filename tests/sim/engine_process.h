@@ -39,6 +39,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
     base::Duration commit_longest = base::Duration::Milliseconds(5);
     std::uint64_t segment_bytes = 16384;  // Of the ledger.
     std::string folder = kStateFolder;    // Of the campaign; its ledger is in a folder of this one, "ledger".
+    std::uint32_t sessions_max = 100;     // Of all shards.
     delivery::PlantedBugs bugs = {};
   };
   // What it runs in; all of it outlives the process.
@@ -120,6 +121,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   std::unique_ptr<delivery::Job> run_job_;
   std::unique_ptr<ledger::Journal> journal_;
   void MakeCores();
+  delivery::SessionPool sessions_;
   KeptLimits* const limits_;
   delivery::HostLimits own_limits_;
   std::optional<delivery::CampaignRate> rate_;

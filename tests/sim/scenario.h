@@ -49,6 +49,7 @@ class Scenario {
     std::string sender = {};  // Of the envelope; a template.
     std::uint32_t shards = 1;
     bool keep_limits = false;  // They outlive the program.
+    std::uint32_t sessions_max = 100;
     Network::Options network = {};
   };
   struct Suspended {

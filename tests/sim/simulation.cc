@@ -362,6 +362,8 @@ void Simulation::CheckEnd() {
 Findings Simulation::Run() {
   MakeCampaigns();
   DrawProcesses();
+  if (process_options_.seed % 8 < 3)  // Fewer sessions than sites.
+    process_options_.sessions_max = static_cast<std::uint32_t>(1 + process_options_.seed / 8 % 6);
   ShowToCheckers();
   StartProgram();
   std::uint64_t events = 0;

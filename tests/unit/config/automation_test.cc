@@ -103,6 +103,28 @@ TEST_F(AutomationTest, OverridesGoLastAndOnlyForWhomTheyAre) {
   EXPECT_EQ(shaping.For("own.example", hosts, "s").connection_limit, 9u);
 }
 
+// In a provider's rule it is the provider's, as in its block.
+TEST_F(AutomationTest, ARuleMaySetWhatHoldsOverAllSources) {
+  const std::string rule =
+      ".automation]]\nregex = \"x\"\nduration = \"1h\"\n"
+      "action = {SetConfig={name=\"total_connection_limit\", value=4}}\n";
+  const Shaping shaping = Read({"[provider.\"big\"]\nmatch = [{MXSuffix=\".big.example\"}]\n[[provider.\"big\"" + rule +
+                                "[[\"own.example\"" + rule});
+  EXPECT_TRUE(shaping.HasTotals());
+  EXPECT_TRUE(shaping.RulesSetSharedLimits());
+  for (const bool of_provider : {true, false}) {
+    const Hosts hosts = {of_provider ? "mx.big.example" : "mx.own.example"};
+    const std::string domain = of_provider ? "a.example" : "own.example";
+    const AutomationRules rules = shaping.AutomationFor(domain, hosts);
+    ASSERT_THAT(rules, SizeIs(1));
+    const Limits limits = shaping.For(domain, hosts, "ip-1", {rules.front()->actions.front().change});
+    EXPECT_EQ(limits.provider_total_connection_limit.has_value(), of_provider);
+    EXPECT_EQ(limits.total_connection_limit.has_value(), !of_provider);
+  }
+  EXPECT_FALSE(Read({"[\"default\"]\nprovider_connection_limit = 3\n"}).RulesSetSharedLimits());
+  EXPECT_FALSE(Read({"[\"default\"]\nprovider_connection_limit = 3\n"}).HasTotals());
+}
+
 TEST_F(AutomationTest, ALaterFileAddsOrStartsAnew) {
   const std::string more = "[[\"own.example\".automation]]\nregex = \"z\"\naction = \"Suspend\"\nduration = \"1m\"\n";
   EXPECT_THAT(Read({kFile, more}).AutomationFor("own.example", Hosts{"mx"}), SizeIs(4));

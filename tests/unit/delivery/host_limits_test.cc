@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -43,7 +45,27 @@ TEST(HostLimits, AreTheSameForEverybodyWhoAsks) {
   const HostLimits::GroupName name{HostLimits::Kind::kProvider, "one", "big"};
   const auto group = limits.Group(name, {.connections = 5}, kNow);
   EXPECT_EQ(limits.Group(name, {.connections = 3}, kNow), group);
-  EXPECT_EQ(group->connections_max(), 3u);
+}
+
+TEST(HostLimits, TheStrictestOfWhatItsSitesAllowHoldsForAGroup) {
+  HostLimits limits;
+  Nobody nobody;
+  const auto group = limits.Group({HostLimits::Kind::kProvider, "one", "big"}, {.connections = 5}, kNow);
+  GroupMember a(group, GroupMember::Identity{nobody, 1, 0, 1});
+  auto b = std::make_unique<GroupMember>(group, GroupMember::Identity{nobody, 2, 0, 1});
+  group->SetOptionsOf(a, LimitOptions{.connections = 5}, kNow);
+  group->SetOptionsOf(*b, LimitOptions{.connections = 2}, kNow);
+  EXPECT_EQ(group->connections_max(), 2u);
+  group->SetOptionsOf(a, LimitOptions{.connections = 7}, kNow);
+  EXPECT_EQ(group->connections_max(), 2u) << "another site's changes nothing";
+  group->SetOptionsOf(*b, LimitOptions{.connections = 9, .message_rate = base::Rate{1, Duration::Seconds(1), 1}}, kNow);
+  EXPECT_EQ(group->connections_max(), 7u);
+  EXPECT_TRUE(group->HasMessageRate());
+  group->SetOptionsOf(*b, std::nullopt, kNow);
+  EXPECT_FALSE(group->HasMessageRate());
+  b.reset();
+  group->SetOptionsOf(a, std::nullopt, kNow);
+  EXPECT_EQ(group->connections_max(), 7u) << "the last one's stays";
 }
 
 // One's is what an automation rule of its own has set for a while.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 
 namespace delivery {
@@ -19,60 +20,170 @@ class Waiter final : public SessionBudget::Waiter {
 
 class Idler final : public SessionBudget::Idler {
  public:
-  Idler(char name, std::string& calls) : name_(name), calls_(calls) {}
-  void OnSlotWanted() override { calls_ += name_; }
+  Idler(char name, std::string& calls, SessionBudget& budget, bool ends = true)
+      : name_(name), calls_(calls), budget_(budget), ends_(ends) {}
+  bool OnSlotWanted() override {
+    calls_ += name_;
+    if (ends_) budget_.StartClosing();
+    return ends_;
+  }
 
  private:
   const char name_;
   std::string& calls_;
+  SessionBudget& budget_;
+  const bool ends_;
 };
 
-TEST(SessionBudget, GrantsAsManyAsThereAre) {
-  SessionBudget budget(2);
-  EXPECT_TRUE(budget.TryTake());
-  EXPECT_TRUE(budget.TryTake());
-  EXPECT_FALSE(budget.TryTake());
-  EXPECT_EQ(budget.used(), 2u);
+class Calls final : public SessionPool::Caller {
+ public:
+  void CallForSessions() override { ++count; }
+  int count = 0;
+};
+
+void End(SessionBudget& budget) {
+  budget.StartClosing();
   budget.GiveBack();
-  EXPECT_TRUE(budget.TryTake());
 }
 
-TEST(SessionBudget, CallsThoseWhoWaitInTheOrderTheyCame) {
-  std::string calls;
-  SessionBudget budget(1);
-  Waiter a('a', calls), b('b', calls), c('c', calls);
+class SessionBudgetTest : public testing::Test {
+ protected:
+  std::string calls_;
+  Calls shard_, other_shard_;
+};
+
+TEST_F(SessionBudgetTest, GrantsAsManyAsThereAre) {
+  SessionPool pool(3);
+  SessionBudget budget(pool, 2, shard_), other(pool, 5, other_shard_);
+  EXPECT_TRUE(budget.TryTake());
+  EXPECT_TRUE(budget.TryTake());
+  EXPECT_FALSE(budget.TryTake()) << "its own limit";
+  EXPECT_TRUE(other.TryTake());
+  EXPECT_FALSE(other.TryTake());
+  EXPECT_EQ(pool.used(), 3u);
+  End(budget);
+  EXPECT_TRUE(other.TryTake());
+  EXPECT_EQ(budget.used(), 1u);
+  EXPECT_EQ(other.used(), 2u);
+}
+
+TEST_F(SessionBudgetTest, CallsThoseWhoWaitInTheOrderTheyCame) {
+  SessionPool pool(1);
+  SessionBudget budget(pool, 10, shard_);
+  Waiter a('a', calls_), b('b', calls_), c('c', calls_);
   ASSERT_TRUE(budget.TryTake());
   budget.Wait(a);
   budget.Wait(b);
   budget.Wait(a);  // Once is enough.
   budget.Wait(c);
   budget.Serve();
-  EXPECT_EQ(calls, "") << "there is no room";
+  EXPECT_EQ(calls_, "") << "there is no room";
   budget.Cancel(b);
-  budget.GiveBack();
+  End(budget);
   budget.Serve();
-  EXPECT_EQ(calls, "ac");
+  EXPECT_EQ(calls_, "a") << "there is room for one";
   budget.Serve();
-  EXPECT_EQ(calls, "ac") << "who was called waits no longer";
+  EXPECT_EQ(calls_, "ac") << "who was called, and took nothing, waits no longer";
 }
 
-TEST(SessionBudget, AsksTheLongestIdleToMakeRoomForThoseWhoWait) {
-  std::string calls;
-  SessionBudget budget(3);
-  Idler x('x', calls), y('y', calls), z('z', calls);
+TEST_F(SessionBudgetTest, AsksTheLongestIdleToMakeRoomForThoseWhoWait) {
+  SessionPool pool(3);
+  SessionBudget budget(pool, 10, shard_);
+  Idler w('w', calls_, budget, false), x('x', calls_, budget), y('y', calls_, budget), z('z', calls_, budget);
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(budget.TryTake());
+  budget.AddIdle(w);
   budget.AddIdle(x);
   budget.AddIdle(y);
   budget.AddIdle(z);
   budget.Serve();
-  EXPECT_EQ(calls, "") << "nobody waits";
-  Waiter a('a', calls);
+  EXPECT_EQ(calls_, "") << "nobody waits";
+  Waiter a('a', calls_);
   budget.Wait(a);
   budget.RemoveIdle(x);
   budget.Serve();
-  EXPECT_EQ(calls, "y") << "one waits: one makes room";
+  EXPECT_EQ(calls_, "wy") << "one waits: one makes room, the first that may";
+  budget.Serve();
+  EXPECT_EQ(calls_, "wy") << "it is about to end: nobody else need";
   budget.Cancel(a);
   budget.RemoveIdle(z);
+  budget.RemoveIdle(w);
+}
+
+TEST_F(SessionBudgetTest, AShardThatNeedsFewLeavesRoomForTheOthers) {
+  SessionPool pool(2);
+  SessionBudget rich(pool, 10, shard_), poor(pool, 10, other_shard_);
+  Idler x('x', calls_, rich), y('y', calls_, rich);
+  ASSERT_TRUE(rich.TryTake());
+  ASSERT_TRUE(rich.TryTake());
+  rich.AddIdle(x);
+  rich.AddIdle(y);
+  rich.Serve();
+  Waiter a('a', calls_);
+  ASSERT_FALSE(poor.TryTake());
+  poor.Wait(a);
+  poor.Serve();
+  EXPECT_EQ(shard_.count, 1) << "it has idle ones";
+  rich.Serve();
+  EXPECT_EQ(calls_, "x");
+  EXPECT_FALSE(rich.IsShort());
+  rich.GiveBack();
+  EXPECT_EQ(other_shard_.count, 1) << "there is one now";
+  EXPECT_FALSE(rich.TryTake()) << "it is for who stands in line";
+  poor.Serve();
+  EXPECT_EQ(calls_, "xa");
+  EXPECT_TRUE(poor.TryTake());
+  poor.Serve();
+  End(poor);
+  EXPECT_TRUE(rich.TryTake());
+  rich.RemoveIdle(y);
+}
+
+// One has all of them, and wants more; each that it gives back is for the other until that has one.
+TEST_F(SessionBudgetTest, ThoseInLineTakeTurns) {
+  SessionPool pool(1);
+  SessionBudget a(pool, 10, shard_), b(pool, 10, other_shard_);
+  Waiter of_a('a', calls_), of_b('b', calls_);
+  ASSERT_TRUE(a.TryTake());
+  std::string took;
+  SessionBudget* has = &a;
+  for (int turn = 0; turn < 6; ++turn) {
+    for (SessionBudget* budget : {&a, &b}) {
+      if (!budget->TryTake()) budget->Wait(budget == &a ? of_a : of_b);
+      budget->Serve();
+      EXPECT_TRUE(budget->IsShort());
+    }
+    End(*has);
+    ASSERT_NE(a.TryTake(), b.TryTake());
+    has = a.used() == 1 ? &a : &b;
+    took += has == &a ? 'a' : 'b';
+  }
+  EXPECT_EQ(took, "ababab");
+  a.Cancel(of_a);
+  b.Cancel(of_b);
+}
+
+// Who stands in line, and wants nothing any more, is in nobody's way.
+TEST_F(SessionBudgetTest, WhoGivesUpLeavesTheLine) {
+  SessionPool pool(1);
+  SessionBudget a(pool, 10, shard_);
+  auto b = std::make_unique<SessionBudget>(pool, 10, other_shard_);
+  Waiter of_a('a', calls_), of_b('b', calls_);
+  SessionBudget* const c = b.get();
+  Calls third_shard;
+  SessionBudget d(pool, 10, third_shard);
+  ASSERT_TRUE(d.TryTake());
+  c->Wait(of_b);
+  c->Serve();
+  a.Wait(of_a);
+  a.Serve();
+  End(d);
+  EXPECT_FALSE(a.TryTake());
+  c->Cancel(of_b);
+  c->Serve();
+  EXPECT_EQ(shard_.count, 1);
+  EXPECT_TRUE(a.TryTake());
+  b.reset();
+  a.Cancel(of_a);
 }
 
 }  // namespace

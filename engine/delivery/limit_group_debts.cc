@@ -1,0 +1,35 @@
+// The part of a group that outlives the program: what its rates owe.
+
+#include "engine/delivery/limit_group.h"
+
+namespace delivery {
+namespace {
+
+base::Duration DebtOf(const std::optional<RateGate>& gate, base::Instant now, base::Duration unsaved) {
+  if (!gate.has_value()) return {};
+  const base::Instant rested = gate->RestedAfter(now, unsaved);
+  return rested.IsNever() || rested <= now ? base::Duration() : rested - now;
+}
+
+}  // namespace
+
+LimitGroup::Debts LimitGroup::debts(base::Instant now, base::Duration unsaved) const {
+  const std::lock_guard lock(mutex_);
+  return {DebtOf(messages_, now, unsaved), DebtOf(connection_rate_, now, unsaved)};
+}
+
+void LimitGroup::Restore(const Debts& debts, base::Instant now) {
+  const std::lock_guard lock(mutex_);
+  if (messages_.has_value()) messages_->SetRestedAt(now + debts.messages);
+  if (connection_rate_.has_value()) connection_rate_->SetRestedAt(now + debts.connections);
+}
+
+bool LimitGroup::IsUnused(base::Instant now) const {
+  const std::lock_guard lock(mutex_);
+  const auto is_rested = [now](const std::optional<RateGate>& gate) {
+    return !gate.has_value() || gate->IsRested(now);
+  };
+  return members_.empty() && is_rested(messages_) && is_rested(connection_rate_);
+}
+
+}  // namespace delivery
