@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_format.h"
 #include "engine/base/text.h"
+#include "engine/io/new_file.h"
 #include "engine/message/spec.h"
 
 namespace engine {
@@ -48,7 +49,7 @@ absl::StatusOr<campaign::TokenKey> LoadTokenKey(io::Disk& disk, const std::strin
     absl::StatusOr<std::string> made = campaign::TokenKey::Generate();
     if (!made.ok()) return made.status();
     if (absl::Status status = disk.MakeDirectories(FolderOf(key_file)); !status.ok()) return status;
-    if (absl::Status status = io::WriteFileAtomically(disk, key_file, *made); !status.ok()) return status;
+    if (absl::Status status = io::MakeFileOnce(disk, key_file, *made); !status.ok()) return status;
   }
   return ReadTokenKey(disk, key_file);
 }
@@ -59,7 +60,7 @@ absl::StatusOr<std::string> LoadNodeId(io::Disk& disk, const std::string& root) 
     absl::StatusOr<std::string> secret = campaign::TokenKey::Generate();
     if (!secret.ok()) return secret.status();
     const std::string id = secret->substr(secret->size() - 33, 32) + "\n";
-    if (absl::Status status = io::WriteFileAtomically(disk, path, id); !status.ok()) return status;
+    if (absl::Status status = io::MakeFileOnce(disk, path, id); !status.ok()) return status;
   }
   absl::StatusOr<std::string> text = io::ReadFile(disk, path, kKeyFileMax);
   if (!text.ok()) return text.status();
