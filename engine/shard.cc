@@ -281,8 +281,16 @@ void Shard::RemoveSite(Site& site) {
   sites_by_id_.erase(site.id());
   site_names_.erase(site.id());
   sites_.erase(key);
-  for (auto same = sites_.lower_bound({key.name, "", 0}); same != sites_.end() && same->first.name == key.name; ++same)
-    if (same->first.source == key.source) WantsLimits(*same->second);
+  for (Site* const same : SitesOf(key.name, key.source)) WantsLimits(*same);
+}
+
+// Several, where the mail exchangers of a domain that is a site of its own have changed.
+std::vector<Site*> Shard::SitesOf(const std::string& name, std::uint32_t source) const {
+  std::vector<Site*> found;
+  for (auto next = sites_.lower_bound({name, "", 0}); next != sites_.end() && next->first.name == name; ++next) {
+    if (next->first.source == source) found.push_back(next->second.get());
+  }
+  return found;
 }
 
 Site* Shard::FindSite(std::uint64_t id) {

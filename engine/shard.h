@@ -142,6 +142,7 @@ class Shard final : private delivery::Router::Owner,
   std::optional<std::uint32_t> SourceForOverflow(const delivery::Destination& destination) const;
   delivery::Site& SiteFor(delivery::Destination& destination, const dns::Route& route, const std::string& name);
   void RemoveSite(delivery::Site& site);
+  std::vector<delivery::Site*> SitesOf(const std::string& name, std::uint32_t source) const;
   bool IsAlone(const delivery::Destination& destination) const;
   std::string HostsOf(const delivery::Destination& destination, const dns::Route& route) const;
   std::string SiteNameOf(const delivery::Destination& destination, const dns::Route& route) const;
