@@ -212,10 +212,7 @@ RunOutcome Run::GoOn() {
     if (!login.ok()) return Problem(login.status());
     login_ = *std::move(login);
   }
-  const auto& listen = request_.config->metrics_listen;
-  const bool serves = !request_.test.has_value() && request_.campaign_number == 0;
-  absl::Status desk = serves ? MetricsDesk::Open(listen, metrics_) : absl::OkStatus();
-  if (!desk.ok()) return Problem(desk);
+  if (request_.metrics != nullptr) metrics_ = std::make_unique<MetricsDesk>(*request_.metrics, campaign_.id);
   if (absl::Status status = Open(); !status.ok()) return Problem(status);
   const bool resend = campaign_.delivery.in_doubt == campaign::InDoubt::kResend;
   ledger::RecordBatch concluded;
@@ -270,6 +267,7 @@ RunOutcome Run::GoOn() {
                       .host = request_.host,
                       .log = log_});
   const RunResult result = engine.Run(watcher);
+  if (metrics_ != nullptr) metrics_->Finish(result.counters, result.metrics);
   RunOutcome outcome = Conclude(result);
   outcome.signatures = result.signatures;
   if (signatures_ != nullptr && !outcome.line.empty()) outcome.line += SealedText(result.signatures);

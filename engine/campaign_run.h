@@ -24,6 +24,8 @@
 
 namespace engine {
 
+class MetricsServer;
+
 struct RunRequest {
   const campaign::Campaign* campaign = nullptr;
   const config::Config* config = nullptr;
@@ -43,6 +45,7 @@ struct RunRequest {
   HostState* host = nullptr;
   // Likewise, for several campaigns. Null: the run has its own.
   TlsSessionsFile* tls_sessions = nullptr;
+  MetricsServer* metrics = nullptr;   // The same. Null: nobody wants any.
   std::uint32_t campaign_number = 0;  // Of those that run at the same time.
   // A test send, in `paths` of its own. None: the campaign.
   std::optional<roster::TestSend> test = std::nullopt;

@@ -221,9 +221,11 @@ RunResult Engine::Run(Watcher& watcher) {
   const delivery::Counters last = Sum(open_sessions);
   watcher.OnProgress(last, open_sessions);
   finished = last.finals() >= pending_;
+  result.counters = last;
   result.end = stopped ? RunEnd::kInterrupted : RunEnd::kFailed;
   for (const auto& shard : shards_) {
     result.signatures.Add(shard->snapshot().signatures);
+    result.metrics.push_back({.outcomes = shard->outcomes(), .pending = {}});
     if (shard->pause() == nullptr) continue;
     result.end = RunEnd::kPaused;
     result.pause = *shard->pause();

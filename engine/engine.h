@@ -58,6 +58,8 @@ struct RunResult {
   absl::Status failure;         // kFailed
   delivery::PauseReason pause;  // kPaused
   delivery::SignatureCounts signatures = {};
+  delivery::Counters counters = {};
+  std::vector<delivery::ShardMetrics> metrics = {};  // Outcomes, without who is pending.
 };
 
 class Engine final : private delivery::ShardLinks {

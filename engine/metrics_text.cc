@@ -107,6 +107,16 @@ void PutPending(const Metrics& metrics, Page& page) {
   page.Add({{"provider", "unrouted"}, {"state", "waiting"}}, metrics.pending > routed ? metrics.pending - routed : 0);
 }
 
+void PutCampaigns(const Metrics& metrics, Page& page) {
+  page.Begin("sluice_campaign_outcomes_total", "counter", "Of each campaign, as sluice_outcomes_total.");
+  for (const Metrics::Campaign& campaign : metrics.campaigns) {
+    for (const auto& [kind, count] : campaign.outcomes)
+      page.Add({{"campaign", campaign.id}, {"outcome", delivery::MetricName(kind)}}, count);
+  }
+  page.Begin("sluice_campaign_pending", "gauge", "Of each campaign, recipients without a final state.");
+  for (const Metrics::Campaign& campaign : metrics.campaigns) page.Add({{"campaign", campaign.id}}, campaign.pending);
+}
+
 void PutLatencies(const Metrics& metrics, Page& page) {
   struct Sums {
     delivery::TimeSum connect, tls, dot;
@@ -140,6 +150,21 @@ void PutLatencies(const Metrics& metrics, Page& page) {
 
 }  // namespace
 
+void Metrics::Add(const std::string& campaign, const Metrics& its) {
+  Campaign& one = campaigns.emplace_back();
+  one.id = campaign;
+  one.pending = its.pending;
+  for (const delivery::ShardMetrics& shard : its.shards) {
+    for (const OutcomeGroup& group : shard.outcomes) {
+      if (group.count > 0) one.outcomes[group.kind] += group.count;
+    }
+  }
+  shards.insert(shards.end(), its.shards.begin(), its.shards.end());
+  pending += its.pending;
+  sessions_open += its.sessions_open;
+  delivered_bytes += its.delivered_bytes;
+}
+
 std::string MetricsText(const Metrics& metrics) {
   Page page;
   PutOutcomes(metrics, page);
@@ -149,6 +174,7 @@ std::string MetricsText(const Metrics& metrics) {
   page.Begin("sluice_delivered_bytes_total", "counter", "Of messages that were accepted.");
   page.Add({}, metrics.delivered_bytes);
   PutLatencies(metrics, page);
+  PutCampaigns(metrics, page);
   return std::move(page.text_);
 }
 

@@ -148,6 +148,7 @@ void ShardThread::Run() {
     reactor_->RunOnce(shard.NextWake());
   }
   failure_ = shard.failure();
+  outcomes_ = shard.outcomes();
   if (shard.pause() != nullptr) pause_ = std::make_unique<delivery::PauseReason>(*shard.pause());
 }
 

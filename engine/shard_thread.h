@@ -64,6 +64,7 @@ class ShardThread {
   Snapshot snapshot() const;
   // After Join.
   const absl::Status& failure() const { return failure_; }
+  const std::vector<delivery::OutcomeGroup>& outcomes() const { return outcomes_; }
   const std::unique_ptr<delivery::PauseReason>& pause() const { return pause_; }
 
  private:
@@ -88,6 +89,7 @@ class ShardThread {
   mutable std::mutex mutex_;  // Guards snapshot_.
   Snapshot snapshot_;
   absl::Status failure_;
+  std::vector<delivery::OutcomeGroup> outcomes_;
   std::unique_ptr<delivery::PauseReason> pause_;
 };
 

@@ -15,6 +15,7 @@
 #include "absl/strings/str_format.h"
 #include "engine/campaign/byte_source.h"
 #include "engine/campaign_run.h"
+#include "engine/metrics_desk.h"
 #include "engine/rollup.h"
 #include "engine/sender_check.h"
 #include "engine/signing_keys.h"
@@ -264,6 +265,13 @@ int Send(const Arguments& arguments, Context& context) {
     if (!key.ok()) return Fail(context.log, key.status(), ExitCodeOf(key.status()));
     tls_sessions.emplace(*disk, requests.front().paths.root);
     for (engine::RunRequest& request : requests) request.tls_sessions = &*tls_sessions;
+  }
+  std::unique_ptr<engine::MetricsServer> metrics;
+  if (config->metrics_listen.has_value() && arguments.only_to.empty()) {
+    absl::StatusOr<std::unique_ptr<engine::MetricsServer>> opened = engine::MetricsServer::Open(*config->metrics_listen);
+    if (!opened.ok()) return Fail(context.log, opened.status(), kExitInvalid);
+    metrics = *std::move(opened);
+    for (engine::RunRequest& request : requests) request.metrics = metrics.get();
   }
   const int code = Run(arguments, requests, *disk, **signals, context);
   if (own_sandbox != nullptr && code != kExitFailure && code != kExitInvalid) PrintRehearsal(own_sandbox->End());

@@ -88,6 +88,29 @@ class MetricsTest(Lab):
         self.assertEqual(sum(pending.values()), report["totals"]["pending"])
         self.assertEqual(samples["sluice_delivered_bytes_total", ()], report["bytes"])
 
+    def test_several_campaigns_are_summed_up_and_told_apart(self):
+        for name, count in (("a", 50), ("b", 30)):
+            self.rows([f"{name}{n}@good.test" for n in range(count)] + ([f"{name}@later.test"] if name == "b" else []), name=f"{name}.csv")
+            self.write(f"{name}.toml", self.campaign(name, name=f"{name}.toml").read_text().replace("rows.csv", f"{name}.csv"))
+        process = self.start("send", "a.toml", "b.toml", "--progress", "off")
+
+        def everybody_was_tried():
+            try:
+                return sum(self.sums(self.scrape(), "sluice_outcomes_total", "outcome").values()) == 81
+            except urllib.error.URLError:
+                return False
+
+        wait_until("everybody's first attempt", everybody_was_tried)
+        wait_until("the end of a", lambda: self.report("a")["state"] == "finished")
+        samples = self.scrape()  # The first campaign is over, and what it has counted stays.
+        self.assertEqual(self.sums(samples, "sluice_outcomes_total", "outcome"), {"delivered": 80, "deferred": 1})
+        self.assertEqual({labels: value for (name, labels), value in samples.items() if name == "sluice_campaign_outcomes_total"},
+                         {(("campaign", "a"), ("outcome", "delivered")): 50, (("campaign", "b"), ("outcome", "delivered")): 30,
+                          (("campaign", "b"), ("outcome", "deferred")): 1})
+        self.assertEqual(self.sums(samples, "sluice_campaign_pending", "campaign"), {"a": 0, "b": 1})
+        self.assertEqual(samples["sluice_delivered_bytes_total", ()], self.report("a")["bytes"] + self.report("b")["bytes"])
+        process.stop()
+
     def test_clients_that_misbehave_harm_nobody(self):
         self.send()
         slow = [socket.create_connection(tuple(LISTEN.split(":"))) for _ in range(40)]

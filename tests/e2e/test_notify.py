@@ -39,6 +39,14 @@ class NotifyTest(Lab):
         self.sluice("send", "campaign.toml")  # It is finished already: that is no news.
         self.assertEqual(len(self.told()), 1)
 
+    def test_several_campaigns(self):
+        self.prepare(f"cat >> {self.path('told')}")
+        for name, domain in (("a", "good.test"), ("b", "bad.test")):
+            self.rows([f"user{n}@{domain}" for n in range(20)], name=f"{name}.csv")
+            self.write(f"{name}.toml", self.campaign(name, name=f"{name}.toml").read_text().replace("rows.csv", f"{name}.csv"))
+        self.sluice("send", "a.toml", "b.toml", code=6)
+        self.assertEqual(sorted((event["campaign"], event["event"]) for event in self.told()), [("a", "finished"), ("b", "paused")])
+
     def test_a_campaign_that_its_receivers_pause(self):
         self.prepare(f"cat >> {self.path('told')}", domains=("bad.test",))
         self.sluice("send", "campaign.toml", code=6)

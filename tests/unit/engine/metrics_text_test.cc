@@ -64,5 +64,25 @@ TEST(MetricsText, NamesAreEscaped) {
   EXPECT_THAT(MetricsText(metrics), HasSubstr("provider=\"a\\\"b\\\\c\\nd\""));
 }
 
+TEST(MetricsText, SumsUpTheCampaignsAndTellsThemApart) {
+  Metrics a, b, all;
+  a.shards.push_back(Shard({OutcomeOf(OutcomeKind::kDelivered, "google"), OutcomeOf(OutcomeKind::kHeld, "google")}));
+  b.shards.push_back(Shard({OutcomeOf(OutcomeKind::kDelivered, "google")}));
+  a.pending = 3;
+  b.pending = 4;
+  a.sessions_open = b.sessions_open = 5;
+  a.delivered_bytes = 1000;
+  all.Add("a", a);
+  all.Add("b", b);
+  const std::string text = MetricsText(all);
+  EXPECT_THAT(text, HasSubstr("outcome=\"delivered\",class=\"\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("\nsluice_pending{provider=\"unrouted\",state=\"waiting\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("\nsluice_sessions_open 10\n"));
+  EXPECT_THAT(text, HasSubstr("\nsluice_delivered_bytes_total 1000\n"));
+  EXPECT_THAT(text, HasSubstr("\nsluice_campaign_outcomes_total{campaign=\"a\",outcome=\"held\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("\nsluice_campaign_outcomes_total{campaign=\"b\",outcome=\"delivered\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("\nsluice_campaign_pending{campaign=\"b\"} 4\n"));
+}
+
 }  // namespace
 }  // namespace engine
