@@ -18,6 +18,7 @@
 #include "engine/io/reactor.h"
 #include "engine/io/timer_wheel.h"
 #include "engine/preparation.h"
+#include "engine/receiver_probe.h"
 #include "engine/roster/roster.h"
 #include "engine/signing_keys.h"
 #include "engine/suppression_watch.h"
@@ -26,13 +27,18 @@ namespace engine {
 namespace {
 
 constexpr std::size_t kAskedAtOnce = 256;
-constexpr std::size_t kSitesMax = 200'000;  // Kept apart; a domain beyond is a site of its own.
+constexpr std::size_t kSitesMax = 200'000;                          // Kept apart; a domain beyond is a site of its own.
+constexpr std::size_t kProbed = 30;                                 // Sites…
+constexpr base::Duration kProbeTime = base::Duration::Seconds(10);  // …all at once, and so long at most.
 constexpr base::Duration kSigningTrial = base::Duration::Milliseconds(200);
 
 class Plan {
  public:
   Plan(io::Disk& disk, const PlanRequest& request)
-      : disk_(disk), request_(request), shaping_(*request.shaping), assumptions_(request.assumptions) {}
+      : disk_(disk),
+        request_(request),
+        shaping_(*request.shaping),
+        assumptions_(PlanAssumptions::At(request.round_trip.value_or(kAssumedRoundTrip))) {}
   absl::StatusOr<CampaignPlan> Make();
 
  private:
@@ -40,17 +46,32 @@ class Plan {
     std::string domain;  // What its limits are read by.
     std::vector<config::MailHost> hosts;
     std::vector<std::uint64_t> recipients;  // By source.
+    std::vector<delivery::PlannedHost> exchangers = {};
+    std::optional<ReceiverProbe::Distance> distance = std::nullopt;  // As it was measured.
+  };
+  // What a look-up and a connection need.
+  struct Loop {
+    io::SystemClock clock;
+    io::TimerWheel timers{clock.Now()};
+    std::unique_ptr<io::Reactor> reactor;
+    std::unique_ptr<dns::CaresResolver> resolver;
+    void Turn();
   };
 
   absl::Status Prepare();
+  absl::Status MakeLoop();
   absl::Status LookUp();
   void Take(std::uint64_t domain, const dns::Route& route);
   void Add(const std::string& name, const std::string& domain, std::vector<config::MailHost> hosts,
-           const std::vector<std::uint64_t>& counts);
+           const std::vector<delivery::PlannedHost>& exchangers, const std::vector<std::uint64_t>& counts);
+  std::vector<Site*> Busiest();
+  absl::Status Probe();
+  ReceiverProbe::Target TargetOf(const Site& site) const;
+  PlanAssumptions AssumptionsFor(const Site& site, const config::Limits& limits) const;
   std::vector<std::uint64_t> CountsOf(const roster::DomainView& domain) const;
   void TakeSite(const std::string& name, const Site& site);
   void TakeShared(const std::string& provider, const std::string& source, std::uint64_t recipients,
-                  const config::Limits& limits);
+                  const config::Limits& limits, const PlanAssumptions& assumptions);
   PlannedTime TimeOfWarmupAt(const Site& site, const std::string& name, const std::string& provider, std::size_t source,
                              std::uint64_t recipients);
   bool IsWarm(const Site& site, const std::string& name, const std::string& provider, std::size_t source);
@@ -64,6 +85,7 @@ class Plan {
   const PlanRequest& request_;
   const config::Shaping& shaping_;
   PlanAssumptions assumptions_;
+  std::unique_ptr<Loop> loop_;
   std::unique_ptr<const roster::Roster> roster_;
   std::map<std::string, Site> sites_;
   std::map<std::string, PlannedProvider> providers_;
@@ -111,11 +133,11 @@ std::vector<std::uint64_t> Plan::CountsOf(const roster::DomainView& domain) cons
 
 // As a shard does: the last domain that has a block of its own says what holds for its site.
 void Plan::Add(const std::string& name, const std::string& domain, std::vector<config::MailHost> hosts,
-               const std::vector<std::uint64_t>& counts) {
+               const std::vector<delivery::PlannedHost>& exchangers, const std::vector<std::uint64_t>& counts) {
   const auto known = sites_.find(name);
   if (known == sites_.end() && sites_.size() >= kSitesMax) return TakeSite(name, {domain, std::move(hosts), counts});
   Site& site = known == sites_.end() ? sites_[name] : known->second;
-  if (known == sites_.end()) site = {domain, std::move(hosts), std::vector<std::uint64_t>(counts.size())};
+  if (known == sites_.end()) site = {domain, std::move(hosts), std::vector<std::uint64_t>(counts.size()), exchangers};
   if (shaping_.NamesDomain(domain)) site.domain = domain;
   for (std::size_t i = 0; i < counts.size(); ++i) site.recipients[i] += counts[i];
 }
@@ -135,23 +157,37 @@ void Plan::Take(std::uint64_t index, const dns::Route& route) {
       break;
   }
   const std::string name(domain.name);
-  Add(shaping_.HasOwnLimits(name) ? name : dns::SiteName(route.hosts), name, delivery::MailHostsOf(route),
+  std::vector<delivery::PlannedHost> exchangers;
+  for (const dns::MxHost& host : route.hosts) exchangers.push_back({host.name, host.preference});
+  Add(shaping_.HasOwnLimits(name) ? name : dns::SiteName(route.hosts), name, delivery::MailHostsOf(route), exchangers,
       CountsOf(domain));
+}
+
+absl::Status Plan::MakeLoop() {
+  loop_ = std::make_unique<Loop>();
+  absl::StatusOr<std::unique_ptr<io::Reactor>> reactor =
+      io::MakeReactor({.backend = io::Backend::kEpoll}, *request_.log);
+  if (!reactor.ok()) return reactor.status();
+  loop_->reactor = *std::move(reactor);
+  absl::StatusOr<std::unique_ptr<dns::CaresResolver>> resolver = dns::CaresResolver::Make(
+      {.servers = request_.config->dns.servers, .queries_per_second_max = request_.config->dns.max_queries_per_second},
+      *loop_->reactor, loop_->clock, loop_->timers);
+  if (!resolver.ok()) return resolver.status();
+  loop_->resolver = *std::move(resolver);
+  return absl::OkStatus();
+}
+
+void Plan::Loop::Turn() {
+  const base::Instant until = std::min(clock.Now() + base::Duration::Milliseconds(100), timers.NextAt());
+  clock.Expire();  // What it wakes up for sees the time it woke.
+  reactor->RunOnce(until);
+  timers.Advance(clock.Now());
 }
 
 // The allowed number of questions per second, and only so many answers at a time.
 absl::Status Plan::LookUp() {
-  io::SystemClock clock;
-  io::TimerWheel timers(clock.Now());
-  absl::StatusOr<std::unique_ptr<io::Reactor>> reactor =
-      io::MakeReactor({.backend = io::Backend::kEpoll}, *request_.log);
-  if (!reactor.ok()) return reactor.status();
-  absl::StatusOr<std::unique_ptr<dns::CaresResolver>> resolver = dns::CaresResolver::Make(
-      {.servers = request_.config->dns.servers, .queries_per_second_max = request_.config->dns.max_queries_per_second},
-      **reactor, clock, timers);
-  if (!resolver.ok()) return resolver.status();
-  dns::CachedResolver cache(**resolver, clock, timers,
-                            {});  // Many domains share a host, whose addresses may be wanted.
+  // Many domains share a host, whose addresses may be wanted.
+  dns::CachedResolver cache(*loop_->resolver, loop_->clock, loop_->timers, {});
   dns::MxLookup mx(cache);
   const dns::MxLookup::Families families = delivery::FamiliesFor(shaping_);
   std::uint64_t asked = 0, answered = 0;
@@ -165,12 +201,75 @@ absl::Status Plan::LookUp() {
         });
       });
     }
-    clock.Expire();
-    (*reactor)->RunOnce(std::min(clock.Now() + base::Duration::Milliseconds(100), timers.NextAt()));
-    timers.Advance(clock.Now());
+    loop_->Turn();
   }
-  queries_ = (*resolver)->queries() + sites_.size();  // And the address of a host of each.
+  queries_ = loop_->resolver->queries() + sites_.size();  // And the address of a host of each.
   return absl::OkStatus();
+}
+
+// ---- how far away they are ----
+
+// Those where a connection has most to carry.
+std::vector<Plan::Site*> Plan::Busiest() {
+  std::vector<std::pair<double, Site*>> loads;
+  for (auto& [name, site] : sites_) {
+    double load = 0;
+    for (std::size_t i = 0; i < site.recipients.size(); ++i) {
+      const config::Limits limits = shaping_.For(site.domain, site.hosts, (*request_.sources)[i].name);
+      load = std::max(load, static_cast<double>(site.recipients[i]) / limits.connection_limit);
+    }
+    loads.emplace_back(load, &site);
+  }
+  std::sort(loads.begin(), loads.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::vector<Site*> busiest;
+  for (std::size_t i = 0; i < std::min(kProbed, loads.size()); ++i) busiest.push_back(loads[i].second);
+  return busiest;
+}
+
+// From the source that has most to send there.
+ReceiverProbe::Target Plan::TargetOf(const Site& site) const {
+  const auto most = std::max_element(site.recipients.begin(), site.recipients.end()) - site.recipients.begin();
+  const delivery::Source& source = (*request_.sources)[static_cast<std::size_t>(most)];
+  const config::Limits limits = shaping_.For(site.domain, site.hosts, source.name);
+  const auto& smarthost = request_.config->smarthost;
+  return {.hosts = site.exchangers,
+          .allowed = {.allow_private = request_.config->allow_private_destinations,
+                      .prohibited = limits.prohibited_hosts,
+                      .skipped = limits.skip_hosts},
+          .source = source,
+          .port = smarthost.has_value() ? smarthost->port : request_.config->smtp.port};
+}
+
+absl::Status Plan::Probe() {
+  dns::MxLookup mx(*loop_->resolver);
+  std::vector<std::pair<Site*, std::unique_ptr<ReceiverProbe>>> probes;
+  for (Site* const site : Busiest()) {
+    probes.emplace_back(site, std::make_unique<ReceiverProbe>(TargetOf(*site),
+                                                              ReceiverProbe::Seams{*loop_->reactor, loop_->clock, mx}));
+    probes.back().second->Start();
+  }
+  const base::Instant end = loop_->clock.Now() + kProbeTime;
+  const auto is_done = [](const auto& entry) { return entry.second->IsDone(); };
+  while (!std::all_of(probes.begin(), probes.end(), is_done) && loop_->clock.Now() < end) {
+    if (!request_.go_on()) return absl::CancelledError("interrupted");
+    loop_->Turn();
+  }
+  for (const auto& [site, probe] : probes) site->distance = probe->distance();
+  return absl::OkStatus();
+}
+
+// Without PIPELINING each command has its own reply; without CHUNKING, DATA too.
+PlanAssumptions Plan::AssumptionsFor(const Site& site, const config::Limits& limits) const {
+  if (!site.distance.has_value()) return assumptions_;
+  const ReceiverProbe::Distance& distance = *site.distance;
+  const bool pipelines = limits.enable_pipelining && distance.offers.pipelining;
+  const bool encrypts = limits.enable_tls != config::TlsMode::kDisabled && distance.offers.starttls;
+  PlanAssumptions assumptions;
+  assumptions.message = distance.round_trip * (pipelines ? 1 : distance.offers.chunking ? 3 : 4);
+  assumptions.open = distance.connect + distance.greeting + distance.round_trip * (encrypts ? 4 : 1);
+  assumptions.close = distance.round_trip;
+  assumptions.commit = assumptions_.commit;
+  return assumptions;
 }
 
 void Plan::TakeSite(const std::string& name, const Site& site) {
@@ -186,16 +285,19 @@ void Plan::TakeSite(const std::string& name, const Site& site) {
     if (site.recipients[i] == 0) continue;
     const std::string& source = (*request_.sources)[i].name;
     last = shaping_.For(site.domain, site.hosts, source);
-    all.Add(site.recipients[i], last, assumptions_);
-    if (!known.empty()) TakeShared(provider, source, site.recipients[i], last);
-    PlannedTime time = TimeOfSite(site.recipients[i], last, assumptions_);
+    const PlanAssumptions assumptions = AssumptionsFor(site, last);
+    all.Add(site.recipients[i], last, assumptions);
+    if (!known.empty()) TakeShared(provider, source, site.recipients[i], last, assumptions);
+    PlannedTime time = TimeOfSite(site.recipients[i], last, assumptions);
     const std::uint64_t warming = known.empty() ? site.recipients[i] : shared_[{provider, source}].messages;
     const PlannedTime warmup = TimeOfWarmupAt(site, name, known, i, warming);
     if (known.empty()) time = Longer(time, warmup);
     group.time = Longer(group.time, warmup);
     group.recipients += site.recipients[i];
     group.time = Longer(group.time, time);
-    plan_.longest.push_back({name, source, provider, site.recipients[i], time});
+    const auto round_trip =
+        site.distance.has_value() ? std::optional(site.distance->round_trip) : std::optional<base::Duration>();
+    plan_.longest.push_back({name, source, provider, site.recipients[i], time, round_trip});
   }
   group.time = Longer(group.time, TimeOfShared(all, last.total_connection_limit, "total_connection_limit",
                                                last.total_message_rate, "total_message_rate"));
@@ -207,11 +309,11 @@ void Plan::TakeSite(const std::string& name, const Site& site) {
 
 // A provider's own limits are over its sites, for each source or for all of them.
 void Plan::TakeShared(const std::string& provider, const std::string& source, std::uint64_t recipients,
-                      const config::Limits& limits) {
+                      const config::Limits& limits, const PlanAssumptions& assumptions) {
   SharedLoad& own = shared_[{provider, source}];
   SharedLoad& all = shared_[{provider, ""}];
-  own.Add(recipients, limits, assumptions_);
-  all.Add(recipients, limits, assumptions_);
+  own.Add(recipients, limits, assumptions);
+  all.Add(recipients, limits, assumptions);
   PlannedTime& time = providers_[provider].time;
   time = Longer(time, TimeOfShared(own, limits.provider_connection_limit, "provider_connection_limit",
                                    limits.provider_max_message_rate, "provider_max_message_rate"));
@@ -311,11 +413,16 @@ absl::StatusOr<CampaignPlan> Plan::Make() {
   assumptions_.commit = *commit;
   begin_ = std::max(request_.now, request_.campaign->delivery.start.value_or(request_.now));
   if (!request_.host_state.empty()) ReadLimits(disk_, request_.host_state, *request_.sources, host_limits_);
+  if (absl::Status status = MakeLoop(); !status.ok()) return status;
   if (request_.config->smarthost.has_value()) {
     const std::string& host = request_.config->smarthost->host;
-    for (std::uint64_t i = 0; i < roster_->domains(); ++i) Add(host, host, {{host, {}}}, CountsOf(roster_->Domain(i)));
+    for (std::uint64_t i = 0; i < roster_->domains(); ++i)
+      Add(host, host, {{host, {}}}, {{host, 0}}, CountsOf(roster_->Domain(i)));
   } else if (absl::Status status = LookUp(); !status.ok()) {
     return status;
+  }
+  if (!request_.round_trip.has_value()) {
+    if (absl::Status status = Probe(); !status.ok()) return status;
   }
   for (const auto& [name, site] : sites_) TakeSite(name, site);
   if (absl::Status status = PlanWhole(); !status.ok()) return status;

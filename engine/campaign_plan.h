@@ -1,9 +1,10 @@
 // Predicts how long a campaign takes, and what holds it back: prepares it into a scratch folder, looks up where its
-// mail goes, and applies the limits. Sends nothing, and touches no state.
+// mail goes, how far that is, and applies the limits. Sends nothing, and touches no state.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,9 @@ struct PlanRequest {
   std::string scratch;     // An empty folder; the caller removes it.
   std::string host_state;  // Where warm-ups stand: <state_dir>/host. Empty: at their beginning.
   base::WallTime now;
-  PlanAssumptions assumptions;  // How long the disk takes is measured.
+  // To all receivers. None: those with the most messages for each connection are asked (receiver_probe.h), and the
+  // others are taken to be kAssumedRoundTrip away.
+  std::optional<base::Duration> round_trip;
   base::Log* log = nullptr;
   absl::FunctionRef<bool()> go_on;  // False stops.
 };
@@ -40,6 +43,7 @@ struct PlannedSite {
   std::string site, source, provider;
   std::uint64_t recipients = 0;
   PlannedTime time;
+  std::optional<base::Duration> round_trip;  // As it was measured.
 };
 
 struct PlannedProvider {

@@ -29,8 +29,8 @@ double SecondsAtRate(std::uint64_t count, const base::Rate& rate) {
 void SharedLoad::Add(std::uint64_t more, const config::Limits& limits, const PlanAssumptions& assumptions) {
   const std::uint64_t opened = Ceiling(more, limits.max_deliveries_per_connection);
   messages += more;
-  work += static_cast<double>(more + opened * assumptions.round_trips_to_open) * Seconds(assumptions.round_trip) +
-          static_cast<double>(more) * Seconds(assumptions.commit);
+  work += static_cast<double>(more) * Seconds(assumptions.message + assumptions.commit) +
+          static_cast<double>(opened) * Seconds(assumptions.open + assumptions.close);
 }
 
 PlannedTime TimeOfShared(const SharedLoad& load, const std::optional<std::uint32_t>& connections,
@@ -49,10 +49,10 @@ PlannedTime TimeOfSite(std::uint64_t messages, const config::Limits& limits, con
   const std::uint64_t sessions = std::min<std::uint64_t>(limits.connection_limit, wanted);
   const std::uint64_t each = Ceiling(messages, sessions);
   const std::uint64_t opened = Ceiling(each, per_connection);
-  const double round_trips = static_cast<double>(each) + static_cast<double>(opened * assumptions.round_trips_to_open);
-  PlannedTime time = {
-      round_trips * Seconds(assumptions.round_trip) + static_cast<double>(each) * Seconds(assumptions.commit),
-      wanted > sessions ? "connection_limit" : "round_trip"};
+  PlannedTime time = {static_cast<double>(each) * Seconds(assumptions.message + assumptions.commit) +
+                          static_cast<double>(opened) * Seconds(assumptions.open) +
+                          static_cast<double>(opened - 1) * Seconds(assumptions.close),
+                      wanted > sessions ? "connection_limit" : "round_trip"};
   if (limits.max_connection_rate.has_value())
     time = Longer(
         time, {SecondsAtRate(Ceiling(messages, per_connection), *limits.max_connection_rate), "max_connection_rate"});

@@ -14,12 +14,17 @@
 
 namespace engine {
 
+// How long a receiver takes on one connection.
 struct PlanAssumptions {
-  base::Duration round_trip = base::Duration::Milliseconds(50);  // To a receiver, with what it takes to answer.
-  // Until a new connection carries a message: TCP, greeting, EHLO, STARTTLS, the handshake, EHLO.
-  std::uint32_t round_trips_to_open = 6;
-  base::Duration commit = {};  // Until what is written down of a message before it leaves is durable.
+  // All that it answers takes one round trip. A new connection takes six: TCP, greeting, EHLO, STARTTLS, the handshake,
+  // EHLO; its end takes another, QUIT.
+  static PlanAssumptions At(base::Duration round_trip) { return {round_trip, round_trip * 6, round_trip, {}}; }
+  base::Duration message;  // From its first byte until it is accepted.
+  base::Duration open;     // Until a new connection carries a message.
+  base::Duration close;    // Until another one may be opened in its place.
+  base::Duration commit;   // Until what is written down of a message before it leaves is durable.
 };
+inline constexpr base::Duration kAssumedRoundTrip = base::Duration::Milliseconds(50);
 
 struct PlannedTime {
   double seconds = 0;

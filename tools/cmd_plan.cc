@@ -29,9 +29,11 @@ using Json = nlohmann::ordered_json;
 
 struct Arguments {
   std::string campaign, sandbox_at;
-  std::string round_trip = "50ms";
+  std::string round_trip;  // "": it is measured.
   bool json = false;
 };
+
+constexpr double kTellable = 100.0 * 365 * 86400;  // Beyond it nobody wants the date.
 
 // Null: never.
 Json Seconds(double seconds) {
@@ -55,12 +57,12 @@ Json ToJson(const campaign::Campaign& campaign, const engine::CampaignPlan& plan
                {"starts_at", base::FormatRfc3339(start)}};
   Put(plan.time, json);
   json["finishes_at"] = nullptr;
-  if (std::isfinite(plan.time.seconds)) {
+  if (plan.time.seconds < kTellable) {
     const base::WallTime end = start + base::Duration::Milliseconds(std::llround(plan.time.seconds * 1000));
     json["finishes_at"] = base::FormatRfc3339(end);
     json["in_time"] = !campaign.delivery.finish_by.has_value() || end <= *campaign.delivery.finish_by;
   } else {
-    json["in_time"] = false;
+    json["in_time"] = std::isfinite(plan.time.seconds) && !campaign.delivery.finish_by.has_value();
   }
   json["campaign_limits"] = Json::array();
   for (const engine::PlannedTime& time : plan.whole) Put(time, json["campaign_limits"].emplace_back());
@@ -75,12 +77,15 @@ Json ToJson(const campaign::Campaign& campaign, const engine::CampaignPlan& plan
     Json& entry = json["longest_sites"].emplace_back(Json{
         {"site", site.site}, {"source", site.source}, {"provider", site.provider}, {"recipients", site.recipients}});
     Put(site.time, entry);
+    if (site.round_trip.has_value())
+      entry["round_trip_ms"] = static_cast<double>(site.round_trip->microseconds()) / 1000;
   }
   return json;
 }
 
 std::string TimeText(double seconds) {
   if (!std::isfinite(seconds)) return "never";
+  if (seconds >= kTellable) return absl::StrFormat("%.0f years", seconds / (365 * 86400));
   const auto whole = static_cast<std::int64_t>(std::ceil(seconds));
   return absl::StrFormat("%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60);
 }
@@ -117,8 +122,12 @@ int Plan(const Arguments& arguments, Context& context) {
   const auto fail = [&context](const absl::Status& status) {
     return Fail(context.log, status, absl::IsCancelled(status) ? kExitInterrupted : ExitCodeOf(status));
   };
-  const absl::StatusOr<base::Duration> round_trip = base::ParseDuration(arguments.round_trip);
-  if (!round_trip.ok()) return Fail(context.log, round_trip.status(), kExitUsage);
+  std::optional<base::Duration> round_trip;
+  if (!arguments.round_trip.empty()) {
+    const absl::StatusOr<base::Duration> parsed = base::ParseDuration(arguments.round_trip);
+    if (!parsed.ok()) return Fail(context.log, parsed.status(), kExitUsage);
+    round_trip = *parsed;
+  }
   absl::StatusOr<config::Config> config = LoadConfiguration(context);
   if (!config.ok()) return fail(config.status());
   absl::StatusOr<campaign::Campaign> campaign = campaign::LoadCampaign(arguments.campaign);
@@ -153,7 +162,7 @@ int Plan(const Arguments& arguments, Context& context) {
               .scratch = scratch,
               .host_state = arguments.sandbox_at.empty() ? *config->engine.state_dir + "/host" : "",
               .now = now,
-              .assumptions = {.round_trip = *round_trip},
+              .round_trip = round_trip,
               .log = &context.log,
               .go_on = go_on});
   if (!plan.ok()) return fail(plan.status());
@@ -176,7 +185,7 @@ void RegisterPlan(CLI::App& app, Context& context) {
   command.add_option("--sandbox-at", arguments->sandbox_at,
                      "Plan a rehearsal against a running sandbox: what its --ready-file wrote");
   command.add_option("--round-trip", arguments->round_trip,
-                     "How far away receivers are, with what they take to answer (default: 50ms)");
+                     "How far away receivers are, with what they take to answer, as 50ms (default: it is measured)");
   command.add_flag("--json", arguments->json, "One JSON object instead of lines");
   AddEngineOptions(command, context);
   SetExample(command, "sluice plan weekly.toml");

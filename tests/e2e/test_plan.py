@@ -17,6 +17,15 @@ reply_delay = "40ms"
 [provider.rest]
 weight = 1
 """
+FAR = """format = 1
+name = "far"
+[provider.far]
+weight = 1
+reply_delay = "100ms"
+[provider.dead]
+domains = ["dead.test"]
+unreachable = 1
+"""
 SHAPING = """["default"]
 connection_limit = 20
 [provider.rated]
@@ -88,3 +97,46 @@ class PlanTest(Lab):
         self.config(shaping=SHAPING.replace('max_message_rate = "100/s"', 'provider_max_message_rate = "50/s"'))
         plan = self.plan()
         self.assertEqual((plan["limited_by"], plan["seconds"]), ("provider_max_message_rate", 17.98))
+
+
+class DistanceTest(Lab):
+    def setUp(self):
+        super().setUp()
+        self.receivers = self.sandbox(FAR)
+        self.rows([f"user{n}@far.test" for n in range(160)])
+        self.campaign()
+        self.config(shaping='["default"]\nconnection_limit = 4\nmax_deliveries_per_connection = 20\n', engine="shards = 1")
+
+    def plan(self, *options):
+        return json.loads(self.sluice("plan", "campaign.toml", "--sandbox-at", self.receivers.ready, "--json", *options).stdout)
+
+    def test_how_far_receivers_are_is_measured_and_nothing_is_sent(self):
+        plan = self.plan()
+        (site,) = plan["longest_sites"]
+        self.assertEqual((plan["limited_by"], site["limited_by"]), ("connection_limit", "connection_limit"))
+        self.assertGreaterEqual(site["round_trip_ms"], 100)
+        self.assertLess(site["round_trip_ms"], 130)
+        assumed = self.plan("--round-trip", "10ms")
+        self.assertLess(assumed["seconds"], plan["seconds"] / 3)
+        self.assertNotIn("round_trip_ms", assumed["longest_sites"][0])
+
+        self.sluice("send", "campaign.toml", "--sandbox-at", self.receivers.ready, "--state", self.path("rehearsal"))
+        report = json.loads(self.sluice("report", "test", "--json", "--state", self.path("rehearsal")).stdout)
+        self.assertAlmostEqual(report["elapsed_s"], plan["seconds"], delta=0.15 * plan["seconds"])
+
+    def test_one_that_cannot_be_reached_is_taken_to_be_somewhere(self):
+        self.rows([f"user{n}@dead.test" for n in range(160)])
+        plan = self.plan()
+        self.assertNotIn("round_trip_ms", plan["longest_sites"][0])
+        self.assertGreaterEqual(plan["seconds"], 40 * 0.05 + 2 * 0.3 + 0.05)  # And the disk.
+
+    def test_centuries(self):
+        self.config(shaping='["default"]\nmax_message_rate = "1/d,max_burst=1"\n')
+        for rows, date, text in ((160, True, " 3816:00:00"), (200_000, False, "548 years")):
+            with self.subTest(rows=rows):
+                self.rows([f"user{n}@far.test" for n in range(rows)])
+                plan = self.plan("--round-trip", "10ms")
+                self.assertEqual(plan["seconds"], (rows - 1) * 86400)
+                self.assertEqual(plan["finishes_at"] is not None, date)
+                self.assertTrue(plan["in_time"])
+                self.assertIn(text, self.sluice("plan", "campaign.toml", "--sandbox-at", self.receivers.ready, "--round-trip", "10ms").stdout)
