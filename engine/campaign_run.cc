@@ -234,7 +234,9 @@ RunOutcome Run::GoOn() {
   if (absl::Status status = Commit(concluded); !status.ok()) return Problem(status);
   if (std::optional<RunOutcome> instead = AwaitStart(); instead.has_value()) return *instead;
   if (request_.host != nullptr) {
-    if (absl::Status status = request_.host->Use(means_.sources); !status.ok()) return Problem(status);
+    absl::Status status = request_.host->Use(means_.sources);
+    if (status.ok() && request_.shaping->HasTotals()) status = request_.host->UseTotals();
+    if (!status.ok()) return Problem(status);
   }
   if (absl::Status status = Append(ledger::CampaignStateKind::kRunning); !status.ok()) return Problem(status);
   if (request_.sample.has_value())

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "engine/base/text.h"
 #include "engine/io/clock.h"
 
 namespace engine {
@@ -42,20 +43,32 @@ HostState::~HostState() {
 absl::Status HostState::Use(const std::vector<delivery::Source>& sources) {
   if (directory_.empty()) return absl::OkStatus();
   const std::lock_guard lock(mutex_);
-  if (absl::Status status = disk_.MakeDirectories(directory_); !status.ok()) return status;
   for (const delivery::Source& source : sources) {
     const std::string address = AddressOf(source);
-    if (used_.find(address) != used_.end()) continue;
-    absl::StatusOr<std::unique_ptr<io::FileLock>> taken =
-        io::FileLock::Take(absl::StrCat(directory_, "/source-", address));
-    if (absl::IsUnavailable(taken.status()))
-      return absl::UnavailableError(absl::StrCat(
-          "source ", source.name, ": ", std::string(taken.status().message()),
-          "; its limits would hold twice: wait for its end, or send the campaigns together: sluice send A B"));
-    if (!taken.ok()) return taken.status();
-    Load(address, source.name);
-    used_[address] = {source.name, *std::move(taken), disk_.Exists(PathOf(address))};
+    if (absl::Status status = Take(address, source.name, "source-" + address, "source " + source.name); !status.ok())
+      return status;
   }
+  return absl::OkStatus();
+}
+
+absl::Status HostState::UseTotals() {
+  if (directory_.empty()) return absl::OkStatus();
+  const std::lock_guard lock(mutex_);
+  return Take("total", "", "total", "total_connection_limit and total_message_rate, over all sources");
+}
+
+absl::Status HostState::Take(const std::string& address, const std::string& source, const std::string& lock_name,
+                             std::string_view what) {
+  if (used_.find(address) != used_.end()) return absl::OkStatus();
+  if (absl::Status status = disk_.MakeDirectories(directory_); !status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<io::FileLock>> taken = io::FileLock::Take(absl::StrCat(directory_, "/", lock_name));
+  if (absl::IsUnavailable(taken.status()))
+    return absl::UnavailableError(absl::StrCat(
+        base::AbslView(what), ": ", std::string(taken.status().message()),
+        "; its limits would hold twice: wait for its end, or send the campaigns together: sluice send A B"));
+  if (!taken.ok()) return taken.status();
+  Load(address, source);
+  used_[address] = {source, *std::move(taken), disk_.Exists(PathOf(address))};
   return absl::OkStatus();
 }
 

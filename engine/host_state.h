@@ -31,6 +31,9 @@ class HostState {
   // Takes the sources for this program, and takes up what the last ones that had them left behind. Again and for other
   // sources, too. Errors: Unavailable, another program has one of them (the text says which).
   absl::Status Use(const std::vector<delivery::Source>& sources);
+  // The same for what holds over all sources (total_connection_limit, total_message_rate): one program at a time, or
+  // such a limit would hold twice.
+  absl::Status UseTotals();
   delivery::HostLimits& limits() { return limits_; }
   // Writes down what has changed; to be called all the time, does it about once a second, and at once where a site is
   // new. What may have passed since then when the program is killed counts as passed.
@@ -38,11 +41,13 @@ class HostState {
 
  private:
   struct Used {
-    std::string source;  // Its name.
+    std::string source;  // Its name; "": what holds over all sources.
     std::unique_ptr<io::FileLock> lock;
     bool is_written = false;  // There is something in the file.
   };
   std::string PathOf(const std::string& address) const { return directory_ + "/limits-" + address; }
+  absl::Status Take(const std::string& address, const std::string& source, const std::string& lock_name,
+                    std::string_view what);
   void Load(const std::string& address, const std::string& source);
   void Save(const std::string& address, Used& used, base::Duration unsaved);
 
@@ -51,7 +56,7 @@ class HostState {
   base::Log& log_;
   delivery::HostLimits limits_{/*outlives=*/true};
   std::mutex mutex_;                  // Guards what follows.
-  std::map<std::string, Used> used_;  // By the source's address; "any": the kernel chooses.
+  std::map<std::string, Used> used_;  // By the source's address; "any": the kernel chooses; "total": over all.
   bool warned_ = false;
   std::optional<base::Instant> failing_since_;
   base::Instant next_save_;

@@ -40,8 +40,11 @@ std::shared_ptr<DkimLoop> MakeDkimLoop(const RunRequest& request, const SendingM
 void AddWatches(const RunRequest& request, const SendingMeans& means, SuppressionWatch& suppression, base::Log& log,
                 EngineOptions& options) {
   if (request.test.has_value()) return;
-  options.new_shaping = [watch = std::make_shared<ShapingWatch>(*request.config), &log] {
-    return watch->Poll(io::SystemClock().Now(), log);
+  options.new_shaping = [watch = std::make_shared<ShapingWatch>(*request.config), host = request.host, &log] {
+    std::shared_ptr<const config::Shaping> shaping = watch->Poll(io::SystemClock().Now(), log);
+    if (shaping == nullptr || !shaping->HasTotals() || host == nullptr) return shaping;
+    if (absl::Status status = host->UseTotals(); !status.ok()) log.Warning(std::string(status.message()));
+    return shaping;
   };
   options.new_suppression = [&suppression, &log] { return suppression.Poll(io::SystemClock().Now(), log); };
   if (!request.dkim_watch.has_value()) return;

@@ -267,7 +267,7 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const st
   }
   sites_.emplace(key, std::move(site));
   for (const RestoredSuspension& old : options_.suspensions) {
-    if (suspensions_lifted_) break;
+    if (suspensions_lifted_ || seams_.limits.WasLifted(job_.sources[source].name, name)) break;
     if (old.site != name || old.source != job_.sources[source].name || old.until <= seams_.clock.WallNow()) continue;
     made.RestoreSuspension(old.scope, seams_.clock.Now() + (old.until - seams_.clock.WallNow()), old.reason,
                            old.sample);

@@ -140,6 +140,7 @@ void Shard::ResumeByOperator(std::uint64_t question) {
                                              .reason = "resumed",
                                              .sample = "",
                                              .scope = old.scope});
+      seams_.limits.Lift(old.source, old.site, delivery::ScopesOf(job_.campaign, job_.tenant), seams_.clock.Now());
     }
     for (const delivery::Source& source : job_.sources) {  // Nor are those that the host remembers.
       seams_.limits.LiftSuspensions(source.name, delivery::ScopesOf(job_.campaign, job_.tenant), seams_.clock.Now());
@@ -148,7 +149,10 @@ void Shard::ResumeByOperator(std::uint64_t question) {
   budgets_.ReleaseAll();
   suspensions_lifted_ = true;
   EndDomainOverrides(base::Instant::Never());
-  for (const auto& [key, site] : sites_) site->Resume();
+  for (const auto& [key, site] : sites_) {
+    site->Resume();
+    seams_.limits.Lift(job_.sources[key.source].name, key.name, delivery::ScopesOf(job_.campaign, job_.tenant), seams_.clock.Now());
+  }
   AnswerWhenDurable(question);
 }
 

@@ -207,6 +207,35 @@ void HostLimits::OnSaved(const std::string& source) {
   }
 }
 
+// Returns how many were active. In doubt they stay.
+std::size_t HostLimits::EndOf(Suspensions::Scopes scopes, base::Instant now, Old& old) {
+  std::size_t ended = 0;
+  for (Suspensions::Kept& held : old.kept.suspensions) {
+    if (std::find(scopes.begin(), scopes.end(), held.scope) == scopes.end()) continue;
+    if (old.at + held.rest > now) ++ended;
+    held.rest = {};
+  }
+  return ended;
+}
+
+void HostLimits::Lift(const std::string& source, const std::string& site, Suspensions::Scopes scopes,
+                      base::Instant now) {
+  std::shared_ptr<SiteStanding> known;
+  {
+    const std::lock_guard lock(mutex_);
+    const SiteName name(source, site);
+    lifted_.insert(name);
+    if (const auto old = old_sites_.find(name); old != old_sites_.end()) EndOf(scopes, now, old->second);
+    if (const auto found = sites_.find(name); found != sites_.end()) known = found->second;
+  }
+  if (known != nullptr) known->Lift(scopes, now);
+}
+
+bool HostLimits::WasLifted(const std::string& source, const std::string& site) const {
+  const std::lock_guard lock(mutex_);
+  return lifted_.contains({source, site});
+}
+
 std::string HostLimits::Save(const std::string& source, base::Instant now, base::WallTime wall,
                              base::Duration unsaved) const {
   const std::lock_guard lock(mutex_);
@@ -215,7 +244,9 @@ std::string HostLimits::Save(const std::string& source, base::Instant now, base:
     if (name.first == source && !kept.IsNew()) AppendLines(kSiteWord, name.first, name.second, kept, text);
   };
   const auto add_group = [&](const GroupName& name, const SiteStanding::Kept& kept) {
-    if ((!name.source.empty() && name.source != source) || kept.IsNew()) return;
+    const bool is_total = name.kind == Kind::kProviderTotal || name.kind == Kind::kSiteTotal;
+    const bool is_source = !source.empty() && (name.source.empty() || name.source == source);
+    if ((is_total ? !source.empty() : !is_source) || kept.IsNew()) return;
     for (const auto& [kind, word] : kKinds) {
       if (kind == name.kind) AppendLines(word, name.source, name.name, kept, text);
     }
@@ -230,6 +261,7 @@ std::string HostLimits::Save(const std::string& source, base::Instant now, base:
     add_group(name, kept);
   }
   for (const auto& [name, old] : old_groups_) add_group(name, Now(old, now));
+  if (source.empty()) return text;
   for (const auto& [name, warmup] : warmups_) {
     if (name.source == source) AppendWarmup(name, warmup->Keep(wall, unsaved == base::Duration()), text);
   }
@@ -330,12 +362,7 @@ std::size_t HostLimits::LiftSuspensions(const std::string& source, Suspensions::
   const std::lock_guard lock(mutex_);
   std::size_t lifted = 0;
   for (auto& [name, old] : old_sites_) {
-    if (name.first != source) continue;
-    for (Suspensions::Kept& held : old.kept.suspensions) {
-      if (std::find(scopes.begin(), scopes.end(), held.scope) == scopes.end()) continue;
-      if (old.at + held.rest > now) ++lifted;
-      held.rest = {};  // In doubt it stays.
-    }
+    if (name.first == source) lifted += EndOf(scopes, now, old);
   }
   for (const auto& [name, site] : sites_) {
     if (name.first == source && site.use_count() == 1) lifted += site->Lift(scopes, now).size();

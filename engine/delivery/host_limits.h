@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -43,8 +44,8 @@ class HostLimits {
   // Of a source at a provider, or at a site (kSite) of none. `numbers` hold from now on, for everybody.
   std::shared_ptr<Warmup> WarmupOf(const GroupName& name, const std::vector<std::uint32_t>& numbers);
 
-  // What outlives the program of one source, and of all together, as text: one line for each that is not as new. What
-  // may pass in the next `unsaved` counts as passed. Zero: nothing passes any more.
+  // What outlives the program of one source, or of what holds over all of them (""), as text: one line for each that is
+  // not as new. What may pass in the next `unsaved` counts as passed. Zero: nothing passes any more.
   std::string Save(const std::string& source, base::Instant now, base::WallTime wall, base::Duration unsaved) const;
   void OnSaved(const std::string& source);  // What Save said last of the source is durable.
   // Takes up what Save wrote, beside what is there; what was of one source is of `source` now. Errors: kDataLoss, and
@@ -55,6 +56,11 @@ class HostLimits {
   void Inherit(const std::string& source, const std::string& from, const std::string& to, base::Instant now);
   // Of the sites that nobody uses now. Returns how many there were.
   std::size_t LiftSuspensions(const std::string& source, Suspensions::Scopes scopes, base::Instant now);
+
+  // The operator has lifted what suspends it, also where nobody has asked for it yet. What an earlier run of some campaign
+  // has written down of that counts no more.
+  void Lift(const std::string& source, const std::string& site, Suspensions::Scopes scopes, base::Instant now);
+  bool WasLifted(const std::string& source, const std::string& site) const;
 
   bool TakeNews() { return has_news_.exchange(false); }  // Something has come since the last time.
   BrokenTls& broken_tls() { return broken_tls_; }
@@ -73,6 +79,7 @@ class HostLimits {
   void ForgetWarmups();
   void InheritWarmup(const GroupName& from, const GroupName& to);
   static SiteStanding::Kept Now(const Old& old, base::Instant now);
+  static std::size_t EndOf(Suspensions::Scopes scopes, base::Instant now, Old& old);
 
   const bool outlives_;
   BrokenTls broken_tls_;
@@ -84,6 +91,7 @@ class HostLimits {
   std::map<GroupName, Old> old_groups_;
   std::map<GroupName, std::shared_ptr<Warmup>> warmups_;
   std::map<GroupName, Warmup::Kept> old_warmups_;
+  std::set<SiteName> lifted_;
   SiteName site_cursor_;
   GroupName group_cursor_, warmup_cursor_;
 };

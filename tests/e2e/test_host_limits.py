@@ -143,6 +143,31 @@ class HostLimitsTest(Lab):
         totals = self.report("a")["totals"]
         self.assertEqual(totals["delivered"] + totals["in_doubt"], 60)
         self.assertEqual(self.warmup_line()[3], "1")
+    def prepare_two_sources(self, shaping, counts):
+        """Campaign "a" from one address, "b" from another."""
+        self.prepare(counts, shaping, ['pool = "a"', 'pool = "b"'])
+        with self.path("sluice.toml").open("a") as config:
+            for name, address in (("a", "127.0.0.2"), ("b", "127.0.0.3")):
+                config.write(f'[sources.{name}]\nsource_address = "{address}"\nehlo_domain = "{name}.example.com"\n[pools.{name}]\n{name} = 1\n')
+
+    def test_what_holds_over_all_sources_holds_over_programs(self):
+        self.prepare_two_sources(WHOLE_HOST + '"20/s"\ntotal_connection_limit = 2\n', [300, 1])
+        first = self.start("send", "a.toml", "--progress", "off", "--force")
+        wait_until("the first delivery", lambda: self.path("state/campaigns/a").exists() and
+                   self.sluice("events", "a", "--type", "Delivery", code=None).stdout != "")
+        done = self.sluice("send", "b.toml", "--force", code=1)
+        self.assertRegex(done.stderr, rf"total_connection_limit and total_message_rate.*process {first.popen.pid}.*sluice send A B")
+        self.write("shaping.toml", WHOLE_HOST + '"20/s"\n')  # Without such limits they have nothing to do with each other.
+        self.sluice("send", "b.toml", "--force")
+        first.stop(signal.SIGTERM)
+
+    def test_the_next_program_pays_what_the_last_one_owes_over_all_sources(self):
+        self.prepare_two_sources('["default"]\nconnect_timeout = "5s"\ntotal_message_rate = "20/min,max_burst=5"\n', [6, 1])
+        first = self.start("send", "a.toml", "--progress", "off", "--force")
+        wait_until("five deliveries", lambda: self.sluice("events", "a", "--type", "Delivery", code=None).stdout.count("\n") == 5)
+        first.stop(signal.SIGTERM)
+        self.sluice("send", "b.toml", "--force")
+        self.assertGreater(self.times("b")[0] - self.times("a")[4], 2.5)  # A token comes every three seconds.
 
     def test_several_campaigns_have_the_worst_exit_code(self):
         self.prepare([3, 3, 3], SHAPING)

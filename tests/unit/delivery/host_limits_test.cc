@@ -47,6 +47,40 @@ TEST(HostLimits, AreTheSameForEverybodyWhoAsks) {
   EXPECT_EQ(limits.Group(name, {.connections = 3}, kNow), group);
 }
 
+TEST(HostLimits, WhatIsLiftedStaysSo) {
+  HostLimits before;
+  for (const char* const site : {"known.example", "old.example"})
+    (void)before.Site("one", site, 0, kSlow, kNow)->Suspend(kNow, {Duration::Hours(1), Duration::Hours(1)}, "why", "");
+  HostLimits after;
+  ASSERT_TRUE(after.Load(before.Save("one", kNow, kWall, {}), "one", kNow, kWall).ok());
+  const auto known = after.Site("one", "known.example", 0, kSlow, kNow);
+  EXPECT_GT(known->suspended_until(), kNow);
+  after.Lift("one", "known.example", kEvery, kNow);
+  after.Lift("one", "old.example", kEvery, kNow);
+  EXPECT_LE(known->suspended_until(), kNow);
+  EXPECT_LE(after.Site("one", "old.example", 0, kSlow, kNow)->suspended_until(), kNow);
+  EXPECT_TRUE(after.WasLifted("one", "old.example"));
+  EXPECT_FALSE(after.WasLifted("two", "old.example"));
+}
+
+TEST(HostLimits, WhatHoldsOverAllSourcesIsKeptApart) {
+  HostLimits before;
+  Nobody nobody;
+  const HostLimits::GroupName name{HostLimits::Kind::kProviderTotal, "", "big"};
+  const LimitOptions slow{.message_rate = base::Rate{1, Duration::Minutes(10), 1}};
+  {
+    const auto group = before.Group(name, slow, kNow);
+    GroupMember member(group, GroupMember::Identity{nobody, 1, 0, 1});
+    group->Begin(member);
+    ASSERT_TRUE(group->TakeToken(member, kNow));
+    group->OnWritten(member);
+  }
+  EXPECT_THAT(before.Save("one", kNow, kWall, {}), Not(HasSubstr("provider-total")));
+  HostLimits after;
+  ASSERT_TRUE(after.Load(before.Save("", kNow, kWall, {}), "", kNow, kWall).ok());
+  EXPECT_EQ(after.Group(name, slow, kNow)->TokenAt() - kNow, Duration::Minutes(10));
+}
+
 TEST(HostLimits, TheStrictestOfWhatItsSitesAllowHoldsForAGroup) {
   HostLimits limits;
   Nobody nobody;
