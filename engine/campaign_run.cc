@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
@@ -149,7 +150,12 @@ absl::Status Run::Open() {
   if (!lock.ok()) return lock.status();
   lock_ = *std::move(lock);
   suppression_ = std::make_unique<SuppressionWatch>(disk_, SuppressionFilesOf(*request_.config, campaign_));
-  if (!request_.test.has_value()) desk_ = std::make_unique<ControlDesk>(request_.paths, log_);
+  if (!request_.test.has_value()) {
+    desk_ = std::make_unique<ControlDesk>(request_.paths, log_);
+    const std::string file = campaign_.id + "\n" + std::filesystem::absolute(campaign_.path).string();
+    if (absl::Status status = io::WriteFileAtomically(disk_, request_.paths.campaign_file(), file); !status.ok())
+      return status;
+  }
   is_new_ = !disk_.Exists(request_.paths.campaign + "/" + std::string(roster::kManifestName));
   if (is_new_) {
     if (absl::Status status = CheckNothingStarted(disk_, request_.paths); !status.ok()) return status;

@@ -98,6 +98,22 @@ bool IsCampaignFile(const std::string& campaign) {
   return stat(campaign.c_str(), &found) == 0 && S_ISREG(found.st_mode);  // A folder may be named like the campaign.
 }
 
+absl::StatusOr<std::string> CampaignFileOf(const Context& context, const config::Config& config,
+                                           const std::string& campaign) {
+  constexpr std::uint64_t kPathMax = 65536;
+  if (IsCampaignFile(campaign)) return campaign;
+  const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();
+  if (campaign::IsCampaignId(campaign)) {
+    const std::string known = engine::PathsOf(*config.engine.state_dir, campaign, context.state).campaign_file();
+    absl::StatusOr<std::string> text = disk->Exists(known) ? io::ReadFile(*disk, known, kPathMax) : std::string();
+    if (!text.ok()) return text;
+    // With --state DIR it may be another's.
+    if (text->starts_with(campaign + "\n")) return text->substr(campaign.size() + 1);
+  }
+  return absl::InvalidArgumentError(
+      absl::StrFormat("%s is neither a campaign file nor the id of a campaign that was started", campaign));
+}
+
 int ExitCodeOf(const absl::Status& status) {
   return absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status) ? kExitInvalid : kExitFailure;
 }

@@ -32,6 +32,10 @@ struct ReceiverRules {
 };
 // Errors (InvalidArgument): what is wrong in them. Keys without effect are warnings.
 absl::StatusOr<ReceiverRules> LoadReceiverRules(const config::Config& config, base::Log& log);
+// The campaign file: `campaign` itself, or where that is the id of a campaign that was started, the file that it was
+// last sent from. Errors (InvalidArgument): it is neither.
+absl::StatusOr<std::string> CampaignFileOf(const Context& context, const config::Config& config,
+                                           const std::string& campaign);
 std::uint32_t ShardsOf(const config::Config& config);  // Of each campaign.
 // So many sessions can be open at once: the limit of open files, raised to what the system allows, less some for
 // everything else in so many threads.

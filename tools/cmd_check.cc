@@ -141,7 +141,9 @@ int Check(const Arguments& arguments, Context& context) {
   const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();
   absl::StatusOr<config::Config> config = LoadConfiguration(context);
   if (!config.ok()) return Invalid(arguments, context, config.status());
-  absl::StatusOr<campaign::Campaign> campaign = campaign::LoadCampaign(arguments.campaign);
+  const absl::StatusOr<std::string> file = CampaignFileOf(context, *config, arguments.campaign);
+  if (!file.ok()) return Fail(context.log, file.status(), kExitInvalid);
+  absl::StatusOr<campaign::Campaign> campaign = campaign::LoadCampaign(*file);
   if (!campaign.ok()) return Invalid(arguments, context, campaign.status());
   if (config->smarthost.has_value()) {
     const auto login = engine::SmarthostLogin::Load(*disk, *config->smarthost, context.log);
@@ -184,7 +186,7 @@ void RegisterCheck(CLI::App& app, Context& context) {
   CLI::App& command = *app.add_subcommand(
       "check", "Validate a campaign with all its rows, lint its message, and look at its sender in the DNS");
   auto arguments = std::make_shared<Arguments>();
-  command.add_option("CAMPAIGN", arguments->campaign, "Campaign file")->required();
+  command.add_option("CAMPAIGN", arguments->campaign, "Campaign file, or the id of one that was started")->required();
   command.add_flag("--json", arguments->json, "One JSON object instead of lines");
   AddEngineOptions(command, context);
   SetExample(command, "sluice check weekly.toml");

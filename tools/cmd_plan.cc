@@ -130,7 +130,9 @@ int Plan(const Arguments& arguments, Context& context) {
   }
   absl::StatusOr<config::Config> config = LoadConfiguration(context);
   if (!config.ok()) return fail(config.status());
-  absl::StatusOr<campaign::Campaign> campaign = campaign::LoadCampaign(arguments.campaign);
+  const absl::StatusOr<std::string> file = CampaignFileOf(context, *config, arguments.campaign);
+  if (!file.ok()) return fail(file.status());
+  absl::StatusOr<campaign::Campaign> campaign = campaign::LoadCampaign(*file);
   if (!campaign.ok()) return fail(absl::InvalidArgumentError(campaign.status().message()));
   if (!arguments.sandbox_at.empty()) {
     if (absl::Status status = UseSandboxAt(arguments.sandbox_at, *disk, *config); !status.ok()) return fail(status);
@@ -181,7 +183,7 @@ void RegisterPlan(CLI::App& app, Context& context) {
   CLI::App& command =
       *app.add_subcommand("plan", "Predict how long a campaign takes, and which limits that is due to; sends nothing");
   auto arguments = std::make_shared<Arguments>();
-  command.add_option("CAMPAIGN", arguments->campaign, "Campaign file")->required();
+  command.add_option("CAMPAIGN", arguments->campaign, "Campaign file, or the id of one that was started")->required();
   command.add_option("--sandbox-at", arguments->sandbox_at,
                      "Plan a rehearsal against a running sandbox: what its --ready-file wrote");
   command.add_option("--round-trip", arguments->round_trip,

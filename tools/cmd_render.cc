@@ -58,7 +58,9 @@ absl::StatusOr<std::string> Render(const Arguments& arguments, Context& context)
   const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();
   absl::StatusOr<config::Config> config = LoadConfiguration(context);
   if (!config.ok()) return config.status();
-  absl::StatusOr<campaign::Campaign> campaign = campaign::LoadCampaign(arguments.campaign);
+  const absl::StatusOr<std::string> file = CampaignFileOf(context, *config, arguments.campaign);
+  if (!file.ok()) return file.status();
+  absl::StatusOr<campaign::Campaign> campaign = campaign::LoadCampaign(*file);
   if (!campaign.ok()) return campaign.status();
   const absl::StatusOr<std::vector<dkim::SigningKey>> keys =
       engine::SigningKeysFor(*config, *campaign, campaign->delivery.dkim_required && !arguments.is_unsigned);
@@ -114,7 +116,7 @@ int Run(const Arguments& arguments, Context& context) {
 void RegisterRender(CLI::App& app, Context& context) {
   CLI::App& command = *app.add_subcommand("render", "The exact bytes of one message");
   auto arguments = std::make_shared<Arguments>();
-  command.add_option("CAMPAIGN", arguments->campaign, "Campaign file")->required();
+  command.add_option("CAMPAIGN", arguments->campaign, "Campaign file, or the id of one that was started")->required();
   command.add_option("--row", arguments->row, "The n-th row of the recipients");
   command.add_option("--to", arguments->to, "The row of this address");
   command.add_flag("--unsigned", arguments->is_unsigned, "Without DKIM signatures");

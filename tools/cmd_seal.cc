@@ -48,8 +48,10 @@ int Seal(const Arguments& arguments, Context& context) {
   const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();
   const absl::StatusOr<config::Config> config = LoadConfiguration(context);
   if (!config.ok()) return Fail(context.log, config.status(), ExitCodeOf(config.status()));
+  const absl::StatusOr<std::string> file = CampaignFileOf(context, *config, arguments.campaign);
+  if (!file.ok()) return Fail(context.log, file.status(), ExitCodeOf(file.status()));
   const absl::StatusOr<campaign::Campaign> campaign =
-      campaign::LoadCampaign(arguments.campaign, campaign::MessageFiles::kMayBeGone);
+      campaign::LoadCampaign(*file, campaign::MessageFiles::kMayBeGone);
   if (!campaign.ok()) return Fail(context.log, campaign.status(), kExitInvalid);
   const absl::StatusOr<std::unique_ptr<Signals>> signals = Signals::Make();
   if (!signals.ok()) return Fail(context.log, signals.status(), kExitFailure);
@@ -88,7 +90,7 @@ void RegisterSeal(CLI::App& app, Context& context) {
   CLI::App& command =
       *app.add_subcommand("seal", "Prepare a campaign, and make its signatures before it is sent: on all cores");
   auto arguments = std::make_shared<Arguments>();
-  command.add_option("CAMPAIGN", arguments->campaign, "Campaign file")->required();
+  command.add_option("CAMPAIGN", arguments->campaign, "Campaign file, or the id of one that was started")->required();
   command.add_option("--progress", arguments->progress, "auto, plain, json or off")
       ->check(CLI::IsMember({"auto", "plain", "json", "off"}));
   command.add_flag("--json", arguments->json, "One JSON object instead of a line");

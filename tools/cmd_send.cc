@@ -127,12 +127,17 @@ absl::Status CheckArguments(const Arguments& arguments, const Context& context) 
 }
 
 // Errors: all of them, one per line.
-absl::StatusOr<std::vector<campaign::Campaign>> LoadCampaigns(const std::vector<std::string>& paths) {
+absl::StatusOr<std::vector<campaign::Campaign>> LoadCampaigns(const Context& context, const config::Config& config,
+                                                              const std::vector<std::string>& names) {
   std::vector<campaign::Campaign> campaigns;
   std::string errors;
   std::set<std::string> ids;
-  for (const std::string& path : paths) {
-    absl::StatusOr<campaign::Campaign> campaign = campaign::LoadCampaign(path, campaign::MessageFiles::kMayBeGone);
+  for (const std::string& name : names) {
+    const absl::StatusOr<std::string> file = CampaignFileOf(context, config, name);
+    const std::string path = file.ok() ? *file : name;
+    absl::StatusOr<campaign::Campaign> campaign = file.ok()
+                                                      ? campaign::LoadCampaign(path, campaign::MessageFiles::kMayBeGone)
+                                                      : absl::StatusOr<campaign::Campaign>(file.status());
     const std::string problem = !campaign.ok() ? std::string(campaign.status().message())
                                 : !ids.insert(campaign->id).second
                                     ? absl::StrFormat("%s: campaign %s is there twice", path, campaign->id)
@@ -214,7 +219,8 @@ int Send(const Arguments& arguments, Context& context) {
   const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();
   absl::StatusOr<config::Config> config = LoadConfiguration(context);
   if (!config.ok()) return Fail(context.log, config.status(), ExitCodeOf(config.status()));
-  const absl::StatusOr<std::vector<campaign::Campaign>> campaigns = LoadCampaigns(arguments.campaigns);
+  const absl::StatusOr<std::vector<campaign::Campaign>> campaigns =
+      LoadCampaigns(context, *config, arguments.campaigns);
   if (!campaigns.ok()) return Fail(context.log, campaigns.status(), kExitInvalid);
   absl::StatusOr<ReceiverRules> rules = LoadReceiverRules(*config, context.log);
   if (!rules.ok()) return Fail(context.log, rules.status(), kExitInvalid);
@@ -268,7 +274,8 @@ int Send(const Arguments& arguments, Context& context) {
   }
   std::unique_ptr<engine::MetricsServer> metrics;
   if (config->metrics_listen.has_value() && arguments.only_to.empty()) {
-    absl::StatusOr<std::unique_ptr<engine::MetricsServer>> opened = engine::MetricsServer::Open(*config->metrics_listen);
+    absl::StatusOr<std::unique_ptr<engine::MetricsServer>> opened =
+        engine::MetricsServer::Open(*config->metrics_listen);
     if (!opened.ok()) return Fail(context.log, opened.status(), kExitInvalid);
     metrics = *std::move(opened);
     for (engine::RunRequest& request : requests) request.metrics = metrics.get();
@@ -284,7 +291,10 @@ void RegisterSend(CLI::App& app, Context& context) {
   CLI::App& command =
       *app.add_subcommand("send", "Prepare a campaign and send it; go on with one that was interrupted");
   auto arguments = std::make_shared<Arguments>();
-  command.add_option("CAMPAIGN", arguments->campaigns, "Campaign file; several are sent together")->required();
+  command
+      .add_option("CAMPAIGN", arguments->campaigns,
+                  "Campaign file, or the id of one that was started; several are sent together")
+      ->required();
   command.add_option("--progress", arguments->progress, "auto, plain, json or off")
       ->check(CLI::IsMember({"auto", "plain", "json", "off"}));
   command.add_option("--seed", arguments->seed,

@@ -1,5 +1,7 @@
 """A sample first, then the others: nobody twice, and the same ones each time."""
 
+import json
+
 from lab import Lab
 
 COUNT = 500
@@ -34,6 +36,14 @@ class LimitTest(Lab):
         self.assertIn("finished", done.stdout)
         self.assertEqual(self.delivered(), set(self.addresses))
         self.assertEqual({row["accepted"] for row in self.receivers.end().values()}, {1})
+
+    def test_one_that_was_started_is_named_by_its_id(self):
+        self.assertIn("test is neither a campaign file nor the id of", self.sluice("send", "test", code=3).stderr)
+        self.sluice("send", "campaign.toml", "--limit", "5", code=4)
+        self.assertEqual(json.loads(self.sluice("plan", "test", "--round-trip", "1ms", "--json").stdout)["recipients"], COUNT)
+        self.assertIn(f"{COUNT} rows", self.sluice("check", "test", code=None).stdout)
+        self.assertIn("Subject:", self.sluice("render", "test", "--row", "1").stdout)
+        self.assertIn("finished", self.sluice("send", "test").stdout)
 
     def test_what_is_no_sample_is_said(self):
         for wrong in ("0", "101%", "many", "-5"):
