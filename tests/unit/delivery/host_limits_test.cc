@@ -54,11 +54,11 @@ TEST(HostLimits, WhatIsLiftedStaysSo) {
   HostLimits after;
   ASSERT_TRUE(after.Load(before.Save("one", kNow, kWall, {}), "one", kNow, kWall).ok());
   const auto known = after.Site("one", "known.example", 0, kSlow, kNow);
-  EXPECT_GT(known->suspended_until(), kNow);
+  EXPECT_TRUE(known->suspension(kEvery).IsActive(kNow));
   after.Lift("one", "known.example", kEvery, kNow);
   after.Lift("one", "old.example", kEvery, kNow);
-  EXPECT_LE(known->suspended_until(), kNow);
-  EXPECT_LE(after.Site("one", "old.example", 0, kSlow, kNow)->suspended_until(), kNow);
+  EXPECT_FALSE(known->suspension(kEvery).IsActive(kNow));
+  EXPECT_FALSE(after.Site("one", "old.example", 0, kSlow, kNow)->suspension(kEvery).IsActive(kNow));
   EXPECT_TRUE(after.WasLifted("one", "old.example"));
   EXPECT_FALSE(after.WasLifted("two", "old.example"));
 }
