@@ -211,6 +211,12 @@ EngineOptions Run::MakeOptions(HostTls& host_tls) const {
   return options;
 }
 
+absl::Status Run::UseHost() {
+  if (request_.host == nullptr) return absl::OkStatus();
+  const absl::Status status = request_.host->Use(means_.sources);
+  return status.ok() && request_.shaping->HasTotals() ? request_.host->UseTotals() : status;
+}
+
 RunOutcome Run::GoOn() {
   if (request_.config->smarthost.has_value()) {  // First of all: without it nothing can be sent.
     absl::StatusOr<std::unique_ptr<SmarthostLogin>> login =
@@ -239,11 +245,7 @@ RunOutcome Run::GoOn() {
         absl::StrFormat("%d messages were in flight when the program last ended: they are in doubt", in_doubt));
   if (absl::Status status = Commit(concluded); !status.ok()) return Problem(status);
   if (std::optional<RunOutcome> instead = AwaitStart(); instead.has_value()) return *instead;
-  if (request_.host != nullptr) {
-    absl::Status status = request_.host->Use(means_.sources);
-    if (status.ok() && request_.shaping->HasTotals()) status = request_.host->UseTotals();
-    if (!status.ok()) return Problem(status);
-  }
+  if (absl::Status status = UseHost(); !status.ok()) return Problem(status);
   if (absl::Status status = Append(ledger::CampaignStateKind::kRunning); !status.ok()) return Problem(status);
   if (request_.sample.has_value())
     sample_below_ = delivery::SampleBound(*request_.sample, started_.roster->recipients());

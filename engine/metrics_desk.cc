@@ -35,10 +35,11 @@ void MetricsServer::AnswerWhenKnown() {
   for (const std::uint64_t client : std::exchange(asked_for_, {})) server_->Answer(client, kMetricsContentType, text);
 }
 
-MetricsDesk::MetricsDesk(MetricsServer& server, std::string campaign) : server_(server), part_([&]() -> auto& {
-  const std::lock_guard lock(server.mutex_);
-  return server.parts_[std::move(campaign)];
-}()) {}
+MetricsDesk::MetricsDesk(MetricsServer& server, std::string campaign)
+    : server_(server), part_([&]() -> auto& {
+        const std::lock_guard lock(server.mutex_);
+        return server.parts_[std::move(campaign)];
+      }()) {}
 
 MetricsDesk::~MetricsDesk() {
   const std::lock_guard lock(server_.mutex_);

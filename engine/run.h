@@ -44,6 +44,7 @@ class Run final {
   absl::Status MakeJob();
   std::shared_ptr<const campaign::SuppressionLists> NewSuppression();
   std::optional<RunOutcome> AwaitStart();
+  absl::Status UseHost();
   absl::Status Append(ledger::CampaignStateKind kind);
   absl::Status Commit(const ledger::RecordBatch& batch);
   RunOutcome Conclude(const RunResult& result);

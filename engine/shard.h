@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -82,7 +83,7 @@ class Shard final : private delivery::Router::Owner,
   const delivery::Counters& durable() const { return commits_.durable(); }
   const delivery::SignatureCounts& signatures() const { return sealer_.counts(); }
   const std::vector<delivery::OutcomeGroup>& outcomes() const { return commits_.groups(); }  // Durable ones.
-  const absl::Status& failure() const { return failure_; }             // Of the ledger; kFailed.
+  const absl::Status& failure() const { return failure_; }                                   // Of the ledger; kFailed.
   const delivery::PauseReason* pause() const { return pause_.get(); }  // Why the campaign pauses; null: it does not.
   bool IsIdle() const { return destinations_.empty(); }                // Nobody is pending here.
   std::uint32_t open_sessions() const { return budget_.used(); }

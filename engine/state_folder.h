@@ -23,7 +23,9 @@ struct StatePaths {
   std::string option;                                // " --state DIR" where the id alone does not lead there.
   std::string Named() const { return id + option; }  // As commands find it; for what people are told.
   std::string ledger() const { return campaign + "/ledger"; }
-  std::string campaign_file() const { return campaign + "/campaign-file"; }  // Its id and, in a second line, the path of its file.
+  std::string campaign_file() const {
+    return campaign + "/campaign-file";
+  }  // Its id and, in a second line, the path of its file.
   std::string lock() const { return campaign + "/lock"; }
   std::string control() const { return campaign + "/control"; }  // Socket of the program that is at work on it.
 };

@@ -50,8 +50,7 @@ int Seal(const Arguments& arguments, Context& context) {
   if (!config.ok()) return Fail(context.log, config.status(), ExitCodeOf(config.status()));
   const absl::StatusOr<std::string> file = CampaignFileOf(context, *config, arguments.campaign);
   if (!file.ok()) return Fail(context.log, file.status(), ExitCodeOf(file.status()));
-  const absl::StatusOr<campaign::Campaign> campaign =
-      campaign::LoadCampaign(*file, campaign::MessageFiles::kMayBeGone);
+  const absl::StatusOr<campaign::Campaign> campaign = campaign::LoadCampaign(*file, campaign::MessageFiles::kMayBeGone);
   if (!campaign.ok()) return Fail(context.log, campaign.status(), kExitInvalid);
   const absl::StatusOr<std::unique_ptr<Signals>> signals = Signals::Make();
   if (!signals.ok()) return Fail(context.log, signals.status(), kExitFailure);

@@ -39,15 +39,16 @@ LimitGroup::Keys KeysOf(Kind kind) {
 
 base::Duration Less(base::Duration span, base::Duration passed) { return std::max(base::Duration(), span - passed); }
 
-// KIND SOURCE NAME MESSAGE_DEBT CONNECTION_DEBT SUSPENDED WINDOW RATE REASON SAMPLE; times in microseconds. A tenant's
-// or campaign's suspension has a line of its own: the kind "held", and the name "SITE SCOPE".
+// KIND SOURCE NAME MESSAGE_DEBT CONNECTION_DEBT SUSPENDED WINDOW RATE REASON SAMPLE SUSPENDED_ALREADY; times in
+// microseconds. Older programs did not write the last one. A tenant's or campaign's suspension has a line of its own: the
+// kind "held", and the name "SITE SCOPE".
 void AppendLine(std::string_view kind, std::string_view source, std::string_view name, const SiteStanding::Kept& kept,
                 const Suspensions::Kept& held, std::string& text) {
   const auto word = [](std::string_view plain) { return absl::CEscape(base::AbslView(plain)); };
-  absl::StrAppendFormat(&text, "%s\t%s\t%s\t%d\t%d\t%d\t%.3f\t%.6f\t%s\t%s\n", kind, word(source), word(name),
+  absl::StrAppendFormat(&text, "%s\t%s\t%s\t%d\t%d\t%d\t%.3f\t%.6f\t%s\t%s\t%d\n", kind, word(source), word(name),
                         kept.debts.messages.microseconds(), kept.debts.connections.microseconds(),
                         held.rest.microseconds(), kept.window, kept.messages_per_second, word(held.reason),
-                        word(held.sample));
+                        word(held.sample), held.already.microseconds());
 }
 
 void AppendLines(std::string_view kind, std::string_view source, std::string_view name, const SiteStanding::Kept& kept,
@@ -106,14 +107,15 @@ struct Line {
 
 bool ReadLine(std::string_view text, Line& line) {
   const std::vector<std::string> words = absl::StrSplit(base::AbslView(text), '\t');
-  if (words.size() != 10) return false;
+  if (words.size() != 10 && words.size() != 11) return false;
   line.kind = words[0];
   SiteStanding::Kept& kept = line.kept;
   return absl::CUnescape(words[1], &line.source) && absl::CUnescape(words[2], &line.name) &&
          ReadSpan(words[3], kept.debts.messages) && ReadSpan(words[4], kept.debts.connections) &&
          ReadSpan(words[5], line.held.rest) && absl::SimpleAtod(words[6], &kept.window) && kept.window >= 0 &&
          absl::SimpleAtod(words[7], &kept.messages_per_second) && kept.messages_per_second >= 0 &&
-         absl::CUnescape(words[8], &line.held.reason) && absl::CUnescape(words[9], &line.held.sample);
+         absl::CUnescape(words[8], &line.held.reason) && absl::CUnescape(words[9], &line.held.sample) &&
+         (words.size() == 10 || ReadSpan(words[10], line.held.already));
 }
 
 }  // namespace
@@ -133,7 +135,10 @@ SiteStanding::Kept HostLimits::Now(const Old& old, base::Instant now) {
   SiteStanding::Kept kept = old.kept;
   const base::Duration passed = now - old.at;
   kept.debts = {Less(kept.debts.messages, passed), Less(kept.debts.connections, passed)};
-  for (Suspensions::Kept& held : kept.suspensions) held.rest = Less(held.rest, passed);
+  for (Suspensions::Kept& held : kept.suspensions) {
+    held.rest = Less(held.rest, passed);
+    held.already = held.already + passed;
+  }
   if (passed < kRemembered) return kept;
   kept.window = kept.messages_per_second = 0;
   std::erase_if(kept.suspensions, [](const Suspensions::Kept& held) { return held.rest == base::Duration(); });

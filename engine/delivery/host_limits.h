@@ -57,8 +57,8 @@ class HostLimits {
   // Of the sites that nobody uses now. Returns how many there were.
   std::size_t LiftSuspensions(const std::string& source, Suspensions::Scopes scopes, base::Instant now);
 
-  // The operator has lifted what suspends it, also where nobody has asked for it yet. What an earlier run of some campaign
-  // has written down of that counts no more.
+  // The operator has lifted what suspends it, also where nobody has asked for it yet. What an earlier run of some
+  // campaign has written down of that counts no more.
   void Lift(const std::string& source, const std::string& site, Suspensions::Scopes scopes, base::Instant now);
   bool WasLifted(const std::string& source, const std::string& site) const;
 

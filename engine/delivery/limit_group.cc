@@ -18,17 +18,7 @@ void SetGate(std::optional<RateGate>& gate, const std::optional<base::Rate>& rat
   }
 }
 
-std::optional<base::Rate> Slower(const std::optional<base::Rate>& a, const std::optional<base::Rate>& b) {
-  if (!a.has_value() || !b.has_value()) return a.has_value() ? a : b;
-  return base::IsSlower(*b, *a) ? b : a;
-}
-
 }  // namespace
-
-LimitOptions Strictest(const LimitOptions& a, const LimitOptions& b) {
-  return {std::min(a.connections, b.connections), Slower(a.connection_rate, b.connection_rate),
-          Slower(a.message_rate, b.message_rate)};
-}
 
 // ---- lines ----
 

@@ -1,4 +1,7 @@
-// The part of a group that outlives the program: what its rates owe.
+// The parts of a group that need no look at who is in it: which of several options are the strictest, and what
+// outlives the program, the debts of its rates.
+
+#include <algorithm>
 
 #include "engine/delivery/limit_group.h"
 
@@ -11,7 +14,17 @@ base::Duration DebtOf(const std::optional<RateGate>& gate, base::Instant now, ba
   return rested.IsNever() || rested <= now ? base::Duration() : rested - now;
 }
 
+std::optional<base::Rate> Slower(const std::optional<base::Rate>& a, const std::optional<base::Rate>& b) {
+  if (!a.has_value() || !b.has_value()) return a.has_value() ? a : b;
+  return base::IsSlower(*b, *a) ? b : a;
+}
+
 }  // namespace
+
+LimitOptions Strictest(const LimitOptions& a, const LimitOptions& b) {
+  return {std::min(a.connections, b.connections), Slower(a.connection_rate, b.connection_rate),
+          Slower(a.message_rate, b.message_rate)};
+}
 
 LimitGroup::Debts LimitGroup::debts(base::Instant now, base::Duration unsaved) const {
   const std::lock_guard lock(mutex_);

@@ -170,6 +170,9 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
 
   void DoWhatCanBeDone();
   std::string_view Hold() const;
+  base::Instant HoldSince(std::string_view hold) const;
+  void Rest(base::Instant until);
+  void RestForDns(base::Instant until);
   std::string SampleOfLimit(std::string_view limit) const;
   // What is known of a host's TLSA records.
   struct HostDane {
@@ -321,6 +324,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   io::Timer automation_timer_;
   base::Instant rests_until_;  // After failed connections, or a message that could not be made or signed.
   base::Instant dns_until_;    // No host has an address that is known.
+  std::optional<base::Instant> rests_since_, dns_since_;  // However often it was tried in vain since.
   base::Duration opening_backoff_;
   std::uint32_t failed_rounds_ = 0;              // In a row.
   int hang_ups_ = 0;                             // New sessions in a row that the server ended before it answered MAIL.

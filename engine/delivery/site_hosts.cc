@@ -62,7 +62,7 @@ void Site::OnRoundFailed(const tls::Policy& policy) {
   sweep.text = last_failure_;
   SweepAll(sweep);
   failed_rounds_ = 0;
-  rests_until_ = now + context_.job.retry_plan.first();
+  Rest(now + context_.job.retry_plan.first());
 }
 
 Sweep Site::SweepOfSite(ledger::OutcomeKind kind, std::string command) const {
@@ -101,7 +101,7 @@ void Site::DeferOne(const smtp::Verdict& verdict) {
 void Site::OnNoHostLeft(HostPlan::Step step) {
   const base::Instant now = context_.clock.Now();
   if (step == HostPlan::Step::kDnsFailure) {
-    dns_until_ = std::max(now + base::Duration::Seconds(1), hosts_.NextResolveAt());
+    RestForDns(std::max(now + base::Duration::Seconds(1), hosts_.NextResolveAt()));
     SetTimer(dns_until_);
     return;
   }
@@ -110,7 +110,7 @@ void Site::OnNoHostLeft(HostPlan::Step step) {
       context_.facts.OnSmarthostUnusable(
           "every address of the smarthost is private or prohibited (allow_private_destinations)", "");
     }
-    dns_until_ = now + kHostTtlLeast;
+    RestForDns(now + kHostTtlLeast);
     SetTimer(dns_until_);
     return;
   }
@@ -132,7 +132,7 @@ void Site::OnNoHostLeft(HostPlan::Step step) {
     sweep.only_due = !again;
     sweep.classification = "BadDomain";
     sweep.text = "none of its mail exchangers has an address";
-    if (!again) rests_until_ = now + context_.job.retry_plan.first();
+    if (!again) Rest(now + context_.job.retry_plan.first());
   }
   SweepAll(sweep);
 }
@@ -224,7 +224,10 @@ void Site::SetHostAddresses(std::size_t host, const dns::HostAddresses& answer) 
   dns::TlsaQuestion question{hosts_.HostName(host), answer.authenticated, answer.canonical};
   if (dane.question != question) dane.state = HostDane::State::kUnknown;
   dane.question = std::move(question);
-  if (!reachable.empty()) missing_before_ = false;
+  if (!reachable.empty()) {
+    missing_before_ = false;
+    dns_since_.reset();
+  }
 }
 
 }  // namespace delivery

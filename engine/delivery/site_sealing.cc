@@ -29,7 +29,7 @@ bool Site::BeginTransaction(Session& session, Destination& destination, ledger::
 // The rows were checked when the campaign was prepared: it is no fault of the recipient's.
 void Site::OnUnmadeMessage(Destination& destination, ledger::RecipientId id, const absl::Status& why) {
   PutBack(destination, id);
-  rests_until_ = context_.clock.Now() + kSealingRest;
+  Rest(context_.clock.Now() + kSealingRest);
   context_.facts.OnMessageFailed(context_.job.roster->Recipient(id).row, std::string(why.message()));
 }
 
@@ -38,13 +38,14 @@ void Site::OnUnmadeMessage(Destination& destination, ledger::RecipientId id, con
 void Site::OnSessionSealed(Session& session, const absl::Status& status) {
   const ledger::RecipientId id = session.recipient();
   if (status.ok() && context_.settler.IsWanted(id)) {
+    rests_since_.reset();
     context_.settler.BeginAttempt(id, session.options().id);
     session.Commit();
     return;
   }
   StopSealing(session);
   if (status.ok()) return;
-  rests_until_ = context_.clock.Now() + kSealingRest;
+  Rest(context_.clock.Now() + kSealingRest);
   context_.facts.OnSigningFailed(std::string(status.message()));
 }
 
@@ -107,7 +108,7 @@ void Site::OnNextSealed(Session& session) {
 }
 
 void Site::OnNextNotSealed(Session&, const absl::Status& status) {
-  rests_until_ = context_.clock.Now() + kSealingRest;
+  Rest(context_.clock.Now() + kSealingRest);
   context_.facts.OnSigningFailed(std::string(status.message()));
 }
 

@@ -22,6 +22,22 @@ std::string_view Site::Hold() const {
   return dns_until_ > now ? "dns" : "";
 }
 
+void Site::Rest(base::Instant until) {
+  rests_until_ = until;
+  if (!rests_since_.has_value()) rests_since_ = context_.clock.Now();
+}
+
+void Site::RestForDns(base::Instant until) {
+  dns_until_ = until;
+  if (!dns_since_.has_value()) dns_since_ = context_.clock.Now();
+}
+
+base::Instant Site::HoldSince(std::string_view hold) const {
+  if (hold == "suspended") return standing_->suspension().since();
+  const std::optional<base::Instant>& since = hold == "dns" ? dns_since_ : rests_since_;
+  return since.value_or(context_.clock.Now());
+}
+
 // A reply that is why it is so, where one is.
 std::string Site::SampleOfLimit(std::string_view limit) const {
   if (limit == "suspended") return standing_->suspension(scopes_).sample();
@@ -34,7 +50,7 @@ std::string Site::SampleOfLimit(std::string_view limit) const {
 std::optional<LimitedQueue> Site::LimitedNow() const {
   const base::Instant now = context_.clock.Now();
   std::string_view limit = paused_ ? "paused" : Hold();
-  base::Instant since = paused_ ? paused_since_ : throttle_.now_since();
+  base::Instant since = paused_ ? paused_since_ : HoldSince(limit);
   if (limit.empty()) {
     limit = throttle_.Limit(now);
     since = throttle_.since();

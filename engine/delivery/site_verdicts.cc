@@ -101,6 +101,7 @@ void Site::OnSessionReady(Session& session) {
   const bool is_new = session.listing == Session::Listing::kOpening;
   MoveSession(session, Session::Listing::kIdle);
   if (is_new) mail_max_ = session.mail_max();
+  if (is_new) rests_since_.reset();
   if (is_new) CountTls(session, smtp::TlsTrouble::kNone);
   if (is_new) NoteTlsWorks(session);
   if (IsToEnd(session)) {
@@ -133,7 +134,7 @@ void Site::OnSessionWrites(Session&) {
 void Site::OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fact) {
   if (session.cannot_bind() != 0) {
     owner_.OnSourceCannotBind(key_.source, session.cannot_bind());
-    rests_until_ = context_.clock.Now() + kUnusableRest;
+    Rest(context_.clock.Now() + kUnusableRest);
     last_failure_ = std::string("the source address cannot be used: ") + std::strerror(session.cannot_bind());
     return;
   }
@@ -148,7 +149,7 @@ void Site::OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fac
                                   session.options().remote.address.ToString(), fact.ToString());
   if (smtp::JudgeConnection(fact, *context_.job.reply_rules)
           .login_refused) {  // Another address or another try would be refused as well.
-    rests_until_ = context_.clock.Now() + kUnusableRest;
+    Rest(context_.clock.Now() + kUnusableRest);
     context_.facts.OnSmarthostUnusable("the smarthost refuses the login", fact.ToString());
     return;
   }

@@ -5,6 +5,7 @@
 namespace delivery {
 
 base::Instant Suspension::Suspend(base::Instant now, Span span, std::string_view reason, std::string_view sample) {
+  if (!IsActive(now)) since_ = now;
   last_ = last_ == base::Duration() ? span.shortest : std::max(span.shortest, last_ * 2);
   last_ = std::min(last_, span.longest);
   if (now + last_ > until_) {

@@ -19,6 +19,8 @@ class Suspension {
   };
   // Suspends from `now`; never ends an earlier suspension sooner. Returns until when.
   base::Instant Suspend(base::Instant now, Span span, std::string_view reason, std::string_view sample);
+  // What was so long ago, by a program before: since when.
+  void SetSince(base::Instant since) { since_ = since; }
   // A message was accepted: the next suspension starts at its shortest again.
   void Forgive();
   // It is over, and forgiven.
@@ -26,11 +28,13 @@ class Suspension {
 
   bool IsActive(base::Instant now) const { return now < until_; }
   base::Instant until() const { return until_; }
+  base::Instant since() const { return since_; }  // Without an end between.
   const std::string& reason() const { return reason_; }
   const std::string& sample() const { return sample_; }  // A reply that shows it.
 
  private:
   base::Instant until_ = base::Instant::FromNanoseconds(INT64_MIN);
+  base::Instant since_;
   base::Duration last_;
   std::string reason_;
   std::string sample_;

@@ -125,13 +125,14 @@ std::vector<Suspensions::Kept> Suspensions::Keep(base::Instant now) const {
     if (!entry.in_doubt) continue;
     const Suspension& suspension = entry.suspension;
     const base::Duration rest = suspension.IsActive(now) ? suspension.until() - now : base::Duration();
-    kept.push_back({scope, rest, suspension.reason(), suspension.sample()});
+    kept.push_back({scope, rest, suspension.reason(), suspension.sample(), now - suspension.since()});
   }
   return kept;
 }
 
 void Suspensions::Restore(const Kept& kept, base::Instant now) {
   (void)Suspend(kept.scope, now, {kept.rest, kept.rest}, kept.reason, kept.sample);
+  if (Entry* const entry = Find(kept.scope)) entry->suspension.SetSince(now - kept.already);
 }
 
 bool Suspensions::IsUnused(base::Instant now, base::Duration remembered) const {

@@ -29,6 +29,7 @@ class Suspensions {
     std::string scope;
     base::Duration rest;  // Zero: it is over, and in doubt.
     std::string reason, sample;
+    base::Duration already = {};  // How long it has held so far.
   };
 
   // Until when.

@@ -30,7 +30,6 @@ std::string_view Throttle::Longest(const Table& table) {
 
 void Throttle::End(base::Instant now, bool has_work) {
   held_ = has_work ? Now(now) : Table{};
-  if (noted_ != now_holds_) now_since_ = now;
   now_holds_ = noted_;
   looked_ = now;
   is_known_ = has_work;

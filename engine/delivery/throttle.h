@@ -22,8 +22,7 @@ class Throttle {
 
   // What held it longest lately; "": nothing. What holds it now counts until `now`.
   std::string_view Limit(base::Instant now) const;
-  base::Instant since() const { return since_; }          // From when on it was this one, as of the last End.
-  base::Instant now_since() const { return now_since_; }  // Since when the site has said the same at each look.
+  base::Instant since() const { return since_; }  // From when on it was this one, as of the last End.
 
  private:
   static constexpr double kHalfLifeSeconds = 1;
@@ -37,7 +36,7 @@ class Throttle {
 
   Table held_{};
   std::string_view now_holds_, noted_, longest_;
-  base::Instant looked_, since_, now_since_;
+  base::Instant looked_, since_;
   bool is_known_ = false;  // There was an End with work.
 };
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -169,6 +170,29 @@ TEST_P(OperatorOfShards, AResumeThatComesWhileTheCampaignPausesTakesNothingAway)
   scenario.RunFor(Duration::Seconds(5));
   EXPECT_TRUE(scenario.process().IsPaused());
   EXPECT_TRUE(scenario.process().answers().back().ends);
+}
+
+// However often it was tried in vain since.
+TEST(StatusOfShards, TellsSinceWhenSitesAreHeld) {
+  std::vector<std::string> addresses = Both(20);
+  Scenario scenario(
+      {.addresses = addresses,
+       .shaping = "[\"default\"]\nconnection_limit = 1\nconsecutive_connection_failures_before_delay = 1\n"});
+  scenario.Serve("one.example")
+      .At(Point::kRcpt, First(1, {"451 4.7.651 temporarily rate limited, try again in 7200 seconds"}));
+  scenario.Serve("two.example").resets_connections = true;
+  const base::WallTime start = scenario.world().wall_now();
+  scenario.RunFor(Duration::Minutes(70));
+  scenario.process().AskStatus();
+  scenario.RunFor(Duration::Seconds(1));
+  std::map<std::string, const delivery::LimitedQueue*> limited;
+  for (const delivery::LimitedQueue& one : scenario.process().answers().back().limited) limited[one.limit] = &one;
+  for (const char* const limit : {"suspended", "unreachable"}) {
+    ASSERT_TRUE(limited.contains(limit)) << limit;
+    EXPECT_GE(limited[limit]->since, start) << limit;
+    EXPECT_LE(limited[limit]->since, start + Duration::Seconds(10)) << limit;
+    EXPECT_GT(*limited[limit]->until, start + Duration::Minutes(70)) << limit;
+  }
 }
 
 }  // namespace

@@ -134,6 +134,7 @@ TEST(HostLimits, OutliveTheProgram) {
   EXPECT_EQ(again->group().TokenAt() - later, Duration::Minutes(9));
   EXPECT_EQ(again->group().connections_max(), site->group().connections_max());
   EXPECT_EQ(again->suspension(kEvery).until() - later, Duration::Minutes(59));
+  EXPECT_EQ(later - again->suspension(kEvery).since(), Duration::Minutes(1));
   EXPECT_EQ(again->suspension(kEvery).reason(), "SpamBlock");
   EXPECT_EQ(again->suspension(kEvery).sample(), "550 5.7.1\ttoo\nmuch");
 }

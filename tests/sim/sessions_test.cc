@@ -1,0 +1,116 @@
+// Open files: the sessions of the whole program, in the whole shards.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+#include "engine/base/stable_hash.h"
+#include "tests/sim/scenario.h"
+
+namespace sim {
+namespace {
+
+using base::Duration;
+
+// Domains whose sites are on that shard of two.
+std::vector<std::string> DomainsOf(std::uint32_t shard, std::size_t count) {
+  std::vector<std::string> domains;
+  for (int n = 0; domains.size() < count; ++n) {
+    const std::string domain = absl::StrFormat("s%d.example", n);
+    if (base::StableHash("mx." + domain) % 2 == shard) domains.push_back(domain);
+  }
+  return domains;
+}
+
+// Receivers that take half a second for each message, and what all of them see together.
+struct FewSessions {
+  FewSessions(std::uint32_t sessions, const std::vector<std::string>& domains, int each,
+              const std::string& limits = "connection_limit = 100\n")
+      : scenario({.addresses = Addresses(domains, each),
+                  .shaping = "[\"default\"]\nadaptive = false\n" + limits,
+                  .shards = 2,
+                  .sessions_max = sessions}) {
+    for (const std::string& domain : domains) {
+      Receiver& receiver = scenario.Serve(domain);
+      receivers.push_back(&receiver);
+      receiver.At(Point::kGreeting, [this](const Question&) -> std::optional<Answer> {
+        most_open = std::max(most_open, Open());
+        return std::nullopt;
+      });
+      receiver.At(Point::kContent, Always({.reply = "250 2.0.0 Taken", .wait = Duration::Milliseconds(500)}));
+    }
+  }
+  static std::vector<std::string> Addresses(const std::vector<std::string>& domains, int each) {
+    std::vector<std::string> addresses;
+    for (const std::string& domain : domains) {
+      for (const std::string& address : Many(each, domain)) addresses.push_back(address);
+    }
+    return addresses;
+  }
+  std::uint32_t Open() const {
+    std::uint32_t open = 0;
+    for (const Receiver* one : receivers) open += one->open();
+    return open;
+  }
+  std::size_t Connections() const {
+    std::size_t connections = 0;
+    for (const Receiver* one : receivers) connections += one->connections().size();
+    return connections;
+  }
+
+  Scenario scenario;
+  std::vector<Receiver*> receivers;
+  std::uint32_t most_open = 0;
+};
+
+TEST(Sessions, AreForOneShardWhereTheOtherNeedsNone) {
+  FewSessions few(20, DomainsOf(0, 3), 500);
+  few.scenario.RunFor(Duration::Seconds(10));
+  EXPECT_EQ(few.most_open, 20u);
+  EXPECT_GE(few.Open(), 19u);
+  EXPECT_TRUE(few.scenario.Finish());
+  EXPECT_EQ(few.most_open, 20u);
+}
+
+// One shard has everything in use when the other's only site comes.
+TEST(Sessions, GoToTheOtherShardWhenItNeedsThem) {
+  std::vector<std::string> domains = DomainsOf(0, 3);
+  domains.push_back(DomainsOf(1, 1).front());
+  FewSessions few(6, domains, 800);
+  Receiver& late = *few.receivers.back();
+  few.scenario.names().SetAnswer(domains.back(), dns::AnswerKind::kServerFail);
+  few.scenario.RunFor(Duration::Seconds(10));
+  EXPECT_EQ(few.Open(), 6u);
+  few.scenario.names().SetAnswer(domains.back(), dns::AnswerKind::kFound);
+  few.scenario.RunFor(Duration::Minutes(2));
+  EXPECT_GT(late.accepted().size(), 100u);
+  EXPECT_TRUE(few.scenario.Finish());
+  EXPECT_LE(few.most_open, 6u);
+}
+
+// Far fewer than sites: each has its turn, and a session that is opened carries something.
+TEST(Sessions, AreSharedInTurnsByManySites) {
+  std::vector<std::string> domains = DomainsOf(0, 9);
+  for (const std::string& domain : DomainsOf(1, 9)) domains.push_back(domain);
+  FewSessions few(3, domains, 45);
+  ASSERT_TRUE(few.scenario.Finish());
+  EXPECT_LE(few.most_open, 3u);
+  EXPECT_LT(few.Connections(), 18 * 6u);
+}
+
+// Tokens are rare, and every session is wanted elsewhere: one that has been opened waits for its token.
+TEST(Sessions, AreNotGivenUpBeforeTheyCarryAnything) {
+  std::vector<std::string> domains = DomainsOf(0, 4);
+  for (const std::string& domain : DomainsOf(1, 4)) domains.push_back(domain);
+  FewSessions few(2, domains, 20, "connection_limit = 2\nmax_message_rate = \"60/min,max_burst=1\"\n");
+  few.scenario.RunFor(Duration::Minutes(10));
+  EXPECT_EQ(few.scenario.CountLast("delivered"), 160u);
+  EXPECT_LE(few.most_open, 2u);
+  EXPECT_LE(few.Connections(), 170u);
+}
+
+}  // namespace
+}  // namespace sim
