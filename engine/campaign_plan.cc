@@ -12,11 +12,11 @@
 #include "engine/delivery/mail_hosts.h"
 #include "engine/delivery/pause.h"
 #include "engine/delivery/recipient_queue.h"
-#include "engine/dkim/batch_rsa_signer.h"
 #include "engine/host_state.h"
 #include "engine/io/clock.h"
 #include "engine/io/reactor.h"
 #include "engine/io/timer_wheel.h"
+#include "engine/plan_trials.h"
 #include "engine/preparation.h"
 #include "engine/receiver_probe.h"
 #include "engine/roster/roster.h"
@@ -30,7 +30,6 @@ constexpr std::size_t kAskedAtOnce = 256;
 constexpr std::size_t kSitesMax = 200'000;                          // Kept apart; a domain beyond is a site of its own.
 constexpr std::size_t kProbed = 30;                                 // Sites…
 constexpr base::Duration kProbeTime = base::Duration::Seconds(10);  // …all at once, and so long at most.
-constexpr base::Duration kSigningTrial = base::Duration::Milliseconds(200);
 
 class Plan {
  public:
@@ -55,7 +54,12 @@ class Plan {
     io::TimerWheel timers{clock.Now()};
     std::unique_ptr<io::Reactor> reactor;
     std::unique_ptr<dns::CaresResolver> resolver;
-    void Turn();
+    void Turn() {
+      const base::Instant until = std::min(clock.Now() + base::Duration::Milliseconds(100), timers.NextAt());
+      clock.Expire();  // What it wakes up for sees the time it woke.
+      reactor->RunOnce(until);
+      timers.Advance(clock.Now());
+    }
   };
 
   absl::Status Prepare();
@@ -78,8 +82,6 @@ class Plan {
   delivery::Warmup::Kept WarmupOf(const std::string& name, const std::string& provider, std::size_t source,
                                   const std::vector<std::uint32_t>& numbers);
   absl::Status PlanWhole();
-  absl::StatusOr<base::Duration> MeasureCommit() const;
-  absl::StatusOr<double> SignaturesPerSecond() const;  // Messages', each with all its signatures.
 
   io::Disk& disk_;
   const PlanRequest& request_;
@@ -175,13 +177,6 @@ absl::Status Plan::MakeLoop() {
   if (!resolver.ok()) return resolver.status();
   loop_->resolver = *std::move(resolver);
   return absl::OkStatus();
-}
-
-void Plan::Loop::Turn() {
-  const base::Instant until = std::min(clock.Now() + base::Duration::Milliseconds(100), timers.NextAt());
-  clock.Expire();  // What it wakes up for sees the time it woke.
-  reactor->RunOnce(until);
-  timers.Advance(clock.Now());
 }
 
 // The allowed number of questions per second, and only so many answers at a time.
@@ -347,53 +342,13 @@ PlannedTime Plan::TimeOfWarmupAt(const Site& site, const std::string& name, cons
   return TimeOfWarmup(recipients, limits.warmup, WarmupOf(name, provider, source, limits.warmup), begin_);
 }
 
-absl::StatusOr<double> Plan::SignaturesPerSecond() const {
-  struct Request final : dkim::SignRequest {
-    void OnSigned(const absl::Status&) override {}
-  };
-  const bool batches = request_.config->engine.signer == config::SignerChoice::kAuto;
-  absl::StatusOr<std::unique_ptr<dkim::DigestSigner>> signer =
-      dkim::MakeDigestSigner(*request_.keys, batches, *request_.log);
-  if (!signer.ok()) return signer.status();
-  std::vector<std::unique_ptr<Request>> requests;
-  std::vector<dkim::SignRequest*> batch;
-  for (std::size_t i = 0; i < (*signer)->batch_max(); ++i) {
-    requests.push_back(std::make_unique<Request>());
-    batch.push_back(requests.back().get());
-  }
-  std::uint64_t made = 0;
-  const base::Instant begin = io::SystemClock().Now();
-  base::Instant now = begin;
-  while (now - begin < kSigningTrial) {
-    std::vector<absl::Status> statuses(batch.size());
-    for (dkim::SignRequest* const one : batch) one->key = static_cast<std::uint32_t>(made++ % request_.keys->size());
-    (*signer)->SignDigests(batch, absl::MakeSpan(statuses));
-    now = io::SystemClock().Now();
-  }
-  const double seconds = static_cast<double>((now - begin).nanoseconds()) / 1e9;
-  return static_cast<double>(made) / seconds / static_cast<double>(request_.keys->size()) * request_.shards;
-}
-
-// How long an attempt waits for the disk: for its own commit, and for half of the one that is under way.
-absl::StatusOr<base::Duration> Plan::MeasureCommit() const {
-  constexpr int kTrials = 20;
-  absl::StatusOr<std::unique_ptr<io::File>> file = disk_.Open(request_.scratch + "/commits", io::OpenMode::kCreate);
-  if (!file.ok()) return file.status();
-  const base::Instant begin = io::SystemClock().Now();
-  for (int i = 0; i < kTrials; ++i) {
-    absl::Status status = (*file)->WriteAt(static_cast<std::uint64_t>(i) * 4096, std::string(4096, 'x'));
-    if (status.ok()) status = (*file)->Sync();
-    if (!status.ok()) return status;
-  }
-  return (io::SystemClock().Now() - begin) / kTrials * 3 / 2;
-}
-
 absl::Status Plan::PlanWhole() {
   const std::uint64_t routed = plan_.recipients - plan_.without_route - plan_.without_answer;
   if (request_.campaign->delivery.max_message_rate.has_value())
     plan_.whole.push_back({SecondsAtRate(routed, *request_.campaign->delivery.max_message_rate), "campaign_rate"});
   if (!request_.keys->empty() && routed > 0) {
-    const absl::StatusOr<double> rate = SignaturesPerSecond();
+    const absl::StatusOr<double> rate =
+        MeasureSignatures(*request_.keys, *request_.config, request_.shards, *request_.log);
     if (!rate.ok()) return rate.status();
     plan_.whole.push_back({static_cast<double>(routed) / *rate, "signing"});
   }
@@ -408,7 +363,7 @@ absl::StatusOr<CampaignPlan> Plan::Make() {
   if (absl::Status status = Prepare(); !status.ok()) return status;
   plan_.recipients = roster_->recipients();
   plan_.domains = roster_->domains();
-  const absl::StatusOr<base::Duration> commit = MeasureCommit();
+  const absl::StatusOr<base::Duration> commit = MeasureCommit(disk_, request_.scratch);
   if (!commit.ok()) return commit.status();
   assumptions_.commit = *commit;
   begin_ = std::max(request_.now, request_.campaign->delivery.start.value_or(request_.now));
@@ -421,19 +376,17 @@ absl::StatusOr<CampaignPlan> Plan::Make() {
   } else if (absl::Status status = LookUp(); !status.ok()) {
     return status;
   }
-  if (!request_.round_trip.has_value()) {
-    if (absl::Status status = Probe(); !status.ok()) return status;
-  }
+  const bool is_told = request_.round_trip.has_value();
+  if (absl::Status status = is_told ? absl::OkStatus() : Probe(); !status.ok()) return status;
   for (const auto& [name, site] : sites_) TakeSite(name, site);
   if (absl::Status status = PlanWhole(); !status.ok()) return status;
   for (const auto& [name, provider] : providers_) {
     plan_.providers.push_back(provider);
     plan_.time = Longer(plan_.time, provider.time);
   }
-  std::sort(plan_.providers.begin(), plan_.providers.end(),
-            [](const PlannedProvider& a, const PlannedProvider& b) { return a.time.seconds > b.time.seconds; });
-  std::sort(plan_.longest.begin(), plan_.longest.end(),
-            [](const PlannedSite& a, const PlannedSite& b) { return a.time.seconds > b.time.seconds; });
+  const auto is_longer = [](const auto& a, const auto& b) { return a.time.seconds > b.time.seconds; };
+  std::sort(plan_.providers.begin(), plan_.providers.end(), is_longer);
+  std::sort(plan_.longest.begin(), plan_.longest.end(), is_longer);
   if (plan_.longest.size() > CampaignPlan::kSitesShown) plan_.longest.resize(CampaignPlan::kSitesShown);
   return std::move(plan_);
 }

@@ -51,15 +51,6 @@ void Shard::CallSite(std::uint64_t site, delivery::GroupMember::Call call) {
   seams_.links.Post(options_.index, delivery::CallSite{site, call});
 }
 
-// Several, where the mail exchangers of a domain that is a site of its own have changed.
-std::vector<Site*> Shard::SitesOf(const std::string& name, std::uint32_t source) const {
-  std::vector<Site*> found;
-  for (auto next = sites_.lower_bound({name, source, ""});
-       next != sites_.end() && next->first.name == name && next->first.source == source; ++next)
-    found.push_back(next->second.get());
-  return found;
-}
-
 void Shard::CallForSessions() { seams_.links.Post(options_.index, delivery::CallForSessions()); }
 
 void Shard::WantsLimits(Site& site) {

@@ -151,7 +151,8 @@ void Shard::ResumeByOperator(std::uint64_t question) {
   EndDomainOverrides(base::Instant::Never());
   for (const auto& [key, site] : sites_) {
     site->Resume();
-    seams_.limits.Lift(job_.sources[key.source].name, key.name, delivery::ScopesOf(job_.campaign, job_.tenant), seams_.clock.Now());
+    seams_.limits.Lift(job_.sources[key.source].name, key.name, delivery::ScopesOf(job_.campaign, job_.tenant),
+                       seams_.clock.Now());
   }
   AnswerWhenDurable(question);
 }

@@ -266,9 +266,7 @@ int Send(const Arguments& arguments, Context& context) {
     const absl::Status status = engine::MakeTestSend(*disk, arguments.row, arguments.only_to, requests.front());
     if (!status.ok()) return Fail(context.log, status, absl::IsOutOfRange(status) ? kExitUsage : ExitCodeOf(status));
   }
-  if (requests.size() > 1) {  // They start at the same time: none of them is to make its own.
-    const absl::StatusOr<campaign::TokenKey> key = engine::LoadTokenKey(*disk, requests.front().token_key_file);
-    if (!key.ok()) return Fail(context.log, key.status(), ExitCodeOf(key.status()));
+  if (requests.size() > 1) {
     tls_sessions.emplace(*disk, requests.front().paths.root);
     for (engine::RunRequest& request : requests) request.tls_sessions = &*tls_sessions;
   }

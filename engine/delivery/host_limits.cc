@@ -40,8 +40,8 @@ LimitGroup::Keys KeysOf(Kind kind) {
 base::Duration Less(base::Duration span, base::Duration passed) { return std::max(base::Duration(), span - passed); }
 
 // KIND SOURCE NAME MESSAGE_DEBT CONNECTION_DEBT SUSPENDED WINDOW RATE REASON SAMPLE SUSPENDED_ALREADY; times in
-// microseconds. Older programs did not write the last one. A tenant's or campaign's suspension has a line of its own: the
-// kind "held", and the name "SITE SCOPE".
+// microseconds. Older programs did not write the last one. A tenant's or campaign's suspension has a line of its own:
+// the kind "held", and the name "SITE SCOPE".
 void AppendLine(std::string_view kind, std::string_view source, std::string_view name, const SiteStanding::Kept& kept,
                 const Suspensions::Kept& held, std::string& text) {
   const auto word = [](std::string_view plain) { return absl::CEscape(base::AbslView(plain)); };

@@ -1,4 +1,4 @@
-// The part of a site that carries out the automation rules of the shaping files.
+// The part of a site that carries out the automation rules of the shaping files, and tells the budgets what they count.
 
 #include <string>
 #include <utility>
@@ -93,6 +93,21 @@ void Site::ForgetAutomation() {
   automation_.Reset();
   SetAutomationTimer();
   owner_.WantsLimits(*this);
+}
+
+void Site::TellBudgets(const smtp::Verdict& verdict, const std::string& sample) {
+  BudgetEvent event = BudgetEvent::kNone;
+  if (verdict.authentication_failed) {
+    event = BudgetEvent::kAuthenticationFailed;
+  } else if (verdict.classification == smtp::Classification::kSpamBlock) {
+    event = BudgetEvent::kBlocked;
+  } else if (verdict.classification == smtp::Classification::kSpamContent) {
+    event = BudgetEvent::kContent;
+  } else if (verdict.outcome == smtp::Outcome::kBounced) {
+    event = BudgetEvent::kBounced;
+  }
+  if (event == BudgetEvent::kNone) return;
+  context_.facts.OnBudgetEvent(event, provider_, context_.job.sources[key_.source].name, sample);
 }
 
 }  // namespace delivery

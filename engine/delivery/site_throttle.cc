@@ -33,7 +33,7 @@ void Site::RestForDns(base::Instant until) {
 }
 
 base::Instant Site::HoldSince(std::string_view hold) const {
-  if (hold == "suspended") return standing_->suspension().since();
+  if (hold == "suspended") return standing_->suspension(scopes_).since();
   const std::optional<base::Instant>& since = hold == "dns" ? dns_since_ : rests_since_;
   return since.value_or(context_.clock.Now());
 }

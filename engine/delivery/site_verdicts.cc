@@ -384,19 +384,4 @@ void Site::ApplyEffects(const Session& session, const smtp::Verdict& verdict) {
   }
 }
 
-void Site::TellBudgets(const smtp::Verdict& verdict, const std::string& sample) {
-  BudgetEvent event = BudgetEvent::kNone;
-  if (verdict.authentication_failed) {
-    event = BudgetEvent::kAuthenticationFailed;
-  } else if (verdict.classification == smtp::Classification::kSpamBlock) {
-    event = BudgetEvent::kBlocked;
-  } else if (verdict.classification == smtp::Classification::kSpamContent) {
-    event = BudgetEvent::kContent;
-  } else if (verdict.outcome == smtp::Outcome::kBounced) {
-    event = BudgetEvent::kBounced;
-  }
-  if (event == BudgetEvent::kNone) return;
-  context_.facts.OnBudgetEvent(event, provider_, context_.job.sources[key_.source].name, sample);
-}
-
 }  // namespace delivery
