@@ -12,6 +12,7 @@ namespace delivery {
 namespace {
 
 constexpr int kSettledAtOnce = 256;
+constexpr base::Duration kLinger = base::Duration::Hours(1);        // Without destinations, where some have left.
 constexpr base::Duration kRouteGrace = base::Duration::Minutes(1);  // Of a route that is asked for again.
 
 // Nothing goes by its route any more: it was asked for again, or nobody has sent for so long.
@@ -131,6 +132,8 @@ void Site::Reconsider(Destination& destination) {
     if (destination.queue.IsFinished()) {
       owner_.OnDestinationFinished(destination);
     } else {
+      if (breaker_.HasRefused())
+        lingers_until_ = context_.clock.Now() + kLinger;  // It may come back, and is to count on.
       owner_.OnDestinationLeft(destination);
     }
     return;
@@ -352,7 +355,9 @@ bool Site::IsUnused() const {
   return ready_.empty() && waiting_.empty() && sessions_ == 0 && RestedAt() <= context_.clock.Now();
 }
 
-base::Instant Site::RestedAt() const { return std::max({rests_until_, dns_until_, automation_.RestedAt()}); }
+base::Instant Site::RestedAt() const {
+  return std::max({rests_until_, dns_until_, lingers_until_, automation_.RestedAt()});
+}
 
 std::optional<HeldQueue> Site::HeldNow() const {
   const base::Instant now = context_.clock.Now();

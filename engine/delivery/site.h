@@ -320,6 +320,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   io::Timer writers_timer_;
   base::IntrusiveList<Session, &Session::writer_hook> writers_;  // Durable attempts that wait for their rate token.
   Breaker breaker_;
+  base::Instant lingers_until_;
   Automation automation_;
   io::Timer automation_timer_;
   base::Instant rests_until_;  // After failed connections, or a message that could not be made or signed.

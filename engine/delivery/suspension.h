@@ -53,6 +53,7 @@ class Breaker {
   // nothing new.
   Advice OnRefusal(std::string_view normalized_text, bool again);
   void OnDelivery();
+  bool HasRefused() const { return streak_ > 0; }            // Somebody, since the last delivery.
   bool HasHeld() const { return streak_ > kBouncedAtMost; }  // Somebody, since the last delivery.
 
  private:
