@@ -100,6 +100,7 @@ class Shard final : private delivery::Router::Owner,
   void OnDestinationFinished(delivery::Destination& destination) override;
   void OnDestinationLeft(delivery::Destination& destination) override;
   void OnRouteExpired(delivery::Destination& destination) override;
+  bool MayLookUp() const override { return router_.MayLookUp(); }
   void OnSourceCannotBind(std::uint32_t source, int error) override;
   void OnSourceRested();
   std::uint32_t SourceOf(const delivery::Destination& destination) const;

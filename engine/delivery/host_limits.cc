@@ -32,7 +32,7 @@ constexpr std::pair<Kind, std::string_view> kWarmupKinds[] = {{Kind::kProvider, 
 constexpr std::int64_t kWarmDays = 180;  // Who has sent nothing for so long begins anew.
 
 LimitGroup::Keys KeysOf(Kind kind) {
-  if (kind == Kind::kCampaign) return {"", "campaign_rate"};
+  if (kind == Kind::kCampaign) return {"", "campaign_rate", /*takes_turns=*/false};  // As campaign_rate.h says.
   if (kind == Kind::kProvider) return {"provider_connection_limit", "provider_max_message_rate"};
   return {"total_connection_limit", "total_message_rate"};
 }

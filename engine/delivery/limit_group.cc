@@ -333,8 +333,8 @@ LimitGroup::Room LimitGroup::RoomToBegin(GroupMember& member, base::Instant now,
   const std::lock_guard lock(mutex_);
   const std::uint64_t tokens = Tokens(now, ahead);
   const GroupMember* const first = message_line_.First();
-  if (tokens > unwritten_ && (first == nullptr || first == &member)) {
-    if (first == &member) DoLeaveMessageLine(member);
+  if (tokens > unwritten_ && (!keys_.takes_turns || first == nullptr || first == &member)) {
+    if (member.waits_for_message_) DoLeaveMessageLine(member);
     return {HasRate() ? tokens - unwritten_ : UINT64_MAX, now, ""};
   }
   if (!member.waits_for_message_) message_line_.Join(member);
@@ -377,15 +377,6 @@ bool LimitGroup::TakeToken(GroupMember& member, base::Instant now) {
   message_line_.OnServed(member);
   if (message_line_.First() != first) CallFirstForMessages();  // It has been told to wait until it is called.
   return true;
-}
-
-base::Instant LimitGroup::TokenAt() const {
-  const std::lock_guard lock(mutex_);
-  base::Instant at;
-  for (const auto* gate : {&messages_, &learned_}) {
-    if (gate->has_value()) at = std::max(at, (*gate)->OpensAt());
-  }
-  return at;
 }
 
 void LimitGroup::OnWritten(GroupMember& member) {

@@ -82,6 +82,8 @@ class LimitGroup {
   // The keys of shaping files that the limits come from; literals.
   struct Keys {
     std::string_view connections = "connection_limit", messages = "max_message_rate";
+    bool takes_turns =
+        true;  // Who begins a message goes to the end of the line; else whoever comes first has what is there.
   };
   // What may be done now, and if nothing: when to ask again (Never(): it is called), and what it is that there is too
   // little of: one of Keys, "max_connection_rate", or "window" and "adaptive_rate", which were learned.
@@ -131,7 +133,8 @@ class LimitGroup {
   void PutBack(GroupMember& member);  // …or it is not.
   // Takes the token for the next message that this member writes; true, too, where it has it already.
   [[nodiscard]] bool TakeToken(GroupMember& member, base::Instant now);
-  base::Instant TokenAt() const;  // Never(): none will come.
+  base::Instant TokenAt() const;                           // Never(): none will come.
+  base::Instant TokenAt(const GroupMember& member) const;  // The past: it has its own already.
   void OnWritten(GroupMember& member);
   void LeaveMessageLine(GroupMember& member);
 

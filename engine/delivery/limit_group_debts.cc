@@ -45,4 +45,21 @@ bool LimitGroup::IsUnused(base::Instant now) const {
   return members_.empty() && is_rested(messages_) && is_rested(connection_rate_);
 }
 
+base::Instant LimitGroup::TokenAt(const GroupMember& member) const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (member.has_token_) return {};
+  }
+  return TokenAt();
+}
+
+base::Instant LimitGroup::TokenAt() const {
+  const std::lock_guard lock(mutex_);
+  base::Instant at;
+  for (const auto* gate : {&messages_, &learned_}) {
+    if (gate->has_value()) at = std::max(at, (*gate)->OpensAt());
+  }
+  return at;
+}
+
 }  // namespace delivery

@@ -60,6 +60,7 @@ class Router {
   // No look-up is started any more (the campaign pauses or the program ends).
   void Stop() { stopped_ = true; }
   // Somebody is still to be looked up, or is being.
+  bool MayLookUp() const { return looking_up_ < kLookupsAtOnce / 2; }  // The other half is for those who have no route.
   bool HasWork() const { return !unfed_.empty() || looking_up_ > 0 || awaiting_policy_ > 0; }
   std::size_t unanswered() const { return unanswered_; }  // Destinations that wait because the DNS gives no answer.
 

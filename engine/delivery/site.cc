@@ -136,6 +136,7 @@ void Site::Reconsider(Destination& destination) {
         lingers_until_ = context_.clock.Now() + kLinger;  // It may come back, and is to count on.
       owner_.OnDestinationLeft(destination);
     }
+    owner_.WantsPump(*this);  // Without any it may go.
     return;
   }
   const std::uint32_t due_s = destination.queue.NextDue();
@@ -231,7 +232,8 @@ void Site::PumpNow() {
     }
     return;
   }
-  while (!ready_.empty() && IsRouteOver(ready_.front(), context_.clock.Now())) SendAway(ready_.front());
+  while (!ready_.empty() && IsRouteOver(ready_.front(), context_.clock.Now()) && owner_.MayLookUp())
+    SendAway(ready_.front());
   SendOverflow();
   for (Session* session = FittingSession(); session != nullptr; session = FittingSession()) {
     const bool has_begun = BeginNext(*session);
@@ -256,7 +258,7 @@ std::optional<Site::Claimed> Site::ClaimUnder(const tls::Policy& policy) {
       return std::nullopt;
     }
     Destination& destination = *next;
-    if (IsRouteOver(destination, now)) {
+    if (IsRouteOver(destination, now) && owner_.MayLookUp()) {
       SendAway(destination);
       continue;
     }

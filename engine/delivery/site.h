@@ -59,6 +59,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
     virtual void OnDestinationFinished(Destination& destination) = 0;  // Nobody is pending; it is in no list.
     virtual void OnDestinationLeft(Destination& destination) = 0;      // It wants a new route; it is in no list.
     virtual void OnRouteExpired(Destination& destination) = 0;         // Ask again; it stays meanwhile.
+    virtual bool MayLookUp() const = 0;  // Few enough are asked for that one who leaves for a new route has it soon.
     virtual void StartSweep(Destination& destination, Sweep sweep) = 0;
     virtual void OnSourceCannotBind(std::uint32_t source, int error) = 0;
     // The destination's hosts cannot be reached from its source. True: it is to get the next source with its next

@@ -170,7 +170,7 @@ bool Site::TakeTokens() {
 
 base::Instant Site::TokenAt() const {
   base::Instant at;
-  for (const auto& member : members_) at = std::max(at, member->group().TokenAt());
+  for (const auto& member : members_) at = std::max(at, member->group().TokenAt(*member));
   return at;
 }
 

@@ -20,6 +20,7 @@ class KeptLimits {
   KeptLimits(const World& world, const std::vector<delivery::Source>& sources, Texts& kept)
       : world_(world), kept_(kept) {
     for (const delivery::Source& source : sources) sources_.push_back(source.name);
+    sources_.emplace_back();  // What holds over all of them.
   }
 
   delivery::HostLimits& limits() { return limits_; }

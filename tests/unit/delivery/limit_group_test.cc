@@ -221,6 +221,28 @@ TEST_F(LimitGroupTest, CampaignsShareByWeight) {
   EXPECT_NEAR(of_old, 250, 20);
 }
 
+// Turns on several shards would be a hop of a mailbox for each message.
+TEST_F(LimitGroupTest, WithoutTurnsWhoComesFirstHasWhatIsThere) {
+  const LimitOptions options{.message_rate = PerSecond(10, 4)};
+  group_ = std::make_shared<LimitGroup>(options, At(0), LimitGroup::Keys{"", "campaign_rate", /*takes_turns=*/false});
+  auto a = Join(1), b = Join(2);
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(Sends(*a, At(0)));
+  EXPECT_FALSE(Sends(*b, At(0)));
+  EXPECT_FALSE(Sends(*a, At(0)));
+  EXPECT_TRUE(Sends(*a, At(100))) << "b is called when there is one";
+  EXPECT_FALSE(Sends(*b, At(100)));
+  EXPECT_TRUE(Sends(*b, At(200)));
+}
+
+TEST_F(LimitGroupTest, WhoHasATokenWaitsForNoOther) {
+  Make({.message_rate = PerSecond(1)});
+  auto a = Join(1), b = Join(2);
+  group_->Begin(*a);
+  ASSERT_TRUE(group_->TakeToken(*a, At(0)));
+  EXPECT_LT(group_->TokenAt(*a), At(0));
+  EXPECT_EQ(group_->TokenAt(*b), At(1000));
+}
+
 // Each gives its connection back after a turn, and wants another one.
 TEST_F(LimitGroupTest, CampaignsShareConnectionsByWeight) {
   Make({.connections = 4});
