@@ -52,9 +52,9 @@ class HostState {
   void Save(const std::string& address, Used& used, base::Duration unsaved);
 
   io::Disk& disk_;
-  const std::string directory_;
+  const std::string directory_;  // Before limits_.
   base::Log& log_;
-  delivery::HostLimits limits_{/*outlives=*/true};
+  delivery::HostLimits limits_{/*outlives=*/!directory_.empty()};
   std::mutex mutex_;                  // Guards what follows.
   std::map<std::string, Used> used_;  // By the source's address; "any": the kernel chooses; "total": over all.
   bool warned_ = false;

@@ -10,6 +10,7 @@ namespace delivery {
 namespace {
 
 constexpr int kSentAwayAtOnce = 256;
+constexpr int kStuckAtOnce = 16;  // Destinations that no other source takes; the others are looked at later.
 constexpr base::Duration kLookAgain = base::Duration::Minutes(1);  // Whether another source may send by now.
 
 }  // namespace
@@ -43,24 +44,32 @@ bool Site::MayTakeOverflow(bool whole) const {
 // The day's number is used up: whoever was never tried goes by another source. The others keep to this one.
 void Site::SendOverflow() {
   if (warmup_ == nullptr || limits_.overflow != config::Overflow::kWarm) return;
-  int sent = 0;
-  for (std::size_t n = ready_.size(); n > 0 && !ready_.empty(); --n) {
+  // Only while the whole number is used: what is promised comes in a moment.
+  const auto is_used_up = [this] {
+    return !warmup_->warmup().MayTakeOverflow(context_.clock.WallNow(), /*whole=*/false);
+  };
+  if (!is_used_up()) return;
+  int sent = 0, stuck = 0;
+  for (std::size_t n = ready_.size(); n > 0 && !ready_.empty() && stuck < kStuckAtOnce; --n) {
     Destination& destination = ready_.front();
     MoveTo(destination, Destination::Place::kReady);  // To the back.
+    if (destination.key.via != 0) continue;           // It has been given to this source.
     const int sent_before = sent;
-    // Only while the whole number is used: what is promised comes in a moment.
-    while (!warmup_->warmup().MayTakeOverflow(context_.clock.WallNow(), /*whole=*/false)) {
-      if (sent == kSentAwayAtOnce) return owner_.WantsPump(*this);
+    while (sent < kSentAwayAtOnce && is_used_up()) {
       const auto recipient = destination.queue.ClaimUntried(context_.settler.now_s());
       if (!recipient.has_value()) break;
       ++sent;
       if (context_.settler.SettleUntried(destination.queue, *recipient)) continue;
       if (owner_.SendByAnother(destination, *recipient)) continue;
       destination.queue.Unclaim(*recipient);
-      return SetTimer(context_.clock.Now() + kLookAgain);
+      --sent;
+      ++stuck;
+      break;
     }
     if (sent != sent_before) Reconsider(destination);  // Else it would be looked at again at once.
+    if (sent == kSentAwayAtOnce) return owner_.WantsPump(*this);
   }
+  if (stuck > 0) SetTimer(context_.clock.Now() + kLookAgain);
 }
 
 }  // namespace delivery

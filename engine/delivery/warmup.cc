@@ -177,7 +177,9 @@ void Warmup::OnKept() {
   const std::lock_guard lock(mutex_);
   promised_ = std::max(promised_, promising_);
   wants_promise_ = false;
-  if (!line_.empty() && Left() > 0) CallEveryone();
+  if (line_.empty()) return;
+  if (Left() > 0) return CallEveryone();
+  WantPromise();  // Who waits came after Keep.
 }
 
 void Warmup::Restore(const Kept& kept) {

@@ -231,5 +231,53 @@ TEST(Overflow, EveryoneExpiresAtTheEnd) {
   EXPECT_EQ(world.scenario.CountLast("expired"), 100u);
 }
 
+// Its destination is finished when all of them have gone: nothing is left to wait for until the day ends.
+TEST(Overflow, ACampaignEndsWithItsLastRecipientHoweverManyGoAtOnce) {
+  for (const int count : {256, 257, 258, 513}) {
+    Scenario scenario({.addresses = Many(count, "d.example"),
+                       .shaping = "[\"default\".sources.\"one\"]\nwarmup = [1]\noverflow = \"warm\"\n"});
+    scenario.UseTwoSources();
+    scenario.job().sources.front().weight = 1'000'000;  // All are of this one.
+    scenario.Serve("d.example");
+    const auto first_day = delivery::Warmup::DayOf(scenario.world().wall_now());
+    EXPECT_TRUE(scenario.Finish());
+    EXPECT_EQ(delivery::Warmup::DayOf(scenario.world().wall_now()), first_day) << count;
+  }
+}
+
+// The mail that "one" has given to "two" stays there; what is beside it at the same site is the third one's at once.
+TEST(Overflow, MailThatMayNotGoOnHoldsUpNoOther) {
+  std::string shaping;
+  for (const auto& [source, number] : {std::pair("one", 5), std::pair("two", 20), std::pair("three", 5000)})
+    shaping += absl::StrFormat("[\"default\".sources.\"%s\"]\nwarmup = [%d]\noverflow = \"warm\"\n", source, number);
+  std::vector<std::string> addresses;
+  constexpr int kDomains = 100;
+  for (int domain = 0; domain < kDomains; ++domain) {
+    for (const std::string& address : Many(8, absl::StrFormat("d%d.example", domain))) addresses.push_back(address);
+  }
+  Scenario scenario({.addresses = addresses, .shaping = shaping});
+  scenario.UseTwoSources();
+  for (delivery::Source& source : scenario.job().sources) source.weight = 1'000'000;
+  scenario.job().sources.push_back(
+      {.name = "three", .address = base::IpAddress::V4(0x0B010003), .ehlo_domain = "three.example.com", .weight = 1});
+  Receiver& receiver = scenario.AddReceiver("mx.example");
+  std::map<char, int> by;  // The last digit of the client.
+  receiver.At(Point::kMail, [&by](const Question& question) -> std::optional<Answer> {
+    ++by[question.client.ToString().back()];
+    return std::nullopt;
+  });
+  receiver.At(Point::kContent, Always({.reply = "250 2.0.0 Taken", .wait = Duration::Seconds(1)}));
+  for (int domain = 0; domain < kDomains; ++domain)
+    scenario.names().SetMx(absl::StrFormat("d%d.example", domain), {"mx.example"});
+  scenario.RunFor(Duration::Minutes(5));
+  const std::uint64_t delivered = scenario.CountLast("delivered");
+  EXPECT_EQ(by['1'], 5);
+  EXPECT_EQ(by['2'], 20);
+  EXPECT_GT(by['3'], 100);
+  scenario.RunFor(Duration::Hours(3));
+  EXPECT_EQ(scenario.CountLast("delivered"), delivered);
+  EXPECT_LT(delivered, addresses.size()) << "nothing was stuck";
+}
+
 }  // namespace
 }  // namespace sim

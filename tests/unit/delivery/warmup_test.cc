@@ -167,6 +167,34 @@ TEST(KeptWarmup, NothingIsSentThatIsNotPromised) {
   EXPECT_EQ(warmup->Room(member, kMorning), 0u);
 }
 
+// While the file is written the last of the promise is used, or the day ends: whoever waits is in the next promise.
+TEST(KeptWarmup, WhoeverBeginsToWaitWhileAPromiseIsWrittenGetsTheNextOne) {
+  Calls calls;
+  HostLimits limits(/*outlives=*/true);
+  const auto warmup = limits.WarmupOf(kName, {8, 16});
+  WarmupMember member(warmup, calls, 1);
+  const auto save = [&limits](WallTime now) { (void)limits.Save("one", Instant(), now, kUnsaved); };
+  (void)warmup->Room(member, kMorning);
+  save(kMorning);
+  limits.OnSaved("one");
+  ASSERT_EQ(warmup->Room(member, kMorning), 1u);
+  save(kMorning);
+  ASSERT_TRUE(warmup->Take(member, kMorning));
+  EXPECT_EQ(warmup->Room(member, kMorning), 0u);
+  limits.OnSaved("one");
+  EXPECT_TRUE(limits.TakeNews());
+  save(kMorning);
+  calls.sites.clear();
+  EXPECT_EQ(warmup->Room(member, kMorning + kDay), 0u) << "the day has ended";
+  limits.OnSaved("one");
+  EXPECT_THAT(calls.sites, testing::IsEmpty());
+  EXPECT_TRUE(limits.TakeNews());
+  save(kMorning + kDay);
+  limits.OnSaved("one");
+  EXPECT_THAT(calls.sites, testing::ElementsAre(1));
+  EXPECT_EQ(warmup->Room(member, kMorning + kDay), 1u);
+}
+
 TEST(KeptWarmup, AnEndInOrderLosesNothing) {
   Calls calls;
   HostLimits first(/*outlives=*/true), second(/*outlives=*/true);
