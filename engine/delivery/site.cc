@@ -132,8 +132,8 @@ void Site::Reconsider(Destination& destination) {
     if (destination.queue.IsFinished()) {
       owner_.OnDestinationFinished(destination);
     } else {
-      if (breaker_.HasRefused())
-        lingers_until_ = context_.clock.Now() + kLinger;  // It may come back, and is to count on.
+      const bool counts = breaker_.HasRefused() || rests_since_.has_value() || dns_since_.has_value();
+      if (counts) lingers_until_ = context_.clock.Now() + kLinger;  // It may come back, and is to count on.
       owner_.OnDestinationLeft(destination);
     }
     owner_.WantsPump(*this);  // Without any it may go.
