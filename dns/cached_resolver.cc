@@ -11,10 +11,6 @@ namespace {
 
 constexpr std::uint32_t kHitsToRenew = 1;  // Asked for so often before, it will be asked for again.
 constexpr std::int64_t kLastPart = 10;     // It is renewed in the last tenth of its time.
-constexpr std::string_view kTlsaKeyEnd(
-    "\0"
-    "52",
-    3);
 
 std::string KeyOf(std::string_view name, RecordType type) {
   if (!name.empty() && name.back() == '.') name.remove_suffix(1);
@@ -22,6 +18,14 @@ std::string KeyOf(std::string_view name, RecordType type) {
   key.push_back('\0');
   key += std::to_string(static_cast<unsigned>(type));
   return key;
+}
+
+// TLSA records must be true now, and so must aliases: only whoever looks for such records asks for them (RFC 7672
+// section 2.1.3: who suppresses an answer must gain nothing by it).
+bool MayBeStale(std::string_view key) {
+  const std::string_view type = key.substr(key.rfind('\0') + 1);
+  return type != std::to_string(static_cast<unsigned>(RecordType::kTlsa)) &&
+         type != std::to_string(static_cast<unsigned>(RecordType::kCname));
 }
 
 bool IsFailure(AnswerKind kind) { return kind == AnswerKind::kServerFail || kind == AnswerKind::kTimeout; }
@@ -138,7 +142,7 @@ void CachedResolver::Keep(const std::string& key, const Answer& answer) {
   entry->renew_at = entry->expires - ttl / kLastPart;
   // That a domain is gone is never taken from yesterday.
   const bool may_be_stale = (answer.kind == AnswerKind::kFound || answer.kind == AnswerKind::kNoData) &&
-                            options_.stale_max > base::Duration() && !key.ends_with(kTlsaKeyEnd);
+                            options_.stale_max > base::Duration() && MayBeStale(key);
   entry->stale_until = may_be_stale ? entry->expires + options_.stale_max : now;
   entry->bytes = SizeOf(sizeof(Entry), key, answer);
   if (options_.entries_max == 0 || entry->bytes > options_.bytes_max) return;

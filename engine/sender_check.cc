@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "engine/base/text.h"
+#include "engine/delivery/site.h"
 #include "engine/dns_asker.h"
 #include "engine/message/lint.h"
 #include "engine/message/renderer.h"
@@ -118,12 +119,14 @@ absl::StatusOr<preflight::Sender> SenderOf(const SenderCheck& check) {
   sender.has_authorities = !check.means.authorities.empty();
   const config::MailHost gmail[] = {"gmail-smtp-in.l.google.com"};
   // A smarthost is spoken to by the configuration, whatever the shaping files say.
-  sender.uses_tls =
-      check.config.smarthost.has_value() ||
-      std::all_of(sender.sources.begin(), sender.sources.end(), [&](const preflight::Source& source) {
-        return check.shaping.For("gmail.com", gmail, source.name).enable_tls != config::TlsMode::kDisabled ||
-               check.campaign.delivery.tls == campaign::Tls::kRequired;
-      });
+  if (!check.config.smarthost.has_value()) {
+    for (const preflight::Source& source : sender.sources) {
+      const config::TlsMode mode = check.shaping.For("gmail.com", gmail, source.name).enable_tls;
+      if (mode == config::TlsMode::kDisabled && check.campaign.delivery.tls != campaign::Tls::kRequired)
+        sender.uses_tls = false;
+      if (delivery::PolicyOf(mode).verification == tls::Policy::Verification::kNameAndChain) sender.verifies_tls = true;
+    }
+  }
   return sender;
 }
 

@@ -30,7 +30,8 @@ constexpr char kVerifyingCiphers[] =
 constexpr char kCompatibleGroups[] =
     "P-256:P-384:P-521:X25519:X448:secp256k1:brainpoolP256r1:brainpoolP384r1:brainpoolP512r1:ffdhe2048:ffdhe3072";
 constexpr char kCompatibleTrustingCiphers[] = "ALL:!aNULL:!eNULL:!PSK:!SRP:@SECLEVEL=0";
-constexpr char kCompatibleVerifyingCiphers[] = "ALL:!aNULL:!eNULL:!PSK:!SRP:@SECLEVEL=1";
+// Where the certificate matters, so does that what was written down cannot be read once its key is known.
+constexpr char kCompatibleVerifyingCiphers[] = "ECDHE:DHE:!aNULL:!eNULL:!PSK:!SRP:@SECLEVEL=1";
 
 constexpr std::size_t kRecordMax = 16384;  // Bytes of plain text (RFC 8446 section 5.1).
 
@@ -91,6 +92,9 @@ SSL_CTX* Context::MakeSettings(Judge judge, Profile profile) const {
   SSL_CTX_set_options(settings, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   // A server without RFC 5746 can be taken as long as nobody renegotiates.
   if (compatible) SSL_CTX_set_options(settings, SSL_OP_LEGACY_SERVER_CONNECT);
+  // It follows a failure: a server with TLS 1.3 shall refuse it (RFC 7507). Where the mail would go in clear then, that
+  // would help whoever made it fail.
+  if (compatible && verifies) SSL_CTX_set_mode(settings, SSL_MODE_SEND_FALLBACK_SCSV);
   SSL_CTX_set_session_cache_mode(settings, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(settings, OpensslChannel::OnNewSession);
   SSL_CTX_set_verify(settings, verifies ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);

@@ -98,6 +98,7 @@ class Session final : private io::StreamHandler,
     smtp::Client::Options client;
     tls::Policy tls;            // Whom it may serve. What it does itself: client.tls.
     std::string policy_domain;  // For whose mail it was opened; empty: nobody's.
+    std::uint64_t domain = 0;   // Its number, as tls::Policy::only_domain; 0: nobody's.
     tls::PolicyType policy_type = tls::PolicyType::kNone;
     bool is_named = true;               // By the domain's MTA-STS policy, where it has one.
     bool has_tlsa = false;              // The host has TLSA records: never in clear.

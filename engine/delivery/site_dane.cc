@@ -93,14 +93,12 @@ bool Site::MayConnect(const HostPlan::Next& next, const tls::Policy& policy, boo
 // connection of its own.
 void Site::KeepToItsDomain(Session& session) {
   tls::Policy narrower = session.options().tls;
+  narrower.only_domain = session.options().domain;
   for (auto* list : {&ready_, &waiting_}) {
     for (Destination* d = list->empty() ? nullptr : &list->front(); d != nullptr; d = list->Next(*d)) {
-      if (d->name != session.options().policy_domain || d->tls != session.options().tls) continue;
-      narrower.only_domain = d->key.domain + 1;
-      d->tls = narrower;
+      if (d->key.domain + 1 == narrower.only_domain && d->tls == session.options().tls) d->tls = narrower;
     }
   }
-  if (narrower.only_domain == 0) session.WearOut();  // Nobody of the domain is here any more.
   session.KeepTo(narrower);
 }
 

@@ -222,7 +222,10 @@ void Site::SetHostAddresses(std::size_t host, const dns::HostAddresses& answer) 
                       /*other_family=*/reachable.size() < answer.addresses.size());
   HostDane& dane = dane_[host];
   dns::TlsaQuestion question{hosts_.HostName(host), answer.authenticated, answer.canonical};
-  if (dane.question != question) dane.state = HostDane::State::kUnknown;
+  if (dane.question != question) {
+    dane.state = HostDane::State::kUnknown;
+    ++dane.asked;  // The answer that is under way is to another question.
+  }
   dane.question = std::move(question);
   if (!reachable.empty()) {
     missing_before_ = false;

@@ -146,6 +146,7 @@ bool Site::OpenSession(const HostPlan::Next& next, const tls::Policy& policy) {
   const Destination* const destination = NextFor(policy);
   if (destination != nullptr) {
     options.policy_domain = destination->name;
+    options.domain = destination->key.domain + 1;
     options.canonical_domain = destination->canonical;
     const bool has_sts = destination->sts != nullptr && destination->sts->mode != tls::StsPolicy::Mode::kNone;
     if (has_sts) options.policy_type = tls::PolicyType::kSts;

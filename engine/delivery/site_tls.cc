@@ -9,6 +9,7 @@ namespace delivery {
 namespace {
 
 constexpr base::Duration kAddressRest = base::Duration::Minutes(30);  // After TLS failed there, while others work.
+constexpr base::Duration kCompatibleAfterAnEnd = base::Duration::Minutes(10);
 constexpr int kLookAhead = 64;  // Destinations that are looked at, for one that a session may serve.
 
 }  // namespace
@@ -146,7 +147,9 @@ bool Site::RetriesCompatibly(const Session& session, const smtp::ConnectionFact&
     return false;
   }
   if (fact.tls != smtp::TlsTrouble::kFailed || session.certificate() != tls::Result::kSuccess) return false;
-  memory.Remember(address, context_.clock.Now() + limits_.remember_broken_tls);
+  // An alert, or what is no TLS, is the server's doing; a connection that only ends may be bad luck.
+  const base::Duration most = fact.why.empty() ? kCompatibleAfterAnEnd : limits_.remember_broken_tls;
+  memory.Remember(address, context_.clock.Now() + std::min(most, limits_.remember_broken_tls));
   owner_.WantsPump(*this);
   return true;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "engine/base/text.h"
 
 namespace preflight {
@@ -40,7 +41,7 @@ std::string Quoted(std::string_view text) {
     if (c == '"' || c == '\\') quoted.push_back('\\');
     quoted.push_back(c);
   }
-  return quoted + "\"";
+  return Printable(quoted + "\"");
 }
 
 template <typename Wanted>
@@ -95,9 +96,22 @@ std::string_view TitleOf(Receiver receiver) {
   return "others";
 }
 
+std::string Printable(std::string_view text) {
+  const bool is_utf8 = base::IsUtf8(text);
+  std::string printable;
+  for (std::size_t i = 0; i < text.size();) {
+    const bool is_stray = !is_utf8 && static_cast<unsigned char>(text[i]) >= 0x80;
+    const std::size_t control = is_stray ? 1 : base::ControlAt(text, i);
+    if (control == 0) printable.push_back(text[i++]);
+    for (const std::size_t end = i + control; control != 0 && i < end; ++i)
+      absl::StrAppendFormat(&printable, "\\%03d", static_cast<unsigned char>(text[i]));
+  }
+  return printable;
+}
+
 std::string DnsRecord::ToString() const {
-  std::string line = absl::StrCat(name, ". ", type);
-  if (type != "TXT") return absl::StrCat(line, " ", value, type == "MX" || type == "PTR" ? "." : "");
+  std::string line = absl::StrCat(Printable(name), ". ", type);
+  if (type != "TXT") return absl::StrCat(line, " ", Printable(value), type == "MX" || type == "PTR" ? "." : "");
   std::string_view rest = value;
   do {
     line += " " + Quoted(rest.substr(0, kCharacterStringMax));

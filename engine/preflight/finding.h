@@ -22,6 +22,10 @@ inline constexpr Receiver kReceivers[] = {Receiver::kGmail, Receiver::kYahoo, Re
 std::string_view ToString(Receiver receiver);  // "gmail"
 std::string_view TitleOf(Receiver receiver);   // "Gmail"
 
+// For terminals and logs: control characters, and bytes that are no UTF-8, as in master files: \DDD (RFC 1035 section
+// 5.1).
+std::string Printable(std::string_view text);
+
 // A record to publish.
 struct DnsRecord {
   std::string name;

@@ -31,6 +31,8 @@ class Check {
     CheckReplies();
     CheckOneClick();
     CheckTls();
+    // The DNS may say anything, and who reads this has a terminal.
+    for (Finding& finding : report_.findings) finding.what = Printable(finding.what);
     return std::move(report_);
   }
 
@@ -230,6 +232,11 @@ void Check::CheckOneClick() {
 void Check::CheckTls() {
   if (!sender_.uses_tls) {
     return Add("tls", Verdict::kFail, "the shaping files disable TLS to Gmail: enable_tls");
+  }
+  if (!sender_.has_authorities && sender_.verifies_tls) {
+    return Add("tls", Verdict::kFail,
+               "mail to Gmail would wait: enable_tls wants certificates that hold, and none can be verified: install "
+               "ca-certificates, or set tls.ca_file");
   }
   if (!sender_.has_authorities) {
     return Add("tls", Verdict::kWarn,

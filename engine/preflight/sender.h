@@ -34,6 +34,7 @@ struct Sender {
   bool has_one_click = false;
   bool has_authorities = false;  // Certificates can be verified.
   bool uses_tls = true;          // To Gmail: the shaping does not disable it.
+  bool verifies_tls = false;     // To Gmail: nothing is sent where the certificate does not hold.
 };
 
 Report CheckSender(dns::Lookup& lookup, const Sender& sender);

@@ -5,6 +5,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/text.h"
+#include "tests/sim/sim_tls.h"
 
 namespace sim {
 
@@ -36,7 +37,7 @@ class Receiver::Connection final : public io::StreamHandler, public std::enable_
   }
   void OnConnect() override {}
   void OnReceive(std::string_view bytes) override {
-    input_ += bytes;
+    Decrypt(bytes);
     read_ += bytes.size();
     if (receiver_.rests_between_reads > base::Duration() && read_ >= kReadAtOnce) Rest();
     Process();
@@ -57,6 +58,30 @@ class Receiver::Connection final : public io::StreamHandler, public std::enable_
       const std::shared_ptr<Connection> self = alive.lock();
       if (self != nullptr && !self->over_) self->receiver_.io_.PauseReceive(self->id_, false);
     });
+  }
+  void Decrypt(std::string_view bytes) {
+    if (tls_ == Tls::kNone) {
+      input_ += bytes;
+      return;
+    }
+    frames_.Append(bytes);
+    std::string line;
+    if (tls_ == Tls::kHandshaking) {
+      if (!frames_.TakeLine(line)) return;
+      if (receiver_.bad_handshakes > 0) {
+        --receiver_.bad_handshakes;
+        receiver_.io_.Send(id_, std::array{std::string_view("NO\n")});
+        return;
+      }
+      tls_ = Tls::kOpen;
+      const std::string hello = "HELLO " + receiver_.certificate + " trusted new t\n";
+      receiver_.io_.Send(id_, std::array{std::string_view(hello)});
+    }
+    frames_.TakeFrames(input_);
+  }
+  void Send(std::string_view plain) {
+    const std::string sent = tls_ == Tls::kOpen ? SimFrames::Frame(plain) : std::string(plain);
+    receiver_.io_.Send(id_, std::array{std::string_view(sent)});
   }
   void Later(base::Duration wait, absl::AnyInvocable<void()> event) {
     busy_ = true;
@@ -102,7 +127,8 @@ class Receiver::Connection final : public io::StreamHandler, public std::enable_
     if (verb == "ehlo" || verb == "helo") {
       Say(Point::kEhlo, {Hello()});
     } else if (verb == "starttls") {
-      Say(Point::kStartTls, {"502 5.5.1 Not here"});
+      const bool offered = !receiver_.certificate.empty() && tls_ == Tls::kNone;
+      if (Say(Point::kStartTls, {offered ? "220 go on" : "502 5.5.1 Not here"})) tls_ = Tls::kHandshaking;
     } else if (verb == "mail") {
       ++question_.message;
       question_.grouped = !input_.empty();
@@ -128,6 +154,7 @@ class Receiver::Connection final : public io::StreamHandler, public std::enable_
 
   std::string Hello() const {
     std::string hello = "250-" + receiver_.name_;
+    if (!receiver_.certificate.empty() && tls_ == Tls::kNone) hello += "\r\n250-STARTTLS";
     for (const std::string& extension : receiver_.extensions) hello += "\r\n250-" + extension;
     hello[hello.rfind("250-") + 3] = ' ';
     return hello;
@@ -161,12 +188,12 @@ class Receiver::Connection final : public io::StreamHandler, public std::enable_
       Drip(said, 0, answer);
       return;
     }
-    if (!said.empty()) receiver_.io_.Send(id_, std::array{std::string_view(said)});
+    if (!said.empty()) Send(said);
     GoOn(answer);
   }
 
   void Drip(const std::string& said, std::size_t at, const Answer& answer) {
-    receiver_.io_.Send(id_, std::array{std::string_view(said).substr(at, 1)});
+    Send(std::string_view(said).substr(at, 1));
     if (at + 1 == said.size()) return GoOn(answer);
     Later(answer.drip, [this, said, at, answer] { Drip(said, at + 1, answer); });
   }
@@ -195,8 +222,11 @@ class Receiver::Connection final : public io::StreamHandler, public std::enable_
     receiver_.Retire(*this);
   }
 
+  enum class Tls : std::uint8_t { kNone, kHandshaking, kOpen };
   Receiver& receiver_;
   const io::StreamId id_;
+  Tls tls_ = Tls::kNone;
+  SimFrames frames_;
   Question question_;
   std::string input_, content_;
   std::uint64_t content_left_ = 0;  // Of BDAT.

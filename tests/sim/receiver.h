@@ -64,6 +64,9 @@ class Receiver final : private io::AcceptHandler {
   void Forget() { rules_ = {}; }
   // What EHLO offers.
   std::vector<std::string> extensions = {"PIPELINING", "CHUNKING", "SIZE 100000000", "ENHANCEDSTATUSCODES"};
+  // It offers STARTTLS, with a trusted certificate for this name. Empty: it does not.
+  std::string certificate;
+  std::uint32_t bad_handshakes = 0;  // So many are answered with what is no TLS.
   // It reads about 256 KiB, and rests for so long.
   base::Duration rests_between_reads;
   // Connections that arrive are reset.

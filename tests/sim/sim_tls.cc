@@ -66,7 +66,10 @@ std::string SimFrames::Frame(std::string_view plain) {
 class SimChannel final : public tls::Channel {
  public:
   SimChannel(SimChannelFactory& factory, const tls::ChannelFactory::Peer& peer)
-      : factory_(factory), key_(std::string(peer.host_name), peer.policy) {}
+      : factory_(factory),
+        key_(std::string(peer.host_name), peer.policy),
+        domain_(peer.domain),
+        anchored_(tls::HasTrustAnchor(peer.tlsa)) {}
 
   void Start(Output& to_peer) override {
     const auto known = factory_.tickets_.find(key_);
@@ -98,6 +101,8 @@ class SimChannel final : public tls::Channel {
 
   SimChannelFactory& factory_;
   const std::pair<std::string, tls::Policy> key_;  // Host name and policy.
+  const std::string domain_;
+  const bool anchored_;  // By TLSA records: its name must be the host's or the domain's.
   SimTicket offered_;
   SimFrames frames_;
   State state_ = State::kHandshaking;
@@ -116,10 +121,15 @@ absl::Status SimChannel::Greet(const std::string& line, Output& to_peer) {
     info_.certificate = tls::Result::kCertificateNotTrusted;
     return Fail("the certificate does not hold");
   }
+  if (anchored_ && words[1] != key_.first && words[1] != domain_) {
+    info_.certificate = tls::Result::kCertificateHostMismatch;
+    return Fail("the certificate is for another name");
+  }
   factory_.tickets_[key_] = {words[4], good};
   info_ = {.protocol = "TLSv1.3",
            .cipher = SimChannelFactory::CipherOf(key_.second, good),
            .resumed = resumed,
+           .only_domain = anchored_ && words[1] != key_.first,
            .verified = verifies};
   state_ = State::kOpen;
   return absl::OkStatus();

@@ -3,16 +3,19 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "tests/sim/scenario.h"
 
 namespace sim {
 namespace {
 
 using base::Duration;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::Ge;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 using testing::StartsWith;
 
@@ -141,6 +144,60 @@ TEST(BeforeAConnection, D02_TheNextHostIsTakenWhereTheRecordsOfTheFirstCannotBeH
   EXPECT_TRUE(scenario.Finish());
   EXPECT_THAT(first.connections(), IsEmpty());
   EXPECT_THAT(second.accepted(), ElementsAre(kA));
+}
+
+// RFC 7672 section 3.2.2: the certificate is for the name of one of the domains there, and says nothing about the
+// others, however many connections they had under way.
+TEST(BeforeAConnection, D07_ACertificateForAnotherDomainsNameHoldsUpThatDomainAlone) {
+  std::vector<std::string> addresses = Many(30);
+  addresses.emplace_back(kOther);
+  Scenario scenario({.addresses = addresses});
+  Receiver& receiver = scenario.AddReceiver("mx.one.example");
+  receiver.certificate = "other.example";
+  receiver.At(Point::kGreeting, Always({"220 hello", Answer::Then::kGoOn, Duration::Seconds(5)}));
+  scenario.names().SetTlsa("mx.one.example", std::string("\2\1\1", 3) + std::string(32, 'd'));
+  for (const char* domain : {"one.example", "other.example"}) {
+    scenario.names().SetMx(domain, {"mx.one.example"});
+    scenario.names().SetAuthenticated(domain, true);
+  }
+  for (const char* name : {"mx.one.example", "_25._tcp.mx.one.example"}) scenario.names().SetAuthenticated(name, true);
+  scenario.names().SetAnswer("other.example", dns::AnswerKind::kServerFail);  // It comes later.
+  scenario.RunFor(Duration::Minutes(1));
+  scenario.names().SetAnswer("other.example", dns::AnswerKind::kFound);
+  EXPECT_EQ(scenario.CountLast("deferred TlsRequired"), 30u);
+  scenario.RunFor(Duration::Minutes(25));
+  EXPECT_THAT(scenario.Story(kOther), Not(Contains(HasSubstr("TlsRequired"))));
+  EXPECT_EQ(scenario.Last(kOther), "delivered 250 BDAT");
+  EXPECT_THAT(receiver.accepted(), ElementsAre(kOther));
+}
+
+// Seconds for which an address is still spoken to with the compatible profile, as it is kept.
+std::int64_t CompatibleFor(const Scenario& scenario) {
+  for (const auto& [source, text] : scenario.kept_limits()) {
+    const std::vector<std::string> lines = absl::StrSplit(text, '\n');
+    for (const std::string& line : lines) {
+      const std::vector<std::string> words = absl::StrSplit(line, '\t');
+      if (words[0] == "compatible-tls") return std::stoll(words.at(5)) / 1'000'000;
+    }
+  }
+  return 0;
+}
+
+// Bad luck is not held against an address for days.
+TEST(BeforeAConnection, AHandshakeThatOnlyEndsIsRememberedForTenMinutes) {
+  for (const bool says_why : {false, true}) {
+    Scenario scenario({.addresses = {kA, "b@one.example"}, .keep_limits = true});
+    Receiver& receiver = scenario.Serve("one.example");
+    receiver.At(Point::kRcpt, For("b@one.example", {"450 4.2.1 Later"}));
+    receiver.certificate = "mx.one.example";
+    if (says_why) receiver.bad_handshakes = 1;
+    if (!says_why) receiver.At(Point::kStartTls, First(1, {"220 go on", Answer::Then::kReset}));
+    scenario.RunFor(Duration::Minutes(2));
+    EXPECT_EQ(scenario.Last(kA), "delivered 250 BDAT");
+    const std::int64_t rest = CompatibleFor(scenario);
+    EXPECT_GT(rest, 0);
+    EXPECT_EQ(rest > 600, says_why) << rest;
+  }
 }
 
 TEST(BeforeAConnection, APolicyThatCannotBeFetchedHoldsUpNobody) {

@@ -168,6 +168,17 @@ TEST_F(CachedResolverTest, D02_OldTlsaRecordsNeverStandIn) {
   EXPECT_EQ(last_.kind, AnswerKind::kServerFail);
 }
 
+TEST_F(CachedResolverTest, D02_OldAliasesNeverStandInOnTheWayToTlsaRecords) {
+  const auto ask = [this](const Answer& answer) {
+    cache_->Resolve("mx.example", RecordType::kCname, [this](const Answer& told) { last_ = told; });
+    upstream_.Reply("mx.example", RecordType::kCname, answer);
+  };
+  ask(Nothing(AnswerKind::kNoData, 60));
+  Pass(Duration::Seconds(61));
+  ask(Nothing(AnswerKind::kServerFail, 0));
+  EXPECT_EQ(last_.kind, AnswerKind::kServerFail);
+}
+
 TEST_F(CachedResolverTest, ATtlOfZeroIsNotKeptWhereNothingIsStretched) {
   CachedResolver::Options options;
   options.ttl_min = Duration();

@@ -8,11 +8,13 @@
 #include <string>
 
 #include "engine/host_tls.h"
+#include "engine/io/clock.h"
 
 namespace engine {
 namespace {
 
-const base::WallTime kMuchLater = base::WallTime::FromSeconds(9'000'000'000);
+// A file is believed where a session lasts a week at most (RFC 8446 section 4.6.1).
+const base::WallTime kLater = io::SystemClock().WallNow() + base::Duration::Hours(24);
 
 class NoLog final : public base::Log {
  public:
@@ -35,17 +37,17 @@ class TlsSessionsFileTest : public testing::Test {
 TEST_F(TlsSessionsFileTest, OfSeveralCampaignsEachLeavesItsSessions) {
   {
     TlsSessionsFile before(*disk_, folder_);
-    before.sessions().Give("before", {"x", kMuchLater});
+    before.sessions().Give("before", {"x", kLater});
   }
   {
     TlsSessionsFile file(*disk_, folder_);
     HostTls second(*disk_, folder_, folder_ + "/campaign", "", &file, log_);
     {
       HostTls first(*disk_, folder_, folder_ + "/campaign", "", &file, log_);
-      first.sessions().Give("first", {"x", kMuchLater});
+      first.sessions().Give("first", {"x", kLater});
     }
     EXPECT_EQ(second.sessions().Take("before").size(), 1u);
-    second.sessions().Give("second", {"x", kMuchLater});
+    second.sessions().Give("second", {"x", kLater});
   }
   EXPECT_EQ(Kept(), 2u);
 }
@@ -53,13 +55,13 @@ TEST_F(TlsSessionsFileTest, OfSeveralCampaignsEachLeavesItsSessions) {
 TEST_F(TlsSessionsFileTest, ASessionIsTakenOnceAndWhatAnotherProgramLeavesStays) {
   {
     TlsSessionsFile file(*disk_, folder_);
-    file.sessions().Give("one", {"x", kMuchLater});
+    file.sessions().Give("one", {"x", kLater});
   }
   EXPECT_TRUE(IsThere());
   {
     TlsSessionsFile file(*disk_, folder_);
     EXPECT_FALSE(IsThere());
-    TlsSessionsFile(*disk_, folder_).sessions().Give("another", {"x", kMuchLater});
+    TlsSessionsFile(*disk_, folder_).sessions().Give("another", {"x", kLater});
     EXPECT_TRUE(IsThere());
   }
   EXPECT_EQ(Kept(), 2u);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/text.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/dns/table_lookup.h"
@@ -329,8 +330,20 @@ TEST(SenderTest, TheRestOfWhatReceiversAskFor) {
   sender = GoodSender();
   sender.has_authorities = false;
   Expect(Look(GoodZone(), sender), "tls", Verdict::kWarn, "ca-certificates");
+  sender.verifies_tls = true;
+  Expect(Look(GoodZone(), sender), "tls", Verdict::kFail, "mail to Gmail would wait");
   sender.uses_tls = false;
   Expect(Look(GoodZone(), sender), "tls", Verdict::kFail, "enable_tls");
+}
+
+TEST(SenderTest, WhatTheDnsSaysDoesNothingToATerminal) {
+  const std::string bad = "v=DMARC1; p=\x1b]0;x\x07\n\x9b; rua=mailto:a@example.com";
+  const Report report = Look(With(Without({"_dmarc.example.com"}), {{"_dmarc.example.com", "TXT " + bad}}));
+  const std::string what = Only(report, "dmarc").what;
+  EXPECT_FALSE(base::HasControl(what)) << what;
+  EXPECT_EQ((DnsRecord{"a\x1b", "TXT", bad}).ToString(),
+            "a\\027. TXT \"v=DMARC1; p=\\027]0;x\\007\\010\\155; rua=mailto:a@example.com\"");
+  EXPECT_EQ(Printable("d\xc3\xa9j\xc3\xa0"), "d\xc3\xa9j\xc3\xa0");
 }
 
 TEST(SenderTest, WithoutAnAnswerNothingFails) {

@@ -44,11 +44,36 @@ TEST_F(CompatibleTest, AServerThatTheUsualProfileFailsWithIsReached) {
 TEST_F(CompatibleTest, TheCertificateMustBeWhatItMustBe) {
   for (const CertificateKind kind :
        {CertificateKind::kWrongName, CertificateKind::kExpired, CertificateKind::kSelfSigned}) {
-    ServerSettings settings({.certificate = kind});
+    ServerSettings settings({.certificate = kind, .tls13 = false});
     const absl::Status status = Connect(settings, kVerifying, Profile::kCompatible);
     EXPECT_THAT(std::string(status.message()), HasSubstr("the certificate does not hold"));
     EXPECT_NE(info_.certificate, Result::kSuccess);
   }
+}
+
+// RFC 7507: somebody may have made the usual handshake fail. Where the mail would go in clear then, it is taken.
+TEST_F(CompatibleTest, AServerThatCouldDoBetterRefusesItWhereTheCertificateMatters) {
+  ServerSettings modern({});
+  EXPECT_THAT(std::string(Connect(modern, kVerifying, Profile::kCompatible).message()),
+              HasSubstr("inappropriate fallback"));
+  EXPECT_TRUE(Connect(modern, kTrusting, Profile::kCompatible).ok());
+}
+
+TEST_F(CompatibleTest, WhereTheCertificateMattersSoDoesForwardSecrecy) {
+  ServerSettings settings({});
+  // Whether TLS_RSA_WITH_AES_128_GCM_SHA256 is in the ClientHello (RFC 8446 section 4.1.2).
+  const auto offers_rsa = [&](const Policy& policy) {
+    const Connection c(context_, settings, policy, testing::kHostName, "192.0.2.1", {}, {}, Profile::kCompatible);
+    const std::string& hello = c.to_server.bytes;
+    const auto byte = [&hello](std::size_t at) { return static_cast<unsigned char>(hello.at(at)); };
+    const std::size_t list = 5 + 4 + 2 + 32 + 1 + byte(43);
+    const std::size_t size = byte(list) * 256U + byte(list + 1);
+    bool found = false;
+    for (std::size_t at = list + 2; at < list + 2 + size; at += 2) found |= byte(at) == 0x00 && byte(at + 1) == 0x9C;
+    return found;
+  };
+  EXPECT_FALSE(offers_rsa(kVerifying));
+  EXPECT_TRUE(offers_rsa(kTrusting));
 }
 
 TEST_F(CompatibleTest, SessionsAreResumedUnderTheSameProfile) {
