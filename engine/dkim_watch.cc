@@ -50,7 +50,8 @@ std::optional<delivery::PauseReason> DkimWatch::Judge(Watched& watched, base::In
     return std::nullopt;
   }
   // The resolver remembers what it said: the second look is to be another one.
-  watched.next = now + std::clamp(ttl + base::Duration::Seconds(1), times_.again, std::max(times_.again, times_.every));
+  watched.next =
+      now + std::clamp(ttl + base::Duration::Seconds(1), times_.again, std::max(times_.again, times_.again_max));
   if (++watched.faults < kFaultsToPause) return std::nullopt;
   watched.faults = 0;
   const preflight::DnsRecord record{watched.key.name, "TXT", watched.key.record};

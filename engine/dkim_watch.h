@@ -17,9 +17,11 @@ class DkimWatch {
  public:
   struct Times {
     base::Duration every = base::Duration::Hours(1);
-    base::Duration again = base::Duration::Minutes(1);  // After an answer that the record is gone or wrong.
+    base::Duration again = base::Duration::Minutes(1);  // After an answer that the record is gone or wrong…
+    // …or when its time to live is over (else the resolver says the same again), but not later than this.
+    base::Duration again_max = base::Duration::Hours(1);
   };
-  static Times Every(base::Duration time) { return {time, std::min(time, Times().again)}; }
+  static Times Every(base::Duration time) { return {time, std::min(time, Times().again), Times().again_max}; }
   // The resolver outlives the watch, or calls nobody back after its end.
   DkimWatch(std::vector<dkim::PublishedKey> keys, dns::Resolver& resolver, const Times& times, base::Instant now);
   DkimWatch(const DkimWatch&) = delete;

@@ -10,6 +10,7 @@ namespace engine {
 namespace {
 
 constexpr base::Duration kTryFor = base::Duration::Milliseconds(1500);
+constexpr base::Duration kLookEvery = base::Duration::Milliseconds(100);  // Whether to go on.
 constexpr std::uint32_t kStreamsMax = 16;
 
 class NoLog final : public base::Log {
@@ -59,7 +60,8 @@ void DnsAsker::Begin(const std::vector<std::pair<std::string, dns::RecordType>>&
   }
 }
 
-std::vector<dns::Route> DnsAsker::Routes(const std::vector<std::string>& domains, dns::MxLookup::Families families) {
+std::vector<dns::Route> DnsAsker::Routes(const std::vector<std::string>& domains, dns::MxLookup::Families families,
+                                         absl::FunctionRef<bool()> go_on) {
   std::vector<dns::Route> routes(domains.size());
   for (dns::Route& route : routes) route.detail = "no answer in time";
   std::size_t missing = domains.size();
@@ -72,7 +74,7 @@ std::vector<dns::Route> DnsAsker::Routes(const std::vector<std::string>& domains
       });
     });
   }
-  while (missing > 0 && clock_.Now() < end_) TurnUntil(end_);
+  while (missing > 0 && clock_.Now() < end_ && go_on()) TurnUntil(std::min(end_, clock_.Now() + kLookEvery));
   return routes;
 }
 

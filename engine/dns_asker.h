@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "dns/cares_resolver.h"
 #include "dns/lookup.h"
@@ -32,8 +33,11 @@ class DnsAsker final : public dns::Lookup {
 
   // The same question twice is the same answer, and is asked once.
   dns::Answer Ask(std::string_view name, dns::RecordType type) override;
-  // The mail exchangers of each domain, with their addresses; kTemporary where there is no answer in time.
-  std::vector<dns::Route> Routes(const std::vector<std::string>& domains, dns::MxLookup::Families families);
+  // The mail exchangers of each domain, with their addresses; kTemporary where there is no answer in time. Waits no
+  // longer once `go_on` (asked about ten times a second) is false.
+  std::vector<dns::Route> Routes(
+      const std::vector<std::string>& domains, dns::MxLookup::Families families,
+      absl::FunctionRef<bool()> go_on = [] { return true; });
   // Asks without waiting, so that Ask finds the answers.
   void Begin(const std::vector<std::pair<std::string, dns::RecordType>>& questions);
   std::vector<std::string> Servers() const { return resolver_->Servers(); }

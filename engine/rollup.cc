@@ -15,12 +15,12 @@ constexpr base::Duration kPatience = base::Duration::Seconds(5);
 
 }  // namespace
 
-std::string LookUpRollups(const config::Config& config, config::Shaping& shaping) {
+std::string LookUpRollups(const config::Config& config, config::Shaping& shaping, absl::FunctionRef<bool()> go_on) {
   const std::vector<std::string> domains = shaping.RollupDomains();
   if (domains.empty() || config.smarthost.has_value()) return "";
   const absl::StatusOr<std::unique_ptr<DnsAsker>> asker = DnsAsker::Make(config.dns, kPatience);
   std::vector<dns::Route> routes(domains.size());
-  if (asker.ok()) routes = (*asker)->Routes(domains, {});
+  if (asker.ok()) routes = (*asker)->Routes(domains, {}, go_on);
   std::string unknown;
   for (std::size_t i = 0; i < domains.size(); ++i) {
     if (routes[i].kind == dns::RouteKind::kHosts) shaping.SetRollupHosts(domains[i], delivery::MailHostsOf(routes[i]));

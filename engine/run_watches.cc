@@ -40,7 +40,8 @@ std::shared_ptr<DkimLoop> MakeDkimLoop(const RunRequest& request, const SendingM
 void AddWatches(const RunRequest& request, const SendingMeans& means, SuppressionWatch& suppression, base::Log& log,
                 EngineOptions& options) {
   if (request.test.has_value()) return;
-  options.new_shaping = [watch = std::make_shared<ShapingWatch>(*request.config), host = request.host, &log] {
+  options.new_shaping = [watch = std::make_shared<ShapingWatch>(*request.config, *request.shaping), host = request.host,
+                         &log] {
     std::shared_ptr<const config::Shaping> shaping = watch->Poll(io::SystemClock().Now(), log);
     if (shaping == nullptr || !shaping->HasTotals() || host == nullptr) return shaping;
     if (absl::Status status = host->UseTotals(); !status.ok()) log.Warning(std::string(status.message()));

@@ -208,8 +208,8 @@ absl::Status MakeFile(io::Disk& disk, const Task& task) {
   return status;
 }
 
-// Who is pending, and how many of them have no signature that may stay. Chunks with one of those are written whole: so
-// many records of them are holes of the file yet, and take room.
+// Who is pending, and how many of them have no signature that may stay. Chunks with one of those are written whole:
+// where they are holes of the file yet, so many records take room.
 struct Need {
   std::uint64_t pending = 0, missing = 0, holes = 0;
 };
@@ -227,7 +227,8 @@ absl::StatusOr<Need> CountNeed(io::Disk& disk, const Task& task) {
       ++need.pending;
       if (!IsGood((*file)->Find(id), task.job, now)) ++need.missing;
     }
-    if (need.missing > missing_before) need.holes += holes;
+    const std::uint64_t records = std::min(kChunk, task.head.recipients - first);
+    if (need.missing > missing_before && holes == records) need.holes += records;
   }
   return need;
 }

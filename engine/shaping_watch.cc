@@ -28,8 +28,8 @@ bool ShapingWatch::HaveFilesChanged() {
 }
 
 void ShapingWatch::LookUp(config::Shaping shaping) {
-  looking_ = std::async(std::launch::async, [config = &config_, shaping = std::move(shaping)]() mutable {
-    std::string warning = LookUpRollups(*config, shaping);
+  looking_ = std::async(std::launch::async, [this, shaping = std::move(shaping)]() mutable {
+    std::string warning = LookUpRollups(config_, shaping, [this] { return !ends_; });
     return LookedUp{std::make_shared<const config::Shaping>(std::move(shaping)), std::move(warning)};
   });
 }
@@ -50,7 +50,7 @@ std::shared_ptr<const config::Shaping> ShapingWatch::Poll(base::Instant now, bas
   next_ = now + kPollEvery;
   const bool is_first = !stamps_.has_value();
   if (!HaveFilesChanged()) {
-    if (now >= look_up_at_ && last_ != nullptr) LookUp(*last_);
+    if (now >= look_up_at_) LookUp(*last_);
     return nullptr;
   }
   std::vector<std::string> warnings;  // Of keys without effect: they were told when it started.
@@ -60,11 +60,15 @@ std::shared_ptr<const config::Shaping> ShapingWatch::Poll(base::Instant now, bas
     return nullptr;
   }
   if (!is_first) log.Info("the shaping files have changed; their limits and rates hold from now on");
-  last_ = nullptr;
   warned_ = is_first;  // Who loaded them has said it.
-  if (shaping->RollupDomains().empty()) return std::make_shared<const config::Shaping>(*std::move(shaping));
-  LookUp(*std::move(shaping));
-  return nullptr;
+  if (!shaping->RollupDomains().empty()) {
+    shaping->TakeRollupHosts(*last_);  // The DNS may be silent now.
+    LookUp(*std::move(shaping));
+    return nullptr;
+  }
+  look_up_at_ = base::Instant::Never();
+  last_ = std::make_shared<const config::Shaping>(*std::move(shaping));
+  return last_;
 }
 
 }  // namespace engine

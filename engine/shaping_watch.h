@@ -2,10 +2,12 @@
 // blocks, which are looked up again now and then.
 #pragma once
 
+#include <atomic>
 #include <future>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/base/log.h"
@@ -18,7 +20,12 @@ namespace engine {
 
 class ShapingWatch {
  public:
-  explicit ShapingWatch(config::Config config) : config_(std::move(config)) {}
+  // `known`: what is in use, and knows the mail exchangers of its blocks.
+  ShapingWatch(config::Config config, const config::Shaping& known)
+      : config_(std::move(config)), last_(std::make_shared<const config::Shaping>(known)) {}
+  ~ShapingWatch() { ends_ = true; }  // Nobody waits for the DNS.
+  ShapingWatch(const ShapingWatch&) = delete;
+  ShapingWatch& operator=(const ShapingWatch&) = delete;
 
   // To be asked all the time; looks every two seconds. What the files say now, if that is something else; else null.
   // Files that cannot be read or are wrong change nothing, and are a warning.
@@ -39,8 +46,9 @@ class ShapingWatch {
   std::optional<std::vector<std::optional<io::FileStamp>>> stamps_;
   std::vector<std::optional<io::FileStamp>> seen_;  // At the last look, where that was something else.
   base::Instant next_;
+  std::shared_ptr<const config::Shaping> last_;
+  std::atomic<bool> ends_ = false;
   std::future<LookedUp> looking_;
-  std::shared_ptr<const config::Shaping> last_;  // Null: has no blocks whose exchangers are looked up.
   base::Instant look_up_at_ = base::Instant::Never();
   bool warned_ = false;
 };

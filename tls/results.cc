@@ -13,6 +13,7 @@ namespace tls {
 namespace {
 
 constexpr std::string_view kHead = "sluice tls-results 2\n";
+constexpr std::string_view kOther = "other";  // Domain.
 constexpr std::int64_t kDaySeconds = 86'400;
 constexpr std::size_t kDateSize = 10;  // "2026-11-24"
 constexpr Result kResults[] = {Result::kSuccess,
@@ -42,6 +43,21 @@ std::string_view TakeWord(std::string_view& line) {
   const std::string_view word = line.substr(0, end);
   line.remove_prefix(std::min(end + 1, line.size()));
   return word;
+}
+
+// Of the days before `day` that name domains, the oldest names none any more.
+void FoldOldestDay(std::map<ResultCounts::Key, std::uint64_t>& counts, std::int64_t day) {
+  const auto named =
+      std::find_if(counts.begin(), counts.end(), [](const auto& counted) { return counted.first.domain != kOther; });
+  if (named == counts.end() || named->first.day >= day) return;
+  const std::int64_t oldest = named->first.day;
+  std::map<ResultCounts::Key, std::uint64_t> sums;
+  auto at = counts.lower_bound({oldest, "", PolicyType::kNone, Result::kSuccess});
+  while (at != counts.end() && at->first.day == oldest) {
+    sums[{oldest, std::string(kOther), at->first.type, at->first.result}] += at->second;
+    at = counts.erase(at);
+  }
+  counts.merge(sums);
 }
 
 }  // namespace
@@ -96,8 +112,9 @@ std::string ResultCounts::DateOf(std::int64_t day) {
 
 void ResultCounts::Add(const Key& key, std::uint64_t count) {
   const std::lock_guard lock(mutex_);
+  if (counts_.size() >= kKeysMax && !counts_.contains(key)) FoldOldestDay(counts_, key.day);
   const bool is_one_too_many = counts_.size() >= kKeysMax && !counts_.contains(key);
-  counts_[is_one_too_many ? Key{key.day, "other", key.type, key.result} : key] += count;
+  counts_[is_one_too_many ? Key{key.day, std::string(kOther), key.type, key.result} : key] += count;
   changed_ = true;
 }
 

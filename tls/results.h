@@ -40,7 +40,8 @@ class ResultCounts {
     Result result = Result::kSuccess;
     friend auto operator<=>(const Key&, const Key&) = default;
   };
-  static constexpr std::size_t kKeysMax = 100'000;  // What comes with more is counted under the domain "other".
+  // Where there are more, the days before are counted under the domain "other", the oldest first; then what comes.
+  static constexpr std::size_t kKeysMax = 100'000;
 
   ResultCounts() = default;
   ResultCounts(const ResultCounts&) = delete;

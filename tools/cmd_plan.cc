@@ -141,10 +141,12 @@ int Plan(const Arguments& arguments, Context& context) {
   if (!means.ok()) return fail(means.status());
   absl::StatusOr<ReceiverRules> rules = LoadReceiverRules(*config, context.log);
   if (!rules.ok()) return fail(rules.status());
-  if (const std::string warning = engine::LookUpRollups(*config, rules->shaping); !warning.empty())
-    context.log.Warning(warning);
   absl::StatusOr<std::unique_ptr<Signals>> signals = Signals::Make();
   if (!signals.ok()) return fail(signals.status());
+  const auto go_on = [&signals] { return (*signals)->Stops() == 0; };
+  const std::string warning = engine::LookUpRollups(*config, rules->shaping, go_on);
+  if (!go_on()) return fail(absl::CancelledError("stopped"));
+  if (!warning.empty()) context.log.Warning(warning);
   const std::string root = context.state.empty() ? *config->engine.state_dir : context.state;
   const std::string scratch = absl::StrFormat("%s/plans/%s.%d", root, campaign->id, getpid());
   const absl::Cleanup remove = [&scratch] {
@@ -153,7 +155,6 @@ int Plan(const Arguments& arguments, Context& context) {
   };
   if (absl::Status status = disk->MakeDirectories(scratch); !status.ok()) return fail(status);
   const base::WallTime now = io::SystemClock().WallNow();
-  const auto go_on = [&signals] { return (*signals)->Stops() == 0; };
   const absl::StatusOr<engine::CampaignPlan> plan = engine::PlanCampaign(
       *disk, {.campaign = &*campaign,
               .config = &*config,

@@ -213,6 +213,14 @@ std::uint64_t SeedOf(const Arguments& arguments, base::Log& log) {
   return seed;
 }
 
+// Of the shaping's blocks. False: a signal has come.
+bool LookUpMailExchangers(const config::Config& config, Signals& signals, base::Log& log, config::Shaping& shaping) {
+  const auto go_on = [&signals] { return signals.Stops() == 0; };
+  const std::string warning = engine::LookUpRollups(config, shaping, go_on);
+  if (go_on() && !warning.empty()) log.Warning(warning);
+  return go_on();
+}
+
 int Send(const Arguments& arguments, Context& context) {
   if (absl::Status status = CheckArguments(arguments, context); !status.ok())
     return Fail(context.log, status, kExitUsage);
@@ -240,8 +248,8 @@ int Send(const Arguments& arguments, Context& context) {
     if (absl::Status status = UseSandboxAt(ready_file, *disk, *config); !status.ok())
       return Fail(context.log, status, ExitCodeOf(status));
   }
-  if (const std::string warning = engine::LookUpRollups(*config, rules->shaping); !warning.empty())
-    context.log.Warning(warning);
+  if (!LookUpMailExchangers(*config, **signals, context.log, rules->shaping))
+    return Fail(context.log, absl::CancelledError("stopped before anything was sent"), kExitInterrupted);
   config->dns.max_queries_per_second =
       std::max(1u, config->dns.max_queries_per_second / static_cast<std::uint32_t>(campaigns->size()));
   const std::string host_folder = *config->engine.state_dir + "/host";

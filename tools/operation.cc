@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_format.h"
 #include "engine/base/text.h"
+#include "engine/campaign/campaign.h"
 #include "engine/config/shaping.h"
 #include "engine/host_state.h"
 #include "engine/io/clock.h"
@@ -79,12 +80,22 @@ absl::StatusOr<engine::OperationOutcome> OperateRunning(const engine::StatePaths
   return outcome;
 }
 
+// Of the pool that the campaign file names; all there are where that is not known any more.
+std::vector<config::PoolMember> SourcesOf(const Context& context, const Access& access, const std::string& campaign) {
+  std::string pool;
+  if (const auto file = CampaignFileOf(context, access.config, campaign); file.ok()) {
+    if (const auto loaded = campaign::LoadCampaign(*file); loaded.ok()) pool = loaded->delivery.pool;
+  }
+  auto members = config::PoolMembers(access.config, pool);
+  if (!members.ok()) members = config::PoolMembers(access.config, "");
+  return members.ok() ? *std::move(members) : std::vector<config::PoolMember>();
+}
+
 // What the host remembers of receivers holds the campaign as well as what it has written down itself. The sources that
 // another program uses are that program's.
-void LiftOnHost(const Access& access, base::Log& log, engine::OperationOutcome& outcome) {
+void LiftOnHost(const Access& access, const std::vector<config::PoolMember>& sources, base::Log& log,
+                engine::OperationOutcome& outcome) {
   if (access.started.roster->manifest().rehearsal.value_or(false)) return;
-  const auto members = config::PoolMembers(access.config, "");
-  if (!members.ok()) return;
   const roster::Manifest& manifest = access.started.roster->manifest();
   const auto tenant = manifest.campaign_meta.find("tenant");
   const std::vector<std::string> scopes =
@@ -92,22 +103,25 @@ void LiftOnHost(const Access& access, base::Log& log, engine::OperationOutcome& 
   engine::HostState host(*access.disk, *access.config.engine.state_dir + "/host", log);
   std::size_t lifted = 0;
   std::string kept;
-  for (const config::PoolMember& member : *members) {
+  for (const config::PoolMember& member : sources) {
     delivery::Source source;
     source.name = member.source.name;
     source.address = member.source.source_address;
     const absl::Status taken = host.Use({source});
     if (taken.ok()) {
       lifted += host.limits().LiftSuspensions(source.name, scopes, io::SystemClock().Now());
-    } else if (kept.empty()) {
-      kept = absl::StrFormat("; %s", std::string(taken.message()));
+    } else if (absl::IsUnavailable(taken)) {  // What it goes on to say is for who sends.
+      const std::string who(taken.message());
+      kept += "; " + who.substr(0, who.find("; its limits")) + ", which keeps its suspensions";
+    } else {
+      kept += absl::StrFormat("; %s", std::string(taken.message()));
     }
   }
   if (lifted > 0 && !outcome.changed) {
     outcome.changed = true;
     outcome.line = absl::StrFormat("%s: nothing is suspended any more", access.started.paths.id);
   }
-  if (outcome.changed) outcome.line += kept;
+  outcome.line += kept;
 }
 
 // Carries the order out and prints how it went. Returns the exit code.
@@ -127,8 +141,9 @@ int RunOperation(const OperationArguments& arguments, Context& context) {
     absl::StatusOr<Access> access = OpenCampaign(*std::move(place));
     if (!access.ok()) return Fail(context.log, access.status(), ExitCodeOf(access.status()));
     outcome = engine::Operate(*access->disk, access->started, order, io::SystemClock().WallNow());
-    if (order.operation == engine::Operation::kResume && outcome->problem.ok())
-      LiftOnHost(*access, context.log, *outcome);
+    const bool is_over = outcome->state == "finished" || outcome->state == "cancelled";
+    if (order.operation == engine::Operation::kResume && outcome->problem.ok() && !is_over)
+      LiftOnHost(*access, SourcesOf(context, *access, arguments.campaign), context.log, *outcome);
   }
   if (!outcome.ok()) return Fail(context.log, outcome.status(), kExitFailure);
   if (!outcome->problem.ok()) return Fail(context.log, outcome->problem, outcome->exit_code);

@@ -195,6 +195,14 @@ void Shaping::SetRollupHosts(std::string_view domain, absl::Span<const MailHost>
   }
 }
 
+void Shaping::TakeRollupHosts(const Shaping& from) {
+  for (Domain& block : domains_) {
+    const auto known = std::find_if(from.domains_.begin(), from.domains_.end(),
+                                    [&block](const Domain& other) { return other.name == block.name; });
+    if (block.mx_rollup && known != from.domains_.end()) block.rollup_hosts = known->rollup_hosts;
+  }
+}
+
 bool Shaping::NamesDomain(std::string_view domain) const {
   const std::string name = FoldName(domain);
   return std::any_of(domains_.begin(), domains_.end(), [&name](const Domain& block) { return block.name == name; });

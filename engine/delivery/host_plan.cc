@@ -90,12 +90,12 @@ HostPlan::Next HostPlan::Choose(base::Instant now, const Wish& wish) {
     const std::size_t index = turns[i].host;
     if (asking && turns[i].rank != turns[i - 1].rank) break;  // A better one may be known in a moment.
     Host& host = hosts_[index];
-    const std::size_t count = std::min(left, host.addresses.size());
-    left -= count;
     if (IsRefused(index, wish.refused)) {
       passed_refused = true;
       continue;
     }
+    const std::size_t count = std::min(left, host.addresses.size());
+    left -= count;
     if (left + count == 0) continue;
     const bool ask =
         host.resolution == Resolution::kUnknown ||

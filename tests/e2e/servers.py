@@ -141,10 +141,10 @@ class Nsd(Process):
 class Knot(Process):
     """CZ.NIC's name server: one zone file per zone, and the zones that change are read again."""
 
-    def __init__(self, build: pathlib.Path, folder: pathlib.Path, address: str, port: int, zones: dict):
+    def __init__(self, build: pathlib.Path, folder: pathlib.Path, address: str, port: int, zones: dict, negative_ttl: int = 60):
         """`zones`: by name, the records beside SOA and NS, as a zone file has them. "" is the root, which makes everything else NXDOMAIN."""
         root = packages.fetch(build, "knot")
-        self.folder, self.zones, self.serial = folder / "knot", {}, 0
+        self.folder, self.zones, self.serial, self.negative_ttl = folder / "knot", {}, 0, negative_ttl
         self.folder.mkdir()
         self.files = {zone: self.folder / f"{number}.zone" for number, zone in enumerate(sorted(zones))}
         self.write(zones)
@@ -164,7 +164,7 @@ class Knot(Process):
     def write(self, zones: dict):
         self.serial += 1
         for zone, text in zones.items():
-            self.files[zone].write_text(f"$ORIGIN {zone}.\n$TTL 60\n@ SOA ns.knot.test. hostmaster.knot.test. {self.serial} 3600 900 86400 60\n"
+            self.files[zone].write_text(f"$ORIGIN {zone}.\n$TTL 60\n@ SOA ns.knot.test. hostmaster.knot.test. {self.serial} 3600 900 86400 {self.negative_ttl}\n"
                                         f"@ NS ns.knot.test.\n{text}\n")
         self.zones.update(zones)
 

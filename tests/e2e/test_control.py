@@ -238,7 +238,28 @@ class ControlTest(Lab):
         self.write("other.toml", other)
         process = self.start("send", "other.toml", "--progress", "off")
         wait_until("the other to be held", lambda: json.loads(self.sluice("status", "other", "--json", code=None).stdout or "{}").get("held"))
-        self.assertRegex(self.sluice("resume", "test").stdout, rf"source default: .*process {process.popen.pid}")
+        self.assertRegex(self.sluice("resume", "test").stdout, rf"source default: .*process {process.popen.pid}, which keeps")
+        again = self.asked("resume", "test")
+        self.assertFalse(again["changed"])
+        self.assertRegex(again["line"], rf"not paused; source default: .*process {process.popen.pid}, which keeps")
+        process.stop()
+
+    def test_resume_of_a_campaign_that_is_over_lifts_nothing_for_others(self):
+        self.sink("127.0.0.2")
+        self.sink("127.0.0.4", "--reply-on", f"RCPT:{SUSPENDED}")
+        self.prepare(1)
+        self.sluice("send", "campaign.toml")
+        text = self.path("campaign.toml").read_text()
+        self.prepare(5, domains=("shut.test",), intervals='["10m"]')
+        for name in ("held", "next"):
+            self.write(f"{name}.toml", text.replace('id = "test"', f'id = "{name}"'))
+        process = self.start("send", "held.toml", "--progress", "off")
+        wait_until("the suspension", lambda: "is suspended" in process.text())
+        self.assertEqual(process.stop(), 4)
+        self.assertEqual(self.asked("resume", "test")["state"], "finished")
+        process = self.start("send", "next.toml", "--progress", "off")
+        wait_until("the next to be held", lambda: json.loads(self.sluice("status", "next", "--json", code=None).stdout or "{}").get("held"))
+        self.assertEqual(process.text().count("is suspended"), 0, process.text())
         process.stop()
 
     # ---- of one that nobody works on ----

@@ -1,6 +1,7 @@
 """The sender's DNS, served by Knot: what `check` says of it, record by record, and that `send` refuses to begin, to go on and to start on time
 where receivers would refuse the mail."""
 
+import contextlib
 import datetime
 import json
 import signal
@@ -67,8 +68,8 @@ class SenderTest(Lab):
         """All names there are, in the root zone."""
         return {"": RECIPIENTS + "".join(f"{name.rstrip('.')}. {kind} {value}\n" for (name, kind), value in records.items())}
 
-    def serve(self, records):
-        self.knot = self.started(Knot(BUILD, self.folder, "127.0.0.1", 5300, self.zone(records)))
+    def serve(self, records, negative_ttl=60):
+        self.knot = self.started(Knot(BUILD, self.folder, "127.0.0.1", 5300, self.zone(records), negative_ttl))
 
     def without(self, *keys) -> dict:
         return {key: value for key, value in self.good.items() if key not in keys}
@@ -197,7 +198,7 @@ class SenderTest(Lab):
         self.assertEqual(self.delivered(sink), 20)
 
     def test_a_key_that_is_unpublished_while_the_campaign_runs_pauses_it(self):
-        self.serve(self.good)
+        self.serve(self.good, negative_ttl=1)
         with self.path("sluice.toml").open("a") as config:
             config.write(f"[notify]\ncommand = '''cat >> {self.path('told')}'''\n")
         text = self.path("sluice.toml").read_text()
@@ -233,6 +234,26 @@ class SenderTest(Lab):
         self.assertIn("spf: bounces.example.com", process.text())
         self.assertEqual(self.delivered(sink), 0)
         self.assertEqual(self.report()["totals"]["pending"], 20)
+
+    def test_a_signal_ends_the_wait_for_mail_exchangers_of_the_shaping(self):
+        silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(silent.close)
+        silent.bind(("127.0.0.1", 5300))
+        silent.settimeout(30)
+        self.write("shaping.toml", '["d.test"]\nconnection_limit = 1\n')
+        for command in (["send", "--progress", "off"], ["plan"]):
+            with self.subTest(command=command):
+                process = self.start(command[0], "campaign.toml", *command[1:])
+                silent.recv(512)
+                begin = time.monotonic()
+                self.assertEqual(process.stop(signal.SIGINT), 4, process.text())
+                self.assertLess(time.monotonic() - begin, 3)  # Of the five seconds that it waits for answers.
+                self.assertIn("stopped", process.text())
+                silent.setblocking(False)
+                with contextlib.suppress(BlockingIOError):
+                    while silent.recv(512):
+                        pass
+                silent.settimeout(30)
 
     def test_without_answers_nothing_fails_and_the_time_is_limited(self):
         silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -96,6 +96,19 @@ TEST(HostPlan, S20_AllAddressesOfAllHostsAreTriedUpToTheLimits) {
             (std::vector<std::string>{"198.51.99.1", "198.51.99.2", "198.51.99.3", "198.51.99.11", "198.51.99.12"}));
 }
 
+TEST(HostPlan, M06_TheAddressesOfHostsThatAreLeftOutDoNotCount) {
+  HostPlan::Options options;
+  options.addresses_max = 1;
+  HostPlan plan({{"backup", 20}, {"primary", 10}}, options);
+  ASSERT_EQ(plan.HostName(plan.Choose(kNow).host), "primary");
+  plan.SetAddresses(1, {{kOne}}, kLater);
+  ASSERT_EQ(plan.Choose(kNow).address, kOne);
+  constexpr std::uint32_t kPrimary = 2;  // The bit of the second by name.
+  ASSERT_EQ(plan.Choose(kNow, {.refused = kPrimary}).step, Step::kResolve);
+  plan.SetAddresses(0, {{kTwo}}, kLater);
+  EXPECT_EQ(plan.Choose(kNow, {.refused = kPrimary}).address, kTwo);
+}
+
 TEST(HostPlan, M06_HostsThatAPolicyDoesNotNameAreLeftOut) {
   HostPlan plan({{"backup", 20}, {"primary", 10}}, {});
   constexpr std::uint32_t kPrimary = 2;  // The bit of the second by name.

@@ -217,7 +217,8 @@ TEST_P(CampaignRunTest, PausesWhereTheRecordOfItsKeyIsGone) {
       "format = 1\nname = \"slow\"\n[provider.a]\nweight = 1\nreply_delay = \"400ms\"\n", "slow");
   SandboxThread sandbox(std::move(slow), GetParam());
   Observer observer;
-  dkim_watch_ = DkimWatch::Times{base::Duration::Milliseconds(1), base::Duration::Milliseconds(1)};
+  dkim_watch_ = DkimWatch::Times{base::Duration::Milliseconds(1), base::Duration::Milliseconds(1),
+                                 base::Duration::Milliseconds(1)};
   const RunOutcome outcome = Send(sandbox, observer);
   EXPECT_EQ(outcome.exit_code, 6) << outcome.problem << outcome.line;
   EXPECT_NE(outcome.line.find("s1._domainkey.example.com is not published; publish: "), std::string::npos)

@@ -56,6 +56,24 @@ TEST_F(DkimWatchTest, TwoAnswersThatItIsGonePauseTheCampaign) {
       "s1._domainkey.example.com is not published; publish: s1._domainkey.example.com. TXT \"v=DKIM1; k=rsa; p=AAAA\"");
 }
 
+TEST(DkimWatch, AnAnswerThatTheResolverRemembersCountsOnceWhereItLooksOften) {
+  dns::ScriptedResolver resolver;
+  base::Instant now;
+  DkimWatch watch({{kName, "example.com", "", kRecord}}, resolver, DkimWatch::Every(Duration::Seconds(10)), now);
+  dns::Answer gone = dns::Nothing(dns::AnswerKind::kNoDomain);
+  gone.ttl = Duration::Minutes(5);
+  now = now + Duration::Seconds(10);
+  EXPECT_FALSE(watch.Poll(now).has_value());
+  resolver.Reply(kName, dns::RecordType::kTxt, gone);
+  EXPECT_FALSE(watch.Poll(now).has_value());
+  now = now + Duration::Minutes(5);
+  EXPECT_FALSE(watch.Poll(now).has_value());
+  EXPECT_EQ(resolver.waiting(), 0u);
+  now = now + Duration::Seconds(1);
+  EXPECT_FALSE(watch.Poll(now).has_value());
+  EXPECT_EQ(resolver.waiting(), 1u);
+}
+
 TEST_F(DkimWatchTest, AnotherKeyPausesToo) {
   EXPECT_FALSE(After(Duration::Hours(1), Text("v=DKIM1; p=BBBB")).has_value());
   const auto pause = After(Duration::Minutes(1), Text("v=DKIM1; p="));

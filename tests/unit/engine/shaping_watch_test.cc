@@ -1,12 +1,18 @@
 #include "engine/shaping_watch.h"
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
+
+#include "engine/io/clock.h"
 
 namespace engine {
 namespace {
@@ -35,7 +41,11 @@ class ShapingWatchTest : public testing::Test {
     config.shaping_files = std::move(files);
     return config;
   }
-  ShapingWatch watch_{With({path_})};
+  static config::Shaping Parse(const std::string& text) {
+    std::vector<std::string> warnings;
+    return *config::Shaping::Parse({{{"known", text}}}, warnings);
+  }
+  ShapingWatch watch_{With({path_}), Parse("")};
   base::Instant now_;
   Lines log_;
 };
@@ -65,9 +75,51 @@ TEST_F(ShapingWatchTest, AFileThatIsWrongChangesNothingAndIsNamedOnce) {
 }
 
 TEST_F(ShapingWatchTest, WithoutFilesThereIsNothingToSee) {
-  ShapingWatch none(With({}));
+  ShapingWatch none(With({}), Parse(""));
   EXPECT_EQ(none.Poll(now_ + base::Duration::Hours(1), log_), nullptr);
   EXPECT_THAT(log_.lines, IsEmpty());
+}
+
+// The DNS gives no answer: nothing listens at the port, or who listens is silent.
+TEST_F(ShapingWatchTest, WithoutAnAnswerTheKnownMailExchangersStay) {
+  const std::vector<config::MailHost> hosts = {{"mx.example", {}}};
+  config::Shaping known = Parse("[\"one.example\"]\nconnection_limit = 3\n");
+  known.SetRollupHosts("one.example", hosts);
+  config::Config config = With({path_});
+  config.dns.servers = {"127.0.0.1:1"};
+  ShapingWatch watch(config, known);
+  for (const std::uint32_t limit : {3u, 4u}) {
+    Write("[\"one.example\"]\nconnection_limit = " + std::to_string(limit) + "\n# " + std::string(limit, 'x') + "\n");
+    std::shared_ptr<const config::Shaping> shaping;
+    const auto end = io::SystemClock().Now() + base::Duration::Seconds(30);
+    while (shaping == nullptr && io::SystemClock().Now() < end) {
+      now_ = now_ + base::Duration::Seconds(2);
+      shaping = watch.Poll(now_, log_);
+      std::this_thread::yield();
+    }
+    ASSERT_NE(shaping, nullptr);
+    EXPECT_EQ(shaping->For("other.example", hosts, "s").connection_limit, limit);
+  }
+}
+
+TEST_F(ShapingWatchTest, ItsEndDoesNotWaitForTheDns) {
+  const int silent = socket(AF_INET, SOCK_DGRAM, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(bind(silent, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(getsockname(silent, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  config::Config config = With({path_});
+  config.dns.servers = {"127.0.0.1:" + std::to_string(ntohs(address.sin_port))};
+  Write("[\"one.example\"]\nconnection_limit = 3\n");
+  const auto begin = io::SystemClock().Now();
+  {
+    ShapingWatch watch(config, Parse(""));
+    EXPECT_EQ(watch.Poll(now_ + base::Duration::Seconds(2), log_), nullptr);
+  }
+  EXPECT_LT(io::SystemClock().Now() - begin, base::Duration::Milliseconds(2500));  // It would be five seconds.
+  close(silent);
 }
 
 }  // namespace

@@ -71,5 +71,21 @@ TEST(TlsResults, VeryManyDomainsAreBounded) {
   EXPECT_EQ(counts.counts().at({kDay, "other", PolicyType::kNone, Result::kSuccess}), 10u);
 }
 
+TEST(TlsResults, ANewDayHasRoomForItsDomains) {
+  constexpr std::size_t kDomains = ResultCounts::kKeysMax / 2 - 1;
+  ResultCounts counts;
+  for (std::int64_t day = kDay; day < kDay + 3; ++day) {
+    for (std::size_t i = 0; i < kDomains; ++i)
+      counts.Add({day, absl::StrCat("d", i), PolicyType::kNone, Result::kSuccess});
+  }
+  const auto all = counts.counts();
+  EXPECT_LE(all.size(), ResultCounts::kKeysMax + 1);
+  EXPECT_EQ(all.at({kDay, "other", PolicyType::kNone, Result::kSuccess}), kDomains);
+  EXPECT_EQ(all.count({kDay, "d0", PolicyType::kNone, Result::kSuccess}), 0u);
+  for (std::int64_t day = kDay + 1; day < kDay + 3; ++day)
+    EXPECT_EQ(all.count({day, "d7", PolicyType::kNone, Result::kSuccess}), 1u) << day;
+  EXPECT_EQ(all.count({kDay + 2, absl::StrCat("d", kDomains - 1), PolicyType::kNone, Result::kSuccess}), 1u);
+}
+
 }  // namespace
 }  // namespace tls
