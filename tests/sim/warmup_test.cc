@@ -242,9 +242,9 @@ TEST(Overflow, ACampaignEndsWithItsLastRecipientHoweverManyGoAtOnce) {
     Receiver& quick = scenario.Serve("quick.big.example");
     Receiver& slow = scenario.Serve("slow.big.example");
     slow.At(Point::kGreeting, Always({.reply = "220 mx.slow.big.example ESMTP", .wait = Duration::Seconds(5)}));
-    const auto first_day = delivery::Warmup::DayOf(scenario.world().wall_now());
+    const base::Instant start = scenario.world().now();
     EXPECT_TRUE(scenario.Finish());
-    EXPECT_EQ(delivery::Warmup::DayOf(scenario.world().wall_now()), first_day) << count;
+    EXPECT_LT(scenario.world().now(), start + Duration::Minutes(10)) << count;
     EXPECT_THAT(quick.accepted(), SizeIs(1));
     EXPECT_THAT(slow.accepted(), SizeIs(count));
   }
