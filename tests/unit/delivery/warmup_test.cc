@@ -184,6 +184,9 @@ TEST(KeptWarmup, WhoeverBeginsToWaitWhileAPromiseIsWrittenGetsTheNextOne) {
   limits.OnSaved("one");
   EXPECT_TRUE(limits.TakeNews());
   save(kMorning);
+  limits.OnSaved("one");
+  EXPECT_EQ(warmup->Room(member, kMorning), 1u);
+  save(kMorning);
   calls.sites.clear();
   EXPECT_EQ(warmup->Room(member, kMorning + kDay), 0u) << "the day has ended";
   limits.OnSaved("one");
