@@ -59,7 +59,7 @@ Site::Site(std::uint64_t id, SiteKey key, std::string provider, const config::Li
 }
 
 Site::~Site() {
-  if (tries_) standing_->EndTry(scopes_);
+  EndTry();
   standing_->Forget(context_.job.campaign_number, context_.clock.Now());
   context_.budget.Cancel(*this);
   context_.line.Cancel(*this);
@@ -210,7 +210,6 @@ void Site::SetTimer(base::Instant at) {
 
 void Site::DoWhatCanBeDone() {
   context_.timers.Cancel(timer_);
-  EndTry();
   message_blocker_ = connection_blocker_ = nullptr;
   waits_for_session_ = false;
   PumpNow();
@@ -272,9 +271,8 @@ std::optional<Site::Claimed> Site::ClaimUnder(const tls::Policy& policy) {
       Reconsider(destination);
       continue;
     }
-    const bool may_try = Try();
-    if (!may_try || !TakeOfWarmup()) {  // Another shard was faster.
-      if (may_try) EndTry();
+    if (!Try(*recipient) || !TakeOfWarmup()) {  // Another shard was faster.
+      EndTryOf(*recipient);
       destination.queue.Unclaim(*recipient);
       Reconsider(destination);
       return std::nullopt;

@@ -220,7 +220,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void CountBegun();
   void CountBegunAgain();
   void CountPutBack();
-  bool Try();
+  bool Try(ledger::RecipientId id);
+  void EndTryOf(ledger::RecipientId id);
   void EndTry();
   bool TakeTokens();
   base::Instant TokenAt() const;
@@ -316,7 +317,11 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::unique_ptr<WarmupMember> warmup_;  // Null: none.
   bool waits_for_session_ = false;
   bool told_idle_ = false;
-  bool tries_ = false;  // Its is the one message that is tried after a suspension.
+  struct Tried {
+    ledger::RecipientId recipient;
+    SiteStanding::TryNumber number;
+  };
+  std::optional<Tried> tried_;  // The one message that is tried after a suspension is its own.
   io::Timer writers_timer_;
   base::IntrusiveList<Session, &Session::writer_hook> writers_;  // Durable attempts that wait for their rate token.
   Breaker breaker_;

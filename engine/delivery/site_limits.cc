@@ -123,16 +123,24 @@ std::uint64_t Site::RoomToBegin() {
 }
 
 // After a suspension there is one message at a time, of all shards and campaigns that it held.
-bool Site::Try() {
-  if (!standing_->Try(scopes_)) return false;
-  if (standing_->RoomToTry(scopes_) == 0) tries_ = true;  // It is in doubt.
+bool Site::Try(ledger::RecipientId id) {
+  const std::optional<SiteStanding::TryNumber> number = standing_->Try(scopes_);
+  if (!number.has_value()) return false;
+  if (*number == Suspensions::kNoTry) return true;
+  EndTry();  // Its doubt is over, or it would be under way.
+  tried_ = Tried{id, *number};
   return true;
 }
 
+void Site::EndTryOf(ledger::RecipientId id) {
+  if (tried_.has_value() && tried_->recipient == id) EndTry();
+}
+
 void Site::EndTry() {
-  if (!tries_ || transactions_ > 0) return;
-  tries_ = false;
-  standing_->EndTry(scopes_);
+  if (!tried_.has_value()) return;
+  const SiteStanding::TryNumber number = tried_->number;
+  tried_.reset();
+  standing_->EndTry(scopes_, number);
 }
 
 void Site::CountBegun() {

@@ -76,6 +76,7 @@ void Site::PutBack(Destination& destination, ledger::RecipientId id) {
   } else {
     destination.queue.Unclaim(id);
   }
+  EndTryOf(id);
   Reconsider(destination);
   owner_.WantsPump(*this);
 }

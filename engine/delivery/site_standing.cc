@@ -154,15 +154,15 @@ std::uint64_t SiteStanding::RoomToTry(Scopes scopes) {
   return in_doubt ? 1 : UINT64_MAX;
 }
 
-bool SiteStanding::Try(Scopes scopes) {
+std::optional<SiteStanding::TryNumber> SiteStanding::Try(Scopes scopes) {
   const std::lock_guard lock(mutex_);
   return suspensions_.Try(scopes);
 }
 
-void SiteStanding::EndTry(Scopes scopes) {
+void SiteStanding::EndTry(Scopes scopes, TryNumber number) {
   {
     const std::lock_guard lock(mutex_);
-    if (!suspensions_.EndTry(scopes)) return;
+    if (!suspensions_.EndTry(scopes, number)) return;
   }
   group_.CallAll();
 }

@@ -69,8 +69,10 @@ class SiteStanding {
   // How many messages may be begun: one at a time while it is in doubt whether the receiver takes them. Zero: one is
   // under way, and its end calls everybody.
   std::uint64_t RoomToTry(Scopes scopes);
-  [[nodiscard]] bool Try(Scopes scopes);  // False: as zero above. What is tried ends with…
-  void EndTry(Scopes scopes);
+  using TryNumber = Suspensions::TryNumber;
+  // nullopt: as zero above. Suspensions::kNoTry: nothing is in doubt. Else the caller owns the try, and ends it with…
+  [[nodiscard]] std::optional<TryNumber> Try(Scopes scopes);
+  void EndTry(Scopes scopes, TryNumber number);
   // A message that was begun at `began` was answered, and nothing was suspended for it: the doubt is over, and it goes
   // on with one session.
   void OnAnswered(Scopes scopes, base::Instant began, base::Instant now);

@@ -354,6 +354,7 @@ void Site::OnSessionResult(Session& session, const smtp::TransactionResult& resu
   }
   ApplyEffects(session, verdict);
   if (verdict.reply.has_value()) RunAutomation(*verdict.reply, &destination);
+  EndTryOf(session.recipient());  // After what the reply has suspended.
   Reconsider(destination);
 }
 

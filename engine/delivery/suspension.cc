@@ -18,8 +18,8 @@ base::Instant Suspension::Suspend(base::Instant now, Span span, std::string_view
 
 void Suspension::Forgive() { last_ = base::Duration(); }
 
-void Suspension::Lift() {
-  until_ = base::Instant::FromNanoseconds(INT64_MIN);
+void Suspension::Lift(base::Instant now) {
+  until_ = std::min(until_, now);
   Forgive();
 }
 

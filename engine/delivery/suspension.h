@@ -23,8 +23,8 @@ class Suspension {
   void SetSince(base::Instant since) { since_ = since; }
   // A message was accepted: the next suspension starts at its shortest again.
   void Forgive();
-  // It is over, and forgiven.
-  void Lift();
+  // It is over from `now`, if it was not before, and forgiven.
+  void Lift(base::Instant now);
 
   bool IsActive(base::Instant now) const { return now < until_; }
   base::Instant until() const { return until_; }

@@ -54,7 +54,7 @@ std::vector<std::string> Suspensions::Lift(Scopes scopes, base::Instant now) {
   for (const std::string& scope : scopes) {
     Entry* const entry = Find(scope);
     if (entry == nullptr || !entry->suspension.IsActive(now)) continue;
-    entry->suspension.Lift();
+    entry->suspension.Lift(now);
     lifted.push_back(scope);
   }
   return lifted;
@@ -75,28 +75,31 @@ bool Suspensions::MayTry(Scopes scopes) {
   bool may = true;
   for (const std::string& scope : scopes) {
     Entry* const entry = Find(scope);
-    if (entry == nullptr || !entry->in_doubt || !entry->is_tried) continue;
+    if (entry == nullptr || !entry->in_doubt || entry->tried_by == kNoTry) continue;
     entry->has_waiters = true;
     may = false;
   }
   return may;
 }
 
-bool Suspensions::Try(Scopes scopes) {
-  if (!MayTry(scopes)) return false;
+std::optional<Suspensions::TryNumber> Suspensions::Try(Scopes scopes) {
+  if (!MayTry(scopes)) return std::nullopt;
+  TryNumber number = kNoTry;
   for (const std::string& scope : scopes) {
     Entry* const entry = Find(scope);
-    if (entry != nullptr) entry->is_tried = entry->in_doubt;
+    if (entry == nullptr || !entry->in_doubt) continue;
+    if (number == kNoTry) number = ++last_try_;
+    entry->tried_by = number;
   }
-  return true;
+  return number;
 }
 
-bool Suspensions::EndTry(Scopes scopes) {
+bool Suspensions::EndTry(Scopes scopes, TryNumber number) {
   bool has_waiters = false;
   for (const std::string& scope : scopes) {
     Entry* const entry = Find(scope);
-    if (entry == nullptr) continue;
-    entry->is_tried = false;
+    if (entry == nullptr || number == kNoTry || entry->tried_by != number) continue;
+    entry->tried_by = kNoTry;
     has_waiters = std::exchange(entry->has_waiters, false) || has_waiters;
   }
   return has_waiters;
@@ -111,7 +114,8 @@ bool Suspensions::OnAnswered(Scopes scopes, base::Instant began, base::Instant n
     Entry& entry = found->second;
     if (entry.suspension.IsActive(now) || began < entry.suspension.until()) continue;
     has_ended = true;
-    entry.in_doubt = false;
+    entry.in_doubt = entry.has_waiters = false;
+    entry.tried_by = kNoTry;  // Whose message is still under way holds nobody in a later doubt.
     if (scope != kEverybody) entries_.erase(found);
   }
   return has_ended;

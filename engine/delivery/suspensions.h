@@ -3,7 +3,9 @@
 // and not suspended them again. Pure.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +26,8 @@ std::vector<std::string> ScopesOf(std::string_view campaign, std::string_view te
 class Suspensions {
  public:
   using Scopes = absl::Span<const std::string>;
+  using TryNumber = std::uint64_t;  // Never used again.
+  static constexpr TryNumber kNoTry = 0;
   // What outlives the program.
   struct Kept {
     std::string scope;
@@ -38,18 +42,19 @@ class Suspensions {
   bool IsActive(std::string_view scope, base::Instant now) const;
   // Of those that hold one of `scopes`, the one that ends last; one that has never begun: there is none.
   Suspension Last(Scopes scopes) const;
-  // Ends them; in doubt they stay. Returns whose were active.
+  // Ends them; in doubt they stay, until a message that is begun from now on is answered. Returns whose were active.
   std::vector<std::string> Lift(Scopes scopes, base::Instant now);
   // A message was accepted: the next suspension of everybody starts at its shortest again.
   void Forgive();
 
   // ---- in doubt ----
   bool IsInDoubt(std::string_view scope) const;
-  // Somebody tries a message. False: another one is under way, and whoever asked is to be called.
-  [[nodiscard]] bool Try(Scopes scopes);
+  // Somebody tries a message. Returns the try, which is his to end; kNoTry: nothing is in doubt; nullopt: another one
+  // is under way, and whoever asked is to be called.
+  [[nodiscard]] std::optional<TryNumber> Try(Scopes scopes);
   bool MayTry(Scopes scopes);  // As Try, and nobody tries.
-  // The message was answered, or given up. True: somebody is to be called.
-  bool EndTry(Scopes scopes);
+  // The message was answered, or given up. Another's try goes on. True: somebody is to be called.
+  bool EndTry(Scopes scopes, TryNumber number);
   // A message that was begun at `began` was answered otherwise. True: this took away a doubt.
   bool OnAnswered(Scopes scopes, base::Instant began, base::Instant now);
 
@@ -62,12 +67,14 @@ class Suspensions {
   struct Entry {
     Suspension suspension;
     bool in_doubt = false;  // Since it began.
-    bool is_tried = false, has_waiters = false;
+    TryNumber tried_by = kNoTry;
+    bool has_waiters = false;
   };
   Entry* Find(std::string_view scope);
   const Entry* Find(std::string_view scope) const;
 
   std::map<std::string, Entry, std::less<>> entries_;  // Mostly empty.
+  TryNumber last_try_ = kNoTry;
 };
 
 }  // namespace delivery

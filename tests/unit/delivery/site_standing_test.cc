@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -61,10 +62,11 @@ TEST_F(SiteStandingTest, AfterASuspensionThereIsOneConnectionAndThenSlowlyMore) 
   EXPECT_EQ(connections(), 1u);
   now_ = kNow + Duration::Hours(1);
   EXPECT_EQ(standing_.RoomToTry(kScopes), 1u);
-  ASSERT_TRUE(standing_.Try(kScopes));
+  const std::optional<Suspensions::TryNumber> number = standing_.Try(kScopes);
+  ASSERT_TRUE(number.has_value());
   EXPECT_EQ(standing_.RoomToTry(kScopes), 0u);
   standing_.OnAnswered(kScopes, now_, now_);
-  standing_.EndTry(kScopes);
+  standing_.EndTry(kScopes, *number);
   EXPECT_EQ(standing_.RoomToTry(kScopes), UINT64_MAX);
   EXPECT_EQ(connections(), 1u);
   Accept(1, Duration::Milliseconds(100));
@@ -81,6 +83,26 @@ TEST_F(SiteStandingTest, WhereNothingIsLearnedTheLimitHoldsAgainAfterTheOneMessa
   EXPECT_EQ(fixed.RoomToTry(kScopes), 1u);
   fixed.OnAnswered(kScopes, later, later);
   EXPECT_EQ(fixed.group().connections_max(), 20u);
+}
+
+// A try that outlives its doubt leaves nothing behind that would hold everybody in the next one.
+TEST_F(SiteStandingTest, ATryWhoseDoubtIsOverHoldsNobodyInTheNext) {
+  EXPECT_EQ(standing_.Try(kScopes), Suspensions::kNoTry) << "nothing to end";
+  ASSERT_TRUE(standing_.Suspend(now_, kHour, "SpamBlock", "554").has_value());
+  now_ = kNow + Duration::Hours(1);
+  const std::optional<Suspensions::TryNumber> old = standing_.Try(kScopes);
+  ASSERT_TRUE(old.has_value());
+  EXPECT_NE(*old, Suspensions::kNoTry);
+  standing_.OnAnswered(kScopes, now_, now_);  // Another's message.
+  ASSERT_TRUE(standing_.Suspend(now_, kHour, "SpamBlock", "554").has_value());
+  now_ = now_ + Duration::Hours(3);
+  EXPECT_EQ(standing_.RoomToTry(kScopes), 1u);
+  const std::optional<Suspensions::TryNumber> next = standing_.Try(kScopes);
+  ASSERT_TRUE(next.has_value());
+  standing_.EndTry(kScopes, *old);
+  EXPECT_EQ(standing_.RoomToTry(kScopes), 0u) << "the next one is under way";
+  standing_.EndTry(kScopes, *next);
+  EXPECT_EQ(standing_.RoomToTry(kScopes), 1u);
 }
 
 // A tenant's suspension says nothing about the others' connections.

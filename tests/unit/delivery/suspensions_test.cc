@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,16 +37,46 @@ TEST(Suspensions, HoldThoseWhomTheyAreFor) {
 
 TEST(Suspensions, OneMessageIsTriedAtATime) {
   Suspensions suspensions;
-  EXPECT_TRUE(suspensions.Try(kAcme));
-  EXPECT_TRUE(suspensions.Try(kOther)) << "nothing is in doubt";
+  EXPECT_EQ(suspensions.Try(kAcme), Suspensions::kNoTry);
+  EXPECT_EQ(suspensions.Try(kOther), Suspensions::kNoTry) << "nothing is in doubt";
   (void)suspensions.Suspend(kEverybody, kNow, kHour, "SpamBlock", "554");
-  EXPECT_TRUE(suspensions.Try(kAcme));
-  EXPECT_FALSE(suspensions.Try(kAcme));
+  const std::optional<Suspensions::TryNumber> first = suspensions.Try(kAcme);
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(suspensions.Try(kAcme), std::nullopt);
   EXPECT_FALSE(suspensions.MayTry(kOther));
-  EXPECT_TRUE(suspensions.EndTry(kAcme)) << "others wait";
+  EXPECT_TRUE(suspensions.EndTry(kAcme, *first)) << "others wait";
   EXPECT_TRUE(suspensions.MayTry(kOther));
-  EXPECT_TRUE(suspensions.Try(kOther)) << "it was given up: it says nothing";
-  EXPECT_FALSE(suspensions.EndTry(kOther)) << "nobody waits";
+  const std::optional<Suspensions::TryNumber> second = suspensions.Try(kOther);
+  ASSERT_TRUE(second.has_value()) << "it was given up: it says nothing";
+  EXPECT_FALSE(suspensions.EndTry(kOther, *second)) << "nobody waits";
+}
+
+TEST(Suspensions, ATryEndsOnlyItself) {
+  Suspensions suspensions;
+  (void)suspensions.Suspend(kEverybody, kNow, kHour, "SpamBlock", "554");
+  (void)suspensions.Suspend(CampaignScope("weekly"), kNow, kHour, "rule", "450");
+  const std::optional<Suspensions::TryNumber> weekly = suspensions.Try(kAcme);
+  ASSERT_TRUE(weekly.has_value());
+  EXPECT_TRUE(suspensions.OnAnswered(kOther, kOver, kOver)) << "of everybody";
+  (void)suspensions.Suspend(kEverybody, kOver, kHour, "SpamBlock", "554");
+  const std::optional<Suspensions::TryNumber> daily = suspensions.Try(kOther);
+  ASSERT_TRUE(daily.has_value());
+  EXPECT_FALSE(suspensions.EndTry(kAcme, *weekly));
+  EXPECT_FALSE(suspensions.MayTry(kOther)) << "the other campaign's is under way";
+  EXPECT_TRUE(suspensions.EndTry(kOther, *daily));
+  EXPECT_TRUE(suspensions.MayTry(kAcme)) << "of both";
+}
+
+TEST(Suspensions, WhatWasUnderWayWhenItWasLiftedLeavesTheDoubt) {
+  Suspensions suspensions;
+  const Instant lifted = kNow + Duration::Minutes(10);
+  (void)suspensions.Suspend(kEverybody, kNow, kHour, "SpamBlock", "554");
+  EXPECT_THAT(suspensions.Lift(kAcme, lifted), ElementsAre(""));
+  EXPECT_FALSE(suspensions.IsActive(kEverybody, lifted));
+  EXPECT_FALSE(suspensions.OnAnswered(kAcme, kNow, lifted + Duration::Minutes(1)));
+  EXPECT_TRUE(suspensions.IsInDoubt(kEverybody));
+  EXPECT_THAT(suspensions.Lift(kAcme, kOver), ElementsAre()) << "it is over already";
+  EXPECT_TRUE(suspensions.OnAnswered(kAcme, lifted, lifted + Duration::Minutes(1)));
 }
 
 TEST(Suspensions, AnAnswerToWhatWasBegunAfterwardsEndsTheDoubt) {
@@ -54,23 +85,23 @@ TEST(Suspensions, AnAnswerToWhatWasBegunAfterwardsEndsTheDoubt) {
   EXPECT_FALSE(suspensions.OnAnswered(kAcme, kNow, kNow));
   EXPECT_FALSE(suspensions.OnAnswered(kAcme, kNow, kOver)) << "it was under way before";
   EXPECT_TRUE(suspensions.IsInDoubt(kEverybody));
-  ASSERT_TRUE(suspensions.Try(kAcme));
+  ASSERT_TRUE(suspensions.Try(kAcme).has_value());
   EXPECT_TRUE(suspensions.OnAnswered(kAcme, kOver, kOver));
   EXPECT_FALSE(suspensions.IsInDoubt(kEverybody));
-  EXPECT_TRUE(suspensions.Try(kOther));
+  EXPECT_TRUE(suspensions.Try(kOther).has_value());
   EXPECT_FALSE(suspensions.OnAnswered(kAcme, kOver, kOver)) << "once";
 }
 
 TEST(Suspensions, ATenantsDoubtIsItsOwn) {
   Suspensions suspensions;
   (void)suspensions.Suspend(TenantScope("acme"), kNow, kHour, "rule", "450");
-  EXPECT_TRUE(suspensions.Try(kAcme));
-  EXPECT_TRUE(suspensions.Try(kOther));
-  EXPECT_TRUE(suspensions.Try(kOther));
-  EXPECT_FALSE(suspensions.Try(ScopesOf("monthly", "acme"))) << "another campaign of the tenant";
+  EXPECT_TRUE(suspensions.Try(kAcme).has_value());
+  EXPECT_TRUE(suspensions.Try(kOther).has_value());
+  EXPECT_TRUE(suspensions.Try(kOther).has_value());
+  EXPECT_FALSE(suspensions.Try(ScopesOf("monthly", "acme")).has_value()) << "another campaign of the tenant";
   EXPECT_FALSE(suspensions.OnAnswered(kOther, kOver, kOver));
   EXPECT_TRUE(suspensions.OnAnswered(kAcme, kOver, kOver));
-  EXPECT_TRUE(suspensions.Try(ScopesOf("monthly", "acme")));
+  EXPECT_TRUE(suspensions.Try(ScopesOf("monthly", "acme")).has_value());
 }
 
 TEST(Suspensions, WhatIsOverIsKeptWhileItIsInDoubt) {
