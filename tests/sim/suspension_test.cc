@@ -133,5 +133,33 @@ TEST(AfterARefusal, ARefusedRecipientEndsTheDoubtAndALostConnectionDoesNot) {
   EXPECT_EQ(scenario.CountLast("delivered"), 99u);
 }
 
+// Only the tried message counts: one from before the suspension, which takes long, keeps nobody from the next try.
+TEST(AfterATryThatIsLost, TheNextIsTriedWhileAnOldMessageIsStillUnderWay) {
+  Scenario scenario({.addresses = Many(40),
+                     .shaping = "[\"default\"]\nadaptive = false\nconnection_limit = 3\n"
+                                "[[\"default\".automation]]\nregex = \"TS01\"\naction = \"SuspendCampaign\"\n"
+                                "duration = \"1m\"\n"});
+  Receiver& receiver = scenario.Serve("one.example");
+  receiver.At(Point::kContent, [](const Question& question) -> std::optional<Answer> {
+    const bool is_old = question.connection == 1 && question.message == 1;
+    return Answer{.reply = "250 2.0.0 Taken", .wait = is_old ? Duration::Minutes(9) : Duration::Milliseconds(500)};
+  });
+  receiver.At(Point::kRcpt, [](const Question& question) -> std::optional<Answer> {
+    return question.time == 10 ? std::optional(Answer{"450 4.2.0 [TS01] not now"}) : std::nullopt;
+  });
+  scenario.RunFor(Duration::Seconds(30));
+  ASSERT_THAT(scenario.Suspensions(), SizeIs(1));
+  const std::size_t before = receiver.accepted().size();
+  ASSERT_LT(before, 20u);
+  int asked = 0;
+  receiver.At(Point::kMail, [&asked](const Question&) -> std::optional<Answer> {
+    return ++asked == 1 ? std::optional(Answer{.reply = "", .then = Answer::Then::kFin}) : std::nullopt;
+  });
+  scenario.RunFor(Duration::Minutes(6));
+  EXPECT_GE(receiver.accepted().size(), 38u);
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_EQ(scenario.CountLast("delivered"), 40u);
+}
+
 }  // namespace
 }  // namespace sim
