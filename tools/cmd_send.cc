@@ -209,7 +209,7 @@ absl::StatusOr<engine::RunRequest> MakeRequest(const Arguments& arguments, const
 std::uint64_t SeedOf(const Arguments& arguments, base::Log& log) {
   if (arguments.seed.has_value()) return *arguments.seed;
   const std::uint64_t seed = std::random_device()();
-  log.Info(absl::StrFormat("equal mail exchangers are chosen as by --seed %d", seed));
+  log.Debug(absl::StrFormat("equal mail exchangers are chosen as by --seed %d", seed));
   return seed;
 }
 

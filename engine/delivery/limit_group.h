@@ -129,6 +129,8 @@ class LimitGroup {
   bool HasMessageRate() const;
   // How many messages may be begun: those whose token will be there `ahead` from now.
   Room RoomToBegin(GroupMember& member, base::Instant now, base::Duration ahead);
+  // The limit there is no message left of now; "": there is one. Nobody stands in line for asking.
+  std::string_view ScarceMessages(base::Instant now) const;
   void Begin(GroupMember& member);    // A message; its token is taken when it is written…
   void PutBack(GroupMember& member);  // …or it is not.
   // Takes the token for the next message that this member writes; true, too, where it has it already.

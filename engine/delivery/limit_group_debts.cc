@@ -62,4 +62,11 @@ base::Instant LimitGroup::TokenAt() const {
   return at;
 }
 
+std::string_view LimitGroup::ScarceMessages(base::Instant now) const {
+  const std::lock_guard lock(mutex_);
+  if (!HasRate() || Tokens(now, {}) > unwritten_) return "";
+  const bool is_learned = learned_.has_value() && learned_->Available(now) <= unwritten_;
+  return is_learned ? "adaptive_rate" : keys_.messages;
+}
+
 }  // namespace delivery

@@ -45,7 +45,7 @@ std::uint64_t Site::Demand(const tls::Policy& policy) const {
   }
   // Those behind are like these, with one recipient each at least.
   if (looked_at == kLookedAt) demand += (ready_.size() - looked_at) * of_policy / looked_at;
-  return std::min(demand, most);
+  return demand;
 }
 
 // A new connection costs as much as several messages on one that is open: it is made where enough of them wait, or
@@ -79,7 +79,12 @@ void Site::OpenSessions(const tls::Policy& policy) {
   const base::Instant now = context_.clock.Now();
   const std::uint64_t demand = Demand(policy);
   // Who cannot connect stands in no line for messages: whoever has the connection would wait behind him.
-  if (!WantsSession(policy, demand, UINT64_MAX) || !HasRoomToConnect()) return;
+  if (!WantsSession(policy, demand, UINT64_MAX)) return;
+  for (const auto& member : members_) {  // More connections would be of no use.
+    const std::string_view scarce = member->group().ScarceMessages(now);
+    if (!scarce.empty()) throttle_.Note(scarce);
+  }
+  if (!HasRoomToConnect()) return;
   const std::uint64_t tokens = std::min(RoomToBegin(), context_.line.TokensSoon());
   if (tokens == 0) return throttle_.Note("campaign_rate");  // Else RoomToBegin has said it.
   while (WantsSession(policy, demand, tokens)) {

@@ -68,7 +68,7 @@ class ManyDomainsTest(Lab):
         gone = totals["bounced"]
         self.assertEqual(totals["delivered"] + gone, domains + busy)
         self.assertAlmostEqual(gone / domains, 0.01, delta=0.004)
-        self.assertLessEqual(to_busy[-1], to_others[len(to_others) // 2], "the busy domain had to wait for the others")
+        self.assertLessEqual(to_busy[-1], to_others[len(to_others) * 9 // 10], "the busy domain had to wait for the others")
         self.assertGreater(queries, domains)
         self.assertLessEqual(queries, 10_000 * (seconds + 1), "the query rate")
         self.assertLess(most, 400_000 if not SOAK else 1_500_000, "kB of memory")

@@ -126,7 +126,7 @@ class HostLimitsTest(Lab):
             sending.popen.kill()
             sending.popen.wait()
         sending = self.start("send", "a.toml", "--progress", "off")
-        wait_until("the day's number to be used up", self.waits_for_warmup)
+        wait_until("the day's number to be used up", lambda: self.warmup_line()[6] == "24" and self.waits_for_warmup())
         sending.stop(signal.SIGTERM)
         attempts = self.report("a")["attempts"]["total"]
         self.assertLessEqual(attempts, 24)

@@ -90,7 +90,7 @@ class SitesTest(Lab):
         for identity in ("one", "two", "three", "four", "five"):
             self.campaign(identity=identity)
             seeded = identity == "one"
-            said = self.sluice("send", "campaign.toml", *(["--seed", "7"] if seeded else [])).stderr
+            said = self.sluice("send", "campaign.toml", "--log-level", "debug", *(["--seed", "7"] if seeded else [])).stderr
             (self.assertNotIn if seeded else self.assertIn)("equal mail exchangers are chosen as by --seed ", said)
             hosts = [event["peer_address"]["name"] for event in self.events(identity) if event["type"] == "Delivery"]
             self.assertEqual(set(hosts), {"mx1.two.test", "mx2.two.test"})
@@ -128,10 +128,11 @@ class SitesTest(Lab):
                     text = self.campaign(which, name=f"{name}.toml").read_text().replace("rows.csv", rows)
                     self.write(f"{name}.toml", text + ('[meta]\ntenant = "acme"\n' if name == "a" else ""))
                 process = self.start("send", "a.toml", "b.toml", "--progress", "off")
-                wait_until("the end of the other campaign", lambda: f"{other}: finished" in process.text())
+                wait_until("the end of the other campaign", lambda: json.loads(
+                    self.sluice("report", other, "--format", "json", code=None).stdout or "{}").get("state") == "finished")
                 process.stop()
                 self.assertEqual(self.report(other)["totals"]["delivered"], 30)
-                self.assertGreater(self.report(identity)["pending"]["unattempted"], 20)
+                self.assertGreater(self.report(identity)["pending"]["unattempted"], 0)
                 suspended, = self.report(identity)["suspended"]
                 self.assertEqual(suspended["scope"], scope)
 

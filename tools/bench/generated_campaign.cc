@@ -82,8 +82,9 @@ std::string CampaignFile(const Settings& settings, std::string_view subject) {
 }
 
 absl::StatusOr<config::Shaping> MakeShaping(const Settings& settings) {
-  const config::Shaping::File file{
-      "shaping.toml", absl::StrCat("[\"default\"]\nconnection_limit = ", settings.ConnectionsPerSite(), "\n")};
+  const config::Shaping::File file{"shaping.toml",
+                                   absl::StrCat("[\"default\"]\nconnection_limit = ", settings.ConnectionsPerSite(),
+                                                "\nmax_deliveries_per_connection = 1000000\n")};
   std::vector<std::string> warnings;
   return config::Shaping::Parse({file}, warnings);
 }
