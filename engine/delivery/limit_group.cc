@@ -34,7 +34,7 @@ GroupMember* LimitGroup::Line<kHook>::First() const {
 
 // Who comes anew is treated as if he had had as much as the others: a rest saves up nothing.
 template <base::ListHook GroupMember::*kHook>
-LimitGroup::Line<kHook>::Lane& LimitGroup::Line<kHook>::LaneOf(const GroupMember& member) {
+typename LimitGroup::Line<kHook>::Lane& LimitGroup::Line<kHook>::LaneOf(const GroupMember& member) {
   Lane& lane = lanes_[member.identity_.campaign];
   if (lane.waiters.empty()) lane.served = std::max(lane.served, served_);
   return lane;

@@ -34,7 +34,7 @@ absl::Status Session::SealNext(Destination& destination, ledger::RecipientId rec
   CHECK(MayTakeNext());
   absl::StatusOr<std::unique_ptr<Sealed>> sealed = context_.sealer.Seal(recipient, *this);
   if (!sealed.ok()) return sealed.status();
-  next_.emplace();
+  next_ = Waiting();
   next_->destination = &destination;
   next_->recipient = recipient;
   next_->sealed = *std::move(sealed);

@@ -105,7 +105,9 @@ TEST(Standards, S20HowManyAddressesAreTriedCanBeSetButIsTwoAtLeast) {
     scenario.names().SetMx("one.example", hosts);
     scenario.RunFor(Duration::Seconds(30));
     EXPECT_THAT(scenario.Last(kA), StartsWith("deferred NoAnswerFromHost"));
-    for (int i = 0; i < 5; ++i) EXPECT_EQ(receivers[i]->connections().empty(), i >= std::max(2, most)) << i;
+    int number = 0;
+    for (const Receiver* const receiver : receivers)
+      EXPECT_EQ(receiver->connections().empty(), number++ >= std::max(2, most)) << number;
   }
 }
 
