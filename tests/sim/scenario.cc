@@ -133,7 +133,7 @@ Receiver& Scenario::Serve(const std::string& domain) {
 // ---- time ----
 
 void Scenario::StartProcess() {
-  const std::uint64_t segment_bytes = options_.addresses.size() > 1000 ? 1u << 20 : 1u << 14;
+  const std::uint64_t segment_bytes = options_.addresses.size() > 1000 ? 1u << 17 : 1u << 14;
   process_.reset();
   if (options_.keep_limits) {
     limits_ = std::make_unique<KeptLimits>(world_, job_.sources, kept_limits_);
