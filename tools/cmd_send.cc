@@ -31,8 +31,6 @@
 namespace tools {
 namespace {
 
-// How a source introduces itself in a rehearsal, where the host has no name of its own.
-
 struct Arguments {
   std::vector<std::string> campaigns;
   std::string progress = "auto";
