@@ -140,9 +140,10 @@ void CachedResolver::Keep(const std::string& key, const Answer& answer) {
   entry->answer = answer;
   entry->expires = now + ttl;
   entry->renew_at = entry->expires - ttl / kLastPart;
-  // That a domain is gone is never taken from yesterday.
+  // That a domain is gone is never taken from yesterday. What DNSSEC vouches for is not known any more once it is over,
+  // and without that it would do for less than before.
   const bool may_be_stale = (answer.kind == AnswerKind::kFound || answer.kind == AnswerKind::kNoData) &&
-                            options_.stale_max > base::Duration() && MayBeStale(key);
+                            !answer.authenticated && options_.stale_max > base::Duration() && MayBeStale(key);
   entry->stale_until = may_be_stale ? entry->expires + options_.stale_max : now;
   entry->bytes = SizeOf(sizeof(Entry), key, answer);
   if (options_.entries_max == 0 || entry->bytes > options_.bytes_max) return;

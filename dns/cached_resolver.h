@@ -32,7 +32,8 @@ class CachedResolver final : public Resolver {
     base::Duration negative_ttl_max = base::Duration::Minutes(5);
     base::Duration failure_ttl =
         base::Duration::Seconds(5);  // kServerFail, kTimeout (RFC 2308 section 7 allows 5 minutes).
-    // How long after its time an answer may stand in for one that fails; zero: never. Never one of TLSA records.
+    // How long after its time an answer may stand in for one that fails; zero: never. Never one of TLSA records,
+    // nor one that DNSSEC vouches for (RFC 7672 section 2.1.3).
     base::Duration stale_max = base::Duration::Hours(24);
     base::Duration stale_ttl = base::Duration::Seconds(30);  // Then the DNS is asked again (RFC 8767 section 5).
   };

@@ -12,7 +12,9 @@
 #include "engine/campaign/token.h"
 #include "engine/message/eml.h"
 #include "engine/message/mime_decoding.h"
+#include "engine/message/mime_part.h"
 #include "engine/message/renderer.h"
+#include "engine/message/unsubscribe_link.h"
 #include "engine/preparation.h"
 #include "engine/roster/prepare.h"
 #include "engine/roster/roster.h"
@@ -56,13 +58,13 @@ std::size_t Characters(std::string_view utf8) {
       std::count_if(utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
-// The Subject of a header section, as people see it.
-std::string SubjectOf(std::string_view header) {
-  constexpr std::string_view kName = "\r\nSubject:";
-  const std::size_t begin = header.find(kName);
+// The value of a field, unfolded; empty: it is not there.
+std::string FieldOf(std::string_view header, std::string_view name) {
+  const std::string start = absl::StrFormat("\r\n%s:", std::string(name));
+  const std::size_t begin = header.find(start);
   if (begin == std::string_view::npos) return "";
   std::string unfolded;
-  for (std::size_t at = begin + kName.size(); at < header.size(); ++at) {
+  for (std::size_t at = begin + start.size(); at < header.size(); ++at) {
     if (header.substr(at, 2) == "\r\n") {
       if (header.substr(at + 2, 1) != " ") break;
       ++at;
@@ -70,14 +72,27 @@ std::string SubjectOf(std::string_view header) {
     }
     unfolded.push_back(header[at]);
   }
-  return message::DecodeHeaderText(base::TrimAscii(unfolded)).value_or("");
+  return unfolded;
 }
 
-// The first text of a message that is HTML.
-std::optional<message::TemplateText> HtmlOf(const message::MimePart& part) {
-  if (part.kind == message::MimePart::Kind::kText && part.escape == message::Escape::kHtml) return part.text;
+// The Subject of a header section, as people see it.
+std::string SubjectOf(std::string_view header) {
+  return message::DecodeHeaderText(base::TrimAscii(FieldOf(header, "Subject"))).value_or("");
+}
+
+// The URL for one-click unsubscription in a header section; empty: there is none.
+std::string UnsubscribeUrlOf(std::string_view header) {
+  std::string value = FieldOf(header, "List-Unsubscribe");
+  std::erase(value, ' ');
+  const std::size_t begin = base::LowerAscii(value).find("<https:");
+  return begin == std::string::npos ? "" : value.substr(begin + 1, value.find('>', begin) - begin - 1);
+}
+
+// The first text of a message that is HTML, or is not.
+std::optional<message::TemplateText> TextOf(const message::MimePart& part, message::Escape escape) {
+  if (part.kind == message::MimePart::Kind::kText && part.escape == escape) return part.text;
   for (const message::MimePart& child : part.children) {
-    if (std::optional<message::TemplateText> html = HtmlOf(child)) return html;
+    if (std::optional<message::TemplateText> text = TextOf(child, escape)) return text;
   }
   return std::nullopt;
 }
@@ -95,7 +110,9 @@ class Check {
   absl::Status LookAtRows();
   absl::Status LookAtRow(std::uint64_t id);
   absl::Status Fill(std::uint64_t id, message::RenderInput& input);
-  absl::Status MeasureHtml();
+  absl::Status LookAtBody();
+  absl::StatusOr<std::string> RenderAlone(std::uint64_t id, const message::TemplateText& text, message::Escape escape);
+  void MeasureHtml(const message::TemplateText& where, std::size_t size);
   void Report();
   void AddGroups(std::string_view check, bool fails, const std::map<std::string, Group>& groups,
                  std::string_view format_end);
@@ -200,40 +217,58 @@ absl::Status Check::LookAtRows() {
   for (std::uint64_t id = 0; id < roster_->recipients(); ++id) {
     if (absl::Status status = LookAtRow(id); !status.ok()) return status;
   }
-  return largest_ == 0 ? absl::OkStatus() : MeasureHtml();
+  return largest_ == 0 ? absl::OkStatus() : LookAtBody();
 }
 
-// The HTML of the largest message by itself, as a mail program has it after decoding.
-absl::Status Check::MeasureHtml() {
-  message::MessageSpec only_html = spec_;
-  if (spec_.eml.has_value()) {
-    std::vector<std::string> errors;
-    only_html.html = HtmlOf(message::ReadEml(*spec_.eml, errors).root);
-    only_html.eml.reset();
-  }
-  if (!only_html.html.has_value()) return absl::OkStatus();
-  const message::TemplateText where = *only_html.html;
-  only_html.text.reset();
-  only_html.inlines.clear();
-  only_html.attachments.clear();
+// The texts of the largest message.
+absl::Status Check::LookAtBody() {
+  std::vector<std::string> errors;
+  const message::MimePart root =
+      spec_.eml.has_value() ? message::ReadEml(*spec_.eml, errors).root : message::StructureOf(spec_);
+  const std::optional<message::TemplateText> html = TextOf(root, message::Escape::kHtml);
+  const std::optional<message::TemplateText> text = html.has_value() ? html : TextOf(root, message::Escape::kNone);
+  message::RenderInput input;
+  absl::Status status = Fill(largest_id_, input);
+  if (!status.ok() || !text.has_value() || !message_->Render(input, rendered_).ok()) return status;
+  const std::string url = UnsubscribeUrlOf(rendered_.header());
+  const absl::StatusOr<std::string> body =
+      RenderAlone(largest_id_, *text, html.has_value() ? message::Escape::kHtml : message::Escape::kNone);
+  if (!body.ok()) return body.status();
+  if (html.has_value()) MeasureHtml(*html, body->size());
+  result_.shows_unsubscribe =
+      html.has_value() ? message::HtmlShowsUnsubscribe(*body, url) : message::TextShowsUnsubscribe(*body, url);
+  return absl::OkStatus();
+}
+
+// One text of a message by itself, as a mail program has it after decoding; empty: it cannot be made.
+absl::StatusOr<std::string> Check::RenderAlone(std::uint64_t id, const message::TemplateText& text,
+                                               message::Escape escape) {
+  message::MessageSpec alone = spec_;
+  alone.eml.reset();
+  alone.text.reset();
+  alone.html.reset();
+  alone.inlines.clear();
+  alone.attachments.clear();
+  (escape == message::Escape::kHtml ? alone.html : alone.text) = text;
   const absl::StatusOr<std::unique_ptr<const message::MessageTemplate>> compiled =
-      message::MessageTemplate::Compile(std::move(only_html));
+      message::MessageTemplate::Compile(std::move(alone));
   if (!compiled.ok()) return compiled.status();
   message::RenderInput input;
-  if (absl::Status status = Fill(largest_id_, input); !status.ok()) return status;
-  if (!(*compiled)->Render(input, rendered_).ok()) return absl::OkStatus();
-  const std::string body = rendered_.ToString().substr(rendered_.header().size());
-  std::size_t size = body.size();
-  if (rendered_.header().find("base64") != std::string_view::npos) size = body.size() / 4 * 3;
-  if (rendered_.header().find("quoted-printable") != std::string_view::npos) {
-    size = message::DecodeQuotedPrintable(body).value_or(body).size();
-  }
-  if (size <= kGmailClip) return absl::OkStatus();
+  if (absl::Status status = Fill(id, input); !status.ok()) return status;
+  if (!(*compiled)->Render(input, rendered_).ok()) return std::string();
+  std::string body = rendered_.ToString().substr(rendered_.header().size());
+  if (rendered_.header().find("base64") != std::string_view::npos) return message::DecodeBase64(body).value_or(body);
+  if (rendered_.header().find("quoted-printable") != std::string_view::npos)
+    return message::DecodeQuotedPrintable(body).value_or(body);
+  return body;
+}
+
+void Check::MeasureHtml(const message::TemplateText& where, std::size_t size) {
+  if (size <= kGmailClip) return;
   Add("gmail_clip", false, where,
       absl::StrFormat("the HTML has up to %d KB (line %d of the recipients); Gmail shows the first 102 only, and what "
                       "is behind, the unsubscribe link perhaps, not",
                       (size + 1023) >> 10, roster_->Recipient(largest_id_).line));
-  return absl::OkStatus();
 }
 
 void Check::AddGroups(std::string_view check, bool fails, const std::map<std::string, Group>& groups,

@@ -2,6 +2,7 @@
 // recipient, and says what its author would want to know. Sends nothing, and touches no state.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ struct CheckRequest {
 struct CheckResult {
   roster::Manifest manifest;  // Its counts.
   std::vector<message::Finding> findings;
+  // The body of a message has a link to unsubscribe (message/unsubscribe_link.h): its HTML, else its text. Nullopt:
+  // none could be made.
+  std::optional<bool> shows_unsubscribe;
   bool HasFailed() const;
 };
 

@@ -1,7 +1,6 @@
 #include "engine/dkim_watch.h"
 
 #include <algorithm>
-
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -10,7 +9,7 @@
 namespace engine {
 namespace {
 
-constexpr int kFaultsToPause = 2;
+constexpr int kFaultsToTell = 2;
 
 }  // namespace
 
@@ -21,6 +20,14 @@ DkimWatch::DkimWatch(std::vector<dkim::PublishedKey> keys, dns::Resolver& resolv
     Watched& watched = keys_.emplace_back();
     watched.key = std::move(key);
     watched.next = now + times.every;
+  }
+}
+
+void DkimWatch::LookNow() {
+  for (Watched& watched : keys_) {
+    watched.next = base::Instant();
+    watched.faults = kFaultsToTell - 1;
+    watched.is_told = false;
   }
 }
 
@@ -46,14 +53,14 @@ std::optional<delivery::PauseReason> DkimWatch::Judge(Watched& watched, base::In
   if (!verdict.is_known) return std::nullopt;
   if (verdict.verdict != preflight::Verdict::kFail) {
     watched.faults = 0;
+    watched.is_told = false;
     watched.next = now + times_.every;
     return std::nullopt;
   }
   // The resolver remembers what it said: the second look is to be another one.
   watched.next =
       now + std::clamp(ttl + base::Duration::Seconds(1), times_.again, std::max(times_.again, times_.again_max));
-  if (++watched.faults < kFaultsToPause) return std::nullopt;
-  watched.faults = 0;
+  if (++watched.faults < kFaultsToTell || std::exchange(watched.is_told, true)) return std::nullopt;
   const preflight::DnsRecord record{watched.key.name, "TXT", watched.key.record};
   delivery::PauseReason pause;
   pause.by = "dkim";

@@ -1,5 +1,5 @@
-// The records of the keys that sign, looked up again every hour while a campaign runs: without them every message
-// fails.
+// The records of the keys that sign, looked up again every hour while a campaign runs, and when the operator resumes
+// it: without them every message fails.
 #pragma once
 
 #include <algorithm>
@@ -27,8 +27,10 @@ class DkimWatch {
   DkimWatch(const DkimWatch&) = delete;
   DkimWatch& operator=(const DkimWatch&) = delete;
 
+  // The operator resumes: every record is looked up at once, and as at the start of a campaign one answer will do.
+  void LookNow();
   // To be called all the time. Why the campaign has to pause: two answers in a row say that a key's record is gone, or
-  // is not that of the key. No answer says nothing.
+  // is not that of the key; told once, until it is good again. No answer says nothing.
   std::optional<delivery::PauseReason> Poll(base::Instant now);
 
  private:
@@ -38,6 +40,7 @@ class DkimWatch {
     bool asks = false;
     std::optional<dns::Answer> answer;
     int faults = 0;  // In a row.
+    bool is_told = false;
   };
   std::optional<delivery::PauseReason> Judge(Watched& watched, base::Instant now);
 

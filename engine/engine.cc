@@ -96,6 +96,7 @@ std::uint64_t Engine::Pause(const delivery::PauseReason& reason) {
 }
 
 std::uint64_t Engine::Resume() {
+  if (options_.on_resume != nullptr) options_.on_resume();
   const std::uint64_t question = MakeQuestion(shards_.size());
   Post(0, delivery::OperatorResume{question});
   return question;

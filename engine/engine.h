@@ -40,6 +40,7 @@ struct EngineOptions {
   std::function<std::shared_ptr<const config::Shaping>()> new_shaping = nullptr;
   // The same; why the campaign has to pause.
   std::function<std::optional<delivery::PauseReason>()> new_pause = nullptr;
+  std::function<void()> on_resume = nullptr;  // The operator resumes what is paused.
   delivery::HostLimits* limits = nullptr;     // The program's, where others run beside; null: its own.
   delivery::SessionPool* sessions = nullptr;  // The same; null: `sessions_max` of its own.
   HostTls* host_tls = nullptr;                // Outlives the engine. Null: no MTA-STS.

@@ -51,10 +51,15 @@ void AddWatches(const RunRequest& request, const SendingMeans& means, Suppressio
   if (!request.dkim_watch.has_value()) return;
   const std::shared_ptr<DkimLoop> dkim = MakeDkimLoop(request, means, log);
   if (dkim == nullptr) return;
-  options.new_pause = [dkim] {
+  const bool is_forced = request.preflight == Preflight::kWarn;
+  options.new_pause = [dkim, is_forced, &log]() -> std::optional<delivery::PauseReason> {
     dkim->asker->Turn();
-    return dkim->watch.Poll(io::SystemClock().Now());
+    std::optional<delivery::PauseReason> pause = dkim->watch.Poll(io::SystemClock().Now());
+    if (!pause.has_value() || !is_forced) return pause;
+    log.Warning(absl::StrFormat("%s; it is sent all the same (--force)", pause->reason));
+    return std::nullopt;
   };
+  options.on_resume = [dkim] { dkim->watch.LookNow(); };
 }
 
 }  // namespace engine

@@ -116,6 +116,7 @@ absl::StatusOr<preflight::Sender> SenderOf(const SenderCheck& check) {
   if (check.config.smarthost.has_value()) sender.smarthost = check.config.smarthost->host;
   sender.is_marketing = check.campaign.kind == campaign::Kind::kMarketing;
   sender.has_one_click = !check.campaign.list.unsubscribe_url.empty();
+  sender.shows_unsubscribe = check.shows_unsubscribe;
   sender.has_authorities = !check.means.authorities.empty();
   const config::MailHost gmail[] = {"gmail-smtp-in.l.google.com"};
   // A smarthost is spoken to by the configuration, whatever the shaping files say.

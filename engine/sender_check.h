@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -28,6 +29,7 @@ struct SenderCheck {
   const config::Config& config;
   const config::Shaping& shaping;
   const SendingMeans& means;
+  std::optional<bool> shows_unsubscribe = std::nullopt;  // As CheckResult says. None: no message was looked at.
 };
 // The domain of the envelope sender; empty: it differs from row to row.
 std::string EnvelopeDomain(const campaign::Campaign& campaign);

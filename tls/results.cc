@@ -45,21 +45,6 @@ std::string_view TakeWord(std::string_view& line) {
   return word;
 }
 
-// Of the days before `day` that name domains, the oldest names none any more.
-void FoldOldestDay(std::map<ResultCounts::Key, std::uint64_t>& counts, std::int64_t day) {
-  const auto named =
-      std::find_if(counts.begin(), counts.end(), [](const auto& counted) { return counted.first.domain != kOther; });
-  if (named == counts.end() || named->first.day >= day) return;
-  const std::int64_t oldest = named->first.day;
-  std::map<ResultCounts::Key, std::uint64_t> sums;
-  auto at = counts.lower_bound({oldest, "", PolicyType::kNone, Result::kSuccess});
-  while (at != counts.end() && at->first.day == oldest) {
-    sums[{oldest, std::string(kOther), at->first.type, at->first.result}] += at->second;
-    at = counts.erase(at);
-  }
-  counts.merge(sums);
-}
-
 }  // namespace
 
 std::string_view ToString(Result result) {
@@ -112,10 +97,34 @@ std::string ResultCounts::DateOf(std::int64_t day) {
 
 void ResultCounts::Add(const Key& key, std::uint64_t count) {
   const std::lock_guard lock(mutex_);
-  if (counts_.size() >= kKeysMax && !counts_.contains(key)) FoldOldestDay(counts_, key.day);
-  const bool is_one_too_many = counts_.size() >= kKeysMax && !counts_.contains(key);
-  counts_[is_one_too_many ? Key{key.day, std::string(kOther), key.type, key.result} : key] += count;
   changed_ = true;
+  if (const auto known = counts_.find(key); known != counts_.end()) {
+    known->second += count;
+    return;
+  }
+  if (counts_.size() >= kKeysMax) FoldOldestDayBefore(key.day);
+  std::size_t& of_day = keys_of_day_[key.day];
+  const bool is_one_too_many = of_day >= kKeysOfDayMax || counts_.size() >= kKeysMax;
+  const auto [place, is_new] =
+      counts_.try_emplace(is_one_too_many ? Key{key.day, std::string(kOther), key.type, key.result} : key);
+  place->second += count;
+  of_day += is_new ? 1 : 0;
+}
+
+// Of the days before `day` that name domains, the oldest names none any more.
+void ResultCounts::FoldOldestDayBefore(std::int64_t day) {
+  const auto named =
+      std::find_if(counts_.begin(), counts_.end(), [](const auto& counted) { return counted.first.domain != kOther; });
+  if (named == counts_.end() || named->first.day >= day) return;
+  const std::int64_t oldest = named->first.day;
+  std::map<Key, std::uint64_t> sums;
+  auto at = counts_.lower_bound({oldest, "", PolicyType::kNone, Result::kSuccess});
+  while (at != counts_.end() && at->first.day == oldest) {
+    sums[{oldest, std::string(kOther), at->first.type, at->first.result}] += at->second;
+    at = counts_.erase(at);
+  }
+  keys_of_day_[oldest] = sums.size();
+  counts_.merge(sums);
 }
 
 std::map<ResultCounts::Key, std::uint64_t> ResultCounts::counts() const {

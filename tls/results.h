@@ -40,8 +40,11 @@ class ResultCounts {
     Result result = Result::kSuccess;
     friend auto operator<=>(const Key&, const Key&) = default;
   };
-  // Where there are more, the days before are counted under the domain "other", the oldest first; then what comes.
-  static constexpr std::size_t kKeysMax = 100'000;
+  // Of one day; what is beyond that is counted under the domain "other".
+  static constexpr std::size_t kKeysOfDayMax = 100'000;
+  // Of all days. Where there are more, the oldest day is counted under "other" as a whole, if it is not the one that is
+  // counted for; else what comes is.
+  static constexpr std::size_t kKeysMax = 3 * kKeysOfDayMax;
 
   ResultCounts() = default;
   ResultCounts(const ResultCounts&) = delete;
@@ -59,8 +62,11 @@ class ResultCounts {
   void Read(std::string_view content);
 
  private:
+  void FoldOldestDayBefore(std::int64_t day);
+
   mutable std::mutex mutex_;  // Guards what follows.
   std::map<Key, std::uint64_t> counts_;
+  std::map<std::int64_t, std::size_t> keys_of_day_;
   bool changed_ = false;
 };
 

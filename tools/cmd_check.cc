@@ -169,7 +169,7 @@ int Check(const Arguments& arguments, Context& context) {
                                                                                    .now = io::SystemClock().WallNow(),
                                                                                    .progress = progress});
   if (!result.ok()) return Invalid(arguments, context, result.status());
-  const auto sender = engine::CheckSender({*campaign, *config, rules->shaping, *means});
+  const auto sender = engine::CheckSender({*campaign, *config, rules->shaping, *means, result->shows_unsubscribe});
   if (!sender.ok()) return Invalid(arguments, context, sender.status());
   const Findings all{*result, *sender};
   if (arguments.json) {

@@ -194,7 +194,7 @@ absl::StatusOr<engine::RunRequest> MakeRequest(const Arguments& arguments, const
   request.paths = engine::PathsOf(*config.engine.state_dir, campaign.id, context.state);
   request.token_key_file = TokenKeyFile(config);
   request.preflight = arguments.force ? engine::Preflight::kWarn : engine::Preflight::kRequire;
-  if (!arguments.force) request.dkim_watch = engine::DkimWatch::Every(config.dns.recheck_dkim);
+  request.dkim_watch = engine::DkimWatch::Every(config.dns.recheck_dkim);
   if (!arguments.limit.empty()) {
     const absl::StatusOr<delivery::SampleSize> sample = delivery::ParseSampleSize(arguments.limit);
     if (!sample.ok()) return sample.status();

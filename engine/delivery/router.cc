@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "engine/delivery/site.h"
 #include "engine/roster/roster.h"
 
 namespace delivery {
@@ -198,8 +199,11 @@ void Router::OnMissing(Destination& destination, const dns::Route& route) {
 }
 
 void Router::OnNoAnswer(Destination& destination, const dns::Route& route) {
-  if (destination.site != nullptr) {  // The old route is still the best there is, for a while.
-    destination.route_expires = context_.clock.Now() + kOldRouteFor;
+  if (destination.site != nullptr) {
+    const base::Instant now = context_.clock.Now();
+    // RFC 7672 section 2.1.3: whoever can suppress the answer must gain nothing by it.
+    if (destination.tls.dane && destination.route_expires <= now) return destination.site->SendAway(destination);
+    destination.route_expires = now + kOldRouteFor;  // The old route is still the best there is, for a while.
     return;
   }
   if (destination.dns_backoff == base::Duration()) {

@@ -10,7 +10,15 @@ namespace {
 
 constexpr base::Duration kAddressRest = base::Duration::Minutes(30);  // After TLS failed there, while others work.
 constexpr base::Duration kCompatibleAfterAnEnd = base::Duration::Minutes(10);
+constexpr base::Duration kClearAfterAnEnd = base::Duration::Minutes(1);
 constexpr int kLookAhead = 64;  // Destinations that are looked at, for one that a session may serve.
+
+// How long a handshake that failed is held against an address. An alert, or what is no TLS, is the server's doing. A
+// connection that only ends or stays silent may be bad luck, or somebody on the way who wants to read the mail, and the
+// peer is to have as much security as it is capable of (RFC 7435 section 3).
+base::Duration RememberedFor(const smtp::ConnectionFact& fact, base::Duration after_an_end, base::Duration most) {
+  return fact.why.empty() ? std::min(after_an_end, most) : most;
+}
 
 }  // namespace
 
@@ -147,9 +155,8 @@ bool Site::RetriesCompatibly(const Session& session, const smtp::ConnectionFact&
     return false;
   }
   if (fact.tls != smtp::TlsTrouble::kFailed || session.certificate() != tls::Result::kSuccess) return false;
-  // An alert, or what is no TLS, is the server's doing; a connection that only ends may be bad luck.
-  const base::Duration most = fact.why.empty() ? kCompatibleAfterAnEnd : limits_.remember_broken_tls;
-  memory.Remember(address, context_.clock.Now() + std::min(most, limits_.remember_broken_tls));
+  memory.Remember(address,
+                  context_.clock.Now() + RememberedFor(fact, kCompatibleAfterAnEnd, limits_.remember_broken_tls));
   owner_.WantsPump(*this);
   return true;
 }
@@ -163,7 +170,8 @@ bool Site::TakeTlsFailure(const Session& session, const smtp::ConnectionFact& fa
   if (RetriesCompatibly(session, fact)) return true;
   if (fact.tls == smtp::TlsTrouble::kFailed && policy.MayFallBackToClear() &&
       !session.options().has_tlsa) {  // The next connection there is in clear.
-    context_.broken_tls.clear.Remember(address, context_.clock.Now() + limits_.remember_broken_tls);
+    context_.broken_tls.clear.Remember(
+        address, context_.clock.Now() + RememberedFor(fact, kClearAfterAnEnd, limits_.remember_broken_tls));
   } else {
     tls_failures_.push_back({policy, address, last_failure_, context_.clock.Now() + kAddressRest});
   }

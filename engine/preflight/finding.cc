@@ -28,6 +28,7 @@ const std::vector<Rule>& Rules() {
       {"return_path", {kOthers}},
       {"replies", {kMicrosoft}},
       {"one_click", {kGmail, kYahoo}},
+      {"unsubscribe", {kGmail}},
       {"tls", {kGmail}},
   };
   return rules;

@@ -30,6 +30,7 @@ class Check {
     CheckReturnPath();
     CheckReplies();
     CheckOneClick();
+    CheckUnsubscribeLink();
     CheckTls();
     // The DNS may say anything, and who reads this has a terminal.
     for (Finding& finding : report_.findings) finding.what = Printable(finding.what);
@@ -48,6 +49,7 @@ class Check {
   void CheckReturnPath();
   void CheckReplies();
   void CheckOneClick();
+  void CheckUnsubscribeLink();
   void CheckTls();
   std::string DmarcPlace() const;
 
@@ -227,6 +229,14 @@ void Check::CheckOneClick() {
     return Add("one_click", Verdict::kWarn, "List-Unsubscribe-Post is there, but no DKIM signature covers it");
   }
   Add("one_click", Verdict::kPass, "List-Unsubscribe and List-Unsubscribe-Post are there and signed");
+}
+
+// Gmail: marketing mail shows clearly how to unsubscribe.
+void Check::CheckUnsubscribeLink() {
+  if ((!sender_.is_marketing && !sender_.has_one_click) || !sender_.shows_unsubscribe.has_value()) return;
+  if (*sender_.shows_unsubscribe) return Add("unsubscribe", Verdict::kPass, "the body has a link to unsubscribe");
+  Add("unsubscribe", Verdict::kWarn,
+      "no link in the body says \"unsubscribe\" or leads to list.unsubscribe_url: show one clearly");
 }
 
 void Check::CheckTls() {

@@ -32,9 +32,10 @@ struct Sender {
   std::string smarthost;                 // The server that sends on; empty: there is none.
   bool is_marketing = false;
   bool has_one_click = false;
-  bool has_authorities = false;  // Certificates can be verified.
-  bool uses_tls = true;          // To Gmail: the shaping does not disable it.
-  bool verifies_tls = false;     // To Gmail: nothing is sent where the certificate does not hold.
+  std::optional<bool> shows_unsubscribe;  // The body has a link for that. None: nobody has looked.
+  bool has_authorities = false;           // Certificates can be verified.
+  bool uses_tls = true;                   // To Gmail: the shaping does not disable it.
+  bool verifies_tls = false;              // To Gmail: nothing is sent where the certificate does not hold.
 };
 
 Report CheckSender(dns::Lookup& lookup, const Sender& sender);

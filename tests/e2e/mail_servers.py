@@ -265,7 +265,7 @@ class Aiosmtpd(Process):
         command = ["/usr/bin/python3", str(HERE / "aiosmtpd_keeper.py"), "--listen", f"{address}:{port}", "--keep", str(self.kept),
                    "--certificate", str(certificate.certificate), "--key", str(certificate.key), *options]
         super().__init__(command, folder / "log", env={"PYTHONPATH": str(libraries), "PATH": "/usr/bin"})
-        wait_until(f"{name} listening", lambda: accepts(address, port))
+        self.wait_until_ready(f"{name} listening", lambda: accepts(address, port))
 
     def messages(self, count=None) -> list:
         del count  # It keeps before it accepts.

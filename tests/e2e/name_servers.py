@@ -26,9 +26,7 @@ class Knot(Process):
         wait_until_free(address, port)
         super().__init__([str(self.root / "usr/sbin/knotd"), "-c", str(self.configuration)], folder / "knot.log",
                          env=packages.environment(self.root))
-        wait_until("knotd listening", lambda: accepts(address, port))
-        if self.popen.poll() is not None:
-            raise AssertionError(f"knotd has ended: {self.text()[-2000:]}")
+        self.wait_until_ready("knotd listening", lambda: accepts(address, port))
 
     def key(self, zone: str) -> str:
         """The zone's DNSKEY record."""
@@ -53,6 +51,4 @@ class Unbound(Process):
         wait_until_free(address, port)
         super().__init__([str(root / "usr/sbin/unbound"), "-d", "-c", str(folder / "unbound.conf")], folder / "unbound.log",
                          env=packages.environment(root))
-        wait_until("unbound listening", lambda: accepts(address, port))
-        if self.popen.poll() is not None:
-            raise AssertionError(f"unbound has ended: {self.text()[-2000:]}")
+        self.wait_until_ready("unbound listening", lambda: accepts(address, port))

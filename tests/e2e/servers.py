@@ -28,6 +28,18 @@ class Process:
             self.popen.wait()
             raise AssertionError(f"{self.popen.args[0]} did not end after {how!r}; its log: {self.text()[-2000:]}") from None
 
+    def wait_until_ready(self, what, condition, timeout=20.0):
+        """For constructors of servers: waits until it serves. One that does not is ended: nobody else knows of it yet, and it may have a port."""
+        def is_ready():
+            if self.popen.poll() is not None:
+                raise AssertionError(f"{self.popen.args[0]} has ended: {self.text()[-2000:]}")
+            return condition() and self.popen.poll() is None
+        try:
+            wait_until(what, is_ready, timeout)
+        except BaseException:
+            self.stop()
+            raise
+
     def text(self) -> str:
         return self.log.read_text(errors="replace")
 
@@ -68,7 +80,7 @@ class SmtpSink(Process):
         super().__init__([str(root / "usr/sbin/smtp-sink"), "-u", "nobody", "-d", "%H%M%S.", *options, f"{address}:{port}", "1000"],
                          folder / "smtp-sink.log", env=packages.environment(root), cwd=self.kept)
         if wait:
-            wait_until("smtp-sink listening", lambda: accepts(address, port))
+            self.wait_until_ready("smtp-sink listening", lambda: accepts(address, port))
 
     def recipients(self) -> list:
         """The RCPT TO address of every message that it accepted, sorted."""
@@ -108,9 +120,7 @@ access_log {self.requests} names;
         wait_until_free(address, 443)
         super().__init__([str(root / "usr/sbin/nginx"), "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", str(folder / "error.log")],
                          folder / "nginx.log", env=packages.environment(root))
-        wait_until("nginx listening", lambda: accepts(address, 443))
-        if self.popen.poll() is not None:
-            raise AssertionError(f"nginx has ended: {self.text()[-2000:]}")
+        self.wait_until_ready("nginx listening", lambda: accepts(address, 443))
 
     def asked(self) -> list:
         """The host names that were asked for, in order."""
@@ -133,9 +143,7 @@ class Nsd(Process):
         wait_until_free(address, port)
         super().__init__([str(root / "usr/sbin/nsd"), "-d", "-c", str(folder / "nsd.conf")], folder / "nsd.log",
                          env=packages.environment(root))
-        wait_until("nsd listening", lambda: accepts(address, port))
-        if self.popen.poll() is not None:
-            raise AssertionError(f"nsd has ended: {self.text()[-2000:]}")
+        self.wait_until_ready("nsd listening", lambda: accepts(address, port))
 
 
 class Knot(Process):
@@ -156,9 +164,7 @@ class Knot(Process):
         wait_until_free(address, port)
         super().__init__([str(root / "usr/sbin/knotd"), "-c", str(self.folder / "knot.conf")], folder / "knot.log",
                          env=packages.environment(root))
-        wait_until("knotd listening", lambda: self.popen.poll() is not None or accepts(address, port))
-        if self.popen.poll() is not None:
-            raise AssertionError(f"knotd has ended: {self.text()[-2000:]}")
+        self.wait_until_ready("knotd listening", lambda: accepts(address, port))
         self.wait_for_zones()
 
     def write(self, zones: dict):
@@ -169,7 +175,7 @@ class Knot(Process):
         self.zones.update(zones)
 
     def wait_for_zones(self):
-        wait_until("knotd to have loaded its zones", lambda: self.text().count(f"-> {self.serial}, ") >= len(self.files))
+        self.wait_until_ready("knotd to have loaded its zones", lambda: self.text().count(f"-> {self.serial}, ") >= len(self.files))
 
     def change(self, zones: dict):
         """Other records for zones that are there already."""

@@ -23,7 +23,7 @@ address = "news@example.com"
 sender = "bounce+{{token}}@bounces.example.com"
 [message]
 subject = "Hello"
-text = "Hello {{email}}\\n"
+text = "Hello {{email}}\\nNo more of them: https://example.com/u/{{token}}\\n"
 [list]
 id = "news.example.com"
 unsubscribe_url = "https://example.com/u/{{token}}"
@@ -95,7 +95,7 @@ class SenderTest(Lab):
     def test_a_good_sender_passes_and_may_send(self):
         self.serve(self.good)
         answer = self.check()
-        self.assertEqual({check["check"] for check in answer["sender"]}, NEEDED | {"one_click", "tls"})
+        self.assertEqual({check["check"] for check in answer["sender"]}, NEEDED | {"one_click", "unsubscribe", "tls"})
         self.assertEqual([check for check in answer["sender"] if check["verdict"] == "fail"], [])
         self.assertEqual({check["check"] for check in answer["sender"] if check["verdict"] == "warn"} - {"tls"}, set())
         spf = answer["sender"][0]
@@ -103,13 +103,20 @@ class SenderTest(Lab):
         self.assertEqual(spf["receivers"], ["gmail", "yahoo", "microsoft"])
         self.assertEqual({name: answer["receivers"][name] for name in ("yahoo", "microsoft", "others")},
                          {"yahoo": "pass", "microsoft": "pass", "others": "pass"})
-        saved = self.path("saved")
-        saved.mkdir()
-        sink = self.sink("--save", str(saved))
+        sink = self.sink()
         self.sluice("send", "campaign.toml")
         self.assertEqual(self.delivered(sink), 20)
-        for envelope in [json.loads(path.read_text()) for path in sorted(saved.glob("*.json"))[:3]]:
-            local_part = envelope["sender"].split("@")[0]  # Where a bounce comes to says whose it is.
+
+    def test_a04_return_paths_tell_whose_a_bounce_is(self):
+        self.serve(self.good)
+        saved = self.path("saved")
+        saved.mkdir()
+        self.sink("--save", str(saved))
+        self.sluice("send", "campaign.toml")
+        envelopes = [json.loads(path.read_text()) for path in saved.glob("*.json")]
+        self.assertEqual(len({envelope["sender"] for envelope in envelopes}), 20)
+        for envelope in envelopes[:3]:
+            local_part = envelope["sender"].split("@")[0]
             self.assertLessEqual(len(local_part), 64)
             told = json.loads(self.sluice("token", local_part.removeprefix("bounce+"), "--json").stdout)
             self.assertEqual([told["address"]], envelope["recipients"])
@@ -222,6 +229,38 @@ class SenderTest(Lab):
         self.sluice("send", "campaign.toml")
         self.assertEqual(self.delivered(sink), 20)
 
+    def test_whoever_resumes_a_running_campaign_has_its_keys_checked(self):
+        self.serve(self.good)
+        self.write("shaping.toml", '["default"]\nmax_message_rate = "1/s"\n')
+        sink = self.sink()
+        process = self.start("send", "campaign.toml", "--progress", "off")
+        self.wait_for_report("a delivery", lambda report: report["totals"]["delivered"] > 0)
+        self.sluice("pause", "test", "--provider", "google")  # Nobody is held, and the campaign goes on.
+        self.knot.change(self.zone(self.without((self.key.name, "TXT"))))
+        self.sluice("resume", "test")
+        self.assertEqual(process.popen.wait(10), 6, process.text())
+        report = self.report()
+        self.assertEqual([(pause["scope"], pause["by"]) for pause in report["paused"]], [("campaign", "dkim")])
+        self.assertGreater(report["totals"]["pending"], 0)
+        sink.stop()
+
+    def test_with_force_a_key_that_is_gone_is_told_and_the_campaign_goes_on(self):
+        self.serve(self.good, negative_ttl=1)
+        text = self.path("sluice.toml").read_text()
+        self.write("sluice.toml", text.replace("[dns]\n", '[dns]\nrecheck_dkim = "1s"\n'))
+        self.write("shaping.toml", '["default"]\nmax_message_rate = "1/s"\n')
+        sink = self.sink()
+        process = self.start("send", "campaign.toml", "--force", "--progress", "off")
+        self.wait_for_report("a delivery", lambda report: report["totals"]["delivered"] > 0)
+        self.knot.change(self.zone(self.without((self.key.name, "TXT"))))
+        wait_until("a warning", lambda: "(--force)" in process.text())
+        self.assertIn(f"{self.key.name} is not published; publish: {self.key.name}. TXT", process.text())
+        self.assertIsNone(process.popen.poll())
+        self.write("shaping.toml", "")  # Read again within seconds: nobody is held any more.
+        self.assertEqual(process.popen.wait(30), 0, process.text())
+        self.assertEqual(process.text().count("(--force)"), 1)
+        self.assertEqual(self.delivered(sink), 20)
+
     def test_a_campaign_that_waits_is_checked_when_it_starts(self):
         self.serve(self.good)
         start = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3)
@@ -264,6 +303,15 @@ class SenderTest(Lab):
         self.assertLess(time.monotonic() - begin, 8)
         self.assertEqual({check["check"] for check in answer["sender"] if check["verdict"] == "warn"} - {"tls"}, NEEDED)
         self.assertEqual({name: answer["receivers"][name] for name in RECEIVERS}, dict.fromkeys(RECEIVERS, "warn"))
+
+    def test_a_message_without_a_link_to_unsubscribe_is_a_warning_for_gmail(self):
+        self.serve(self.good)
+        self.write("campaign.toml", MARKETING.replace("No more of them: https", "Goodbye! ftp"))
+        answer = self.check()
+        found, = [check for check in answer["sender"] if check["check"] == "unsubscribe"]
+        self.assertEqual((found["verdict"], found["receivers"]), ("warn", ["gmail"]))
+        self.assertEqual({name: answer["receivers"][name] for name in RECEIVERS},
+                         {"gmail": "warn", "yahoo": "pass", "microsoft": "pass", "others": "pass"})
 
     def test_an_address_that_nobody_knows_is_a_warning(self):
         self.serve(self.good)

@@ -171,13 +171,13 @@ TEST(BeforeAConnection, D07_ACertificateForAnotherDomainsNameHoldsUpThatDomainAl
   EXPECT_THAT(receiver.accepted(), ElementsAre(kOther));
 }
 
-// Seconds for which an address is still spoken to with the compatible profile, as it is kept.
-std::int64_t CompatibleFor(const Scenario& scenario) {
+// Seconds for which it is still known that an address is to be spoken to another way, as it is kept.
+std::int64_t KeptFor(const Scenario& scenario, std::string_view kind) {
   for (const auto& [source, text] : scenario.kept_limits()) {
     const std::vector<std::string> lines = absl::StrSplit(text, '\n');
     for (const std::string& line : lines) {
       const std::vector<std::string> words = absl::StrSplit(line, '\t');
-      if (words[0] == "compatible-tls") return std::stoll(words.at(5)) / 1'000'000;
+      if (words[0] == kind) return std::stoll(words.at(5)) / 1'000'000;
     }
   }
   return 0;
@@ -194,10 +194,80 @@ TEST(BeforeAConnection, AHandshakeThatOnlyEndsIsRememberedForTenMinutes) {
     if (!says_why) receiver.At(Point::kStartTls, First(1, {"220 go on", Answer::Then::kReset}));
     scenario.RunFor(Duration::Minutes(2));
     EXPECT_EQ(scenario.Last(kA), "delivered 250 BDAT");
-    const std::int64_t rest = CompatibleFor(scenario);
+    const std::int64_t rest = KeptFor(scenario, "compatible-tls");
     EXPECT_GT(rest, 0);
     EXPECT_EQ(rest > 600, says_why) << rest;
   }
+}
+
+// Whoever can end connections gets mail in clear for a minute by it, not for days.
+TEST(BeforeAConnection, P18_TwoHandshakesThatOnlyEndAreFollowedByClearTextForAMinute) {
+  for (const bool says_why : {false, true}) {
+    Scenario scenario({.addresses = {kA, "b@one.example"}, .shaping = kOneSession, .keep_limits = true});
+    Receiver& receiver = scenario.Serve("one.example");
+    receiver.At(Point::kRcpt, For("b@one.example", {"450 4.2.1 Later"}));
+    receiver.certificate = "mx.one.example";
+    if (says_why) receiver.bad_handshakes = 2;
+    if (!says_why) receiver.At(Point::kStartTls, First(2, {"220 go on", Answer::Then::kReset}));
+    scenario.RunFor(Duration::Seconds(30));
+    EXPECT_EQ(scenario.Last(kA), "delivered 250 BDAT");
+    EXPECT_EQ(receiver.CountOf("STARTTLS"), 2u);
+    const std::int64_t rest = KeptFor(scenario, "broken-tls");
+    EXPECT_GT(rest, 0);
+    EXPECT_EQ(rest > 60, says_why) << rest;
+    scenario.RunFor(Duration::Hours(1));  // The other one is tried again.
+    EXPECT_THAT(scenario.Story("b@one.example"), SizeIs(Ge(4u)));
+    EXPECT_EQ(receiver.CountOf("STARTTLS") > 2u, !says_why);
+  }
+}
+
+// Mail to the same host under a policy that wants TLS: no memory of handshakes makes it go in clear.
+TEST(BeforeAConnection, P18_WhatIsKnownOfBrokenTlsWeakensNoPolicy) {
+  for (const std::string_view by : {"MTA-STS", "DANE", "Required", "RequiredInsecure"}) {
+    const bool by_shaping = by.starts_with("Required");
+    Scenario scenario(
+        {.addresses = {kA, kOther},
+         .shaping =
+             by_shaping ? absl::StrFormat("[\"other.example\"]\nmx_rollup = false\nenable_tls = \"%s\"\n", by) : ""});
+    Receiver& receiver = scenario.AddReceiver("mx.one.example");
+    receiver.certificate = "mx.one.example";
+    receiver.bad_handshakes = 1000;
+    for (const char* domain : {"one.example", "other.example"}) scenario.names().SetMx(domain, {"mx.one.example"});
+    if (by == "MTA-STS") scenario.SetStsPolicy("other.example", "1", Enforce("mx.one.example"));
+    if (by == "DANE") {
+      scenario.names().SetTlsa("mx.one.example", std::string("\2\1\1", 3) + std::string(32, 'd'));
+      for (const char* name : {"other.example", "mx.one.example", "_25._tcp.mx.one.example"})
+        scenario.names().SetAuthenticated(name, true);
+    }
+    scenario.names().SetAnswer("other.example", dns::AnswerKind::kServerFail);  // It comes later.
+    scenario.RunFor(Duration::Seconds(30));
+    EXPECT_EQ(scenario.Last(kA), "delivered 250 BDAT") << by;
+    scenario.names().SetAnswer("other.example", dns::AnswerKind::kFound);
+    scenario.RunFor(Duration::Hours(2));
+    EXPECT_THAT(scenario.Last(kOther), StartsWith("deferred TlsRequired")) << by;
+    EXPECT_EQ(receiver.CountOf("MAIL"), 1u) << by;
+  }
+}
+
+// RFC 7672 section 2.1.3: once what it said is over, that DNSSEC vouched for the MX says nothing any more, and whoever
+// suppresses the next answer is to gain nothing by it.
+TEST(BeforeAConnection, D01_AnOldRouteThatDnssecVouchedForIsNotUsedWhileTheDnsIsSilent) {
+  const std::vector<std::string> addresses = Many(60);
+  Scenario scenario({.addresses = addresses, .shaping = kOneSession});
+  Receiver& receiver = scenario.Serve("one.example");
+  receiver.certificate = "mx.one.example";
+  receiver.At(Point::kContent, Always({"250 OK", Answer::Then::kGoOn, Duration::Seconds(20)}));
+  scenario.names().SetTlsa("mx.one.example", std::string("\2\1\1", 3) + std::string(32, 'd'));
+  for (const char* name : {"one.example", "mx.one.example", "_25._tcp.mx.one.example"})
+    scenario.names().SetAuthenticated(name, true);
+  scenario.RunFor(Duration::Minutes(1));
+  scenario.names().SetAnswer("one.example", dns::RecordType::kMx, dns::AnswerKind::kServerFail);
+  scenario.RunFor(Duration::Minutes(19));
+  EXPECT_THAT(receiver.accepted(), SizeIs(testing::AllOf(Ge(10u), testing::Le(18u))));  // Those of five minutes.
+  scenario.names().SetAnswer("one.example", dns::RecordType::kMx, dns::AnswerKind::kFound);
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_THAT(receiver.accepted(), SizeIs(60));
+  for (const std::string& address : addresses) EXPECT_THAT(scenario.Story(address), SizeIs(2)) << address;
 }
 
 TEST(BeforeAConnection, APolicyThatCannotBeFetchedHoldsUpNobody) {

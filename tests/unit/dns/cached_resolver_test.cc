@@ -179,6 +179,22 @@ TEST_F(CachedResolverTest, D02_OldAliasesNeverStandInOnTheWayToTlsaRecords) {
   EXPECT_EQ(last_.kind, AnswerKind::kServerFail);
 }
 
+TEST_F(CachedResolverTest, D01_WhatDnssecVouchedForNeverStandsIn) {
+  Answer found = Addresses({"192.0.2.1"}, 60), nothing = Nothing(AnswerKind::kNoData, 60);
+  for (Answer* answer : {&found, &nothing}) {
+    for (const bool authenticated : {true, false}) {
+      answer->authenticated = authenticated;
+      EXPECT_TRUE(IsAskedUpstream("a.example", *answer));
+      EXPECT_EQ(last_.authenticated, authenticated);
+      Pass(Duration::Seconds(61));
+      EXPECT_TRUE(IsAskedUpstream("a.example", Nothing(AnswerKind::kServerFail, 0)));
+      EXPECT_EQ(last_.kind, authenticated ? AnswerKind::kServerFail : answer->kind);
+      EXPECT_FALSE(last_.authenticated);
+      Pass(Duration::Minutes(1));
+    }
+  }
+}
+
 TEST_F(CachedResolverTest, ATtlOfZeroIsNotKeptWhereNothingIsStretched) {
   CachedResolver::Options options;
   options.ttl_min = Duration();

@@ -167,6 +167,39 @@ TEST_F(CampaignCheckTest, FindsTheHtmlOfAnEmlThatGmailWouldClip) {
   EXPECT_EQ(result->findings[0].line, 11U);
 }
 
+TEST_F(CampaignCheckTest, LooksForALinkToUnsubscribeInWhatIsShown) {
+  const std::string list =
+      "[list]\nunsubscribe_url = \"https://example.com/" + std::string(100, 'u') + "?t={{token}}&n=1\"\n";
+  const std::string url = "https://example.com/" + std::string(100, 'u') + "?t={{token}}";
+  const auto shows = [&](const std::string& text, const std::string& html) {
+    std::filesystem::remove_all(folder_ + "/scratch");
+    std::filesystem::create_directories(folder_ + "/scratch");
+    std::string message = "subject = \"x\"\n";
+    if (!text.empty()) message += "text = '" + text + "'\n";
+    if (!html.empty()) message += "html = '" + html + "'\n";
+    const auto result = Check(message, "email\na@d.example\n", list);
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.ok() && result->shows_unsubscribe.value();
+  };
+  EXPECT_TRUE(shows("No more: " + url + "&n=1", ""));
+  EXPECT_FALSE(shows("No more: " + url + "&n=2", ""));
+  EXPECT_TRUE(shows("\xC3\xBC unsubscribe: https://example.com/x", ""));
+  EXPECT_TRUE(shows("x", "<a href=\"" + url + "&amp;n=1\">No more</a> \xC3\xBC"));
+  EXPECT_FALSE(shows("unsubscribe: " + url + "&n=1", "<p>x</p>"));  // The HTML is what is shown.
+}
+
+TEST_F(CampaignCheckTest, LooksForALinkToUnsubscribeInAnEml) {
+  for (const bool has : {true, false}) {
+    Write("m.eml", std::string("Subject: x\nMIME-Version: 1.0\nContent-Type: text/html\n\n<a href=\"https://x/") +
+                       (has ? "unsubscribe" : "subscribe") + "\">x</a>\n");
+    std::filesystem::remove_all(folder_ + "/scratch");
+    std::filesystem::create_directories(folder_ + "/scratch");
+    const auto result = Check("eml_file = \"m.eml\"\n", "email\na@d.example\n");
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(result->shows_unsubscribe, has);
+  }
+}
+
 TEST_F(CampaignCheckTest, ALargeListWantsAnEnvelopeSender) {
   std::string rows = "email,name\n";
   for (int i = 0; i < 1000; ++i) rows += absl::StrFormat("u%d@d.example,x\n", i);

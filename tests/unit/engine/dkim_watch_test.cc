@@ -24,9 +24,11 @@ dns::Answer Text(const std::string& text) {
 
 class DkimWatchTest : public testing::Test {
  protected:
-  // Nothing is asked before this much time has gone by, and then this is the answer.
-  std::optional<delivery::PauseReason> After(Duration time, const dns::Answer& answer) {
-    EXPECT_FALSE(watch_.Poll(now_ + time - Duration::Milliseconds(1)).has_value());
+  // Nothing is asked before this much time has gone by, unless it is `at_once`, and then this is the answer.
+  std::optional<delivery::PauseReason> After(Duration time, const dns::Answer& answer, bool at_once = false) {
+    if (!at_once) {
+      EXPECT_FALSE(watch_.Poll(now_ + time - Duration::Milliseconds(1)).has_value());
+    }
     EXPECT_EQ(resolver_.waiting(), 0u);
     now_ = now_ + time;
     EXPECT_FALSE(watch_.Poll(now_).has_value());
@@ -85,6 +87,26 @@ TEST_F(DkimWatchTest, AGoodAnswerBetweenForgives) {
   EXPECT_FALSE(After(Duration::Hours(1), dns::Nothing(dns::AnswerKind::kNoDomain)).has_value());
   EXPECT_FALSE(After(Duration::Seconds(61), Text(kRecord)).has_value());
   EXPECT_FALSE(After(Duration::Hours(1), dns::Nothing(dns::AnswerKind::kNoDomain)).has_value());
+}
+
+TEST_F(DkimWatchTest, WhoeverResumesHasItLookedUpAtOnceAndOneAnswerWillDo) {
+  now_ = now_ + Duration::Minutes(10);
+  EXPECT_FALSE(watch_.Poll(now_).has_value());
+  watch_.LookNow();
+  EXPECT_TRUE(After(Duration::Milliseconds(1), dns::Nothing(dns::AnswerKind::kNoDomain), /*at_once=*/true).has_value());
+  watch_.LookNow();
+  EXPECT_FALSE(After(Duration::Milliseconds(1), Text(kRecord), /*at_once=*/true).has_value());
+  EXPECT_FALSE(After(Duration::Hours(1), dns::Nothing(dns::AnswerKind::kNoDomain)).has_value());  // The usual again.
+}
+
+TEST_F(DkimWatchTest, ItIsToldOnceUntilItIsGoodAgain) {
+  const auto gone = dns::Nothing(dns::AnswerKind::kNoDomain);
+  EXPECT_FALSE(After(Duration::Hours(1), gone).has_value());
+  EXPECT_TRUE(After(Duration::Seconds(61), gone).has_value());
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(After(Duration::Seconds(61), gone).has_value());
+  EXPECT_FALSE(After(Duration::Seconds(61), Text(kRecord)).has_value());
+  EXPECT_FALSE(After(Duration::Hours(1), gone).has_value());
+  EXPECT_TRUE(After(Duration::Seconds(61), gone).has_value());
 }
 
 TEST_F(DkimWatchTest, WithoutAnAnswerNothingIsKnown) {

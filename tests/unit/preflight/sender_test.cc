@@ -336,6 +336,19 @@ TEST(SenderTest, TheRestOfWhatReceiversAskFor) {
   Expect(Look(GoodZone(), sender), "tls", Verdict::kFail, "enable_tls");
 }
 
+TEST(SenderTest, ALinkToUnsubscribeIsToBeSeen) {
+  Sender sender = GoodSender();
+  sender.shows_unsubscribe = true;
+  Expect(Look(GoodZone(), sender), "unsubscribe", Verdict::kPass, "has a link");
+  sender.shows_unsubscribe = false;
+  const Report report = Look(GoodZone(), sender);
+  Expect(report, "unsubscribe", Verdict::kWarn, "show one");
+  EXPECT_THAT(report.ChecksFor(Receiver::kGmail, Verdict::kWarn), ElementsAre("unsubscribe"));
+  EXPECT_THAT(report.ChecksFor(Receiver::kYahoo, Verdict::kWarn), IsEmpty());
+  sender.is_marketing = sender.has_one_click = false;
+  EXPECT_THAT(Look(GoodZone(), sender).ChecksWith(Verdict::kWarn), IsEmpty());
+}
+
 TEST(SenderTest, WhatTheDnsSaysDoesNothingToATerminal) {
   const std::string bad = "v=DMARC1; p=\x1b]0;x\x07\n\x9b; rua=mailto:a@example.com";
   const Report report = Look(With(Without({"_dmarc.example.com"}), {{"_dmarc.example.com", "TXT " + bad}}));

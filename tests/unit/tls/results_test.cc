@@ -63,28 +63,47 @@ TEST(TlsResults, R03_AreExactUnderManyThreads) {
   EXPECT_EQ(counts.counts().begin()->second, 20'000u);
 }
 
-TEST(TlsResults, VeryManyDomainsAreBounded) {
-  ResultCounts counts;
-  for (std::size_t i = 0; i < ResultCounts::kKeysMax + 10; ++i)
-    counts.Add({kDay, absl::StrCat("d", i), PolicyType::kNone, Result::kSuccess});
-  EXPECT_LE(counts.counts().size(), ResultCounts::kKeysMax + 1);
-  EXPECT_EQ(counts.counts().at({kDay, "other", PolicyType::kNone, Result::kSuccess}), 10u);
+// So many domains of a day.
+void Fill(ResultCounts& counts, std::int64_t day, std::size_t domains) {
+  for (std::size_t i = 0; i < domains; ++i)
+    counts.Add({day, absl::StrCat("d", i), PolicyType::kNone, Result::kSuccess});
+}
+std::uint64_t CountOf(const std::map<ResultCounts::Key, std::uint64_t>& counts, std::int64_t day,
+                      const std::string& domain) {
+  const auto found = counts.find({day, domain, PolicyType::kNone, Result::kSuccess});
+  return found == counts.end() ? 0 : found->second;
 }
 
-TEST(TlsResults, ANewDayHasRoomForItsDomains) {
-  constexpr std::size_t kDomains = ResultCounts::kKeysMax / 2 - 1;
+TEST(TlsResults, VeryManyDomainsAreBounded) {
   ResultCounts counts;
-  for (std::int64_t day = kDay; day < kDay + 3; ++day) {
-    for (std::size_t i = 0; i < kDomains; ++i)
-      counts.Add({day, absl::StrCat("d", i), PolicyType::kNone, Result::kSuccess});
-  }
+  Fill(counts, kDay, ResultCounts::kKeysOfDayMax + 10);
+  EXPECT_EQ(counts.counts().size(), ResultCounts::kKeysOfDayMax + 1);
+  EXPECT_EQ(CountOf(counts.counts(), kDay, "other"), 10u);
+}
+
+TEST(TlsResults, ADayTakesNoRoomFromTheNextNorTheNextFromIt) {
+  ResultCounts counts;
+  for (const std::int64_t day : {kDay, kDay + 1}) Fill(counts, day, ResultCounts::kKeysOfDayMax);
+  counts.Add({kDay, "late", PolicyType::kNone, Result::kSuccess});
   const auto all = counts.counts();
-  EXPECT_LE(all.size(), ResultCounts::kKeysMax + 1);
-  EXPECT_EQ(all.at({kDay, "other", PolicyType::kNone, Result::kSuccess}), kDomains);
-  EXPECT_EQ(all.count({kDay, "d0", PolicyType::kNone, Result::kSuccess}), 0u);
-  for (std::int64_t day = kDay + 1; day < kDay + 3; ++day)
-    EXPECT_EQ(all.count({day, "d7", PolicyType::kNone, Result::kSuccess}), 1u) << day;
-  EXPECT_EQ(all.count({kDay + 2, absl::StrCat("d", kDomains - 1), PolicyType::kNone, Result::kSuccess}), 1u);
+  const std::string last = absl::StrCat("d", ResultCounts::kKeysOfDayMax - 1);
+  for (const std::int64_t day : {kDay, kDay + 1}) EXPECT_EQ(CountOf(all, day, last), 1u) << day;
+  EXPECT_EQ(CountOf(all, kDay, "other"), 1u);
+  EXPECT_EQ(CountOf(all, kDay + 1, "other"), 0u);
+}
+
+TEST(TlsResults, VeryManyDaysAreBoundedAndTheOldestGoFirst) {
+  ResultCounts counts;
+  constexpr std::int64_t kDays = 5;
+  constexpr std::size_t kDomains = ResultCounts::kKeysOfDayMax - kDays;  // With room for what is "other".
+  for (std::int64_t day = kDay; day < kDay + kDays; ++day) Fill(counts, day, kDomains);
+  const auto all = counts.counts();
+  EXPECT_LE(all.size(), ResultCounts::kKeysMax);
+  for (std::int64_t day = kDay; day < kDay + kDays; ++day) {
+    const bool is_old = day < kDay + kDays - 3;
+    EXPECT_EQ(CountOf(all, day, "other"), is_old ? kDomains : 0u) << day;
+    EXPECT_EQ(CountOf(all, day, "d7"), is_old ? 0u : 1u) << day;
+  }
 }
 
 }  // namespace
