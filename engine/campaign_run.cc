@@ -277,6 +277,7 @@ RunOutcome Run::GoOn() {
                       .host = request_.host,
                       .log = log_});
   const RunResult result = engine.Run(watcher);
+  watcher.Finish();
   if (metrics_ != nullptr) metrics_->Finish(result.counters, result.metrics);
   RunOutcome outcome = Conclude(result);
   outcome.signatures = result.signatures;

@@ -1,6 +1,7 @@
 #include "engine/host_state.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -37,6 +38,7 @@ void ReadLimits(io::Disk& disk, const std::string& directory, const std::vector<
 
 HostState::~HostState() {
   const std::lock_guard lock(mutex_);
+  if (saving_.valid()) saving_.wait();
   for (auto& [address, used] : used_) Save(address, used, {});
 }
 
@@ -83,14 +85,27 @@ void HostState::Load(const std::string& address, const std::string& source) {
 
 void HostState::SaveSometimes() {
   const std::lock_guard lock(mutex_);
+  if (saving_.valid()) {
+    if (saving_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return;
+    const Saved saved = saving_.get();
+    save_took_ = saved.took;
+    next_save_ = saved.end + std::max(kSaveEvery, save_took_ * kShareOfTime);
+  }
+  if (used_.empty()) return;
   const base::Instant begin = io::SystemClock().Now();
   // What is new is written at once, but for so many sites that writing is all that it would do.
   if (begin < next_save_ && (save_took_ > kSaveEvery / 20 || !limits_.TakeNews())) return;
   const base::Duration unsaved = kSaveEvery * 2 + save_took_ * (kShareOfTime * 2);
-  for (auto& [address, used] : used_) Save(address, used, unsaved);
-  const base::Instant end = io::SystemClock().Now();
-  save_took_ = end - begin;
-  next_save_ = end + std::max(kSaveEvery, save_took_ * kShareOfTime);
+  std::vector<std::pair<std::string, Used*>> all;  // They stay where they are, whoever comes beside them.
+  for (auto& [address, used] : used_) all.emplace_back(address, &used);
+  saving_ = std::async(std::launch::async, [this, unsaved, all = std::move(all)] { return SaveAll(unsaved, all); });
+}
+
+HostState::Saved HostState::SaveAll(base::Duration unsaved, const std::vector<std::pair<std::string, Used*>>& all) {
+  const io::SystemClock clock;
+  const base::Instant begin = clock.Now();
+  for (const auto& [address, used] : all) Save(address, *used, unsaved);
+  return {clock.Now(), clock.Now() - begin};
 }
 
 // The same text as before is written again: its first line says when it was true.

@@ -2,6 +2,7 @@
 // uses which source address. One for a program that sends real mail, whichever campaigns it runs; any thread.
 #pragma once
 
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -36,31 +37,38 @@ class HostState {
   absl::Status UseTotals();
   delivery::HostLimits& limits() { return limits_; }
   // Writes down what has changed; to be called all the time, does it about once a second, and at once where a site is
-  // new. What may have passed since then when the program is killed counts as passed.
+  // new. What may have passed since then when the program is killed counts as passed. Never waits for the disk: that is
+  // done on a thread of its own.
   void SaveSometimes();
 
  private:
   struct Used {
     std::string source;  // Its name; "": what holds over all sources.
     std::unique_ptr<io::FileLock> lock;
-    bool is_written = false;  // There is something in the file.
+    bool is_written = false;  // There is something in the file; who saves says so.
   };
   std::string PathOf(const std::string& address) const { return directory_ + "/limits-" + address; }
   absl::Status Take(const std::string& address, const std::string& source, const std::string& lock_name,
                     std::string_view what);
   void Load(const std::string& address, const std::string& source);
+  struct Saved {
+    base::Instant end;
+    base::Duration took;
+  };
+  Saved SaveAll(base::Duration unsaved, const std::vector<std::pair<std::string, Used*>>& all);
   void Save(const std::string& address, Used& used, base::Duration unsaved);
 
   io::Disk& disk_;
   const std::string directory_;  // Before limits_.
   base::Log& log_;
   delivery::HostLimits limits_{/*outlives=*/!directory_.empty()};
+  bool warned_ = false;  // This and the next: used by who saves, and nobody else does meanwhile.
+  std::optional<base::Instant> failing_since_;
   std::mutex mutex_;                  // Guards what follows.
   std::map<std::string, Used> used_;  // By the source's address; "any": the kernel chooses; "total": over all.
-  bool warned_ = false;
-  std::optional<base::Instant> failing_since_;
   base::Instant next_save_;
   base::Duration save_took_;
+  std::future<Saved> saving_;
 };
 
 // What the last programs that had these sources left in `directory`; takes none of them.

@@ -31,40 +31,64 @@ void LearnedAddresses::Add(ledger::RecipientId id) {
   added_.push_back(id);
 }
 
+absl::Status LearnedAddresses::TakeWritten(const std::string& path, SuppressionWatch& suppression) {
+  const absl::StatusOr<io::Appended> appended = writing_.get();
+  const std::vector<ledger::RecipientId> written = std::exchange(being_written_, {});
+  if (appended.ok()) {
+    suppression.NoteOwn(path, *appended);
+    return absl::OkStatus();
+  }
+  const std::lock_guard lock(mutex_);
+  added_.insert(added_.begin(), written.begin(), written.end());
+  return appended.status();
+}
+
 absl::Status LearnedAddresses::Write(const roster::Roster& roster, const std::string& path,
                                      SuppressionWatch& suppression) {
-  std::vector<ledger::RecipientId> ids;
+  absl::Status status;
+  if (writing_.valid()) {
+    if (writing_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return absl::OkStatus();
+    status = TakeWritten(path, suppression);
+  }
   {
     const std::lock_guard lock(mutex_);
-    ids.swap(added_);
+    being_written_.swap(added_);
   }
-  if (ids.empty()) return absl::OkStatus();
+  if (being_written_.empty()) return status;
   std::string lines;
-  for (const ledger::RecipientId id : ids) {
+  for (const ledger::RecipientId id : being_written_) {
     const absl::StatusOr<std::string> line = campaign::SuppressionLine(roster.Recipient(id).address);
     if (line.ok()) lines += *line + "\n";
   }
-  absl::Status status = suppression.Add(path, lines);
-  if (status.ok()) return status;
-  const std::lock_guard lock(mutex_);
-  added_.insert(added_.begin(), ids.begin(), ids.end());
+  writing_ = std::async(std::launch::async, [path, lines = std::move(lines)] { return io::AppendLines(path, lines); });
   return status;
+}
+
+absl::Status LearnedAddresses::Finish(const roster::Roster& roster, const std::string& path,
+                                      SuppressionWatch& suppression) {
+  if (writing_.valid()) TakeWritten(path, suppression).IgnoreError();  // Tried once more.
+  Write(roster, path, suppression).IgnoreError();                      // Nothing was under way.
+  return writing_.valid() ? TakeWritten(path, suppression) : absl::OkStatus();
 }
 
 void RunWatcher::OnProgress(const delivery::Counters& counters, std::uint32_t open_sessions) {
   if (parts_.login != nullptr) parts_.login->Refresh();
   if (parts_.host != nullptr) parts_.host->SaveSometimes();
-  const absl::Status learned = learned_.Write(parts_.roster, parts_.host_list, parts_.suppression);
-  if (!learned.ok() && !std::exchange(write_failed_, true)) {
-    parts_.log.Warning(absl::StrFormat("addresses that bounced are not on the suppression list yet: %s",
-                                       std::string(learned.message())));
-  }
-  if (learned.ok()) write_failed_ = false;
+  OnLearned(learned_.Write(parts_.roster, parts_.host_list, parts_.suppression));
   if (parts_.desk != nullptr) parts_.desk->Serve(counters, open_sessions);
   if (parts_.notifier != nullptr) parts_.notifier->Serve(io::SystemClock().Now());
   if (parts_.metrics != nullptr) parts_.metrics->Serve(counters, open_sessions);
   watcher_.OnProgress(counters, open_sessions);
 }
+
+void RunWatcher::OnLearned(const absl::Status& status) {
+  if (!status.ok() && !std::exchange(write_failed_, true)) {
+    parts_.log.Warning(absl::StrFormat("addresses that bounced are not on the suppression list yet: %s",
+                                       std::string(status.message())));
+  }
+}
+
+void RunWatcher::Finish() { OnLearned(learned_.Finish(parts_.roster, parts_.host_list, parts_.suppression)); }
 
 absl::StatusOr<std::optional<OperationOrder>> WaitForStart(const StartWait& wait) {
   constexpr std::chrono::milliseconds kLookEvery{100};

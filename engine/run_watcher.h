@@ -2,6 +2,7 @@
 // kept fresh, addresses that bounced are learned.
 #pragma once
 
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -26,12 +27,19 @@ namespace engine {
 class LearnedAddresses {
  public:
   void Add(ledger::RecipientId id);  // Any thread.
-  // Writes down what was added. Errors: the list cannot be written; the next call tries again.
+  // Writes down what was added, on a thread of its own: other programs add to the list, too, and are waited for there.
+  // Errors: the list could not be written; the next call tries again.
   absl::Status Write(const roster::Roster& roster, const std::string& path, SuppressionWatch& suppression);
+  // The same to the end.
+  absl::Status Finish(const roster::Roster& roster, const std::string& path, SuppressionWatch& suppression);
 
  private:
+  absl::Status TakeWritten(const std::string& path, SuppressionWatch& suppression);
+
   std::mutex mutex_;  // Guards added_.
   std::vector<ledger::RecipientId> added_;
+  std::vector<ledger::RecipientId> being_written_;
+  std::future<absl::StatusOr<io::Appended>> writing_;
 };
 
 class RunWatcher final : public Engine::Watcher {
@@ -52,8 +60,11 @@ class RunWatcher final : public Engine::Watcher {
 
   int Stops() override { return watcher_.Stops(); }
   void OnProgress(const delivery::Counters& counters, std::uint32_t open_sessions) override;
+  void Finish();  // The engine has ended: waits for what is being written down.
 
  private:
+  void OnLearned(const absl::Status& status);
+
   Engine::Watcher& watcher_;
   LearnedAddresses& learned_;
   const Parts parts_;

@@ -1,6 +1,7 @@
 #include "engine/suppression_watch.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -43,46 +44,74 @@ void SuppressionWatch::Join() {
   lists_ = std::move(lists);
 }
 
-absl::Status SuppressionWatch::Read(Watched& watched) {
-  const std::string& path = watched.file.path;
-  watched.stamp = io::StampOf(path);  // First: what is written meanwhile is read the next time.
-  if (!watched.stamp.has_value() && watched.file.may_be_absent) return absl::OkStatus();
-  const absl::StatusOr<std::string> text = io::ReadFile(disk_, path, kFileMax);
-  watched.is_unread = !text.ok() && !absl::IsNotFound(text.status()) && !absl::IsResourceExhausted(text.status());
-  if (!text.ok()) return absl::InvalidArgumentError(text.status().message());
-  auto list = std::make_shared<campaign::Suppression>();
-  const absl::Status status = list->Add(*text, path);
-  list->Seal();
-  if (status.ok()) watched.good.reset();
+SuppressionWatch::Reading SuppressionWatch::Read(io::Disk& disk, Reading read) {
+  const std::string& path = read.file.path;
+  read.stamp = io::StampOf(path);  // First: what is written meanwhile is read the next time.
+  if (!read.stamp.has_value() && read.file.may_be_absent) return read;
+  const absl::StatusOr<std::string> text = io::ReadFile(disk, path, kFileMax);
+  read.is_unread = !text.ok() && !absl::IsNotFound(text.status()) && !absl::IsResourceExhausted(text.status());
+  if (!text.ok()) {
+    read.status = absl::InvalidArgumentError(text.status().message());
+    return read;
+  }
+  read.list = std::make_shared<campaign::Suppression>();
+  read.status = read.list->Add(*text, path);
+  read.list->Seal();
+  return read;
+}
+
+std::vector<SuppressionWatch::Reading> SuppressionWatch::ReadAll(io::Disk& disk, std::vector<Reading> files) {
+  for (Reading& file : files) file = Read(disk, std::move(file));
+  return files;
+}
+
+absl::Status SuppressionWatch::TakeUp(Reading read) {
+  Watched& watched = files_[read.number];
+  watched.stamp = read.stamp;
+  watched.is_unread = read.is_unread;
+  if (read.list == nullptr) return read.status;
+  if (read.status.ok()) watched.good.reset();
   watched.bad.reset();
-  (status.ok() ? watched.good : watched.bad) = std::move(list);
-  return status;
+  (read.status.ok() ? watched.good : watched.bad) = std::move(read.list);
+  return read.status;
 }
 
 absl::Status SuppressionWatch::Load() {
-  for (Watched& watched : files_) {
-    if (absl::Status status = Read(watched); !status.ok()) return status;
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    Reading file;
+    file.number = i;
+    file.file = files_[i].file;
+    if (absl::Status status = TakeUp(Read(disk_, std::move(file))); !status.ok()) return status;
   }
   Join();
   return absl::OkStatus();
 }
 
 std::shared_ptr<const campaign::SuppressionLists> SuppressionWatch::Poll(base::Instant now, base::Log& log) {
+  if (reading_.valid()) {
+    if (reading_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return nullptr;
+    return TakeUpAll(reading_.get(), log);
+  }
   if (now < next_) return nullptr;
   next_ = now + kPollEvery;
-  return ReadChanged(log, /*patient=*/true);
+  std::vector<Reading> changed = FindChanged(/*patient=*/true);
+  if (changed.empty()) return nullptr;
+  reading_ = std::async(std::launch::async, [&disk = disk_, changed = std::move(changed)]() mutable {
+    return ReadAll(disk, std::move(changed));
+  });
+  return nullptr;
 }
 
 std::shared_ptr<const campaign::SuppressionLists> SuppressionWatch::PollAtOnce(base::Log& log) {
-  return ReadChanged(log, /*patient=*/false);
+  return TakeUpAll(ReadAll(disk_, FindChanged(/*patient=*/false)), log);
 }
 
-std::shared_ptr<const campaign::SuppressionLists> SuppressionWatch::ReadChanged(base::Log& log, bool patient) {
-  bool news = false;
-  for (Watched& watched : files_) {
-    const bool was_unread = watched.is_unread;
+std::vector<SuppressionWatch::Reading> SuppressionWatch::FindChanged(bool patient) {
+  std::vector<Reading> changed;
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    Watched& watched = files_[i];
     const std::optional<io::FileStamp> stamp = io::StampOf(watched.file.path);
-    if (!was_unread && stamp == watched.stamp) continue;
+    if (!watched.is_unread && stamp == watched.stamp) continue;
     const bool is_shorter = stamp.has_value() && watched.stamp.has_value() && stamp->inode == watched.stamp->inode &&
                             stamp->size < watched.stamp->size;
     if (patient && is_shorter &&
@@ -90,7 +119,21 @@ std::shared_ptr<const campaign::SuppressionLists> SuppressionWatch::ReadChanged(
       watched.shorter = stamp;
       continue;
     }
-    const absl::Status status = Read(watched);
+    Reading file;
+    file.number = i;
+    file.file = watched.file;
+    changed.push_back(std::move(file));
+  }
+  return changed;
+}
+
+std::shared_ptr<const campaign::SuppressionLists> SuppressionWatch::TakeUpAll(std::vector<Reading> all,
+                                                                              base::Log& log) {
+  bool news = false;
+  for (Reading& read : all) {
+    const Watched& watched = files_[read.number];
+    const bool was_unread = watched.is_unread;
+    const absl::Status status = TakeUp(std::move(read));
     news = news || !watched.is_unread;
     if (!status.ok() && !(was_unread && watched.is_unread)) {
       log.Warning(absl::StrFormat("%s; the list counts as it was before, too", std::string(status.message())));
@@ -101,15 +144,12 @@ std::shared_ptr<const campaign::SuppressionLists> SuppressionWatch::ReadChanged(
   return lists_;
 }
 
-absl::Status SuppressionWatch::Add(const std::string& path, std::string_view lines) {
+void SuppressionWatch::NoteOwn(const std::string& path, const io::Appended& appended) {
   const auto watched =
       std::find_if(files_.begin(), files_.end(), [&path](const Watched& known) { return known.file.path == path; });
-  const absl::StatusOr<io::Appended> appended = io::AppendLines(path, lines);
-  if (!appended.ok()) return appended.status();
-  if (watched == files_.end() || !appended->is_all) return absl::OkStatus();
-  if (watched->stamp == appended->before) watched->stamp = appended->after;
-  if (watched->shorter == appended->before) watched->shorter = appended->after;
-  return absl::OkStatus();
+  if (watched == files_.end() || !appended.is_all) return;
+  if (watched->stamp == appended.before) watched->stamp = appended.after;
+  if (watched->shorter == appended.before) watched->shorter = appended.after;
 }
 
 }  // namespace engine

@@ -1,6 +1,8 @@
 // The suppression lists of a campaign: read before it starts, and again while it runs, when their files change.
 #pragma once
 
+#include <cstddef>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,14 +39,16 @@ class SuppressionWatch {
   absl::Status Load();
   std::shared_ptr<const campaign::SuppressionLists> lists() const { return lists_; }
 
-  // Looks after the files, every two seconds, and reads those that have changed. Null: there is nothing new. A file
-  // that cannot be read counts as it was and is tried again, and one with lines that are no entries counts as it was
-  // without them, besides.
+  // Looks after the files, every two seconds; those that have changed are read on a thread of their own, and what they
+  // say is returned when they have been. Null: there is nothing new yet. A file that cannot be read counts as it was
+  // and is tried again, and one with lines that are no entries counts as it was without them, besides.
   std::shared_ptr<const campaign::SuppressionLists> Poll(base::Instant now, base::Log& log);
-  // The same, whenever it is asked, and without patience for a list that may be in the middle of being written.
+  bool IsReading() const { return reading_.valid(); }
+  // The same at once, waiting for the disk, and without patience for a list that may be in the middle of being written.
+  // Before the first Poll only.
   std::shared_ptr<const campaign::SuppressionLists> PollAtOnce(base::Log& log);
-  // Adds lines to a file. What this program adds itself is nothing new.
-  absl::Status Add(const std::string& path, std::string_view lines);
+  // This program has added lines to the file itself: they are nothing new.
+  void NoteOwn(const std::string& path, const io::Appended& appended);
 
  private:
   struct Watched {
@@ -55,14 +59,26 @@ class SuppressionWatch {
     std::shared_ptr<const campaign::Suppression> good;  // As it was when it was last without fault; null: never.
     std::shared_ptr<const campaign::Suppression> bad;   // As it is, where it has lines that are no entries.
   };
-  absl::Status Read(Watched& watched);
-  std::shared_ptr<const campaign::SuppressionLists> ReadChanged(base::Log& log, bool patient);
+  struct Reading {
+    std::size_t number = 0;  // In files_.
+    SuppressionFile file;
+    std::optional<io::FileStamp> stamp;
+    bool is_unread = false;
+    std::shared_ptr<campaign::Suppression> list;  // Null: it is not there, or could not be read.
+    absl::Status status;
+  };
+  static Reading Read(io::Disk& disk, Reading file);  // Any thread.
+  static std::vector<Reading> ReadAll(io::Disk& disk, std::vector<Reading> files);
+  absl::Status TakeUp(Reading read);
+  std::shared_ptr<const campaign::SuppressionLists> TakeUpAll(std::vector<Reading> all, base::Log& log);
+  std::vector<Reading> FindChanged(bool patient);
   void Join();
 
   io::Disk& disk_;
   std::vector<Watched> files_;
   std::shared_ptr<const campaign::SuppressionLists> lists_;
   base::Instant next_;
+  std::future<std::vector<Reading>> reading_;
 };
 
 }  // namespace engine
