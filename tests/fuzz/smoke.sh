@@ -24,6 +24,7 @@ record() {  # record TARGET TEXT: the same for a text
 }
 record spf_fuzz 'v=spf1 +a:%{ir}.example.com/24//64 ?mx ~include:_spf.%{d2} -ptr ip4:192.0.2.0/24 ip6:2001:db8::/32 exists:%{L1r-}.%{p} redirect=%{o} exp=a.b'
 record dmarc_fuzz 'v=DMARC1; p=none; sp=reject; np=none; adkim=s; aspf=r; psd=n; t=y; pct=50; rua=mailto:d@example.com'
+record html_fuzz '<a class=x href="https://example.com/u?a=1&amp;b=2">unsubscribe</a><!-- x --><img alt=y>'
 for target in "$build"/tests/fuzz/*_fuzz; do
   name=$(basename "$target")
   mkdir -p "$build/corpus/$name"

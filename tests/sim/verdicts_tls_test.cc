@@ -133,6 +133,27 @@ TEST(BeforeAConnection, D02_TlsaRecordsOfWhatAnAliasLeadsToHold) {
   }
 }
 
+// RFC 7672 section 3.2.2 and 8.1: that name is asked for by SNI, and is the certificate's.
+TEST(BeforeAConnection, D05_TheTlsaBaseDomainIsWhomTheHandshakeIsFor) {
+  for (const std::string base : {"real.example", "mx.one.example"}) {
+    for (const std::string certificate : {"real.example", "mx.one.example"}) {
+      Scenario scenario({.addresses = {kA}});
+      Receiver& receiver = scenario.AddReceiver("real.example");
+      receiver.certificate = certificate;
+      scenario.names().SetMx("one.example", {"mx.one.example"});
+      scenario.names().SetAlias("mx.one.example", "real.example");
+      scenario.names().SetTlsa(base, std::string("\2\1\1", 3) + std::string(32, 'd'));
+      for (const std::string name : {"one.example", "mx.one.example", "real.example"}) {
+        scenario.names().SetAuthenticated(name, true);
+        scenario.names().SetAuthenticated("_25._tcp." + name, true);
+      }
+      scenario.RunFor(Duration::Minutes(3));
+      EXPECT_THAT(scenario.Last(kA), StartsWith(certificate == base ? "delivered 250" : "deferred TlsRequired"))
+          << base << " " << certificate;
+    }
+  }
+}
+
 TEST(BeforeAConnection, D02_TheNextHostIsTakenWhereTheRecordsOfTheFirstCannotBeHad) {
   Scenario scenario({.addresses = {kA}});
   Receiver& first = scenario.AddReceiver("mx1.one.example");
