@@ -81,6 +81,7 @@ struct RunOutcome {
   std::string line;                           // One line that says how it went.
   SealTotals sealed = {};                     // RunRequest::seals
   delivery::SignatureCounts signatures = {};  // Of a campaign that was sealed before.
+  dkim::SigningPool::Counts signing = {};     // While it was sent.
 };
 
 // Runs one campaign. Everything is on the disk when it returns.
