@@ -25,6 +25,7 @@
 namespace engine {
 
 class MetricsServer;
+class SharedShapingWatch;
 
 struct RunRequest {
   const campaign::Campaign* campaign = nullptr;
@@ -45,6 +46,7 @@ struct RunRequest {
   HostState* host = nullptr;
   // Likewise, for several campaigns. Null: the run has its own.
   TlsSessionsFile* tls_sessions = nullptr;
+  SharedShapingWatch* shaping_watch = nullptr;
   MetricsServer* metrics = nullptr;   // The same. Null: nobody wants any.
   std::uint32_t campaign_number = 0;  // Of those that run at the same time.
   // A test send, in `paths` of its own. None: the campaign.
