@@ -281,6 +281,7 @@ RunOutcome Run::GoOn() {
   if (metrics_ != nullptr) metrics_->Finish(result.counters, result.metrics);
   RunOutcome outcome = Conclude(result);
   outcome.signatures = result.signatures;
+  outcome.signing = result.signing;
   if (signatures_ != nullptr && !outcome.line.empty()) outcome.line += SealedText(result.signatures);
   return outcome;
 }

@@ -25,6 +25,7 @@
 namespace engine {
 
 class MetricsServer;
+class SharedShapingWatch;
 
 struct RunRequest {
   const campaign::Campaign* campaign = nullptr;
@@ -45,6 +46,7 @@ struct RunRequest {
   HostState* host = nullptr;
   // Likewise, for several campaigns. Null: the run has its own.
   TlsSessionsFile* tls_sessions = nullptr;
+  SharedShapingWatch* shaping_watch = nullptr;
   MetricsServer* metrics = nullptr;   // The same. Null: nobody wants any.
   std::uint32_t campaign_number = 0;  // Of those that run at the same time.
   // A test send, in `paths` of its own. None: the campaign.
@@ -81,6 +83,7 @@ struct RunOutcome {
   std::string line;                           // One line that says how it went.
   SealTotals sealed = {};                     // RunRequest::seals
   delivery::SignatureCounts signatures = {};  // Of a campaign that was sealed before.
+  dkim::SigningPool::Counts signing = {};     // While it was sent.
 };
 
 // Runs one campaign. Everything is on the disk when it returns.

@@ -223,6 +223,7 @@ RunResult Engine::Run(Watcher& watcher) {
   watcher.OnProgress(last, open_sessions);
   finished = last.finals() >= pending_;
   result.counters = last;
+  result.signing = signing_.counts();
   result.end = stopped ? RunEnd::kInterrupted : RunEnd::kFailed;
   for (const auto& shard : shards_) {
     result.signatures.Add(shard->snapshot().signatures);

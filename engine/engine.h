@@ -59,6 +59,7 @@ struct RunResult {
   absl::Status failure;         // kFailed
   delivery::PauseReason pause;  // kPaused
   delivery::SignatureCounts signatures = {};
+  dkim::SigningPool::Counts signing = {};
   delivery::Counters counters = {};
   std::vector<delivery::ShardMetrics> metrics = {};  // Outcomes, without who is pending.
 };

@@ -1,5 +1,6 @@
 #include "engine/run_watches.h"
 
+#include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -40,9 +41,10 @@ std::shared_ptr<DkimLoop> MakeDkimLoop(const RunRequest& request, const SendingM
 void AddWatches(const RunRequest& request, const SendingMeans& means, SuppressionWatch& suppression, base::Log& log,
                 EngineOptions& options) {
   if (request.test.has_value()) return;
-  options.new_shaping = [watch = std::make_shared<ShapingWatch>(*request.config, *request.shaping), host = request.host,
-                         &log] {
-    std::shared_ptr<const config::Shaping> shaping = watch->Poll(io::SystemClock().Now(), log);
+  std::shared_ptr<SharedShapingWatch> watch(request.shaping_watch, [](SharedShapingWatch*) {});  // Somebody else's.
+  if (watch == nullptr) watch = std::make_shared<SharedShapingWatch>(*request.config, *request.shaping);
+  options.new_shaping = [watch, seen = std::uint64_t{0}, host = request.host, &log]() mutable {
+    std::shared_ptr<const config::Shaping> shaping = watch->Poll(seen, io::SystemClock().Now(), log);
     if (shaping == nullptr || !shaping->HasTotals() || host == nullptr) return shaping;
     if (absl::Status status = host->UseTotals(); !status.ok()) log.Warning(std::string(status.message()));
     return shaping;

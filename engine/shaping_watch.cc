@@ -71,4 +71,14 @@ std::shared_ptr<const config::Shaping> ShapingWatch::Poll(base::Instant now, bas
   return last_;
 }
 
+std::shared_ptr<const config::Shaping> SharedShapingWatch::Poll(std::uint64_t& seen, base::Instant now,
+                                                                base::Log& log) {
+  const std::lock_guard lock(mutex_);
+  if (auto changed = watch_.Poll(now, log)) {
+    latest_ = std::move(changed);
+    ++changes_;
+  }
+  return std::exchange(seen, changes_) == changes_ ? nullptr : latest_;
+}
+
 }  // namespace engine

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -51,6 +53,21 @@ class ShapingWatch {
   std::future<LookedUp> looking_;
   base::Instant look_up_at_ = base::Instant::Never();
   bool warned_ = false;
+};
+
+// One watch for all campaigns of a program, which hear of every change. Any thread.
+class SharedShapingWatch {
+ public:
+  SharedShapingWatch(config::Config config, const config::Shaping& known) : watch_(std::move(config), known) {}
+
+  // As ShapingWatch::Poll. `seen`: the caller's own; zero at first.
+  std::shared_ptr<const config::Shaping> Poll(std::uint64_t& seen, base::Instant now, base::Log& log);
+
+ private:
+  std::mutex mutex_;  // Guards what follows.
+  ShapingWatch watch_;
+  std::uint64_t changes_ = 0;
+  std::shared_ptr<const config::Shaping> latest_;
 };
 
 }  // namespace engine

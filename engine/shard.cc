@@ -187,6 +187,8 @@ void Shard::OnSwept(Destination& destination) {
 
 void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
   const std::string place = SiteNameOf(destination, route);
+  const std::uint32_t owner = HomeOf(place, options_.count);
+  if (destination.site == nullptr && owner == options_.index) RestoreDomainOverrides(destination, route, place);
   const std::string name = OverriddenName(destination, place);
   if (destination.site != nullptr) {  // A refreshed route.
     const delivery::SiteKey& key = destination.site->key();
@@ -204,7 +206,6 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
   for (auto old = sites_.lower_bound({left, "", 0}); old != sites_.end() && old->first.name == left; ++old) {
     if (left != name && SharesHosts(site_names_.at(old->second->id()).hosts, route)) destination.came_from = left;
   }
-  const std::uint32_t owner = HomeOf(place, options_.count);
   if (owner != options_.index) {
     delivery::PlaceDestination message{destination.key, route, destination.sts, destination.came_from,
                                        destination.elsewhere};
@@ -218,10 +219,12 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
     names.domain = destination.name;
     site.SetAutomation(shaping_->AutomationFor(names.domain, names.hosts));
     SetLimits(site, LimitsOf(destination, site, route));
+    RestoreOverrides(site);
   }
   if (!destination.came_from.empty()) {
     seams_.limits.Inherit(job_.sources[site.key().source].name, std::exchange(destination.came_from, ""), name,
                           seams_.clock.Now());
+    RestoreOverrides(site);
   }
   ApplyDomainOverrides(destination, site);
   site.Add(destination, TlsPolicyOf(destination, site, route), route,
@@ -262,9 +265,7 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const st
   sites_by_id_.emplace(made.id(), &made);
   site_names_.emplace(made.id(), SiteNames{domain, hosts});
   made.SetAutomation(shaping_->AutomationFor(domain, hosts));
-  for (Site* const other : SitesOf(name, source)) {  // What rules have set there, with the exchangers that it had.
-    for (const delivery::Automation::Override& override : other->active_overrides()) made.Override(override);
-  }
+  RestoreOverrides(made);
   sites_.emplace(key, std::move(site));
   for (const RestoredSuspension& old : options_.suspensions) {
     if (suspensions_lifted_ || seams_.limits.WasLifted(job_.sources[source].name, name)) break;

@@ -136,6 +136,10 @@ class Shard final : private delivery::Router::Owner,
   };
   void SetShaping(std::shared_ptr<const config::Shaping> shaping);
   std::string OverriddenName(const delivery::Destination& destination, const std::string& place) const;
+  void RestoreOverrides(delivery::Site& site);
+  void RestoreDomainOverrides(const delivery::Destination& destination, const dns::Route& route,
+                              const std::string& place);
+  void AddDomainOverride(delivery::DestinationKey key, delivery::Automation::Override override);
   void ApplyDomainOverrides(const delivery::Destination& destination, delivery::Site& site);
   void EndDomainOverrides(base::Instant now);
   std::uint32_t SourceOf(const delivery::DestinationKey& key) const;

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "engine/config/automation.h"
+#include "engine/delivery/mail_hosts.h"
 #include "engine/shard.h"
 
 namespace engine {
@@ -69,11 +71,35 @@ void Shard::SetShaping(std::shared_ptr<const config::Shaping> shaping) {
   }
 }
 
+// What rules have set there before: in an earlier program, by another campaign, or with the exchangers that it had.
+void Shard::RestoreOverrides(Site& site) {
+  const SiteNames& names = site_names_.at(site.id());
+  const delivery::RuleSettings kept =
+      seams_.limits.SettingsOf(job_.sources[site.key().source].name, site.key().name, seams_.clock.Now());
+  if (kept.empty()) return;
+  const config::AutomationRules rules = shaping_->AutomationFor(names.domain, names.hosts);
+  for (const delivery::RuleSetting& setting : kept) {
+    if (auto override = OverrideOf(rules, setting)) site.Override(*std::move(override));
+  }
+}
+
 // ---- domains with limits of their own for a while ----
 
 // The domain's site for so long: the same hosts, and the shard of the others that share them.
 std::string Shard::OverriddenName(const Destination& destination, const std::string& place) const {
   return domain_overrides_.contains(destination.key) ? destination.name + "@" + place : place;
+}
+
+void Shard::RestoreDomainOverrides(const Destination& destination, const dns::Route& route, const std::string& place) {
+  if (!seams_.limits.HasDomainSettings() || job_.smarthost.has_value() || IsAlone(destination)) return;
+  const delivery::RuleSettings kept = seams_.limits.SettingsOf(job_.sources[SourceOf(destination)].name,
+                                                               destination.name + "@" + place, seams_.clock.Now());
+  if (kept.empty() || domain_overrides_.contains(destination.key)) return;
+  const config::AutomationRules rules = shaping_->AutomationFor(destination.name, delivery::MailHostsOf(route));
+  for (const delivery::RuleSetting& setting : kept) {
+    auto override = OverrideOf(rules, setting);
+    if (setting.of_domain && override.has_value()) AddDomainOverride(destination.key, *std::move(override));
+  }
 }
 
 void Shard::ApplyDomainOverrides(const Destination& destination, Site& site) {
@@ -82,17 +108,27 @@ void Shard::ApplyDomainOverrides(const Destination& destination, Site& site) {
   for (const delivery::Automation::Override& override : found->second) site.Override(override);
 }
 
-void Shard::OverrideDomain(Destination& destination, delivery::Automation::Override override) {
-  const bool is_overridden = domain_overrides_.contains(destination.key);
-  const bool has_own_site = shaping_->HasOwnLimits(destination.name) || job_.smarthost.has_value();
-  // One that is on its way to a site of its own is still at that of the others.
-  if (has_own_site || (is_overridden && !destination.leaving)) destination.site->Override(override);
-  if (has_own_site && !is_overridden) return;
+void Shard::AddDomainOverride(DestinationKey key, delivery::Automation::Override override) {
   if (!domain_timer_.IsSet() || override.until < domain_timer_.at()) seams_.timers.Set(domain_timer_, override.until);
-  auto& overrides = domain_overrides_[destination.key];
+  auto& overrides = domain_overrides_[key];
   std::erase_if(overrides,
                 [&override](const auto& one) { return one.change.setting.key == override.change.setting.key; });
   overrides.push_back(std::move(override));
+}
+
+// It is remembered at once: until nothing is in flight any more the domain is still at the site of the others.
+void Shard::OverrideDomain(Destination& destination, delivery::Automation::Override override) {
+  const bool is_overridden = domain_overrides_.contains(destination.key);
+  const bool has_own_site = shaping_->HasOwnLimits(destination.name) || job_.smarthost.has_value();
+  if (has_own_site || (is_overridden && !destination.leaving)) {
+    destination.site->Override(override);
+  } else {
+    seams_.limits.RememberSetting(job_.sources[destination.site->key().source].name,
+                                  destination.name + "@" + destination.site->key().name, SettingOf(override),
+                                  seams_.clock.Now());
+  }
+  if (has_own_site && !is_overridden) return;
+  AddDomainOverride(destination.key, std::move(override));
   if (!is_overridden) destination.leaving = true;
 }
 

@@ -45,7 +45,7 @@ struct Arguments {
   std::uint32_t connections = 0, rounds = 9;  // Connections 0: the default.
   std::string io = "auto";
   std::string folder;
-  bool json = false;
+  bool json = false, unpinned = false;
   bench::TargetOptions target;
 };
 
@@ -102,13 +102,14 @@ absl::StatusOr<bench::Settings> MakeSettings(const Arguments& arguments, const s
   settings.connections = connections;
   if (!own) {
     const bool shared = parsed->signing == bench::Signing::kShared;
-    if (shared || parsed->sites != 0 || parsed->rtt > base::Duration())
-      return absl::InvalidArgumentError("--scenario: shared, sites and rtt mean nothing to a --target");
+    if (shared || parsed->sites != 0 || parsed->skew != 0 || parsed->rtt > base::Duration())
+      return absl::InvalidArgumentError("--scenario: shared, sites, skew and rtt mean nothing to a --target");
     absl::StatusOr<bench::Target> target = bench::FindTarget(arguments.target);
     if (!target.ok()) return target.status();
     settings.target = *std::move(target);
   }
   settings.domains = arguments.domains;
+  settings.pinned = !arguments.unpinned;
   settings.io = arguments.io == "epoll"      ? config::IoChoice::kEpoll
                 : arguments.io == "io_uring" ? config::IoChoice::kIoUring
                                              : config::IoChoice::kAuto;
@@ -145,7 +146,7 @@ class Bench {
     bench::Result result;
     result.settings = settings;
     result.folder = base_folder_;
-    result.cores = bench::PlanCores(allowed_cores_, settings.scenario.shards);
+    if (settings.pinned) result.cores = bench::PlanCores(allowed_cores_, settings.scenario.shards);
     const absl::StatusOr<bench::GeneratedCampaign> generated =
         bench::GenerateCampaign(settings, (*folder)->name(), [this] { return signals_.Stops() > 0; });
     if (!generated.ok()) return generated.status();
@@ -255,7 +256,7 @@ void AddOptions(CLI::App& command, Arguments& arguments) {
           .add_option(
               "--scenario", arguments.scenario,
               "What is measured: plain or tls; unsigned, shared (one signature for all), rsa, ed25519 or sealed; "
-              "rtt=50ms, sites=1000, ledger=off, shards=1 (default: tls,rsa)")
+              "rtt=50ms, sites=1000, skew=60, ledger=off, shards=1 (default: tls,rsa)")
           ->type_name("LIST");
   CLI::Option* compare =
       command.add_option("--compare", arguments.compare, "Two scenarios in turn, and the ratio of their medians")
@@ -309,6 +310,7 @@ void AddOptions(CLI::App& command, Arguments& arguments) {
       .add_option("--dir", arguments.folder,
                   "Where the campaign and its ledger are while it runs: a disk (default: $TMPDIR, else /var/tmp)")
       ->type_name("DIR");
+  command.add_flag("--unpinned", arguments.unpinned, "Sender and sink share all cores, instead of having their own");
   command.add_flag("--json", arguments.json, "One line of JSON");
 }
 

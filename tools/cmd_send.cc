@@ -18,6 +18,7 @@
 #include "engine/metrics_desk.h"
 #include "engine/rollup.h"
 #include "engine/sender_check.h"
+#include "engine/shaping_watch.h"
 #include "engine/signing_keys.h"
 #include "engine/test_send.h"
 #include "nlohmann/json.hpp"
@@ -219,6 +220,21 @@ bool LookUpMailExchangers(const config::Config& config, Signals& signals, base::
   return go_on();
 }
 
+// What several campaigns have in common; it outlives them.
+struct Shared {
+  std::optional<engine::TlsSessionsFile> tls_sessions;
+  std::optional<engine::SharedShapingWatch> shaping_watch;
+};
+void Share(io::Disk& disk, const config::Config& config, const config::Shaping& shaping, Shared& shared,
+           std::vector<engine::RunRequest>& requests) {
+  shared.tls_sessions.emplace(disk, requests.front().paths.root);
+  shared.shaping_watch.emplace(config, shaping);
+  for (engine::RunRequest& request : requests) {
+    request.tls_sessions = &*shared.tls_sessions;
+    request.shaping_watch = &*shared.shaping_watch;
+  }
+}
+
 int Send(const Arguments& arguments, Context& context) {
   if (absl::Status status = CheckArguments(arguments, context); !status.ok())
     return Fail(context.log, status, kExitUsage);
@@ -254,7 +270,7 @@ int Send(const Arguments& arguments, Context& context) {
   engine::HostState host(*disk, ready_file.empty() ? host_folder : "", context.log);
   const std::uint32_t shards = ShardsOf(*config);
   delivery::SessionPool sessions(SessionsMax(shards * static_cast<std::uint32_t>(campaigns->size())));
-  std::optional<engine::TlsSessionsFile> tls_sessions;
+  Shared shared;
   const std::uint64_t seed = SeedOf(arguments, context.log);
   std::vector<engine::RunRequest> requests;
   for (const campaign::Campaign& campaign : *campaigns) {
@@ -272,10 +288,7 @@ int Send(const Arguments& arguments, Context& context) {
     const absl::Status status = engine::MakeTestSend(*disk, arguments.row, arguments.only_to, requests.front());
     if (!status.ok()) return Fail(context.log, status, absl::IsOutOfRange(status) ? kExitUsage : ExitCodeOf(status));
   }
-  if (requests.size() > 1) {
-    tls_sessions.emplace(*disk, requests.front().paths.root);
-    for (engine::RunRequest& request : requests) request.tls_sessions = &*tls_sessions;
-  }
+  if (requests.size() > 1) Share(*disk, *config, rules->shaping, shared, requests);
   std::unique_ptr<engine::MetricsServer> metrics;
   if (config->metrics_listen.has_value() && arguments.only_to.empty()) {
     absl::StatusOr<std::unique_ptr<engine::MetricsServer>> opened =

@@ -119,7 +119,7 @@ void LiftOnHost(const Access& access, const std::vector<config::PoolMember>& sou
   }
   if (lifted > 0 && !outcome.changed) {
     outcome.changed = true;
-    outcome.line = absl::StrFormat("%s: nothing is suspended any more", access.started.paths.id);
+    outcome.line = absl::StrFormat("%s: suspensions, and what rules have set, hold no more", access.started.paths.id);
   }
   outcome.line += kept;
 }

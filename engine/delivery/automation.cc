@@ -1,6 +1,7 @@
 #include "engine/delivery/automation.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace delivery {
@@ -17,7 +18,7 @@ bool Suspends(const config::AutomationRule& rule) {
 
 }  // namespace
 
-bool Automation::SetRules(config::AutomationRules rules) {
+std::vector<Automation::Override> Automation::SetRules(config::AutomationRules rules) {
   std::vector<Watched> watched;
   for (auto& rule : rules) {
     Watched next{.rule = std::move(rule), .seen = {}, .suspends_until = kLongAgo};
@@ -31,11 +32,15 @@ bool Automation::SetRules(config::AutomationRules rules) {
     watched.push_back(std::move(next));
   }
   rules_ = std::move(watched);
-  return std::erase_if(overrides_, [this](const Override& override) {
-           return !override.rule.empty() && std::none_of(rules_.begin(), rules_.end(), [&](const Watched& one) {
+  const auto stays = [this](const Override& override) {
+    return override.of_domain || std::any_of(rules_.begin(), rules_.end(), [&override](const Watched& one) {
              return one.rule->Identity() == override.rule;
            });
-         }) > 0;
+  };
+  const auto gone = std::stable_partition(overrides_.begin(), overrides_.end(), stays);
+  std::vector<Override> ended(std::make_move_iterator(gone), std::make_move_iterator(overrides_.end()));
+  overrides_.erase(gone, overrides_.end());
+  return ended;
 }
 
 bool Automation::IsReached(Watched& watched, base::Instant now) {
@@ -60,7 +65,8 @@ std::vector<std::shared_ptr<const config::AutomationRule>> Automation::OnReply(s
 
 void Automation::Add(Override override) {
   std::erase_if(overrides_, [&override](const Override& old) {
-    return old.rule == override.rule && old.change.setting.key == override.change.setting.key;
+    return old.change.setting.key == override.change.setting.key && old.of_domain == override.of_domain &&
+           (override.of_domain || old.rule == override.rule);
   });
   const auto later = std::upper_bound(overrides_.begin(), overrides_.end(), override.until,
                                       [](base::Instant until, const Override& other) { return until < other.until; });
@@ -100,6 +106,23 @@ base::Instant Automation::RestedAt() const {
     if (!watched.seen.empty()) at = std::max(at, watched.seen.back() + watched.rule->threshold->period);
   }
   return at;
+}
+
+RuleSetting SettingOf(const Automation::Override& override) {
+  return {override.rule, override.change.setting.key, override.of_domain, override.until, override.sample};
+}
+
+std::optional<Automation::Override> OverrideOf(const config::AutomationRules& rules, const RuleSetting& setting) {
+  using Kind = config::AutomationAction::Kind;
+  const Kind kind = setting.of_domain ? Kind::kSetDomainConfig : Kind::kSetConfig;
+  for (const auto& rule : rules) {
+    if (rule->Identity() != setting.rule) continue;
+    for (const config::AutomationAction& action : rule->actions) {
+      if (action.kind == kind && action.change.setting.key == setting.key)
+        return Automation::Override{action.change, setting.until, setting.rule, setting.sample, setting.of_domain};
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace delivery

@@ -4,12 +4,14 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/base/time.h"
 #include "engine/config/automation.h"
+#include "engine/delivery/rule_settings.h"
 
 namespace delivery {
 
@@ -18,13 +20,14 @@ class Automation {
   struct Override {
     config::Shaping::Change change;
     base::Instant until;
-    std::string rule;    // Identity of the rule; "": it came with the site.
-    std::string sample;  // The reply that fired it.
+    std::string rule;        // Identity of the rule.
+    std::string sample;      // The reply that fired it.
+    bool of_domain = false;  // It goes with the domain, whatever rules there are.
   };
 
   // What the files say now. A rule that was there before keeps its count and what it has done; what the others have
-  // done ends. True: something ended.
-  bool SetRules(config::AutomationRules rules);
+  // done ends, and is returned.
+  std::vector<Override> SetRules(config::AutomationRules rules);
   // The rules that fire on a negative reply, as one line. One that suspends and whose time is not over is quiet:
   // replies that were under way when it was decided say nothing new.
   std::vector<std::shared_ptr<const config::AutomationRule>> OnReply(std::string_view line, base::Instant now);
@@ -52,5 +55,10 @@ class Automation {
   std::vector<Watched> rules_;
   std::vector<Override> overrides_;  // By their ends.
 };
+
+// An override as it is kept beyond the program; and one that was kept, as `rules` have it. Nullopt: they have it no
+// more.
+RuleSetting SettingOf(const Automation::Override& override);
+std::optional<Automation::Override> OverrideOf(const config::AutomationRules& rules, const RuleSetting& setting);
 
 }  // namespace delivery

@@ -5,13 +5,12 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "engine/base/text.h"
+#include "engine/delivery/host_limits_text.h"
 
 namespace delivery {
 namespace {
@@ -25,11 +24,7 @@ constexpr std::pair<Kind, std::string_view> kKinds[] = {{Kind::kProvider, "provi
                                                         {Kind::kProviderTotal, "provider-total"},
                                                         {Kind::kSiteTotal, "site-total"},
                                                         {Kind::kCampaign, "campaign"}};
-constexpr std::string_view kSiteWord = "site", kHeldWord = "held", kBrokenTlsWord = "broken-tls",
-                           kCompatibleTlsWord = "compatible-tls";
-constexpr std::pair<Kind, std::string_view> kWarmupKinds[] = {{Kind::kProvider, "warmup-provider"},
-                                                              {Kind::kSite, "warmup-site"}};
-constexpr std::int64_t kWarmDays = 180;  // Who has sent nothing for so long begins anew.
+constexpr std::string_view kBrokenTlsWord = "broken-tls", kCompatibleTlsWord = "compatible-tls";
 
 LimitGroup::Keys KeysOf(Kind kind) {
   if (kind == Kind::kCampaign) return {"", "campaign_rate", /*takes_turns=*/false};  // As campaign_rate.h says.
@@ -38,85 +33,6 @@ LimitGroup::Keys KeysOf(Kind kind) {
 }
 
 base::Duration Less(base::Duration span, base::Duration passed) { return std::max(base::Duration(), span - passed); }
-
-// KIND SOURCE NAME MESSAGE_DEBT CONNECTION_DEBT SUSPENDED WINDOW RATE REASON SAMPLE SUSPENDED_ALREADY; times in
-// microseconds. Older programs did not write the last one. A tenant's or campaign's suspension has a line of its own:
-// the kind "held", and the name "SITE SCOPE".
-void AppendLine(std::string_view kind, std::string_view source, std::string_view name, const SiteStanding::Kept& kept,
-                const Suspensions::Kept& held, std::string& text) {
-  const auto word = [](std::string_view plain) { return absl::CEscape(base::AbslView(plain)); };
-  absl::StrAppendFormat(&text, "%s\t%s\t%s\t%d\t%d\t%d\t%.3f\t%.6f\t%s\t%s\t%d\n", kind, word(source), word(name),
-                        kept.debts.messages.microseconds(), kept.debts.connections.microseconds(),
-                        held.rest.microseconds(), kept.window, kept.messages_per_second, word(held.reason),
-                        word(held.sample), held.already.microseconds());
-}
-
-void AppendLines(std::string_view kind, std::string_view source, std::string_view name, const SiteStanding::Kept& kept,
-                 std::string& text) {
-  Suspensions::Kept everybody;
-  for (const Suspensions::Kept& held : kept.suspensions) {
-    if (held.scope == kEverybody) everybody = held;
-  }
-  AppendLine(kind, source, name, kept, everybody, text);
-  for (const Suspensions::Kept& held : kept.suspensions) {
-    if (held.scope != kEverybody)
-      AppendLine(kHeldWord, source, absl::StrCat(base::AbslView(name), " ", held.scope), {}, held, text);
-  }
-}
-
-// KIND SOURCE NAME DAYS DAY SENT USED BAD SUSPENDED -
-void AppendWarmup(const HostLimits::GroupName& name, const Warmup::Kept& kept, std::string& text) {
-  if (kept.IsNew()) return;
-  for (const auto& [kind, word] : kWarmupKinds) {
-    if (kind != name.kind) continue;
-    absl::StrAppendFormat(&text, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t-\n", word, absl::CEscape(name.source),
-                          absl::CEscape(name.name), kept.days, kept.day, kept.sent, kept.used, kept.bad,
-                          kept.suspended ? 1 : 0);
-  }
-}
-
-// False: the line is of another kind. An error: it is damaged.
-absl::StatusOr<bool> ReadWarmup(std::string_view text, HostLimits::GroupName& name, Warmup::Kept& kept) {
-  const std::vector<std::string> words = absl::StrSplit(base::AbslView(text), '\t');
-  const auto kind = std::find_if(std::begin(kWarmupKinds), std::end(kWarmupKinds),
-                                 [&words](const auto& one) { return one.second == words[0]; });
-  if (kind == std::end(kWarmupKinds)) return false;
-  name.kind = kind->first;
-  const bool is_good = words.size() == 10 && absl::CUnescape(words[1], &name.source) &&
-                       absl::CUnescape(words[2], &name.name) && absl::SimpleAtoi(words[3], &kept.days) &&
-                       absl::SimpleAtoi(words[4], &kept.day) && absl::SimpleAtoi(words[5], &kept.sent) &&
-                       absl::SimpleAtoi(words[6], &kept.used) && absl::SimpleAtoi(words[7], &kept.bad) &&
-                       (words[8] == "0" || words[8] == "1") && kept.sent <= kept.used;
-  if (!is_good) return absl::DataLossError("damaged");
-  kept.suspended = words[8] == "1";
-  return true;
-}
-
-bool ReadSpan(const std::string& text, base::Duration& span) {
-  std::int64_t microseconds = 0;
-  if (!absl::SimpleAtoi(text, &microseconds) || microseconds < 0) return false;
-  span = base::Duration::Microseconds(microseconds);
-  return true;
-}
-
-struct Line {
-  std::string kind, source, name;
-  SiteStanding::Kept kept;
-  Suspensions::Kept held;
-};
-
-bool ReadLine(std::string_view text, Line& line) {
-  const std::vector<std::string> words = absl::StrSplit(base::AbslView(text), '\t');
-  if (words.size() != 10 && words.size() != 11) return false;
-  line.kind = words[0];
-  SiteStanding::Kept& kept = line.kept;
-  return absl::CUnescape(words[1], &line.source) && absl::CUnescape(words[2], &line.name) &&
-         ReadSpan(words[3], kept.debts.messages) && ReadSpan(words[4], kept.debts.connections) &&
-         ReadSpan(words[5], line.held.rest) && absl::SimpleAtod(words[6], &kept.window) && kept.window >= 0 &&
-         absl::SimpleAtod(words[7], &kept.messages_per_second) && kept.messages_per_second >= 0 &&
-         absl::CUnescape(words[8], &line.held.reason) && absl::CUnescape(words[9], &line.held.sample) &&
-         (words.size() == 10 || ReadSpan(words[10], line.held.already));
-}
 
 }  // namespace
 
@@ -134,6 +50,7 @@ void HostLimits::Forget(std::map<Name, std::shared_ptr<Value>>& known, Name& cur
 SiteStanding::Kept HostLimits::Now(const Old& old, base::Instant now) {
   SiteStanding::Kept kept = old.kept;
   const base::Duration passed = now - old.at;
+  kept.settings = ActiveAt(kept.settings, now);
   kept.debts = {Less(kept.debts.messages, passed), Less(kept.debts.connections, passed)};
   for (Suspensions::Kept& held : kept.suspensions) {
     held.rest = Less(held.rest, passed);
@@ -212,9 +129,9 @@ void HostLimits::OnSaved(const std::string& source) {
   }
 }
 
-// Returns how many were active. In doubt they stay.
+// Returns how many held. Suspensions in doubt stay.
 std::size_t HostLimits::EndOf(Suspensions::Scopes scopes, base::Instant now, Old& old) {
-  std::size_t ended = 0;
+  std::size_t ended = ActiveAt(std::exchange(old.kept.settings, {}), now).size();
   for (Suspensions::Kept& held : old.kept.suspensions) {
     if (std::find(scopes.begin(), scopes.end(), held.scope) == scopes.end()) continue;
     if (old.at + held.rest > now) ++ended;
@@ -236,6 +153,28 @@ void HostLimits::Lift(const std::string& source, const std::string& site, Suspen
   if (known != nullptr) known->Lift(scopes, now);
 }
 
+void HostLimits::RememberSetting(const std::string& source, const std::string& site, RuleSetting setting,
+                                 base::Instant now) {
+  if (setting.of_domain) has_domain_settings_ = true;
+  const std::lock_guard lock(mutex_);
+  const SiteName name(source, site);
+  if (const auto found = sites_.find(name); found != sites_.end()) {
+    found->second->RememberSetting(std::move(setting));
+  } else {
+    const auto old = old_sites_.try_emplace(name, Old{{}, now}).first;
+    Remember(old->second.kept.settings, std::move(setting));
+  }
+  has_news_ = true;
+}
+
+RuleSettings HostLimits::SettingsOf(const std::string& source, const std::string& site, base::Instant now) const {
+  const std::lock_guard lock(mutex_);
+  const SiteName name(source, site);
+  if (const auto found = sites_.find(name); found != sites_.end()) return found->second->settings(now);
+  const auto old = old_sites_.find(name);
+  return old == old_sites_.end() ? RuleSettings() : ActiveAt(old->second.kept.settings, now);
+}
+
 bool HostLimits::WasLifted(const std::string& source, const std::string& site) const {
   const std::lock_guard lock(mutex_);
   return lifted_.contains({source, site});
@@ -246,14 +185,14 @@ std::string HostLimits::Save(const std::string& source, base::Instant now, base:
   const std::lock_guard lock(mutex_);
   std::string text = absl::StrCat(base::AbslView(kFirstLine), wall.microseconds(), "\n");
   const auto add_site = [&](const SiteName& name, const SiteStanding::Kept& kept) {
-    if (name.first == source && !kept.IsNew()) AppendLines(kSiteWord, name.first, name.second, kept, text);
+    if (name.first == source && !kept.IsNew()) AppendLimits(kSiteWord, name.first, name.second, kept, now, text);
   };
   const auto add_group = [&](const GroupName& name, const SiteStanding::Kept& kept) {
     const bool is_total = name.kind == Kind::kProviderTotal || name.kind == Kind::kSiteTotal;
     const bool is_source = !source.empty() && (name.source.empty() || name.source == source);
     if ((is_total ? !source.empty() : !is_source) || kept.IsNew()) return;
     for (const auto& [kind, word] : kKinds) {
-      if (kind == name.kind) AppendLines(word, name.source, name.name, kept, text);
+      if (kind == name.kind) AppendLimits(word, name.source, name.name, kept, now, text);
     }
   };
   for (const auto& [name, site] : sites_) {
@@ -271,7 +210,7 @@ std::string HostLimits::Save(const std::string& source, base::Instant now, base:
     if (name.source == source) AppendWarmup(name, warmup->Keep(wall, unsaved == base::Duration()), text);
   }
   for (const auto& [name, kept] : old_warmups_) {
-    if (name.source == source) AppendWarmup(name, kept, text);
+    if (name.source == source && kept.Matters(wall)) AppendWarmup(name, kept, text);
   }
   const auto add_addresses = [&](std::string_view word, const AddressMemory& memory) {
     for (const auto& [address, until] : memory.List(now)) {
@@ -304,10 +243,10 @@ absl::Status HostLimits::Load(std::string_view text, const std::string& source, 
     if (!is_warmup.ok()) return absl::DataLossError(absl::StrCat("it has the line \"", lines[i], "\""));
     if (*is_warmup) {
       name.source = source;
-      if (warmup.day + kWarmDays > Warmup::DayOf(wall)) warmups[name] = warmup;
+      if (warmup.Matters(wall)) warmups[name] = warmup;
       continue;
     }
-    Line line;
+    LimitsLine line;
     if (!ReadLine(lines[i], line)) return absl::DataLossError(absl::StrCat("it has the line \"", lines[i], "\""));
     if (!line.source.empty()) line.source = source;
     const std::optional<base::IpAddress> address = base::IpAddress::Parse(line.name);
@@ -315,10 +254,17 @@ absl::Status HostLimits::Load(std::string_view text, const std::string& source, 
       if (!line.held.reason.empty()) line.kept.suspensions.push_back(line.held);
       sites[{line.source, line.name}] = {line.kept, at};
     }
-    if (line.kind == kHeldWord) {  // Behind its site's line.
+    const bool is_set = line.kind == kSetWord || line.kind == kSetDomainWord;
+    if (is_set || line.kind == kHeldWord) {  // Behind its site's line.
       const std::size_t space = std::min(line.name.find(' '), line.name.size() - 1);
-      line.held.scope = line.name.substr(space + 1);
-      sites[{line.source, line.name.substr(0, space)}].kept.suspensions.push_back(line.held);
+      SiteStanding::Kept& kept =
+          sites.try_emplace({line.source, line.name.substr(0, space)}, Old{{}, at}).first->second.kept;
+      const std::string what = line.name.substr(space + 1);
+      line.held.scope = what;
+      if (!is_set) kept.suspensions.push_back(line.held);
+      const bool of_domain = line.kind == kSetDomainWord;
+      if (is_set) Remember(kept.settings, {line.held.reason, what, of_domain, at + line.held.rest, line.held.sample});
+      if (of_domain) has_domain_settings_ = true;
     }
     if (line.kind == kBrokenTlsWord && address.has_value()) broken.emplace_back(*address, at + line.held.rest);
     if (line.kind == kCompatibleTlsWord && address.has_value()) compatible.emplace_back(*address, at + line.held.rest);
@@ -370,7 +316,9 @@ std::size_t HostLimits::LiftSuspensions(const std::string& source, Suspensions::
     if (name.first == source) lifted += EndOf(scopes, now, old);
   }
   for (const auto& [name, site] : sites_) {
-    if (name.first == source && site.use_count() == 1) lifted += site->Lift(scopes, now).size();
+    if (name.first != source || site.use_count() > 1) continue;
+    lifted += site->settings(now).size();
+    lifted += site->Lift(scopes, now).size();
   }
   if (lifted > 0) has_news_ = true;
   return lifted;

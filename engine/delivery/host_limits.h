@@ -54,13 +54,18 @@ class HostLimits {
 
   // `to` is `from` with some other hosts: what is known of `from` holds there, unless something is known of `to`.
   void Inherit(const std::string& source, const std::string& from, const std::string& to, base::Instant now);
-  // Of the sites that nobody uses now. Returns how many there were.
+  // Of the sites that nobody uses now; what rules have set there ends, too. Returns how many of both there were.
   std::size_t LiftSuspensions(const std::string& source, Suspensions::Scopes scopes, base::Instant now);
 
-  // The operator has lifted what suspends it, also where nobody has asked for it yet. What an earlier run of some
-  // campaign has written down of that counts no more.
+  // The operator has lifted what suspends it, and what rules have set there, also where nobody has asked for it yet.
+  // What an earlier run of some campaign has written down of suspensions counts no more.
   void Lift(const std::string& source, const std::string& site, Suspensions::Scopes scopes, base::Instant now);
   bool WasLifted(const std::string& source, const std::string& site) const;
+
+  // What automation rules have set at a site that nobody may have asked for yet; and all that holds at one.
+  void RememberSetting(const std::string& source, const std::string& site, RuleSetting setting, base::Instant now);
+  RuleSettings SettingsOf(const std::string& source, const std::string& site, base::Instant now) const;
+  bool HasDomainSettings() const { return has_domain_settings_; }  // Else there is no need to ask for any of a domain.
 
   bool TakeNews() { return has_news_.exchange(false); }  // Something has come since the last time.
   BrokenTls& broken_tls() { return broken_tls_; }
@@ -83,7 +88,7 @@ class HostLimits {
 
   const bool outlives_;
   BrokenTls broken_tls_;
-  std::atomic<bool> has_news_ = false;
+  std::atomic<bool> has_news_ = false, has_domain_settings_ = false;
   mutable std::mutex mutex_;
   std::map<SiteName, std::shared_ptr<SiteStanding>> sites_;
   std::map<GroupName, std::shared_ptr<LimitGroup>> groups_;

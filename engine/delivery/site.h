@@ -94,7 +94,6 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void SetAutomation(config::AutomationRules rules);
   void Override(Automation::Override override);
   std::vector<config::Shaping::Change> overrides() const { return automation_.Overrides(); }
-  const std::vector<Automation::Override>& active_overrides() const { return automation_.active(); }
   // A destination's timer fired while it waits here.
   void OnDue(Destination& destination);
   // A sweep of one of its destinations is complete.

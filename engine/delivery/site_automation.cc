@@ -11,11 +11,13 @@ namespace delivery {
 using Kind = config::AutomationAction::Kind;
 
 void Site::SetAutomation(config::AutomationRules rules) {
-  automation_.SetRules(std::move(rules));
+  for (const Automation::Override& ended : automation_.SetRules(std::move(rules)))
+    standing_->ForgetSetting(ended.rule, ended.change.setting.key);
   SetAutomationTimer();
 }
 
 void Site::Override(Automation::Override override) {
+  standing_->RememberSetting(SettingOf(override));
   automation_.Add(std::move(override));
   SetAutomationTimer();
   owner_.WantsLimits(*this);
@@ -52,7 +54,7 @@ void Site::CarryOut(const config::AutomationRule& rule, const config::Automation
   context_.log.Warning(absl::StrFormat("%s: %s for %d s, by the automation rule at %s: %s", key_.name, action.text,
                                        rule.duration.seconds(), rule.place, sample));
   if (action.kind == Kind::kSetDomainConfig && destination != nullptr) {
-    override.rule.clear();  // It goes with the domain, whatever the files say then.
+    override.of_domain = true;
     owner_.OverrideDomain(*destination, std::move(override));
   } else {
     Override(std::move(override));

@@ -136,6 +136,7 @@ std::vector<std::string> SiteStanding::Lift(Scopes scopes, base::Instant now) {
   {
     const std::lock_guard lock(mutex_);
     lifted = suspensions_.Lift(scopes, now);
+    settings_.clear();
   }
   if (!lifted.empty()) group_.CallAll();
   return lifted;
@@ -176,6 +177,23 @@ void SiteStanding::OnAnswered(Scopes scopes, base::Instant began, base::Instant 
   group_.CallAll();
 }
 
+// ---- what automation rules have set ----
+
+void SiteStanding::RememberSetting(RuleSetting setting) {
+  const std::lock_guard lock(mutex_);
+  Remember(settings_, std::move(setting));
+}
+
+void SiteStanding::ForgetSetting(std::string_view rule, std::string_view key) {
+  const std::lock_guard lock(mutex_);
+  delivery::Forget(settings_, rule, key);
+}
+
+RuleSettings SiteStanding::settings(base::Instant now) const {
+  const std::lock_guard lock(mutex_);
+  return ActiveAt(settings_, now);
+}
+
 // ---- what outlives the program ----
 
 SiteStanding::Kept SiteStanding::Keep(base::Instant now, base::Duration unsaved) const {
@@ -185,6 +203,7 @@ SiteStanding::Kept SiteStanding::Keep(base::Instant now, base::Duration unsaved)
   if (!window_.IsNew()) kept.window = window_.exact_size();
   kept.messages_per_second = rate_.per_second();
   kept.suspensions = suspensions_.Keep(now);
+  kept.settings = ActiveAt(settings_, now);
   return kept;
 }
 
@@ -194,6 +213,7 @@ void SiteStanding::Restore(const Kept& kept, base::Instant now) {
   if (kept.window > 0) window_.Restore(kept.window);
   if (kept.messages_per_second > 0) rate_.Restore(kept.messages_per_second, now);
   for (const Suspensions::Kept& one : kept.suspensions) suspensions_.Restore(one, now);
+  for (const RuleSetting& one : kept.settings) Remember(settings_, one);
   if (suspensions_.IsInDoubt(kEverybody)) window_.Restore(1);
   last_trouble_ = throttled_at_ = now;
   PassOn(now);
@@ -204,7 +224,7 @@ bool SiteStanding::IsUnused(base::Instant now) const {
   const std::lock_guard lock(mutex_);
   const bool is_small = window_.IsSmall() && now - last_trouble_ < kRemembered;
   const bool is_slow = rate_.per_second() > 0 && now - throttled_at_ < kRemembered;
-  return !is_small && !is_slow && suspensions_.IsUnused(now, kRemembered);
+  return !is_small && !is_slow && suspensions_.IsUnused(now, kRemembered) && ActiveAt(settings_, now).empty();
 }
 
 }  // namespace delivery

@@ -15,6 +15,7 @@
 #include "engine/base/time.h"
 #include "engine/delivery/adaptive_rate.h"
 #include "engine/delivery/limit_group.h"
+#include "engine/delivery/rule_settings.h"
 #include "engine/delivery/suspensions.h"
 #include "engine/delivery/window.h"
 
@@ -32,9 +33,10 @@ class SiteStanding {
     double messages_per_second = 0;
     LimitGroup::Debts debts;
     std::vector<Suspensions::Kept> suspensions;
+    RuleSettings settings = {};  // Those that hold.
     bool IsNew() const {
       return window == 0 && messages_per_second == 0 && debts.messages == base::Duration() &&
-             debts.connections == base::Duration() && suspensions.empty();
+             debts.connections == base::Duration() && suspensions.empty() && settings.empty();
     }
   };
 
@@ -62,8 +64,14 @@ class SiteStanding {
   // False: it is suspended for longer.
   bool SuspendUntil(std::string_view scope, base::Instant until, base::Instant now, std::string_view reason,
                     std::string_view sample);
-  std::vector<std::string> Lift(Scopes scopes, base::Instant now);  // Whose were suspended.
-  Suspension suspension(Scopes scopes) const;                       // What holds the mail of these.
+  // The operator resumes: what rules have set is forgotten, too. Returns whose were suspended.
+  std::vector<std::string> Lift(Scopes scopes, base::Instant now);
+  Suspension suspension(Scopes scopes) const;  // What holds the mail of these.
+
+  // ---- what automation rules have set, for those who send here after a restart ----
+  void RememberSetting(RuleSetting setting);
+  void ForgetSetting(std::string_view rule, std::string_view key);
+  RuleSettings settings(base::Instant now) const;
 
   // ---- after a suspension ----
   // How many messages may be begun: one at a time while it is in doubt whether the receiver takes them. Zero: one is
@@ -98,6 +106,7 @@ class SiteStanding {
   Window window_;
   AdaptiveRate rate_;
   Suspensions suspensions_;
+  RuleSettings settings_;
   base::Instant last_trouble_;
   base::Duration fastest_;  // Of the final replies; zero: none yet.
   base::Instant throttled_at_;

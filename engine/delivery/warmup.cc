@@ -9,7 +9,8 @@ namespace delivery {
 namespace {
 
 constexpr std::int64_t kDaySeconds = 24 * 3600;
-constexpr std::uint64_t kPortions = 8;  // A promise is this part of the day's number.
+constexpr std::int64_t kWarmDays = 180;  // Who has sent nothing for so long begins anew.
+constexpr std::uint64_t kPortions = 8;   // A promise is this part of the day's number.
 
 }  // namespace
 
@@ -45,6 +46,17 @@ bool Warmup::IsBad(smtp::Classification classification) {
   }
 }
 
+bool Warmup::Kept::IsAchieved(std::uint64_t day_number) const {
+  const auto count = static_cast<double>(sent);
+  return count >= static_cast<double>(day_number) * kUsedShare && !suspended &&
+         static_cast<double>(bad) <= count * kBadShare;
+}
+
+bool Warmup::Kept::Matters(base::WallTime now) const {
+  if (IsNew() || day + kWarmDays <= DayOf(now)) return false;
+  return days > 0 || day >= DayOf(now) || number == 0 || IsAchieved(number);
+}
+
 // What is begun and not written yet is of the new day. A clock that steps back by a moment begins no day twice; where
 // it was wrong by days, the counts are of the day that it says now.
 void Warmup::TurnTo(base::WallTime now) {
@@ -54,9 +66,8 @@ void Warmup::TurnTo(base::WallTime now) {
     kept_.day = today;
     return;
   }
-  const auto sent = static_cast<double>(kept_.sent - std::min(kept_.sent, unwritten_));
-  const bool is_clean = !kept_.suspended && static_cast<double>(kept_.bad) <= sent * kBadShare;
-  if (!IsOver() && sent >= static_cast<double>(Number()) * kUsedShare && is_clean) ++kept_.days;
+  kept_.sent -= std::min(kept_.sent, unwritten_);
+  if (!IsOver() && kept_.IsAchieved(Number())) ++kept_.days;
   kept_ = {.days = kept_.days, .day = today, .sent = unwritten_, .used = unwritten_};
   promised_ = promising_ = 0;
 }
@@ -166,7 +177,9 @@ Warmup::Kept Warmup::Keep(base::WallTime now, bool exact) {
   const std::lock_guard lock(mutex_);
   TurnTo(now);
   Kept kept = kept_;
-  if (exact || IsOver()) return kept;
+  if (IsOver()) return kept;
+  kept.number = numbers_[kept_.days];
+  if (exact) return kept;
   promising_ = std::max(promised_, kept_.used);
   if (wants_promise_) promising_ = std::max(promising_, std::min(Number(), kept_.used + Portion()));
   kept.used = promising_;

@@ -56,6 +56,11 @@ class Warmup {
     std::int64_t day = 0;    // That the rest is about; since 1970.
     std::uint64_t sent = 0, used = 0, bad = 0;
     bool suspended = false;
+    std::uint32_t number = 0;  // That day's; 0: unknown, or there is none any more.
+    // The day has been used, and clean: the next one has the next number. Requires: `day_number` > 0.
+    bool IsAchieved(std::uint64_t day_number) const;
+    // False: it is as good as new. So is a first day that is over and has achieved nothing.
+    bool Matters(base::WallTime now) const;
     bool IsNew() const { return days == 0 && used == 0 && bad == 0 && !suspended; }
   };
 

@@ -125,6 +125,8 @@ void SigningPool::Seat::SignBorrowed() {
   for (const std::unique_ptr<Loan>& loan : batch) requests.push_back(loan.get());
   statuses_.assign(batch.size(), absl::OkStatus());
   signer_->SignDigests(requests, absl::MakeSpan(statuses_));
+  pool_.made_ += batch.size();
+  pool_.for_others_ += batch.size();
   for (std::size_t i = 0; i < batch.size(); ++i) {
     batch[i]->status = std::move(statuses_[i]);
     batch[i]->is_done = true;
@@ -147,6 +149,7 @@ void SigningPool::Seat::SignOwn() {
   }
   statuses_.assign(batch_.size(), absl::OkStatus());
   signer_->SignDigests(batch_, absl::MakeSpan(statuses_));
+  pool_.made_ += batch_.size();
   for (std::size_t i = 0; i < batch_.size(); ++i) {
     if (SignRequest* const request = std::exchange(batch_[i], nullptr)) request->OnSigned(statuses_[i]);
   }

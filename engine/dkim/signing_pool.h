@@ -21,6 +21,10 @@ namespace dkim {
 class SigningPool {
  public:
   class Seat;
+  struct Counts {
+    std::uint64_t made = 0;        // Signatures, of all seats.
+    std::uint64_t for_others = 0;  // Of these, by another seat than the one that was asked.
+  };
 
   SigningPool() = default;
   ~SigningPool();  // No seat is left.
@@ -28,6 +32,8 @@ class SigningPool {
   // A seat for the thread that will use it and destroy it. `wake` ends the wait of that thread's loop; any thread may
   // call it until the seat is gone. `signer` may have its own copy of the keys: they are the same in every seat.
   std::unique_ptr<Seat> Join(std::unique_ptr<DigestSigner> signer, std::function<void()> wake);
+
+  Counts counts() const { return {made_, for_others_}; }
 
  private:
   // A copy of a request on its way to another seat and back.
@@ -45,6 +51,7 @@ class SigningPool {
   std::mutex mutex_;           // Guards the seats' mail.
   std::vector<Seat*> seats_;   // At the table.
   std::atomic<int> idle_ = 0;  // Seats that take work.
+  std::atomic<std::uint64_t> made_ = 0, for_others_ = 0;
 };
 
 class SigningPool::Seat final : public Signer {

@@ -123,6 +123,17 @@ class ScenarioTest(BenchLab):
         self.assertEqual((result["settings"]["shards"], result["settings"]["body_bytes"]), (2, 2000))
         self.assertLess(result["bytes"] / result["messages"], 3000)
 
+    def test_signing_spreads_over_the_shards_where_one_site_has_most_of_the_mail(self):
+        for words, least in (("sites=1", 300), ("skew=60", 100)):
+            with self.subTest(words):
+                result = self.measure(f"plain,rsa,{words},shards=2", "--recipients", "3000", "--connections", "64", "--unpinned")
+                whole = result["whole_run"]
+                self.assertGreaterEqual(whole["signatures"], 3000)
+                self.assertGreater(whole["signatures_by_other_shards"], least)
+                self.assertEqual(len(result["threads_cpu_share"]), 2)
+        alone = self.measure("plain,rsa,sites=1", "--recipients", "500", "--connections", "64")["whole_run"]
+        self.assertEqual(alone["signatures_by_other_shards"], 0)
+
     def test_every_site_has_connections_of_its_own(self):
         result = self.measure("plain,unsigned,sites=100", "--recipients", "2000", "--domains", "400", "--connections", "200")
         self.assertEqual((result["settings"]["sites"], result["settings"]["domains"]), (100, 400))
@@ -244,7 +255,7 @@ class TargetTest(BenchLab):
 class FailureTest(BenchLab):
     def test_wrong_words_are_one_line_and_exit_code_2(self):
         cases = {("--scenario", "rsa,sealed"): "already", ("--scenario", "quick"): "not a word of a scenario",
-                 ("--scenario", "plain,tls"): "already", ("--scenario", "rtt=fast"): "such as rtt=50ms", ("--scenario", ""): "empty word",
+                 ("--scenario", "plain,tls"): "already", ("--scenario", "rtt=fast"): "such as rtt=50ms", ("--scenario", "skew=100"): "from 1 to 99", ("--scenario", ""): "empty word",
                  ("--compare", "tls", "tls,plain"): "already", ("--compare", "tls"): "--compare",
                  ("--scenario", "tls", "--compare", "tls", "plain"): "--compare", ("--body", "10x"): "--body",
                  ("--seconds", "0"): "--seconds", ("--connections", "0"): "--connections", ("--connections", "-1"): "--connections", ("--rounds", "2"): "--rounds",

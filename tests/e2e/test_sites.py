@@ -136,6 +136,32 @@ class SitesTest(Lab):
                 suspended, = self.report(identity)["suspended"]
                 self.assertEqual(suspended["scope"], scope)
 
+    def test_what_a_rule_has_set_holds_for_other_campaigns_and_after_a_crash_until_resume(self):
+        self.zones({"d.test": "@ MX 10 mx\nmx A 127.0.0.1"})
+        self.sink()
+        self.config(shaping='["default"]\nmax_message_rate = "100/s"\n[["default".automation]]\nregex = "as its name says"\n'
+                    'action = {SetConfig={name="max_message_rate", value="6/min,max_burst=1"}}\nduration = "1h"\n')
+        self.rows(["tempfail@d.test"] + [f"a{n}@d.test" for n in range(30)], name="a.csv")
+        self.rows([f"b{n}@d.test" for n in range(8)], name="b.csv")
+        for name in "ab":
+            self.write(f"{name}.toml", self.campaign(name, name=f"{name}.toml").read_text().replace("rows.csv", f"{name}.csv"))
+        host = self.path("state/host/limits-any")
+        process = self.start("send", "a.toml", "--progress", "off")
+        wait_until("the rule to be written down", lambda: host.exists() and "\nset\t" in host.read_text())
+        process.popen.kill()
+        process.popen.wait()
+        begin = time.monotonic()
+        process = self.start("send", "b.toml", "--progress", "off")
+        wait_until("two deliveries", lambda: self.sluice("events", "b", "--type", "Delivery", code=None).stdout.count("\n") == 2)
+        process.stop()
+        self.assertGreater(time.monotonic() - begin, 9, "one in ten seconds")
+        self.assertIn("\nset\t", host.read_text())
+        self.assertIn("what rules have set, hold no more", self.sluice("resume", "a").stdout)
+        self.assertNotIn("\nset\t", host.read_text())
+        begin = time.monotonic()
+        self.sluice("send", "b.toml")
+        self.assertLess(time.monotonic() - begin, 25, "six of them would need a minute")
+
     def test_a_campaigns_retries_count_more_than_the_configurations(self):
         self.zones({"d.test": "@ MX 10 mx\nmx A 127.0.0.1"})
         self.sink()

@@ -126,6 +126,72 @@ TEST_F(SetConfig, EndsWithResume) {
   EXPECT_GE(Taken(scenario_, receiver_, Duration::Seconds(20)), 30u);
 }
 
+// ---- restarts ----
+
+TEST(RestartedRules, WhatTheyHaveSetHoldsForTheRestOfItsTime) {
+  Scenario scenario(
+      {.addresses = Many(300), .shaping = kTwoPerSecond + Rule(Rate("1/min"), "10m"), .keep_limits = true});
+  Receiver& receiver = scenario.Serve("one.example");
+  receiver.At(Point::kRcpt, First(1, {"450 4.2.0 [TS01] slow down"}));
+  scenario.RunFor(Duration::Minutes(4));
+  scenario.Restart();
+  scenario.RunFor(Duration::Minutes(2));
+  scenario.Restart();  // Whoever has it from an earlier program hands it on.
+  EXPECT_LE(Taken(scenario, receiver, Duration::Seconds(230)), 4u);
+  EXPECT_GE(Taken(scenario, receiver, Duration::Seconds(60)), 80u);
+  EXPECT_TRUE(scenario.Finish());
+}
+
+TEST(RestartedRules, ResumeAndAFileWithoutTheRuleEndItForTheNextProgramToo) {
+  for (const bool resumes : {true, false}) {
+    Scenario scenario(
+        {.addresses = Many(300), .shaping = kTwoPerSecond + Rule(Rate("1/min"), "10m"), .keep_limits = true});
+    Receiver& receiver = scenario.Serve("one.example");
+    receiver.At(Point::kRcpt, First(1, {"450 4.2.0 [TS01] slow down"}));
+    scenario.RunFor(Duration::Minutes(1));
+    if (resumes) {
+      scenario.process().Resume();
+    } else {
+      scenario.process().ChangeShaping(Parse(kTwoPerSecond));
+    }
+    scenario.RunFor(Duration::Seconds(3));
+    scenario.Restart();
+    EXPECT_GE(Taken(scenario, receiver, Duration::Seconds(60)), 80u) << resumes;
+  }
+}
+
+// Three domains have the same mail exchanger.
+TEST(RestartedRules, ADomainsOwnLimitsHoldForTheRestOfTheirTime) {
+  std::vector<std::string> addresses = Many(300, "a.example");
+  for (const std::string domain : {"b.example", "c.example"}) {
+    for (const std::string& address : Many(300, domain)) addresses.push_back(address);
+  }
+  Scenario scenario({.addresses = addresses,
+                     .shaping = kTwoPerSecond + Rule(Rate("1/min", "SetDomainConfig"), "5m"),
+                     .shards = 2,
+                     .keep_limits = true});
+  Receiver& receiver = scenario.AddReceiver("mx.example");
+  for (const std::string domain : {"a.example", "b.example", "c.example"})
+    scenario.names().SetMx(domain, {"mx.example"});
+  std::string slow;
+  receiver.At(Point::kRcpt, [&slow](const Question& question) -> std::optional<Answer> {
+    if (!slow.empty()) return std::nullopt;
+    slow = question.recipient.substr(question.recipient.find('@') + 1);
+    return Answer{.reply = "450 4.2.0 [TS01] slow down"};
+  });
+  scenario.RunFor(Duration::Seconds(5));
+  scenario.Restart();
+  scenario.RunFor(Duration::Seconds(5));
+  const std::size_t before = CountAt(receiver, slow), others = receiver.accepted().size() - before;
+  scenario.RunFor(Duration::Seconds(120));
+  EXPECT_LE(CountAt(receiver, slow) - before, 4u) << slow;
+  EXPECT_GE(receiver.accepted().size() - CountAt(receiver, slow) - others, 220u);
+  scenario.RunFor(Duration::Seconds(180));  // It has gone back to the others.
+  const std::size_t after = CountAt(receiver, slow);
+  scenario.RunFor(Duration::Seconds(30));
+  EXPECT_GE(CountAt(receiver, slow) - after, 15u);
+}
+
 // ---- limits that several sites share ----
 
 // A provider with eight sites, at two shards; the reply comes from one of them.

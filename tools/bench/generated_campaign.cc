@@ -33,12 +33,17 @@ absl::Status WriteTargetRows(const std::string& path, std::uint64_t rows, const 
   return WriteText(path, text);
 }
 
-absl::Status WriteRows(const std::string& path, std::uint64_t rows, std::uint64_t domains,
+absl::Status WriteRows(const std::string& path, const Settings& settings, std::uint64_t rows,
                        const std::function<bool()>& stops) {
+  const std::uint64_t domains = settings.DomainsInUse(), others = std::max<std::uint64_t>(1, domains - 1);
+  const auto domain_of = [&, skew = settings.scenario.skew](std::uint64_t row) {
+    if (skew == 0) return row % domains;
+    return row % 100 < skew ? 0 : 1 + row % others;
+  };
   std::ofstream file(path, std::ios::binary);
   std::string text = "email,first_name\n";
   for (std::uint64_t i = 0; i < rows; ++i) {
-    absl::StrAppend(&text, "user", i, "@d", i % domains, ".bench.example,Person ", i, "\n");
+    absl::StrAppend(&text, "user", i, "@d", domain_of(i), ".bench.example,Person ", i, "\n");
     if (text.size() < kWriteBytes) continue;
     if (stops()) return absl::CancelledError("stopped");
     file << text;
@@ -84,7 +89,8 @@ std::string CampaignFile(const Settings& settings, std::string_view subject) {
 absl::StatusOr<config::Shaping> MakeShaping(const Settings& settings) {
   const config::Shaping::File file{"shaping.toml",
                                    absl::StrCat("[\"default\"]\nconnection_limit = ", settings.ConnectionsPerSite(),
-                                                "\nmax_deliveries_per_connection = 1000000\n")};
+                                                "\nmax_deliveries_per_connection = 1000000\n[\"d0.bench.example\"]\n",
+                                                "connection_limit = ", settings.ConnectionsOfFirstSite(), "\n")};
   std::vector<std::string> warnings;
   return config::Shaping::Parse({file}, warnings);
 }
@@ -150,7 +156,7 @@ absl::StatusOr<GeneratedCampaign> GenerateCampaign(const Settings& settings, con
   const std::string file = folder + "/campaign.toml";
   absl::Status status = settings.target
                             ? WriteTargetRows(folder + "/rows.csv", generated.recipients, settings.target->to)
-                            : WriteRows(folder + "/rows.csv", generated.recipients, settings.DomainsInUse(), stops);
+                            : WriteRows(folder + "/rows.csv", settings, generated.recipients, stops);
   if (status.ok()) status = WriteText(folder + "/body.txt", Body(settings.body_bytes, personalised));
   if (status.ok()) status = WriteText(file, CampaignFile(settings, personalised ? "Hello {{first_name}}" : "Hello"));
   if (!status.ok()) return status;

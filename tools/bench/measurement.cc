@@ -1,6 +1,7 @@
 #include "tools/bench/measurement.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -28,6 +29,7 @@ struct Mark {
   CpuTime sender;
   double sink_cpu_s = 0;
   delivery::Counters counters;
+  std::map<int, double> threads;
 };
 
 // Decides when the measured time begins and ends.
@@ -80,6 +82,12 @@ class Meter final : public engine::RunObserver {
     result.seconds = Seconds(end_->at - begin.at);
     result.sender = {end_->sender.user_s - begin.sender.user_s, end_->sender.system_s - begin.sender.system_s};
     result.sink_cpu_s = end_->sink_cpu_s - begin.sink_cpu_s;
+    for (const auto& [thread, seconds] : end_->threads) {
+      const auto before = begin.threads.find(thread);
+      result.threads_cpu_s.push_back(seconds - (before == begin.threads.end() ? 0 : before->second));
+    }
+    std::sort(result.threads_cpu_s.rbegin(), result.threads_cpu_s.rend());
+    result.threads_cpu_s.resize(std::min<std::size_t>(result.threads_cpu_s.size(), settings_.scenario.shards));
     result.recipients = recipients_;
     result.ran_out = settings_.is_timed() && end_->counters.finals() == recipients_;
     result.delivered = last_.delivered;
@@ -92,7 +100,7 @@ class Meter final : public engine::RunObserver {
  private:
   Mark Take(const delivery::Counters& counters) {
     clock_.Update();
-    return {clock_.Now(), OwnCpuTime(), CpuSecondsOf(sink_), counters};
+    return {clock_.Now(), OwnCpuTime(), CpuSecondsOf(sink_), counters, OwnThreadsCpuSeconds()};
   }
   // The sink refuses nothing: one of these spoils everything.
   std::uint64_t Failures() const { return last_.finals() - last_.delivered + last_.deferred + last_.held; }
@@ -229,6 +237,7 @@ absl::StatusOr<Measurement> Measure(const Settings& settings, const GeneratedCam
   }
   result->prepare_seconds = Seconds(meter.start() - begin);
   result->signed_while_sending = outcome.signatures.made_now;
+  result->signing = outcome.signing;
   result->openssl_signatures_per_s = openssl;
   if (settings.scenario.ledger) {
     const absl::StatusOr<std::uint64_t> recorded = CountDelivered(request, disk);

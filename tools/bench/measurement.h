@@ -6,10 +6,12 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/base/log.h"
+#include "engine/dkim/signing_pool.h"
 #include "engine/io/disk.h"
 #include "tools/bench/generated_campaign.h"
 #include "tools/bench/processor.h"
@@ -25,6 +27,8 @@ struct Measurement {
   CpuTime sender;         // Of the sender's process alone.
   double sink_cpu_s = 0;  // Of the sink's.
   bool ran_out = false;   // All recipients were delivered before the time was over.
+  std::vector<double>
+      threads_cpu_s;  // Of the sender's busiest threads, the busiest first; as many as there are shards.
   // Of the whole run.
   std::uint64_t recipients = 0;
   std::uint64_t delivered = 0, delivered_bytes = 0;  // By the counters of the engine.
@@ -35,6 +39,7 @@ struct Measurement {
   double openssl_signatures_per_s = 0;
   double seal_seconds = 0;  // Of a sealed campaign.
   std::uint64_t signed_while_sending = 0;
+  dkim::SigningPool::Counts signing;  // Of the whole run.
 
   double messages_per_s() const { return static_cast<double>(messages) / seconds; }
   double cpu_us_per_message() const { return sender.total_s() * 1e6 / static_cast<double>(messages); }

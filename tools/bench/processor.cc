@@ -6,7 +6,10 @@
 #include <time.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <system_error>
 
 namespace bench {
 
@@ -17,6 +20,17 @@ CpuTime OwnCpuTime() {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
   };
   return {seconds(usage.ru_utime), seconds(usage.ru_stime)};
+}
+
+std::map<int, double> OwnThreadsCpuSeconds() {
+  std::map<int, double> threads;
+  std::error_code error;  // A thread that ends meanwhile is not there.
+  for (std::filesystem::directory_iterator next("/proc/self/task", error), end; next != end; next.increment(error)) {
+    double nanoseconds = 0;
+    std::ifstream(next->path() / "schedstat") >> nanoseconds;
+    threads[std::atoi(next->path().filename().c_str())] = nanoseconds / 1e9;
+  }
+  return threads;
 }
 
 bool HasEnded(pid_t child) {

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,9 +14,10 @@ struct CpuTime {
   double user_s = 0, system_s = 0;
   double total_s() const { return user_s + system_s; }
 };
-CpuTime OwnCpuTime();                // Of this process with all its threads; children are not counted.
-bool HasEnded(pid_t child);          // Leaves it to be waited for.
-double CpuSecondsOf(pid_t process);  // Of another one, without its children; 0 when it is gone.
+CpuTime OwnCpuTime();                          // Of this process with all its threads; children are not counted.
+std::map<int, double> OwnThreadsCpuSeconds();  // Of each thread that lives, by its number.
+bool HasEnded(pid_t child);                    // Leaves it to be waited for.
+double CpuSecondsOf(pid_t process);            // Of another one, without its children; 0 when it is gone.
 
 std::vector<int> AllowedCores();                           // Those that this process may run on.
 bool PinTo(pid_t process, const std::vector<int>& cores);  // Process 0 is the own; threads to come follow.

@@ -55,6 +55,7 @@ nlohmann::ordered_json SettingsJson(const Result& result) {
   json["signing"] = NameOf(scenario.signing);
   json["rtt_ms"] = Figure(static_cast<double>(scenario.rtt.microseconds()) / 1e3);
   json["sites"] = settings.SitesInUse();
+  json["skew"] = scenario.skew;
   json["domains"] = settings.DomainsInUse();
   json["connections"] = settings.connections;
   json["ledger"] = scenario.ledger;
@@ -88,6 +89,8 @@ nlohmann::ordered_json WholeRunJson(const Result& result) {
   json["resumed"] = sink.at("resumed");
   json["checked"] = sink.at("checked").at("messages");
   json["valid_signatures"] = sink.at("checked").at("valid");
+  json["signatures"] = result.measurement.signing.made;
+  json["signatures_by_other_shards"] = result.measurement.signing.for_others;
   return json;
 }
 
@@ -153,6 +156,9 @@ nlohmann::ordered_json ToJson(const Result& result) {
   json["user_us_per_message"] = Figure(measured.sender.user_s * 1e6 / messages);
   json["system_us_per_message"] = Figure(measured.sender.system_s * 1e6 / messages);
   json["sender_cpu_share"] = Figure(measured.sender.total_s() / measured.seconds);
+  json["threads_cpu_share"] = nlohmann::ordered_json::array();
+  for (const double cpu_s : measured.threads_cpu_s)
+    json["threads_cpu_share"].push_back(Figure(cpu_s / measured.seconds));
   json["sink_cpu_share"] = nullptr;
   json["sink_ceiling_per_s"] = nullptr;
   json["sink_bound"] = nullptr;
@@ -227,6 +233,13 @@ std::string ToText(const Result& result) {
                           measured.messages_per_s(), measured.openssl_signatures_per_s,
                           measured.messages_per_s() / measured.openssl_signatures_per_s);
   }
+  if (settings.scenario.shards > 1) {
+    text += "  the busiest threads of the sender:";
+    for (const double cpu_s : measured.threads_cpu_s)
+      absl::StrAppendFormat(&text, " %.0f %%", 100 * cpu_s / measured.seconds);
+    absl::StrAppendFormat(&text, "; of %d signatures %d were made by another shard than the site's\n",
+                          measured.signing.made, measured.signing.for_others);
+  }
   if (settings.scenario.signing == Signing::kSealed) {
     absl::StrAppendFormat(&text, "  sealed before: %d signatures in %.1f s, %.0f/s; OpenSSL alone on one core: %.0f\n",
                           measured.recipients, measured.seal_seconds,
@@ -248,7 +261,7 @@ std::string ToText(const Result& result) {
     text += SinkText(result);
   }
   if (measured.ran_out) text += "  all recipients were delivered before the time was over: it is shorter\n";
-  if (result.cores.sender.empty()) text += "  nothing is pinned: sender and sink share one core\n";
+  if (result.cores.sender.empty()) text += "  nothing is pinned: sender and sink share the cores\n";
   return text;
 }
 

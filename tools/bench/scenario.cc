@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::uint32_t kSitesMax = 200'000;
 constexpr std::uint32_t kShardsMax = 64;
+constexpr std::uint32_t kSkewMax = 99;  // Percent.
 constexpr std::uint64_t kBodyMax = 20'000'000;
 constexpr base::Duration kRttMax = base::Duration::Seconds(10);
 
@@ -41,6 +42,7 @@ class Parser {
     if (word == "sealed") return TakeSigning(Signing::kSealed, word);
     if (key == "rtt") return TakeRtt(word, value);
     if (key == "sites") return TakeCount(sites_, word, value, kSitesMax, scenario_.sites);
+    if (key == "skew") return TakeCount(skew_, word, value, kSkewMax, scenario_.skew);
     if (key == "shards") return TakeCount(shards_, word, value, kShardsMax, scenario_.shards);
     if (key == "ledger") {
       if (value != "on" && value != "off") return Wrong(word, "write ledger=off, or ledger=on");
@@ -50,7 +52,7 @@ class Parser {
     return Wrong(
         word,
         "not a word of a scenario; write plain or tls; unsigned, shared, rsa, ed25519 or sealed; rtt=50ms, sites=1000, "
-        "ledger=off, shards=1");
+        "skew=60, ledger=off, shards=1");
   }
 
   Scenario scenario_;
@@ -85,7 +87,7 @@ class Parser {
     return Once(taken, word);
   }
 
-  std::string transport_, signing_, rtt_, sites_, shards_, ledger_;  // The word of each sort that was taken.
+  std::string transport_, signing_, rtt_, sites_, skew_, shards_, ledger_;  // The word of each sort that was taken.
 };
 
 }  // namespace

@@ -24,6 +24,7 @@ struct Scenario {
   Signing signing = Signing::kRsa;
   base::Duration rtt;       // The sink's replies wait so long.
   std::uint32_t sites = 0;  // Receiving systems; 0: as many as suit the connections.
+  std::uint32_t skew = 0;   // So many percent of the recipients are at the first of them; 0: all have as many.
   bool ledger = true;
   std::uint32_t shards = 1;
 

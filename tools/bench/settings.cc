@@ -35,7 +35,15 @@ std::uint32_t Settings::SitesInUse() const {
 
 std::uint64_t Settings::DomainsInUse() const { return std::max<std::uint64_t>(domains, SitesInUse()); }
 
-std::uint32_t Settings::ConnectionsPerSite() const { return std::max(1u, connections / SitesInUse()); }
+std::uint32_t Settings::ConnectionsOfFirstSite() const {
+  return scenario.skew == 0 ? ConnectionsPerSite() : std::max(1u, connections * scenario.skew / 100);
+}
+
+std::uint32_t Settings::ConnectionsPerSite() const {
+  const std::uint32_t sites = SitesInUse();
+  if (scenario.skew == 0 || sites == 1) return std::max(1u, connections / sites);
+  return std::max(1u, (connections - std::min(connections, ConnectionsOfFirstSite())) / (sites - 1));
+}
 
 std::optional<double> Settings::RoundTripsPerSecond() const {
   const double rtt_s = static_cast<double>(scenario.rtt.nanoseconds()) / 1e9;
@@ -43,7 +51,9 @@ std::optional<double> Settings::RoundTripsPerSecond() const {
   return ConnectionsInUse() / rtt_s;
 }
 
-std::uint32_t Settings::ConnectionsInUse() const { return std::min(connections, SitesInUse() * ConnectionsPerSite()); }
+std::uint32_t Settings::ConnectionsInUse() const {
+  return std::min(connections, ConnectionsOfFirstSite() + (SitesInUse() - 1) * ConnectionsPerSite());
+}
 
 base::Duration Settings::WarmUp() const { return base::Duration::Milliseconds(500) + scenario.rtt * 10; }
 

@@ -21,12 +21,14 @@ struct Settings {
   std::uint64_t domains = 0;                            // 0: one for each site.
   config::IoChoice io = config::IoChoice::kAuto;
   std::optional<Target> target;  // None: a sink of its own.
+  bool pinned = true;            // Sender and sink have cores of their own, where there are enough.
 
   bool is_timed() const { return recipients == 0; }
   std::uint32_t SitesInUse() const;
   std::uint64_t DomainsInUse() const;
-  std::uint32_t ConnectionsPerSite() const;
-  std::uint32_t ConnectionsInUse() const;  // Open at once, over all sites: as many as can be divided among them.
+  std::uint32_t ConnectionsOfFirstSite() const;  // Its part, by its recipients.
+  std::uint32_t ConnectionsPerSite() const;      // Of each other.
+  std::uint32_t ConnectionsInUse() const;        // Open at once, over all sites: as many as can be divided among them.
   // What all connections could deliver with one message in each round trip; nullopt: there is no round trip.
   std::optional<double> RoundTripsPerSecond() const;
   // Before the measured time, from the first delivery on: connections open, and the windows of the sites grow.

@@ -82,11 +82,31 @@ TEST(Automation, RulesThatStayKeepTheirCountAndTheOthersEnd) {
   automation.SetRules(before);
   automation.Add(OverrideOf(*before[0], kStart + Duration::Minutes(20)));
   EXPECT_THAT(automation.OnReply("450 b", kStart), IsEmpty());
-  EXPECT_FALSE(automation.SetRules(Rules("# a line more\n" + counted + Rule("a", kSlower))));
+  EXPECT_THAT(automation.SetRules(Rules("# a line more\n" + counted + Rule("a", kSlower))), IsEmpty());
   EXPECT_THAT(automation.Overrides(), SizeIs(1));
-  EXPECT_TRUE(automation.SetRules(Rules(counted)));
+  EXPECT_THAT(automation.SetRules(Rules(counted)), SizeIs(1));
   EXPECT_THAT(automation.Overrides(), IsEmpty());
   EXPECT_THAT(automation.OnReply("450 b", kStart + Duration::Seconds(1)), SizeIs(1));
+}
+
+// For an earlier program's: only its rule knows what the key's value does.
+TEST(Automation, WhatIsKeptIsTakenUpWhereItsRuleIsThere) {
+  const char of_domain[] = "{SetDomainConfig={name=\"max_message_rate\", value=\"1/m\"}}";
+  const config::AutomationRules rules = Rules(Rule("a", kSlower) + Rule("b", of_domain));
+  Automation::Override set = OverrideOf(*rules[1], kStart + Duration::Minutes(20));
+  set.of_domain = true;
+  const RuleSetting kept = SettingOf(set);
+  EXPECT_EQ(kept.key, "max_message_rate");
+  const auto again = OverrideOf(Rules("# elsewhere\n" + Rule("b", of_domain)), kept);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_TRUE(again->of_domain);
+  EXPECT_EQ(again->until, set.until);
+  EXPECT_EQ(again->change.setting.value, "\"1/m\"");
+  EXPECT_FALSE(OverrideOf(Rules(Rule("b", kSlower)), kept).has_value()) << "it says something else now";
+  Automation automation;
+  automation.SetRules(rules);
+  automation.Add(*again);
+  EXPECT_THAT(automation.SetRules(Rules(Rule("a", kSlower))), IsEmpty()) << "it goes with the domain";
 }
 
 }  // namespace

@@ -222,6 +222,70 @@ TEST(HostLimits, WhatTheOperatorResumesIsNotTakenUpAgain) {
   EXPECT_EQ(after.LiftSuspensions("one", kEvery, kNow), 0u) << "somebody uses it, and lifts it himself";
 }
 
+RuleSetting Setting(const std::string& key, Duration rest, bool of_domain = false) {
+  return {"regex\ntrigger", key, of_domain, kNow + rest, "450 4.2.0\tslow"};
+}
+
+TEST(HostLimits, WhatRulesHaveSetOutlivesTheProgramForItsTime) {
+  HostLimits before, after, later;
+  const auto site = before.Site("one", "mx.example", 0, kSlow, kNow);
+  site->RememberSetting(Setting("max_message_rate", Duration::Hours(1)));
+  site->RememberSetting(Setting("connection_limit", Duration::Minutes(10)));
+  site->RememberSetting(Setting("max_message_rate", Duration::Hours(2)));  // The same again.
+  before.RememberSetting("one", "a.example@mx.example", Setting("connection_limit", Duration::Hours(3), true), kNow);
+  const std::string text = before.Save("one", kNow, kWall, {});
+  EXPECT_THAT(before.Save("two", kNow, kWall, {}), Not(HasSubstr("max_message_rate")));
+  EXPECT_FALSE(after.HasDomainSettings());
+  ASSERT_TRUE(after.Load(text, "one", kNow, kWall + Duration::Minutes(30)).ok());
+  EXPECT_TRUE(after.HasDomainSettings());
+  for (const bool is_asked_for : {false, true}) {
+    if (is_asked_for) (void)after.Site("one", "mx.example", 3, kSlow, kNow);
+    const RuleSettings kept = after.SettingsOf("one", "mx.example", kNow);
+    ASSERT_EQ(kept.size(), 1u);
+    EXPECT_EQ(kept[0].key, "max_message_rate");
+    EXPECT_EQ(kept[0].rule, "regex\ntrigger");
+    EXPECT_EQ(kept[0].sample, "450 4.2.0\tslow");
+    EXPECT_EQ(kept[0].until, kNow + Duration::Minutes(90));
+  }
+  ASSERT_EQ(after.SettingsOf("one", "a.example@mx.example", kNow).size(), 1u);
+  EXPECT_TRUE(after.SettingsOf("one", "a.example@mx.example", kNow)[0].of_domain);
+  EXPECT_TRUE(after.SettingsOf("two", "mx.example", kNow).empty());
+  const std::string again = after.Save("one", kNow, kWall + Duration::Minutes(30), {});
+  ASSERT_TRUE(later.Load(again, "one", kNow, kWall + Duration::Hours(2)).ok());
+  EXPECT_TRUE(later.SettingsOf("one", "mx.example", kNow).empty());
+  EXPECT_EQ(later.SettingsOf("one", "a.example@mx.example", kNow).size(), 1u);
+  EXPECT_THAT(later.Save("one", kNow, kWall + Duration::Hours(2), {}), Not(HasSubstr("max_message_rate")));
+}
+
+TEST(HostLimits, WhatRulesHaveSetEndsWithResume) {
+  HostLimits limits;
+  for (const char* const site : {"used", "unused", "known"})
+    limits.Site("one", site, 0, kSlow, kNow)->RememberSetting(Setting("connection_limit", Duration::Hours(1)));
+  limits.RememberSetting("one", "nobody@mx", Setting("connection_limit", Duration::Hours(1), true), kNow);
+  const auto used = limits.Site("one", "used", 0, kSlow, kNow);
+  EXPECT_EQ(limits.LiftSuspensions("two", kEvery, kNow), 0u);
+  EXPECT_EQ(limits.LiftSuspensions("one", kEvery, kNow), 3u);
+  EXPECT_EQ(limits.SettingsOf("one", "used", kNow).size(), 1u) << "somebody uses it, and lifts it himself";
+  limits.Lift("one", "used", kEvery, kNow);
+  for (const char* const site : {"used", "unused", "known", "nobody@mx"})
+    EXPECT_TRUE(limits.SettingsOf("one", site, kNow).empty()) << site;
+}
+
+TEST(HostLimits, AProvidersNameMayHaveSpaces) {
+  HostLimits before, after;
+  const HostLimits::GroupName name{HostLimits::Kind::kProvider, "one", "big mail"};
+  Nobody nobody;
+  {
+    const auto group = before.Group(name, kSlow.limits, kNow);
+    GroupMember member(group, GroupMember::Identity{nobody, 1, 0, 1});
+    group->Begin(member);
+    ASSERT_TRUE(group->TakeToken(member, kNow));
+    group->OnWritten(member);
+  }
+  ASSERT_TRUE(after.Load(before.Save("one", kNow, kWall, {}), "one", kNow, kWall).ok());
+  EXPECT_EQ(after.Group(name, kSlow.limits, kNow)->TokenAt() - kNow, Duration::Minutes(10));
+}
+
 TEST(HostLimits, AClockThatStepsBackHoldsNothingLonger) {
   HostLimits before, after;
   (void)before.Site("one", "mx", 0, kSlow, kNow)->Suspend(kNow, {Duration::Hours(1), Duration::Hours(1)}, "r", "s");

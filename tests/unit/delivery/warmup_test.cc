@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -232,10 +233,52 @@ TEST(KeptWarmup, IsOfTheSourceAndIsForgottenWhereNothingWasSent) {
   WarmupMember member(used, calls, 1);
   EXPECT_TRUE(used->Take(member, kMorning));
   EXPECT_THAT(limits.Save("one", Instant(), kMorning, {}),
-              HasSubstr("warmup-site\tone\tused\t0\t20000\t1\t1\t0\t0\t-\n"));
+              HasSubstr("warmup-site\tone\tused\t0\t20000\t1\t1\t0\t0\t5\n"));
   EXPECT_THAT(limits.Save("one", Instant(), kMorning, {}), Not(HasSubstr("mx")));
   EXPECT_THAT(limits.Save("two", Instant(), kMorning, {}), Not(HasSubstr("used")));
   EXPECT_EQ(limits.WarmupOf({HostLimits::Kind::kSite, "one", "used"}, {5}), used);
+}
+
+std::size_t LinesOf(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) - 1;
+}
+
+// One line for each site however long it has been warming, and none for one whose first day achieved nothing.
+TEST(KeptWarmup, OfAThousandSitesIsSmall) {
+  Calls calls;
+  std::string file;
+  std::size_t largest = 0;
+  for (int day = 0; day < 180; ++day) {
+    const WallTime now = kMorning + kDay * day;
+    HostLimits limits;
+    if (!file.empty()) {
+      ASSERT_TRUE(limits.Load(file, "one", Instant(), now).ok());
+      EXPECT_EQ(LinesOf(limits.Save("one", Instant(), now, {})), 100u) << "those that achieved something, day " << day;
+    }
+    for (int site = 0; site < 1000; ++site) {
+      const std::string name = "(mx1|mx2|mx3).mail.receiver" + std::to_string(site) + ".example";
+      const auto warmup = limits.WarmupOf({HostLimits::Kind::kSite, "one", name}, {10, 20, 40});
+      WarmupMember member(warmup, calls, 1);
+      for (int sent = 0; sent < (site < 100 ? 8 : 7) && warmup->Take(member, now); ++sent) warmup->OnWritten(member);
+    }
+    file = limits.Save("one", Instant(), now, {});
+    EXPECT_EQ(LinesOf(file), 1000u);
+    largest = std::max(largest, file.size());
+  }
+  EXPECT_LT(largest, 100'000u);
+  HostLimits limits;
+  ASSERT_TRUE(limits.Load(file, "one", Instant(), kMorning + kDay * 360).ok());
+  EXPECT_EQ(LinesOf(limits.Save("one", Instant(), kMorning + kDay * 360, {})), 0u);
+}
+
+// A program that runs over midnight, and has them from an earlier one.
+TEST(KeptWarmup, AFirstDayThatAchievedNothingIsForgottenWhenItIsOver) {
+  const std::string file = "sluice-limits 1 " + std::to_string(kMorning.microseconds()) +
+                           "\nwarmup-provider\tone\tbig\t0\t20000\t7\t7\t0\t0\t10\n";
+  HostLimits limits;
+  ASSERT_TRUE(limits.Load(file, "one", Instant(), kMorning).ok());
+  EXPECT_THAT(limits.Save("one", Instant(), kMorning, {}), HasSubstr("big"));
+  EXPECT_THAT(limits.Save("one", Instant(), kMorning + kDay, {}), Not(HasSubstr("big")));
 }
 
 TEST(KeptWarmup, WhoHasRestedForHalfAYearBeginsAnew) {
@@ -255,7 +298,8 @@ TEST(KeptWarmup, WhoHasRestedForHalfAYearBeginsAnew) {
 TEST(KeptWarmup, DamageIsFound) {
   for (const char* line :
        {"warmup-provider\tone\tbig\t1\t20000\t80\t79\t0\t0\t-\n", "warmup-provider\tone\n",
-        "warmup-site\tone\tbig\t-1\t20000\t80\t80\t0\t0\t-\n", "warmup-site\tone\tbig\t1\t20000\t80\t80\t0\t2\t-\n"}) {
+        "warmup-site\tone\tbig\t-1\t20000\t80\t80\t0\t0\t-\n", "warmup-site\tone\tbig\t1\t20000\t80\t80\t0\t2\t-\n",
+        "warmup-site\tone\tbig\t1\t20000\t80\t80\t0\t1\tx\n"}) {
     HostLimits limits;
     EXPECT_TRUE(absl::IsDataLoss(
         limits.Load(std::string("sluice-limits 1 5\n") + line, "one", Instant(), WallTime::FromMicroseconds(5))))

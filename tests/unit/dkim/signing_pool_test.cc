@@ -189,6 +189,8 @@ TEST_F(LendingTest, WholeBatchesGoToWhoHasNothingToDo) {
   busy_->Serve();
   EXPECT_THAT(told_, ElementsAre("23", "24", "25", "20", "21", "22", "26", "27", "28", "29", "30"));
   EXPECT_FALSE(busy_->WantsTurn());
+  EXPECT_EQ(pool_.counts().made, 11u);
+  EXPECT_EQ(pool_.counts().for_others, 3u);
 }
 
 TEST_F(LendingTest, AnErrorComesBackToo) {

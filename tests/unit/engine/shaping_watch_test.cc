@@ -74,6 +74,30 @@ TEST_F(ShapingWatchTest, AFileThatIsWrongChangesNothingAndIsNamedOnce) {
   EXPECT_THAT(log_.lines[0], HasSubstr("connection_limt"));
 }
 
+// They are read once, and whoever has not asked for a while hears of the last change.
+TEST_F(ShapingWatchTest, AllCampaignsOfAProgramShareOne) {
+  SharedShapingWatch shared(With({path_}), Parse(""));
+  std::uint64_t seen[2] = {};
+  const auto poll = [&](int campaign) {
+    now_ = now_ + base::Duration::Seconds(2);
+    return shared.Poll(seen[campaign], now_, log_);
+  };
+  Write("");
+  ASSERT_NE(poll(0), nullptr);
+  for (const std::uint32_t limit : {30u, 4u}) {
+    Write("[\"default\"]\nconnection_limit = " + std::to_string(limit) + "\n");
+    EXPECT_EQ(poll(0), nullptr);
+    const auto first = poll(0);
+    ASSERT_NE(first, nullptr);
+    EXPECT_EQ(first->For("x.org", {}, "s").connection_limit, limit);
+    EXPECT_EQ(poll(0), nullptr);
+    if (limit != 4) continue;
+    EXPECT_EQ(poll(1), first);
+    EXPECT_EQ(poll(1), nullptr);
+  }
+  EXPECT_THAT(log_.lines, SizeIs(2));
+}
+
 TEST_F(ShapingWatchTest, WithoutFilesThereIsNothingToSee) {
   ShapingWatch none(With({}), Parse(""));
   EXPECT_EQ(none.Poll(now_ + base::Duration::Hours(1), log_), nullptr);
