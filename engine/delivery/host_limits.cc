@@ -273,14 +273,13 @@ std::string HostLimits::Save(const std::string& source, base::Instant now, base:
   for (const auto& [name, kept] : old_warmups_) {
     if (name.source == source) AppendWarmup(name, kept, text);
   }
-  const auto add_addresses = [&](std::string_view word, const AddressMemory& memory) {
-    for (const auto& [address, until] : memory.List(now)) {
-      AppendLine(word, "", address.ToString(), {}, {.scope = "", .rest = until - now, .reason = "", .sample = ""},
-                 text);
+  const auto add_peers = [&](std::string_view word, const TlsMemory& memory) {
+    for (const auto& [peer, until] : memory.List(now)) {
+      AppendLine(word, "", peer.ToString(), {}, {.scope = "", .rest = until - now, .reason = "", .sample = ""}, text);
     }
   };
-  add_addresses(kBrokenTlsWord, broken_tls_.clear);
-  add_addresses(kCompatibleTlsWord, broken_tls_.compatible);
+  add_peers(kBrokenTlsWord, broken_tls_.clear);
+  add_peers(kCompatibleTlsWord, broken_tls_.compatible);
   return text;
 }
 
@@ -296,7 +295,7 @@ absl::Status HostLimits::Load(std::string_view text, const std::string& source, 
   std::map<SiteName, Old> sites;
   std::map<GroupName, Old> groups;
   std::map<GroupName, Warmup::Kept> warmups;
-  std::vector<std::pair<base::IpAddress, base::Instant>> broken, compatible;
+  std::vector<std::pair<TlsPeer, base::Instant>> broken, compatible;
   for (std::size_t i = 1; i < lines.size(); ++i) {
     GroupName name;
     Warmup::Kept warmup;
@@ -310,7 +309,7 @@ absl::Status HostLimits::Load(std::string_view text, const std::string& source, 
     Line line;
     if (!ReadLine(lines[i], line)) return absl::DataLossError(absl::StrCat("it has the line \"", lines[i], "\""));
     if (!line.source.empty()) line.source = source;
-    const std::optional<base::IpAddress> address = base::IpAddress::Parse(line.name);
+    const std::optional<TlsPeer> peer = TlsPeer::Parse(line.name);  // Older programs wrote addresses alone.
     if (line.kind == kSiteWord) {
       if (!line.held.reason.empty()) line.kept.suspensions.push_back(line.held);
       sites[{line.source, line.name}] = {line.kept, at};
@@ -320,14 +319,14 @@ absl::Status HostLimits::Load(std::string_view text, const std::string& source, 
       line.held.scope = line.name.substr(space + 1);
       sites[{line.source, line.name.substr(0, space)}].kept.suspensions.push_back(line.held);
     }
-    if (line.kind == kBrokenTlsWord && address.has_value()) broken.emplace_back(*address, at + line.held.rest);
-    if (line.kind == kCompatibleTlsWord && address.has_value()) compatible.emplace_back(*address, at + line.held.rest);
+    if (line.kind == kBrokenTlsWord && peer.has_value()) broken.emplace_back(*peer, at + line.held.rest);
+    if (line.kind == kCompatibleTlsWord && peer.has_value()) compatible.emplace_back(*peer, at + line.held.rest);
     for (const auto& [kind, word] : kKinds) {
       if (line.kind == word) groups[{kind, line.source, line.name}] = {line.kept, at};
     }
   }
-  for (const auto& [address, until] : broken) broken_tls_.clear.Remember(address, until);
-  for (const auto& [address, until] : compatible) broken_tls_.compatible.Remember(address, until);
+  for (const auto& [peer, until] : broken) broken_tls_.clear.Remember(peer, until);
+  for (const auto& [peer, until] : compatible) broken_tls_.compatible.Remember(peer, until);
   const std::lock_guard lock(mutex_);
   for (auto& [name, old] : sites) old_sites_[name] = std::move(old);
   for (auto& [name, old] : groups) old_groups_[name] = std::move(old);

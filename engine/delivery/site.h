@@ -268,6 +268,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void CountTls(const Session& session, smtp::TlsTrouble trouble);
   void AddTlsResult(const std::string& domain, tls::PolicyType type, tls::Result result);
   void NoteTlsWorks(Session& session);
+  static TlsPeer PeerOf(const Session::Options& options);
   bool RetriesCompatibly(const Session& session, const smtp::ConnectionFact& fact);
   bool TakeTlsFailure(const Session& session, const smtp::ConnectionFact& fact);
   bool OnTlsUnsatisfied(const tls::Policy& policy);

@@ -159,10 +159,10 @@ bool Site::OpenSession(const HostPlan::Next& next, const tls::Policy& policy) {
     if (next.passed_refused) AddTlsResult(destination->name, options.policy_type, tls::Result::kValidationFailure);
   }
   ApplyDane(next.host, options);
-  options.tls_broken = !options.has_tlsa && policy.MayFallBackToClear() &&
-                       context_.broken_tls.clear.Contains(next.address, context_.clock.Now());
-  if (context_.broken_tls.compatible.Contains(next.address, context_.clock.Now()))
-    options.profile = tls::Profile::kCompatible;
+  const base::Instant now = context_.clock.Now();
+  options.tls_broken =
+      !options.has_tlsa && policy.MayFallBackToClear() && context_.broken_tls.clear.Contains(PeerOf(options), now);
+  if (context_.broken_tls.compatible.Contains(PeerOf(options), now)) options.profile = tls::Profile::kCompatible;
   options.client.tls = options.has_tlsa ? smtp::TlsUse::kAlways : TlsUseOf(policy, options.tls_broken);
   if (context_.job.smarthost.has_value() && context_.job.smarthost->implicit_tls)
     options.client.tls = smtp::TlsUse::kFromTheStart;

@@ -129,27 +129,32 @@ void Site::AddTlsResult(const std::string& domain, tls::PolicyType type, tls::Re
   context_.tls_results->Add({tls::ResultCounts::DayOf(context_.clock.WallNow()), domain, type, result});
 }
 
+TlsPeer Site::PeerOf(const Session::Options& options) {
+  const bool verifies = !options.tlsa.empty() || options.tls.verification == tls::Policy::Verification::kNameAndChain;
+  return {options.host_name, options.remote.address, verifies};
+}
+
 void Site::NoteTlsWorks(Session& session) {
-  const base::IpAddress& address = session.options().remote.address;
+  const TlsPeer peer = PeerOf(session.options());
   const tls::ChannelInfo* const tls = session.tls_info();
-  if (session.options().tls_broken) context_.broken_tls.clear.OnWorks(address);
-  if (tls != nullptr && tls->compatible) context_.broken_tls.compatible.OnWorks(address);
+  if (session.options().tls_broken) context_.broken_tls.clear.OnWorks(peer);
+  if (tls != nullptr && tls->compatible) context_.broken_tls.compatible.OnWorks(peer);
   if (tls != nullptr && tls->only_domain && session.options().tls.only_domain == 0) KeepToItsDomain(session);
 }
 
 // A handshake that failed is tried once more, on a new connection there, with the compatible profile. That helps no
 // certificate: what it must be stays the same.
 bool Site::RetriesCompatibly(const Session& session, const smtp::ConnectionFact& fact) {
-  const base::IpAddress& address = session.options().remote.address;
-  AddressMemory& memory = context_.broken_tls.compatible;
+  const TlsPeer peer = PeerOf(session.options());
+  TlsMemory& memory = context_.broken_tls.compatible;
   if (session.options().profile == tls::Profile::kCompatible) {
-    memory.OnFailed(address);
+    memory.OnFailed(peer);
     return false;
   }
   if (fact.tls != smtp::TlsTrouble::kFailed || session.certificate() != tls::Result::kSuccess) return false;
   // An alert, or what is no TLS, is the server's doing; a connection that only ends may be bad luck.
   const base::Duration most = fact.why.empty() ? kCompatibleAfterAnEnd : limits_.remember_broken_tls;
-  memory.Remember(address, context_.clock.Now() + std::min(most, limits_.remember_broken_tls));
+  memory.Remember(peer, context_.clock.Now() + std::min(most, limits_.remember_broken_tls));
   owner_.WantsPump(*this);
   return true;
 }
@@ -163,7 +168,7 @@ bool Site::TakeTlsFailure(const Session& session, const smtp::ConnectionFact& fa
   if (RetriesCompatibly(session, fact)) return true;
   if (fact.tls == smtp::TlsTrouble::kFailed && policy.MayFallBackToClear() &&
       !session.options().has_tlsa) {  // The next connection there is in clear.
-    context_.broken_tls.clear.Remember(address, context_.clock.Now() + limits_.remember_broken_tls);
+    context_.broken_tls.clear.Remember(PeerOf(session.options()), context_.clock.Now() + limits_.remember_broken_tls);
   } else {
     tls_failures_.push_back({policy, address, last_failure_, context_.clock.Now() + kAddressRest});
   }

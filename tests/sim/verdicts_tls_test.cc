@@ -200,6 +200,42 @@ TEST(BeforeAConnection, AHandshakeThatOnlyEndsIsRememberedForTenMinutes) {
   }
 }
 
+// `first` and `second` are domains with these mail exchangers at one address. The mail for the second one waits until
+// the first one's is out.
+void SendOneByOne(Scenario& scenario, const std::string& first, const std::string& second) {
+  scenario.names().SetAnswer(second, dns::AnswerKind::kServerFail);
+  scenario.RunFor(Duration::Seconds(10));
+  EXPECT_EQ(scenario.Last("a@" + first), "delivered 250 BDAT");
+  scenario.names().SetAnswer(second, dns::AnswerKind::kFound);
+  scenario.RunFor(Duration::Minutes(5));
+}
+
+TEST(BeforeAConnection, P18_TlsThatFailsForOneNameSaysNothingAboutAnotherAtItsAddress) {
+  Scenario scenario({.addresses = {kA, kOther}});
+  Receiver& receiver = scenario.Serve("one.example");
+  receiver.certificate = "mx.one.example";
+  receiver.bad_name = "mx.other.example";
+  scenario.names().SetMx("other.example", {"mx.other.example"});
+  scenario.names().SetAddresses("mx.other.example", {receiver.address()});
+  SendOneByOne(scenario, "other.example", "one.example");
+  EXPECT_THAT(receiver.accepted(), ElementsAre(kOther, kA));
+  EXPECT_THAT(receiver.encrypted(), ElementsAre(kA));
+}
+
+// A fallback is refused by servers that know better: one bad handshake of other mail must not lead there.
+TEST(BeforeAConnection, P18_WhereTheCertificateMustHoldOnlyFailuresOfSuchSessionsCount) {
+  Scenario scenario({.addresses = {kA, kOther}});
+  Receiver& receiver = scenario.Serve("one.example");
+  receiver.certificate = "mx.one.example";
+  receiver.bad_handshakes = 1;
+  receiver.refuses_fallback = true;
+  scenario.names().SetMx("other.example", {"mx.one.example"});
+  scenario.SetStsPolicy("one.example", "1", Enforce("mx.one.example"));
+  SendOneByOne(scenario, "other.example", "one.example");
+  EXPECT_THAT(scenario.Story(kA), ElementsAre("attempt 1", "delivered 250 BDAT"));
+  EXPECT_THAT(receiver.encrypted(), ElementsAre(kOther, kA));
+}
+
 TEST(BeforeAConnection, APolicyThatCannotBeFetchedHoldsUpNobody) {
   Scenario scenario({.addresses = {kA, kOther}});
   scenario.Serve("one.example");
