@@ -252,6 +252,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void OnHostAddresses(std::size_t host, const dns::HostAddresses& answer, bool with_v6);
   void SetHostAddresses(std::size_t host, const dns::HostAddresses& answer);
   void OnNoHostLeft(HostPlan::Step step);
+  Sweep AllPrivate() const;
   void OnHangUp(Session& session, const smtp::ConnectionFact& fact);
   void OnRoundFailed(const tls::Policy& policy);
   void OnOtherFamily(const tls::Policy* under);
@@ -274,7 +275,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   bool OnTlsUnsatisfied(const tls::Policy& policy);
   bool RefusesEveryHost(const tls::Policy& policy) const;
   Sweep TlsRequired(std::string text) const;
-  void DeferUnder(const tls::Policy& policy, const Sweep& sweep);
+  void SweepUnder(const tls::Policy& policy, const Sweep& sweep);
   void OnNamedHostsFailed(const tls::Policy& policy, HostPlan::Step step);
 
   void StopBeginning();

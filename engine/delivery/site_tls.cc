@@ -186,7 +186,7 @@ bool Site::OnTlsUnsatisfied(const tls::Policy& policy) {
   tls_failures_.erase(std::remove_if(tls_failures_.begin(), tls_failures_.end(), of_policy), tls_failures_.end());
   if (CountUnder(idle_, policy) + CountUnder(busy_, policy) > 0) return false;
   hosts_.ForgetFailures();
-  DeferUnder(policy, sweep);
+  SweepUnder(policy, sweep);
   return true;
 }
 
@@ -198,15 +198,16 @@ Sweep Site::TlsRequired(std::string text) const {
   return sweep;
 }
 
-// Those who are due under it wait for their next retry, for which the DNS is asked whether the policy is still the same
-// (RFC 8461 section 5.1).
-void Site::DeferUnder(const tls::Policy& policy, const Sweep& sweep) {
+// What becomes of those under it. Where they wait for their next retry, the DNS is asked then whether the policy is
+// still the same (RFC 8461 section 5.1).
+void Site::SweepUnder(const tls::Policy& policy, const Sweep& sweep) {
   for (std::size_t n = ready_.size(); n > 0; --n) {
     Destination& destination = ready_.front();
     const bool meant = destination.tls == policy;
     if (meant) owner_.StartSweep(destination, sweep);
     MoveTo(destination, meant ? Destination::Place::kWaiting : Destination::Place::kReady);
-    if (meant && destination.sts != nullptr) owner_.OnRouteExpired(destination);
+    const bool waits = sweep.kind == ledger::OutcomeKind::kDeferred;
+    if (meant && waits && destination.sts != nullptr) owner_.OnRouteExpired(destination);
   }
 }
 
@@ -234,15 +235,20 @@ void Site::OnNamedHostsFailed(const tls::Policy& policy, HostPlan::Step step) {
     for (const Destination* d = ready_.empty() ? nullptr : &ready_.front(); d != nullptr; d = ready_.Next(*d)) {
       if (d->tls == policy) AddTlsResult(d->name, tls::PolicyType::kSts, tls::Result::kValidationFailure);
     }
-    DeferUnder(policy, TlsRequired("the domain's MTA-STS policy names none of its mail exchangers"));
+    SweepUnder(policy, TlsRequired("the domain's MTA-STS policy names none of its mail exchangers"));
     return;
   }
+  if (step == HostPlan::Step::kDnsFailure) {  // They are held.
+    SetTimer(std::max(context_.clock.Now() + base::Duration::Seconds(1), hosts_.NextResolveAt()));
+    return throttle_.Note("dns");
+  }
+  if (step == HostPlan::Step::kPrivate) return SweepUnder(policy, AllPrivate());
   Sweep sweep = SweepOfSite(ledger::OutcomeKind::kDeferred, "connect");
   sweep.only_due = true;
   sweep.classification = smtp::ToString(smtp::Classification::kNoAnswerFromHost);
   sweep.text = "none of the mail exchangers that the domain's MTA-STS policy names can be reached";
   if (!last_failure_.empty()) sweep.text += "; " + last_failure_;
-  DeferUnder(policy, sweep);
+  SweepUnder(policy, sweep);
 }
 
 }  // namespace delivery
