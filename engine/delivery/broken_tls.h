@@ -57,7 +57,8 @@ class TlsMemory {
 
 struct BrokenTls {
   TlsMemory compatible;  // The usual profile fails there.
-  TlsMemory clear;       // And so does the compatible one; or STARTTLS was refused.
+  TlsMemory clear;       // And so does the compatible one.
+  TlsMemory refused;     // STARTTLS is offered, and refused.
 };
 
 }  // namespace delivery

@@ -25,8 +25,10 @@ constexpr std::pair<Kind, std::string_view> kKinds[] = {{Kind::kProvider, "provi
                                                         {Kind::kProviderTotal, "provider-total"},
                                                         {Kind::kSiteTotal, "site-total"},
                                                         {Kind::kCampaign, "campaign"}};
-constexpr std::string_view kSiteWord = "site", kHeldWord = "held", kBrokenTlsWord = "broken-tls",
-                           kCompatibleTlsWord = "compatible-tls";
+constexpr std::string_view kSiteWord = "site", kHeldWord = "held";
+constexpr std::pair<std::string_view, TlsMemory BrokenTls::*> kTlsWords[] = {{"broken-tls", &BrokenTls::clear},
+                                                                             {"compatible-tls", &BrokenTls::compatible},
+                                                                             {"refused-tls", &BrokenTls::refused}};
 constexpr std::pair<Kind, std::string_view> kWarmupKinds[] = {{Kind::kProvider, "warmup-provider"},
                                                               {Kind::kSite, "warmup-site"}};
 constexpr std::int64_t kWarmDays = 180;  // Who has sent nothing for so long begins anew.
@@ -273,13 +275,10 @@ std::string HostLimits::Save(const std::string& source, base::Instant now, base:
   for (const auto& [name, kept] : old_warmups_) {
     if (name.source == source) AppendWarmup(name, kept, text);
   }
-  const auto add_peers = [&](std::string_view word, const TlsMemory& memory) {
-    for (const auto& [peer, until] : memory.List(now)) {
+  for (const auto& [word, memory] : kTlsWords) {
+    for (const auto& [peer, until] : (broken_tls_.*memory).List(now))
       AppendLine(word, "", peer.ToString(), {}, {.scope = "", .rest = until - now, .reason = "", .sample = ""}, text);
-    }
-  };
-  add_peers(kBrokenTlsWord, broken_tls_.clear);
-  add_peers(kCompatibleTlsWord, broken_tls_.compatible);
+  }
   return text;
 }
 
@@ -295,7 +294,12 @@ absl::Status HostLimits::Load(std::string_view text, const std::string& source, 
   std::map<SiteName, Old> sites;
   std::map<GroupName, Old> groups;
   std::map<GroupName, Warmup::Kept> warmups;
-  std::vector<std::pair<TlsPeer, base::Instant>> broken, compatible;
+  struct Peer {
+    TlsMemory& memory;
+    TlsPeer peer;
+    base::Instant until;
+  };
+  std::vector<Peer> peers;
   for (std::size_t i = 1; i < lines.size(); ++i) {
     GroupName name;
     Warmup::Kept warmup;
@@ -319,14 +323,14 @@ absl::Status HostLimits::Load(std::string_view text, const std::string& source, 
       line.held.scope = line.name.substr(space + 1);
       sites[{line.source, line.name.substr(0, space)}].kept.suspensions.push_back(line.held);
     }
-    if (line.kind == kBrokenTlsWord && peer.has_value()) broken.emplace_back(*peer, at + line.held.rest);
-    if (line.kind == kCompatibleTlsWord && peer.has_value()) compatible.emplace_back(*peer, at + line.held.rest);
+    for (const auto& [word, memory] : kTlsWords) {
+      if (line.kind == word && peer.has_value()) peers.push_back({broken_tls_.*memory, *peer, at + line.held.rest});
+    }
     for (const auto& [kind, word] : kKinds) {
       if (line.kind == word) groups[{kind, line.source, line.name}] = {line.kept, at};
     }
   }
-  for (const auto& [peer, until] : broken) broken_tls_.clear.Remember(peer, until);
-  for (const auto& [peer, until] : compatible) broken_tls_.compatible.Remember(peer, until);
+  for (const Peer& known : peers) known.memory.Remember(known.peer, known.until);
   const std::lock_guard lock(mutex_);
   for (auto& [name, old] : sites) old_sites_[name] = std::move(old);
   for (auto& [name, old] : groups) old_groups_[name] = std::move(old);

@@ -160,10 +160,13 @@ bool Site::OpenSession(const HostPlan::Next& next, const tls::Policy& policy) {
   }
   ApplyDane(next.host, options);
   const base::Instant now = context_.clock.Now();
+  const bool may_be_clear = !options.has_tlsa && policy.use == tls::Policy::Use::kWhereOffered;
   options.tls_broken =
-      !options.has_tlsa && policy.MayFallBackToClear() && context_.broken_tls.clear.Contains(PeerOf(options), now);
+      may_be_clear && policy.MayFallBackToClear() && context_.broken_tls.clear.Contains(PeerOf(options), now);
+  options.tls_refused = may_be_clear && context_.broken_tls.refused.Contains(PeerOf(options), now);
   if (context_.broken_tls.compatible.Contains(PeerOf(options), now)) options.profile = tls::Profile::kCompatible;
-  options.client.tls = options.has_tlsa ? smtp::TlsUse::kAlways : TlsUseOf(policy, options.tls_broken);
+  options.client.tls =
+      options.has_tlsa ? smtp::TlsUse::kAlways : TlsUseOf(policy, options.tls_broken || options.tls_refused);
   if (context_.job.smarthost.has_value() && context_.job.smarthost->implicit_tls)
     options.client.tls = smtp::TlsUse::kFromTheStart;
   options.client.authenticator = context_.authenticator;

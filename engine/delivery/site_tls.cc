@@ -10,6 +10,7 @@ namespace {
 
 constexpr base::Duration kAddressRest = base::Duration::Minutes(30);  // After TLS failed there, while others work.
 constexpr base::Duration kCompatibleAfterAnEnd = base::Duration::Minutes(10);
+constexpr base::Duration kClearAfterNotNow = base::Duration::Minutes(10);  // STARTTLS was refused by 4yz.
 constexpr int kLookAhead = 64;  // Destinations that are looked at, for one that a session may serve.
 
 }  // namespace
@@ -32,7 +33,7 @@ tls::Policy PolicyOf(config::TlsMode mode) {
   return {Use::kAlways, Verification::kNameAndChain};
 }
 
-// What the session does: where TLS is known to be broken, it is not asked for.
+// What the session does: where TLS is known to be broken or refused, it is not asked for.
 smtp::TlsUse Site::TlsUseOf(const tls::Policy& policy, bool broken) {
   switch (policy.use) {
     case tls::Policy::Use::kNever:
@@ -101,7 +102,7 @@ std::vector<base::IpAddress> Site::AvoidedUnder(const tls::Policy& policy) {
 void Site::CountTls(const Session& session, smtp::TlsTrouble trouble) {
   const Session::Options& options = session.options();
   const bool was_to_be_clear = options.tls.use == tls::Policy::Use::kNever && !options.has_tlsa;
-  if (options.policy_domain.empty() || options.tls_broken || was_to_be_clear) return;
+  if (options.policy_domain.empty() || options.tls_broken || options.tls_refused || was_to_be_clear) return;
   tls::Result result = session.certificate();
   switch (trouble) {
     case smtp::TlsTrouble::kNone:
@@ -138,6 +139,7 @@ void Site::NoteTlsWorks(Session& session) {
   const TlsPeer peer = PeerOf(session.options());
   const tls::ChannelInfo* const tls = session.tls_info();
   if (session.options().tls_broken) context_.broken_tls.clear.OnWorks(peer);
+  if (session.options().tls_refused) context_.broken_tls.refused.OnWorks(peer);
   if (tls != nullptr && tls->compatible) context_.broken_tls.compatible.OnWorks(peer);
   if (tls != nullptr && tls->only_domain && session.options().tls.only_domain == 0) KeepToItsDomain(session);
 }
@@ -166,11 +168,17 @@ bool Site::TakeTlsFailure(const Session& session, const smtp::ConnectionFact& fa
   if (fact.tls != smtp::TlsTrouble::kNone) CountTls(session, fact.tls);
   if (fact.tls == smtp::TlsTrouble::kNone || fact.tls == smtp::TlsTrouble::kInjected) return false;
   if (RetriesCompatibly(session, fact)) return true;
-  if (fact.tls == smtp::TlsTrouble::kFailed && policy.MayFallBackToClear() &&
-      !session.options().has_tlsa) {  // The next connection there is in clear.
-    context_.broken_tls.clear.Remember(PeerOf(session.options()), context_.clock.Now() + limits_.remember_broken_tls);
+  const base::Instant now = context_.clock.Now();
+  const bool is_refused = fact.tls == smtp::TlsTrouble::kRefused;
+  if (is_refused && policy.use == tls::Policy::Use::kWhereOffered && !session.options().has_tlsa) {
+    const bool is_passing = fact.reply.has_value() && fact.reply->first_digit() == 4;
+    const base::Duration most = is_passing ? kClearAfterNotNow : limits_.remember_broken_tls;
+    context_.broken_tls.refused.Remember(PeerOf(session.options()), now + std::min(most, limits_.remember_broken_tls));
+  } else if (fact.tls == smtp::TlsTrouble::kFailed && policy.MayFallBackToClear() &&
+             !session.options().has_tlsa) {  // The next connection there is in clear.
+    context_.broken_tls.clear.Remember(PeerOf(session.options()), now + limits_.remember_broken_tls);
   } else {
-    tls_failures_.push_back({policy, address, last_failure_, context_.clock.Now() + kAddressRest});
+    tls_failures_.push_back({policy, address, last_failure_, now + kAddressRest});
   }
   owner_.WantsPump(*this);
   return true;

@@ -145,11 +145,13 @@ TEST(HostLimits, P18_WhatIsKnownOfBrokenTlsOutlivesTheProgram) {
   HostLimits before, after;
   before.broken_tls().compatible.Remember(a, kNow + Duration::Hours(2));
   before.broken_tls().clear.Remember(b, kNow + Duration::Hours(1));
+  before.broken_tls().refused.Remember(b, kNow + Duration::Hours(1));
   ASSERT_TRUE(after.Load(before.Save("one", kNow, kWall, {}), "one", kNow, kWall + Duration::Minutes(30)).ok());
   for (const auto& [minutes, compatible, clear] : {std::tuple(29, true, true), {89, true, false}, {91, false, false}}) {
     const base::Instant now = kNow + Duration::Minutes(minutes);
     EXPECT_EQ(after.broken_tls().compatible.Contains(a, now), compatible);
     EXPECT_EQ(after.broken_tls().clear.Contains(b, now), clear);
+    EXPECT_EQ(after.broken_tls().refused.Contains(b, now), clear);
     EXPECT_FALSE(after.broken_tls().compatible.Contains(b, now) || after.broken_tls().clear.Contains(a, now));
   }
 }
