@@ -102,11 +102,12 @@ std::vector<base::IpAddress> Site::AvoidedUnder(const tls::Policy& policy) {
 void Site::CountTls(const Session& session, smtp::TlsTrouble trouble) {
   const Session::Options& options = session.options();
   const bool was_to_be_clear = options.tls.use == tls::Policy::Use::kNever && !options.has_tlsa;
-  if (options.policy_domain.empty() || options.tls_broken || options.tls_refused || was_to_be_clear) return;
+  if (options.policy_domain.empty() || was_to_be_clear) return;
   tls::Result result = session.certificate();
   switch (trouble) {
     case smtp::TlsTrouble::kNone:
-      if (session.tls_info() == nullptr) result = tls::Result::kStartTlsNotSupported;
+      if (session.tls_info() == nullptr)  // A failure that is remembered counts again.
+        result = options.tls_broken ? tls::Result::kValidationFailure : tls::Result::kStartTlsNotSupported;
       if (result == tls::Result::kSuccess && session.tls_info()->compatible) result = tls::Result::kCompatibleSuccess;
       break;
     case smtp::TlsTrouble::kNotOffered:

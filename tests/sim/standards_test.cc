@@ -113,44 +113,6 @@ TEST(Standards, S20HowManyAddressesAreTriedCanBeSetButIsTwoAtLeast) {
 
 const base::IpAddress kSix = *base::IpAddress::Parse("2600:db8::1");
 
-// On a new connection, and for as long as that is remembered nobody asks again.
-TEST(Standards, P17WhereStartTlsIsRefusedMailGoesInClearOnANewConnection) {
-  for (const char* mode : {"OpportunisticInsecure", "Opportunistic"}) {
-    for (const bool for_now : {true, false}) {
-      Scenario scenario({.addresses = {"a@one.example", "b@one.example"},
-                         .shaping = absl::StrFormat("[\"default\"]\nenable_tls = \"%s\"\n", mode)});
-      Receiver& receiver = scenario.Serve("one.example");
-      receiver.certificate = "mx.one.example";
-      receiver.At(Point::kStartTls, First(1, {for_now ? "454 4.7.0 Not now" : "502 5.5.1 Not here"}));
-      receiver.At(Point::kRcpt, [asked = false](const Question& question) mutable -> std::optional<Answer> {
-        if (question.recipient != "b@one.example" || std::exchange(asked, true)) return std::nullopt;
-        return Answer{"450 4.2.1 Later"};
-      });
-      scenario.RunFor(Duration::Minutes(1));
-      EXPECT_THAT(receiver.accepted(), ElementsAre("a@one.example"));
-      EXPECT_THAT(receiver.encrypted(), IsEmpty());
-      EXPECT_EQ(receiver.CountOf("STARTTLS"), 1u);
-      EXPECT_GE(receiver.connections().size(), 2u);
-      EXPECT_TRUE(scenario.Finish());
-      EXPECT_THAT(receiver.accepted(), ElementsAre("a@one.example", "b@one.example"));
-      EXPECT_EQ(receiver.CountOf("STARTTLS"), for_now ? 2u : 1u);
-    }
-  }
-}
-
-TEST(Standards, P17WhereTlsIsRequiredARefusalDefers) {
-  for (const char* mode : {"RequiredInsecure", "Required"}) {
-    Scenario scenario(
-        {.addresses = {"a@one.example"}, .shaping = absl::StrFormat("[\"default\"]\nenable_tls = \"%s\"\n", mode)});
-    Receiver& receiver = scenario.Serve("one.example");
-    receiver.certificate = "mx.one.example";
-    receiver.At(Point::kStartTls, "454 4.7.0 Not now");
-    scenario.RunFor(Duration::Minutes(3));
-    EXPECT_EQ(scenario.Last("a@one.example"), "deferred TlsRequired STARTTLS");
-    EXPECT_EQ(receiver.CountOf("MAIL"), 0u);
-  }
-}
-
 TEST(Standards, S24ASourceReachesHostsOfItsFamily) {
   Scenario scenario({.addresses = Many(20)});
   scenario.UseTwoSources();

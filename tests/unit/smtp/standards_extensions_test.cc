@@ -168,7 +168,7 @@ TEST(StandardsOnTheWire, P16WhatWasLearnedInClearIsForgottenAndBytesBehindTheRep
   EXPECT_EQ(injected.fact->tls, TlsTrouble::kInjected);
 }
 
-// What follows, tests/sim/standards_test.cc shows.
+// What follows, tests/sim/starttls_test.cc shows.
 TEST(StandardsOnTheWire, P17NobodyIsNamedOnAConnectionThatRefusedTls) {
   for (const TlsUse use : {TlsUse::kWhereOffered, TlsUse::kAlways}) {
     for (const std::string_view reply : {"454 4.7.0 not now\r\n", "501 no\r\n", "554 5.7.3 no\r\n"}) {
