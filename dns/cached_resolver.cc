@@ -109,13 +109,21 @@ void CachedResolver::OnAnswer(const std::string& key, const Answer& answer) {
   }
 }
 
-// Where the question failed, what was known before is told once more. False: it did not fail, or nothing is known.
+// Where the question failed, what was known before is told once more; and what still holds when it is asked for again
+// before its time, goes on to hold. False: it did not fail, or nothing is known.
 bool CachedResolver::StandIn(const std::string& key, Answer& answer) {
   if (!IsFailure(answer.kind)) return false;
   const auto known = known_.find(key);
   const base::Instant now = clock_.Now();
-  if (known == known_.end() || now >= known->second->stale_until) return false;
+  if (known == known_.end()) return false;
   Entry& entry = *known->second;
+  if (now < entry.expires) {
+    entry.renew_at = std::min(entry.expires, now + options_.failure_ttl);
+    answer = entry.answer;
+    answer.ttl = entry.expires - now;
+    return true;
+  }
+  if (now >= entry.stale_until) return false;
   entry.expires = std::max(entry.expires, now + options_.stale_ttl);
   entry.renew_at = entry.expires;
   answer = entry.answer;

@@ -164,6 +164,13 @@ void CaresResolver::OnReply(std::unique_ptr<Question> question, int status, std:
     channel.OnAnswered();
     Answer answer = ParseAnswer(message, question->name, question->type);
     answer.authenticated = answer.authenticated && options_.trust_ad;
+    const bool is_servfail = message.size() > 3 && (message[3] & 15) == static_cast<int>(ResponseCode::kServerFail);
+    question->refuted = question->refuted || (is_servfail && options_.trust_ad);
+    if (question->refuted && !answer.authenticated && answer.kind != AnswerKind::kServerFail) {
+      answer = Answer();
+      answer.kind = AnswerKind::kServerFail;
+      answer.detail = "another server says SERVFAIL, and this one's answer is not authenticated";
+    }
     if (answer.kind == AnswerKind::kServerFail) {
       RepeatOrFail(std::move(question), answer.kind, absl::StrCat(answer.detail, " (", server, ")"));
     } else {

@@ -32,7 +32,9 @@ class CaresResolver final : public Resolver {
         500;                              // Of this resolver, repetitions included; what is over it waits. At least 1.
     std::uint32_t outstanding_max = 256;  // Questions at the servers at one time; the others wait. At least 1.
     base::Duration timeout = base::Duration::Seconds(2);  // For each try; at least 1 ms.
-    bool trust_ad = false;    // Answer::authenticated is what the servers say; else it is always false.
+    // Answer::authenticated is what the servers say; else it is always false. After a SERVFAIL, another server's answer
+    // counts only where that bit is set: perhaps it does not validate.
+    bool trust_ad = false;
     std::uint32_t tries = 3;  // Over all servers; with more servers than that, each is tried once. At least 1.
   };
 
@@ -57,6 +59,7 @@ class CaresResolver final : public Resolver {
     Callback callback;
     std::uint32_t tries = 0;  // So far.
     std::size_t server = 0;   // Whom it was last sent to.
+    bool refuted = false;     // A server that validates (trust_ad) said SERVFAIL: what it got may be forged.
     std::vector<bool> asked;  // Which servers were asked since all had been.
   };
   struct Finished {

@@ -33,6 +33,20 @@ constexpr char kCompatibleTrustingCiphers[] = "ALL:!aNULL:!eNULL:!PSK:!SRP:@SECL
 // Where the certificate matters, so does that what was written down cannot be read once its key is known.
 constexpr char kCompatibleVerifyingCiphers[] = "ECDHE:DHE:!aNULL:!eNULL:!PSK:!SRP:@SECLEVEL=1";
 
+// Of a Diffie-Hellman group that the server chooses: the time grows with the cube of its size, and OpenSSL takes
+// 10,000.
+constexpr int kDhBitsMax = 4096;
+
+using SecurityCallback = int (*)(const SSL*, const SSL_CTX*, int operation, int bits, int nid, void* other,
+                                 void* usual);
+
+// `usual`: OpenSSL's own answer, by the security level.
+int IsAllowed(const SSL* ssl, const SSL_CTX* settings, int operation, int bits, int nid, void* other, void* usual) {
+  const bool is_dh = operation == SSL_SECOP_TMP_DH && other != nullptr;
+  if (is_dh && EVP_PKEY_get_bits(static_cast<const EVP_PKEY*>(other)) > kDhBitsMax) return 0;
+  return reinterpret_cast<SecurityCallback>(usual)(ssl, settings, operation, bits, nid, other, nullptr);
+}
+
 constexpr std::size_t kRecordMax = 16384;  // Bytes of plain text (RFC 8446 section 5.1).
 
 // Calls `use` with each certificate. False: there is none, or a damaged one.
@@ -87,6 +101,8 @@ SSL_CTX* Context::MakeSettings(Judge judge, Profile profile) const {
   const char* const ciphers = compatible ? (verifies ? kCompatibleVerifyingCiphers : kCompatibleTrustingCiphers)
                                          : (verifies ? kVerifyingCiphers : kTrustingCiphers);
   CHECK(SSL_CTX_set_cipher_list(settings, ciphers) == 1);
+  SSL_CTX_set0_security_ex_data(settings, reinterpret_cast<void*>(SSL_CTX_get_security_callback(settings)));
+  SSL_CTX_set_security_callback(settings, IsAllowed);
   // Buffers are there while a record is under way only: an idle connection has none.
   SSL_CTX_set_mode(settings, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_options(settings, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);

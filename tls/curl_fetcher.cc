@@ -45,6 +45,7 @@ struct CurlFetcher::Transfer {
   List resolve;
   std::string file;
   bool too_long = false;
+  std::vector<base::IpAddress> addresses;
   Done done;
 
   static std::size_t OnBytes(char* bytes, std::size_t size, std::size_t count, void* transfer) {
@@ -81,8 +82,7 @@ class CurlFetcher::Worker {
     while (TakeWanted()) {
       int running = 0;
       curl_multi_perform(multi_, &running);
-      Finish();
-      curl_multi_poll(multi_, nullptr, 0, kWaitMs, nullptr);
+      if (!Finish()) curl_multi_poll(multi_, nullptr, 0, kWaitMs, nullptr);
     }
   }
 
@@ -90,19 +90,18 @@ class CurlFetcher::Worker {
   // False: the fetcher ends.
   bool TakeWanted() {
     while (true) {
-      Wanted wanted;
+      std::optional<FetchTurns::Fetch> wanted;
       {
         const std::lock_guard lock(owner_.mutex_);
         if (owner_.ends_) return false;
-        if (owner_.waiting_.empty() || transfers_.size() >= kAtOnce) return true;
-        wanted = std::move(owner_.waiting_.front());
-        owner_.waiting_.pop_front();
+        wanted = owner_.turns_.Next();
       }
-      Begin(std::move(wanted));
+      if (!wanted.has_value()) return true;
+      Begin(*std::move(wanted));
     }
   }
 
-  void Begin(Wanted wanted) {
+  void Begin(FetchTurns::Fetch wanted) {
     const std::string host = "mta-sts." + wanted.domain;
     std::string addresses = absl::StrCat("+", host, ":443");  // "+": forgotten like any other address.
     for (std::size_t i = 0; i < wanted.addresses.size(); ++i) {
@@ -112,9 +111,11 @@ class CurlFetcher::Worker {
     auto transfer = std::make_unique<Transfer>();
     transfer->easy.reset(curl_easy_init());
     transfer->resolve.reset(curl_slist_append(nullptr, addresses.c_str()));
+    transfer->addresses = std::move(wanted.addresses);
     transfer->done = std::move(wanted.done);
     CURL* const easy = transfer->easy.get();
     if (easy == nullptr || !SetUp(*transfer, absl::StrCat("https://", host, "/.well-known/mta-sts.txt"))) {
+      End(transfer->addresses, /*slow=*/false);
       transfer->done(absl::UnavailableError("libcurl cannot fetch it"));
       return;
     }
@@ -139,8 +140,20 @@ class CurlFetcher::Worker {
            curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, Transfer::OnBytes) == CURLE_OK;
   }
 
-  void Finish() {
+  void End(const std::vector<base::IpAddress>& addresses, bool slow) {
+    std::vector<FetchTurns::Fetch> given_up;
+    {
+      const std::lock_guard lock(owner_.mutex_);
+      given_up = owner_.turns_.OnEnded(addresses, slow);
+    }
+    for (const FetchTurns::Fetch& fetch : given_up)
+      fetch.done(absl::UnavailableError("the policy's host is too slow for others, too"));
+  }
+
+  // True: some are over, and others may begin.
+  bool Finish() {
     int left = 0;
+    bool any = false;
     while (const CURLMsg* const message = curl_multi_info_read(multi_, &left)) {
       if (message->msg != CURLMSG_DONE) continue;
       const CURLcode code = message->data.result;
@@ -149,8 +162,13 @@ class CurlFetcher::Worker {
       const std::unique_ptr<Transfer> transfer = std::move(found->second);
       transfers_.erase(found);
       curl_multi_remove_handle(multi_, transfer->easy.get());
+      curl_off_t took_us = 0;
+      curl_easy_getinfo(transfer->easy.get(), CURLINFO_TOTAL_TIME_T, &took_us);
+      End(transfer->addresses, took_us >= owner_.options_.timeout.microseconds() / kSlowPart);
       transfer->done(transfer->Result(code));
+      any = true;
     }
+    return any;
   }
 
   CurlFetcher& owner_;
@@ -176,8 +194,7 @@ void CurlFetcher::Fetch(std::string_view domain, std::vector<base::IpAddress> ad
   {
     const std::lock_guard lock(mutex_);
     if (ends_) return;
-    if (waiting_.size() < kWaitingMax) {
-      waiting_.push_back({std::string(domain), std::move(addresses), std::move(done)});
+    if (turns_.Add({std::string(domain), std::move(addresses), done})) {
       if (multi_ != nullptr) {
         curl_multi_wakeup(multi_);
         return;

@@ -5,8 +5,6 @@
 #pragma once
 
 #include <condition_variable>
-#include <deque>
-#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -16,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "engine/base/ip_address.h"
 #include "engine/base/time.h"
+#include "tls/fetch_turns.h"
 
 namespace tls {
 
@@ -25,9 +24,8 @@ class CurlFetcher {
     std::string authorities;                              // PEM. Empty: no certificate holds.
     base::Duration timeout = base::Duration::Minutes(1);  // Of a whole fetch.
   };
-  static constexpr std::size_t kAtOnce = 32;        // Fetches under way.
-  static constexpr std::size_t kWaitingMax = 4096;  // More are refused (ResourceExhausted).
-  using Done = std::function<void(absl::StatusOr<std::string> file)>;
+  static constexpr int kSlowPart = 3;  // A fetch that takes this part of its time, or more, was slow (FetchTurns).
+  using Done = FetchTurns::Done;
 
   explicit CurlFetcher(Options options);
   CurlFetcher(const CurlFetcher&) = delete;
@@ -36,21 +34,16 @@ class CurlFetcher {
   void Stop();  // Gives up what is under way: nobody is called any more. Fetches nothing after that.
 
   // As PolicyFetcher::Fetch, from any thread; `done` runs on the fetcher's thread, or within this call where there are
-  // too many, and not at all once it was stopped. The thread begins with the first call.
+  // too many (ResourceExhausted), and not at all once it was stopped. The thread begins with the first call.
   void Fetch(std::string_view domain, std::vector<base::IpAddress> addresses, Done done);
 
  private:
-  struct Wanted {
-    std::string domain;
-    std::vector<base::IpAddress> addresses;
-    Done done;
-  };
   struct Transfer;
   class Worker;
 
   const Options options_;
   std::mutex mutex_;  // Guards what follows.
-  std::deque<Wanted> waiting_;
+  FetchTurns turns_;
   void* multi_ = nullptr;  // While the thread runs: to wake it.
   bool ends_ = false;
   std::thread thread_;

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ctime>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
+#include "tls/session_age.h"
 
 namespace tls {
 namespace {
@@ -22,6 +24,9 @@ std::string NameOnTheWire(std::string_view host_name) {
   if (!host_name.empty() && host_name.back() == '.') host_name.remove_suffix(1);
   return std::string(host_name);
 }
+
+// As OpenSSL itself reads the clock, for certificates and tickets.
+base::WallTime WallNow() { return base::WallTime::FromSeconds(std::time(nullptr)); }
 
 // RFC 8460 section 4.3.1.
 Result ResultOf(long verify) {
@@ -101,6 +106,7 @@ long OpensslChannel::Control(BIO*, int command, long, void*) { return command ==
 
 int OpensslChannel::OnNewSession(SSL* ssl, SSL_SESSION* session) {
   auto& channel = *static_cast<OpensslChannel*>(SSL_get_app_data(ssl));
+  if (SSL_session_reused(ssl) == 0) NoteFullHandshake(*session, WallNow());
   channel.context_.sessions_.Put(channel.cache_key_, OpensslPtr<SSL_SESSION>(session));
   return 1;  // It is the cache's now.
 }
@@ -134,7 +140,8 @@ OpensslChannel::OpensslChannel(Context& context, SSL_CTX* settings, const Channe
   } else if (verifies_ || observes_) {
     ExpectName(name, peer.address, is_address);
   }
-  if (const OpensslPtr<SSL_SESSION> session = context_.sessions_.Take(cache_key_))
+  const OpensslPtr<SSL_SESSION> session = context_.sessions_.Take(cache_key_);
+  if (session != nullptr && MayResume(*session, verifies_, WallNow()))
     offered_session_ = SSL_set_session(ssl_.get(), session.get()) == 1;
 }
 

@@ -1,12 +1,15 @@
-// Which addresses offer TLS that does not work: for a while it is tried there with the compatible profile, and where
-// that fails as well, mail to them goes in clear, where its policy allows that (RFC 3207 section 4; KumoMTA's
+// Where TLS is offered that does not work: for a while it is tried there with the compatible profile, and where that
+// fails as well, mail goes there in clear, where its policy allows that (RFC 3207 section 4; KumoMTA's
 // remember_broken_tls). The whole program's; any thread.
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
+#include <compare>
+#include <cstddef>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,48 +18,33 @@
 
 namespace delivery {
 
-class AddressMemory {
- public:
-  static constexpr std::size_t kAddressesMax = 10'000;  // The one that would be forgotten first goes.
+// Whom a handshake is with. What comes of it depends on the host's name, which the server is told (SNI): whoever owns
+// another name for the same address must not decide about this one. And it depends on whether the certificate must
+// hold.
+struct TlsPeer {
+  std::string host;
+  base::IpAddress address;
+  bool verifies = false;
 
-  void Remember(const base::IpAddress& address, base::Instant until) {
-    const std::lock_guard lock(mutex_);
-    if (entries_.size() >= kAddressesMax && entries_.find(address) == entries_.end()) {
-      entries_.erase(std::min_element(entries_.begin(), entries_.end(),
-                                      [](const auto& a, const auto& b) { return a.second.until < b.second.until; }));
-    }
-    Entry& entry = entries_[address];
-    entry.until = std::max(entry.until, until);
-  }
-  bool Contains(const base::IpAddress& address, base::Instant now) const {
-    const std::lock_guard lock(mutex_);
-    const auto found = entries_.find(address);
-    return found != entries_.end() && found->second.until > now;
-  }
+  std::string ToString() const;
+  static std::optional<TlsPeer> Parse(std::string_view text);  // As ToString writes it.
+  friend auto operator<=>(const TlsPeer&, const TlsPeer&) = default;
+};
+
+class TlsMemory {
+ public:
+  static constexpr std::size_t kPeersMax = 10'000;  // The one that would be forgotten first goes.
+
+  void Remember(const TlsPeer& peer, base::Instant until);
+  bool Contains(const TlsPeer& peer, base::Instant now) const;
   // A session that is made the other way became ready: it was TLS.
-  void OnWorks(const base::IpAddress& address) {
-    const std::lock_guard lock(mutex_);
-    if (const auto found = entries_.find(address); found != entries_.end()) found->second.confirmed = true;
-  }
-  // It failed the other way as well: it may not have been TLS, or that does not help.
-  void OnFailed(const base::IpAddress& address) {
-    const std::lock_guard lock(mutex_);
-    if (const auto found = entries_.find(address); found != entries_.end() && !found->second.confirmed)
-      entries_.erase(found);
-  }
+  void OnWorks(const TlsPeer& peer);
+  // It failed the other way as well: it may not have been TLS, or that does not help. Where the certificate must hold,
+  // nothing is lost by trying the usual way again, and a server that has better TLS by now takes only that.
+  void OnFailed(const TlsPeer& peer);
   // All that count at `now`, and until when.
-  std::vector<std::pair<base::IpAddress, base::Instant>> List(base::Instant now) const {
-    const std::lock_guard lock(mutex_);
-    std::vector<std::pair<base::IpAddress, base::Instant>> list;
-    for (const auto& [address, entry] : entries_) {
-      if (entry.until > now) list.emplace_back(address, entry.until);
-    }
-    return list;
-  }
-  std::size_t size() const {
-    const std::lock_guard lock(mutex_);
-    return entries_.size();
-  }
+  std::vector<std::pair<TlsPeer, base::Instant>> List(base::Instant now) const;
+  std::size_t size() const;
 
  private:
   struct Entry {
@@ -64,12 +52,13 @@ class AddressMemory {
     bool confirmed = false;
   };
   mutable std::mutex mutex_;
-  std::map<base::IpAddress, Entry> entries_;
+  std::map<TlsPeer, Entry> entries_;
 };
 
 struct BrokenTls {
-  AddressMemory compatible;  // The usual profile fails there.
-  AddressMemory clear;       // And so does the compatible one.
+  TlsMemory compatible;  // The usual profile fails there.
+  TlsMemory clear;       // And so does the compatible one.
+  TlsMemory refused;     // STARTTLS is offered, and refused.
 };
 
 }  // namespace delivery

@@ -24,7 +24,9 @@ constexpr std::pair<Kind, std::string_view> kKinds[] = {{Kind::kProvider, "provi
                                                         {Kind::kProviderTotal, "provider-total"},
                                                         {Kind::kSiteTotal, "site-total"},
                                                         {Kind::kCampaign, "campaign"}};
-constexpr std::string_view kBrokenTlsWord = "broken-tls", kCompatibleTlsWord = "compatible-tls";
+constexpr std::pair<std::string_view, TlsMemory BrokenTls::*> kTlsWords[] = {{"broken-tls", &BrokenTls::clear},
+                                                                             {"compatible-tls", &BrokenTls::compatible},
+                                                                             {"refused-tls", &BrokenTls::refused}};
 
 LimitGroup::Keys KeysOf(Kind kind) {
   if (kind == Kind::kCampaign) return {"", "campaign_rate", /*takes_turns=*/false};  // As campaign_rate.h says.
@@ -212,14 +214,10 @@ std::string HostLimits::Save(const std::string& source, base::Instant now, base:
   for (const auto& [name, kept] : old_warmups_) {
     if (name.source == source && kept.Matters(wall)) AppendWarmup(name, kept, text);
   }
-  const auto add_addresses = [&](std::string_view word, const AddressMemory& memory) {
-    for (const auto& [address, until] : memory.List(now)) {
-      AppendLine(word, "", address.ToString(), {}, {.scope = "", .rest = until - now, .reason = "", .sample = ""},
-                 text);
-    }
-  };
-  add_addresses(kBrokenTlsWord, broken_tls_.clear);
-  add_addresses(kCompatibleTlsWord, broken_tls_.compatible);
+  for (const auto& [word, memory] : kTlsWords) {
+    for (const auto& [peer, until] : (broken_tls_.*memory).List(now))
+      AppendLine(word, "", peer.ToString(), {}, {.scope = "", .rest = until - now, .reason = "", .sample = ""}, text);
+  }
   return text;
 }
 
@@ -235,7 +233,12 @@ absl::Status HostLimits::Load(std::string_view text, const std::string& source, 
   std::map<SiteName, Old> sites;
   std::map<GroupName, Old> groups;
   std::map<GroupName, Warmup::Kept> warmups;
-  std::vector<std::pair<base::IpAddress, base::Instant>> broken, compatible;
+  struct Peer {
+    TlsMemory& memory;
+    TlsPeer peer;
+    base::Instant until;
+  };
+  std::vector<Peer> peers;
   for (std::size_t i = 1; i < lines.size(); ++i) {
     GroupName name;
     Warmup::Kept warmup;
@@ -249,7 +252,7 @@ absl::Status HostLimits::Load(std::string_view text, const std::string& source, 
     LimitsLine line;
     if (!ReadLine(lines[i], line)) return absl::DataLossError(absl::StrCat("it has the line \"", lines[i], "\""));
     if (!line.source.empty()) line.source = source;
-    const std::optional<base::IpAddress> address = base::IpAddress::Parse(line.name);
+    const std::optional<TlsPeer> peer = TlsPeer::Parse(line.name);  // Older programs wrote addresses alone.
     if (line.kind == kSiteWord) {
       if (!line.held.reason.empty()) line.kept.suspensions.push_back(line.held);
       sites[{line.source, line.name}] = {line.kept, at};
@@ -266,14 +269,14 @@ absl::Status HostLimits::Load(std::string_view text, const std::string& source, 
       if (is_set) Remember(kept.settings, {line.held.reason, what, of_domain, at + line.held.rest, line.held.sample});
       if (of_domain) has_domain_settings_ = true;
     }
-    if (line.kind == kBrokenTlsWord && address.has_value()) broken.emplace_back(*address, at + line.held.rest);
-    if (line.kind == kCompatibleTlsWord && address.has_value()) compatible.emplace_back(*address, at + line.held.rest);
+    for (const auto& [word, memory] : kTlsWords) {
+      if (line.kind == word && peer.has_value()) peers.push_back({broken_tls_.*memory, *peer, at + line.held.rest});
+    }
     for (const auto& [kind, word] : kKinds) {
       if (line.kind == word) groups[{kind, line.source, line.name}] = {line.kept, at};
     }
   }
-  for (const auto& [address, until] : broken) broken_tls_.clear.Remember(address, until);
-  for (const auto& [address, until] : compatible) broken_tls_.compatible.Remember(address, until);
+  for (const Peer& known : peers) known.memory.Remember(known.peer, known.until);
   const std::lock_guard lock(mutex_);
   for (auto& [name, old] : sites) old_sites_[name] = std::move(old);
   for (auto& [name, old] : groups) old_groups_[name] = std::move(old);

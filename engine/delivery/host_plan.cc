@@ -8,6 +8,7 @@
 namespace delivery {
 namespace {
 
+constexpr base::Duration kStaleMax = base::Duration::Hours(24);        // Over it, and no answer since (RFC 8767).
 constexpr base::Duration kOldAddresses = base::Duration::Minutes(10);  // Over their time, while they are asked for.
 
 }  // namespace
@@ -15,7 +16,7 @@ constexpr base::Duration kOldAddresses = base::Duration::Minutes(10);  // Over t
 HostPlan::HostPlan(const std::vector<PlannedHost>& hosts, const Options& options)
     : options_(options), random_(options.seed) {
   CHECK(hosts.size() <= kHostsMax);
-  for (const PlannedHost& host : hosts) hosts_.push_back({host.name, Resolution::kUnknown, {}, {}, false, false});
+  for (const PlannedHost& host : hosts) hosts_.push_back({host.name, Resolution::kUnknown, {}, {}, {}, false, false});
   std::sort(hosts_.begin(), hosts_.end(), [](const Host& a, const Host& b) { return a.name < b.name; });
   orders_.push_back(RanksOf(hosts));
 }
@@ -150,13 +151,14 @@ void HostPlan::SetAddresses(std::size_t host_index, absl::Span<const base::IpAdd
   host.other_family = other_family;
   host.addresses = std::move(known);
   host.resolution = Resolution::kKnown;
-  host.until = until;
+  host.until = host.answered_until = until;
 }
 
 void HostPlan::SetFailed(std::size_t host_index, base::Instant retry_at) {
   CHECK(host_index < hosts_.size());
   Host& host = hosts_[host_index];
-  // Addresses that were known stay in use while the DNS is silent.
+  // Addresses that were known stay in use while the DNS is silent, but not for ever.
+  if (retry_at > host.answered_until + kStaleMax) host.addresses.clear();
   host.resolution = host.addresses.empty() ? Resolution::kFailed : Resolution::kKnown;
   host.until = retry_at;
 }

@@ -101,6 +101,7 @@ class HostPlan {
     std::string name;
     Resolution resolution = Resolution::kUnknown;
     base::Instant until;             // kKnown: when to ask again. kFailed: not before.
+    base::Instant answered_until;    // Until when the latest answer held.
     std::vector<Address> addresses;  // Only those that policy allows.
     bool only_refused = false;       // There were addresses, and policy allows none of them.
     bool other_family = false;

@@ -105,7 +105,8 @@ class Session final : private io::StreamHandler,
     std::vector<tls::TlsaRecord> tlsa;  // Those that are usable.
     std::string tlsa_base;              // Whose they are, where that is not the host's own name.
     std::string canonical_domain;       // As tls::ChannelFactory::Peer.
-    bool tls_broken = false;            // In clear, because TLS was found broken there.
+    bool tls_broken = false;            // In clear, because TLS was found broken there…
+    bool tls_refused = false;           // …or because STARTTLS was refused there.
     tls::Profile profile = tls::Profile::kUsual;
     const Source* source = nullptr;
   };

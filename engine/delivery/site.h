@@ -251,6 +251,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void OnHostAddresses(std::size_t host, const dns::HostAddresses& answer, bool with_v6);
   void SetHostAddresses(std::size_t host, const dns::HostAddresses& answer);
   void OnNoHostLeft(HostPlan::Step step);
+  Sweep AllPrivate() const;
   void OnHangUp(Session& session, const smtp::ConnectionFact& fact);
   void OnRoundFailed(const tls::Policy& policy);
   void OnOtherFamily(const tls::Policy* under);
@@ -267,12 +268,13 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void CountTls(const Session& session, smtp::TlsTrouble trouble);
   void AddTlsResult(const std::string& domain, tls::PolicyType type, tls::Result result);
   void NoteTlsWorks(Session& session);
+  static TlsPeer PeerOf(const Session::Options& options);
   bool RetriesCompatibly(const Session& session, const smtp::ConnectionFact& fact);
   bool TakeTlsFailure(const Session& session, const smtp::ConnectionFact& fact);
   bool OnTlsUnsatisfied(const tls::Policy& policy);
   bool RefusesEveryHost(const tls::Policy& policy) const;
   Sweep TlsRequired(std::string text) const;
-  void DeferUnder(const tls::Policy& policy, const Sweep& sweep);
+  void SweepUnder(const tls::Policy& policy, const Sweep& sweep);
   void OnNamedHostsFailed(const tls::Policy& policy, HostPlan::Step step);
 
   void StopBeginning();

@@ -118,14 +118,9 @@ void Site::OnNoHostLeft(HostPlan::Step step) {
     OnOtherFamily(nullptr);
     return;
   }
-  Sweep sweep = SweepOfSite(ledger::OutcomeKind::kBounced, "dns");
-  if (step == HostPlan::Step::kPrivate) {
-    sweep.classification = "RoutingErrors";
-    sweep.text = "every address of its mail exchangers is private or prohibited";
-    sweep.enhanced[0] = 5;
-    sweep.enhanced[1] = 4;
-    sweep.enhanced[2] = 4;
-  } else {
+  Sweep sweep = AllPrivate();
+  if (step != HostPlan::Step::kPrivate) {
+    sweep = SweepOfSite(ledger::OutcomeKind::kBounced, "dns");
     const bool again = missing_before_;
     missing_before_ = true;
     sweep.kind = again ? ledger::OutcomeKind::kBounced : ledger::OutcomeKind::kDeferred;
@@ -135,6 +130,16 @@ void Site::OnNoHostLeft(HostPlan::Step step) {
     if (!again) Rest(now + context_.job.retry_plan.first());
   }
   SweepAll(sweep);
+}
+
+Sweep Site::AllPrivate() const {
+  Sweep sweep = SweepOfSite(ledger::OutcomeKind::kBounced, "dns");
+  sweep.classification = "RoutingErrors";
+  sweep.text = "every address of its mail exchangers is private or prohibited";
+  sweep.enhanced[0] = 5;
+  sweep.enhanced[1] = 4;
+  sweep.enhanced[2] = 4;
+  return sweep;
 }
 
 // Another source may reach them; where none can, they wait for their next retry. `under`: only those of this policy.

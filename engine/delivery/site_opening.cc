@@ -159,11 +159,14 @@ bool Site::OpenSession(const HostPlan::Next& next, const tls::Policy& policy) {
     if (next.passed_refused) AddTlsResult(destination->name, options.policy_type, tls::Result::kValidationFailure);
   }
   ApplyDane(next.host, options);
-  options.tls_broken = !options.has_tlsa && policy.MayFallBackToClear() &&
-                       context_.broken_tls.clear.Contains(next.address, context_.clock.Now());
-  if (context_.broken_tls.compatible.Contains(next.address, context_.clock.Now()))
-    options.profile = tls::Profile::kCompatible;
-  options.client.tls = options.has_tlsa ? smtp::TlsUse::kAlways : TlsUseOf(policy, options.tls_broken);
+  const base::Instant now = context_.clock.Now();
+  const bool may_be_clear = !options.has_tlsa && policy.use == tls::Policy::Use::kWhereOffered;
+  options.tls_broken =
+      may_be_clear && policy.MayFallBackToClear() && context_.broken_tls.clear.Contains(PeerOf(options), now);
+  options.tls_refused = may_be_clear && context_.broken_tls.refused.Contains(PeerOf(options), now);
+  if (context_.broken_tls.compatible.Contains(PeerOf(options), now)) options.profile = tls::Profile::kCompatible;
+  options.client.tls =
+      options.has_tlsa ? smtp::TlsUse::kAlways : TlsUseOf(policy, options.tls_broken || options.tls_refused);
   if (context_.job.smarthost.has_value() && context_.job.smarthost->implicit_tls)
     options.client.tls = smtp::TlsUse::kFromTheStart;
   options.client.authenticator = context_.authenticator;

@@ -11,6 +11,7 @@ namespace {
 constexpr base::Duration kAddressRest = base::Duration::Minutes(30);  // After TLS failed there, while others work.
 constexpr base::Duration kCompatibleAfterAnEnd = base::Duration::Minutes(10);
 constexpr base::Duration kClearAfterAnEnd = base::Duration::Minutes(1);
+constexpr base::Duration kClearAfterNotNow = base::Duration::Minutes(10);  // STARTTLS was refused by 4yz.
 constexpr int kLookAhead = 64;  // Destinations that are looked at, for one that a session may serve.
 
 // How long a handshake that failed is held against an address. An alert, or what is no TLS, is the server's doing. A
@@ -40,7 +41,7 @@ tls::Policy PolicyOf(config::TlsMode mode) {
   return {Use::kAlways, Verification::kNameAndChain};
 }
 
-// What the session does: where TLS is known to be broken, it is not asked for.
+// What the session does: where TLS is known to be broken or refused, it is not asked for.
 smtp::TlsUse Site::TlsUseOf(const tls::Policy& policy, bool broken) {
   switch (policy.use) {
     case tls::Policy::Use::kNever:
@@ -109,11 +110,12 @@ std::vector<base::IpAddress> Site::AvoidedUnder(const tls::Policy& policy) {
 void Site::CountTls(const Session& session, smtp::TlsTrouble trouble) {
   const Session::Options& options = session.options();
   const bool was_to_be_clear = options.tls.use == tls::Policy::Use::kNever && !options.has_tlsa;
-  if (options.policy_domain.empty() || options.tls_broken || was_to_be_clear) return;
+  if (options.policy_domain.empty() || was_to_be_clear) return;
   tls::Result result = session.certificate();
   switch (trouble) {
     case smtp::TlsTrouble::kNone:
-      if (session.tls_info() == nullptr) result = tls::Result::kStartTlsNotSupported;
+      if (session.tls_info() == nullptr)  // A failure that is remembered counts again.
+        result = options.tls_broken ? tls::Result::kValidationFailure : tls::Result::kStartTlsNotSupported;
       if (result == tls::Result::kSuccess && session.tls_info()->compatible) result = tls::Result::kCompatibleSuccess;
       break;
     case smtp::TlsTrouble::kNotOffered:
@@ -137,26 +139,31 @@ void Site::AddTlsResult(const std::string& domain, tls::PolicyType type, tls::Re
   context_.tls_results->Add({tls::ResultCounts::DayOf(context_.clock.WallNow()), domain, type, result});
 }
 
+TlsPeer Site::PeerOf(const Session::Options& options) {
+  const bool verifies = !options.tlsa.empty() || options.tls.verification == tls::Policy::Verification::kNameAndChain;
+  return {options.host_name, options.remote.address, verifies};
+}
+
 void Site::NoteTlsWorks(Session& session) {
-  const base::IpAddress& address = session.options().remote.address;
+  const TlsPeer peer = PeerOf(session.options());
   const tls::ChannelInfo* const tls = session.tls_info();
-  if (session.options().tls_broken) context_.broken_tls.clear.OnWorks(address);
-  if (tls != nullptr && tls->compatible) context_.broken_tls.compatible.OnWorks(address);
+  if (session.options().tls_broken) context_.broken_tls.clear.OnWorks(peer);
+  if (session.options().tls_refused) context_.broken_tls.refused.OnWorks(peer);
+  if (tls != nullptr && tls->compatible) context_.broken_tls.compatible.OnWorks(peer);
   if (tls != nullptr && tls->only_domain && session.options().tls.only_domain == 0) KeepToItsDomain(session);
 }
 
 // A handshake that failed is tried once more, on a new connection there, with the compatible profile. That helps no
 // certificate: what it must be stays the same.
 bool Site::RetriesCompatibly(const Session& session, const smtp::ConnectionFact& fact) {
-  const base::IpAddress& address = session.options().remote.address;
-  AddressMemory& memory = context_.broken_tls.compatible;
+  const TlsPeer peer = PeerOf(session.options());
+  TlsMemory& memory = context_.broken_tls.compatible;
   if (session.options().profile == tls::Profile::kCompatible) {
-    memory.OnFailed(address);
+    memory.OnFailed(peer);
     return false;
   }
   if (fact.tls != smtp::TlsTrouble::kFailed || session.certificate() != tls::Result::kSuccess) return false;
-  memory.Remember(address,
-                  context_.clock.Now() + RememberedFor(fact, kCompatibleAfterAnEnd, limits_.remember_broken_tls));
+  memory.Remember(peer, context_.clock.Now() + RememberedFor(fact, kCompatibleAfterAnEnd, limits_.remember_broken_tls));
   owner_.WantsPump(*this);
   return true;
 }
@@ -168,12 +175,18 @@ bool Site::TakeTlsFailure(const Session& session, const smtp::ConnectionFact& fa
   if (fact.tls != smtp::TlsTrouble::kNone) CountTls(session, fact.tls);
   if (fact.tls == smtp::TlsTrouble::kNone || fact.tls == smtp::TlsTrouble::kInjected) return false;
   if (RetriesCompatibly(session, fact)) return true;
-  if (fact.tls == smtp::TlsTrouble::kFailed && policy.MayFallBackToClear() &&
-      !session.options().has_tlsa) {  // The next connection there is in clear.
-    context_.broken_tls.clear.Remember(
-        address, context_.clock.Now() + RememberedFor(fact, kClearAfterAnEnd, limits_.remember_broken_tls));
+  const base::Instant now = context_.clock.Now();
+  const bool is_refused = fact.tls == smtp::TlsTrouble::kRefused;
+  if (is_refused && policy.use == tls::Policy::Use::kWhereOffered && !session.options().has_tlsa) {
+    const bool is_passing = fact.reply.has_value() && fact.reply->first_digit() == 4;
+    const base::Duration most = is_passing ? kClearAfterNotNow : limits_.remember_broken_tls;
+    context_.broken_tls.refused.Remember(PeerOf(session.options()), now + std::min(most, limits_.remember_broken_tls));
+  } else if (fact.tls == smtp::TlsTrouble::kFailed && policy.MayFallBackToClear() &&
+             !session.options().has_tlsa) {  // The next connection there is in clear.
+    context_.broken_tls.clear.Remember(PeerOf(session.options()),
+                                       now + RememberedFor(fact, kClearAfterAnEnd, limits_.remember_broken_tls));
   } else {
-    tls_failures_.push_back({policy, address, last_failure_, context_.clock.Now() + kAddressRest});
+    tls_failures_.push_back({policy, address, last_failure_, now + kAddressRest});
   }
   owner_.WantsPump(*this);
   return true;
@@ -189,7 +202,7 @@ bool Site::OnTlsUnsatisfied(const tls::Policy& policy) {
   tls_failures_.erase(std::remove_if(tls_failures_.begin(), tls_failures_.end(), of_policy), tls_failures_.end());
   if (CountUnder(idle_, policy) + CountUnder(busy_, policy) > 0) return false;
   hosts_.ForgetFailures();
-  DeferUnder(policy, sweep);
+  SweepUnder(policy, sweep);
   return true;
 }
 
@@ -201,15 +214,16 @@ Sweep Site::TlsRequired(std::string text) const {
   return sweep;
 }
 
-// Those who are due under it wait for their next retry, for which the DNS is asked whether the policy is still the same
-// (RFC 8461 section 5.1).
-void Site::DeferUnder(const tls::Policy& policy, const Sweep& sweep) {
+// What becomes of those under it. Where they wait for their next retry, the DNS is asked then whether the policy is
+// still the same (RFC 8461 section 5.1).
+void Site::SweepUnder(const tls::Policy& policy, const Sweep& sweep) {
   for (std::size_t n = ready_.size(); n > 0; --n) {
     Destination& destination = ready_.front();
     const bool meant = destination.tls == policy;
     if (meant) owner_.StartSweep(destination, sweep);
     MoveTo(destination, meant ? Destination::Place::kWaiting : Destination::Place::kReady);
-    if (meant && destination.sts != nullptr) owner_.OnRouteExpired(destination);
+    const bool waits = sweep.kind == ledger::OutcomeKind::kDeferred;
+    if (meant && waits && destination.sts != nullptr) owner_.OnRouteExpired(destination);
   }
 }
 
@@ -237,15 +251,20 @@ void Site::OnNamedHostsFailed(const tls::Policy& policy, HostPlan::Step step) {
     for (const Destination* d = ready_.empty() ? nullptr : &ready_.front(); d != nullptr; d = ready_.Next(*d)) {
       if (d->tls == policy) AddTlsResult(d->name, tls::PolicyType::kSts, tls::Result::kValidationFailure);
     }
-    DeferUnder(policy, TlsRequired("the domain's MTA-STS policy names none of its mail exchangers"));
+    SweepUnder(policy, TlsRequired("the domain's MTA-STS policy names none of its mail exchangers"));
     return;
   }
+  if (step == HostPlan::Step::kDnsFailure) {  // They are held.
+    SetTimer(std::max(context_.clock.Now() + base::Duration::Seconds(1), hosts_.NextResolveAt()));
+    return throttle_.Note("dns");
+  }
+  if (step == HostPlan::Step::kPrivate) return SweepUnder(policy, AllPrivate());
   Sweep sweep = SweepOfSite(ledger::OutcomeKind::kDeferred, "connect");
   sweep.only_due = true;
   sweep.classification = smtp::ToString(smtp::Classification::kNoAnswerFromHost);
   sweep.text = "none of the mail exchangers that the domain's MTA-STS policy names can be reached";
   if (!last_failure_.empty()) sweep.text += "; " + last_failure_;
-  DeferUnder(policy, sweep);
+  SweepUnder(policy, sweep);
 }
 
 }  // namespace delivery

@@ -158,7 +158,8 @@ void Site::OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fac
                                    tls::HasTrustAnchor(session.options().tlsa);
   if (is_for_another_name) KeepToItsDomain(session);  // It may be for the name of another domain.
   if (TakeTlsFailure(session, fact)) return;
-  if (session.options().tls_broken) context_.broken_tls.clear.OnFailed(session.options().remote.address);
+  if (session.options().tls_broken) context_.broken_tls.clear.OnFailed(PeerOf(session.options()));
+  if (session.options().tls_refused) context_.broken_tls.refused.OnFailed(PeerOf(session.options()));
   if (fact.reply.has_value() || !refusal_.has_value()) last_fact_ = fact;
   if (fact.reply.has_value()) refusal_ = fact;
   hosts_.OnAddressFailed(session.options().host, session.options().remote.address, context_.clock.Now() + kAddressRest);

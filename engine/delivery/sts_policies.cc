@@ -11,6 +11,7 @@ namespace delivery {
 namespace {
 
 constexpr std::size_t kFailuresMax = 10'000;  // When there are more, all are forgotten.
+constexpr std::size_t kAddressesMax = 4;      // Of a policy's host: each that is silent costs time.
 constexpr int kWarningsMax = 20;              // Of a run: a word to the operator, not a list.
 
 std::optional<std::string> IdOf(const dns::Answer& answer) {
@@ -73,7 +74,8 @@ void StsPolicies::Begin(const std::string& domain, const std::string& id) {
 void StsPolicies::OnAddresses(const std::string& domain, const std::string& id, const dns::HostAddresses& found) {
   std::vector<base::IpAddress> addresses;
   for (const base::IpAddress& address : found.addresses) {
-    if (seams_.allow_private || !address.IsPrivate()) addresses.push_back(address);
+    const bool may_be_asked = seams_.allow_private || !address.IsPrivate();
+    if (may_be_asked && addresses.size() < kAddressesMax) addresses.push_back(address);
   }
   if (addresses.empty()) {
     Fail(domain, id, tls::Result::kStsPolicyFetchError,

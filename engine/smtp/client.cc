@@ -235,9 +235,7 @@ void Client::OnStartTlsReply(const Reply& reply) {
     ExpectTls();
   } else if (reply.code == 421) {  // The server closes.
     FailConnection({.at = Command::kStartTls, .reply = reply});
-  } else if (options_.tls == TlsUse::kWhereOffered) {
-    LogInOrMakeReady();
-  } else {
+  } else {  // Where the mail may go in clear, it does on a new connection: this one's state is anybody's guess.
     FailConnection({.at = Command::kStartTls, .reply = reply, .tls = TlsTrouble::kRefused});
   }
 }

@@ -17,6 +17,7 @@ EngineProcess::EngineProcess(const Surroundings& surroundings, const delivery::J
       policies_(surroundings.policies),
       sts_cache_(surroundings.sts_cache),
       watcher_(surroundings.watcher),
+      tls_results_(surroundings.tls_results),
       job_(job),
       options_(options),
       clock_(world_),
@@ -80,7 +81,7 @@ void EngineProcess::MakeCores() {
         *run_job_, options,
         engine::Shard::Seams{*core.io, clock_, *core.timers, *core.resolver, *core.tls, *this, *this, *core.signer,
                              log_, limits(), sessions_, rate_.has_value() ? &*rate_ : nullptr, core.policies.get(),
-                             sts_cache_});
+                             sts_cache_, tls_results_});
   }
 }
 

@@ -53,6 +53,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
     tls::StsCache* sts_cache = nullptr;      // …and neither this.
     KeptLimits* limits = nullptr;            // The program's. Null: its own, and they leave nothing.
     TellingWatcher* watcher = nullptr;       // Null: nobody.
+    tls::ResultCounts* tls_results = nullptr;
   };
   EngineProcess(const Surroundings& surroundings, const delivery::Job& job, const Options& options);
   ~EngineProcess() override;
@@ -113,6 +114,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   tls::PolicyFetcher* const policies_;
   tls::StsCache* const sts_cache_;
   TellingWatcher* const watcher_;
+  tls::ResultCounts* const tls_results_;
   const delivery::Job& job_;
   const Options options_;
   WorldClock clock_;

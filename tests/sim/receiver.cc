@@ -68,8 +68,8 @@ class Receiver::Connection final : public io::StreamHandler, public std::enable_
     std::string line;
     if (tls_ == Tls::kHandshaking) {
       if (!frames_.TakeLine(line)) return;
-      if (receiver_.bad_handshakes > 0) {
-        --receiver_.bad_handshakes;
+      if (receiver_.bad_handshakes > 0 || IsBad(line)) {
+        if (receiver_.bad_handshakes > 0) --receiver_.bad_handshakes;
         receiver_.io_.Send(id_, std::array{std::string_view("NO\n")});
         return;
       }
@@ -78,6 +78,10 @@ class Receiver::Connection final : public io::StreamHandler, public std::enable_
       receiver_.io_.Send(id_, std::array{std::string_view(hello)});
     }
     frames_.TakeFrames(input_);
+  }
+  bool IsBad(const std::string& hello) const {
+    const bool is_bad_name = !receiver_.bad_name.empty() && hello.starts_with("HELLO " + receiver_.bad_name + " ");
+    return is_bad_name || (receiver_.refuses_fallback && hello.ends_with(" fallback"));
   }
   void Send(std::string_view plain) {
     const std::string sent = tls_ == Tls::kOpen ? SimFrames::Frame(plain) : std::string(plain);
@@ -165,6 +169,7 @@ class Receiver::Connection final : public io::StreamHandler, public std::enable_
     receiver_.contents_.push_back(std::exchange(content_, {}));
     const bool taken = Say(Point::kContent, {rcpt_ ? "250 ok" : "503 5.5.1 No valid recipients"}) && rcpt_;
     if (taken) receiver_.accepted_.push_back(question_.recipient);
+    if (taken && tls_ == Tls::kOpen) receiver_.encrypted_.push_back(question_.recipient);
     mail_ = rcpt_ = false;
   }
 

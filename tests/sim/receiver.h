@@ -66,7 +66,9 @@ class Receiver final : private io::AcceptHandler {
   std::vector<std::string> extensions = {"PIPELINING", "CHUNKING", "SIZE 100000000", "ENHANCEDSTATUSCODES"};
   // It offers STARTTLS, with a trusted certificate for this name. Empty: it does not.
   std::string certificate;
-  std::uint32_t bad_handshakes = 0;  // So many are answered with what is no TLS.
+  std::uint32_t bad_handshakes = 0;  // So many are answered with what is no TLS…
+  std::string bad_name;              // …and all for this name…
+  bool refuses_fallback = false;     // …and those that say they are made after a failure (RFC 7507).
   // It reads about 256 KiB, and rests for so long.
   base::Duration rests_between_reads;
   // Connections that arrive are reset.
@@ -78,10 +80,11 @@ class Receiver final : private io::AcceptHandler {
   std::uint32_t open() const { return open_; }
   std::uint32_t open_max() const { return open_max_; }
   void ForgetMost() { open_max_ = open_; }
-  const std::vector<std::string>& accepted() const { return accepted_; }  // Recipients, once per message.
-  const std::vector<std::string>& contents() const { return contents_; }  // Of whole messages, accepted or not.
-  const std::vector<std::string>& commands() const { return commands_; }  // Lines of all connections, as they came.
-  std::uint64_t CountOf(std::string_view command) const;                  // Lines that begin so.
+  const std::vector<std::string>& accepted() const { return accepted_; }    // Recipients, once per message.
+  const std::vector<std::string>& encrypted() const { return encrypted_; }  // Of those, the ones under TLS.
+  const std::vector<std::string>& contents() const { return contents_; }    // Of whole messages, accepted or not.
+  const std::vector<std::string>& commands() const { return commands_; }    // Lines of all connections, as they came.
+  std::uint64_t CountOf(std::string_view command) const;                    // Lines that begin so.
 
  private:
   class Connection;
@@ -97,7 +100,7 @@ class Receiver final : private io::AcceptHandler {
   std::array<std::uint32_t, kPoints> times_{};
   std::map<io::StreamId, std::shared_ptr<Connection>> connections_;
   std::vector<base::Instant> connected_at_;
-  std::vector<std::string> accepted_, contents_, commands_;
+  std::vector<std::string> accepted_, encrypted_, contents_, commands_;
   std::uint32_t open_ = 0, open_max_ = 0;
 };
 

@@ -140,7 +140,9 @@ void Scenario::StartProcess() {
     CHECK(limits_->Load().ok());
   }
   process_ = std::make_unique<EngineProcess>(
-      EngineProcess::Surroundings{world_, network_, ask_, disk_, log_, &policies_, &sts_cache_, limits_.get()}, job_,
+      EngineProcess::Surroundings{world_, network_, ask_, disk_, log_, &policies_, &sts_cache_, limits_.get(), nullptr,
+                                  &tls_results_},
+      job_,
       EngineProcess::Options{
           .shards = options_.shards, .seed = 1, .segment_bytes = segment_bytes, .sessions_max = options_.sessions_max});
   std::string why;

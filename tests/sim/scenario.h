@@ -73,6 +73,7 @@ class Scenario {
   Network& network() { return network_; }
   ScriptedNames& names() { return names_; }
   const KeptLog& log() const { return log_; }
+  const tls::ResultCounts& tls_results() const { return tls_results_; }
   const KeptLimits::Texts& kept_limits() const { return kept_limits_; }
   // With a public address of its own, or this one, which the DNS knows.
   Receiver& AddReceiver(const std::string& host, std::optional<base::IpAddress> address = std::nullopt);
@@ -128,6 +129,7 @@ class Scenario {
   const Names ask_;
   SimPolicyFetcher policies_{world_};
   tls::StsCache sts_cache_;
+  tls::ResultCounts tls_results_;
   config::Shaping shaping_;
   const Options options_;
   const std::unique_ptr<Campaign> campaign_;

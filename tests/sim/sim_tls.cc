@@ -69,12 +69,15 @@ class SimChannel final : public tls::Channel {
       : factory_(factory),
         key_(std::string(peer.host_name), peer.policy),
         domain_(peer.domain),
-        anchored_(tls::HasTrustAnchor(peer.tlsa)) {}
+        anchored_(tls::HasTrustAnchor(peer.tlsa)),
+        compatible_(peer.profile == tls::Profile::kCompatible) {}
 
   void Start(Output& to_peer) override {
     const auto known = factory_.tickets_.find(key_);
     if (known != factory_.tickets_.end()) offered_ = known->second;
-    to_peer.Write(absl::StrFormat("HELLO %s %s\n", key_.first, offered_.number.empty() ? "-" : offered_.number));
+    const bool says_fallback = compatible_ && key_.second.verification == tls::Policy::Verification::kNameAndChain;
+    to_peer.Write(absl::StrFormat("HELLO %s %s%s\n", key_.first, offered_.number.empty() ? "-" : offered_.number,
+                                  says_fallback ? " fallback" : ""));
   }
   absl::Status Receive(std::string_view from_peer, std::string& plain, Output& to_peer) override;
   absl::Status Send(absl::Span<const std::string_view> pieces, Output& to_peer) override {
@@ -103,6 +106,7 @@ class SimChannel final : public tls::Channel {
   const std::pair<std::string, tls::Policy> key_;  // Host name and policy.
   const std::string domain_;
   const bool anchored_;  // By TLSA records: its name must be the host's or the domain's.
+  const bool compatible_;
   SimTicket offered_;
   SimFrames frames_;
   State state_ = State::kHandshaking;
@@ -129,6 +133,7 @@ absl::Status SimChannel::Greet(const std::string& line, Output& to_peer) {
   info_ = {.protocol = "TLSv1.3",
            .cipher = SimChannelFactory::CipherOf(key_.second, good),
            .resumed = resumed,
+           .compatible = compatible_,
            .only_domain = anchored_ && words[1] != key_.first,
            .verified = verifies};
   state_ = State::kOpen;
@@ -205,7 +210,7 @@ class SimTlsSession final : public sandbox::TlsSession {
  private:
   void Greet(const std::vector<std::string>& words, std::string& to_client) {
     state_ = State::kClosed;  // Unless all goes well.
-    if (words.size() != 3 || words[0] != "HELLO") return;
+    if (words.size() < 3 || words[0] != "HELLO") return;
     const bool trusted = fault_ != Fault::kUntrusted && profile_.certificate != sandbox::CertificateKind::kSelfSigned &&
                          profile_.certificate != sandbox::CertificateKind::kExpired;
     const bool named = fault_ != Fault::kWrongName && profile_.certificate != sandbox::CertificateKind::kWrongName;

@@ -1,6 +1,6 @@
 // TLS in the simulated world: a framing that people can read, both sides of it, and what goes wrong in handshakes.
 //
-//   client   HELLO <name> <ticket, or ->
+//   client   HELLO <name> <ticket, or -> [fallback]
 //   server   HELLO <the certificate's name> trusted|untrusted new|resumed <a ticket for the next time>
 //   then     frames of <length in hex>:<bytes>, and BYE
 //

@@ -58,6 +58,36 @@ TEST(BeforeAConnection, M06_HostsThatThePolicyDoesNotNameAreNotConnectedTo) {
   EXPECT_THAT(second.connections(), SizeIs(Ge(2u)));
 }
 
+// What the table says of all hosts holds for those that the policy names, and for its domain alone.
+TEST(BeforeAConnection, M06_WhereTheDnsIsSilentAboutNamedHostsTheirMailIsHeld) {
+  Scenario scenario({.addresses = {kA, kOther}});
+  scenario.AddReceiver("mx1.one.example");
+  Receiver& second = scenario.AddReceiver("mx2.one.example");
+  second.certificate = "mx2.one.example";
+  for (const char* domain : {"one.example", "other.example"})
+    scenario.names().SetMx(domain, {"mx1.one.example", "mx2.one.example"});
+  scenario.SetStsPolicy("one.example", "1", Enforce("mx2.one.example"));
+  scenario.names().SetAnswer("mx2.one.example", dns::AnswerKind::kServerFail);
+  scenario.RunFor(Duration::Minutes(10));
+  EXPECT_THAT(scenario.Story(kA), IsEmpty());
+  EXPECT_EQ(scenario.Last(kOther), "delivered 250 BDAT");
+  scenario.names().SetAnswer("mx2.one.example", dns::AnswerKind::kFound);
+  scenario.RunFor(Duration::Minutes(10));
+  EXPECT_THAT(scenario.Story(kA), ElementsAre("attempt 1", "delivered 250 BDAT"));
+}
+
+TEST(BeforeAConnection, M06_WhereNamedHostsHavePrivateAddressesOnlyTheirMailBounces) {
+  Scenario scenario({.addresses = {kA, kOther}});
+  Receiver& first = scenario.AddReceiver("mx1.one.example");
+  for (const char* domain : {"one.example", "other.example"})
+    scenario.names().SetMx(domain, {"mx1.one.example", "mx2.one.example"});
+  scenario.names().SetAddresses("mx2.one.example", {base::IpAddress::V4(0x0A000001)});
+  scenario.SetStsPolicy("one.example", "1", Enforce("mx2.one.example"));
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_THAT(scenario.Story(kA), ElementsAre("bounced RoutingErrors 5.4.4 dns"));
+  EXPECT_THAT(first.accepted(), ElementsAre(kOther));
+}
+
 // A domain whose mail exchanger has TLSA records and offers no STARTTLS.
 Receiver& ServeWithTlsa(Scenario& scenario) {
   Receiver& receiver = scenario.Serve("one.example");
@@ -289,6 +319,42 @@ TEST(BeforeAConnection, D01_AnOldRouteThatDnssecVouchedForIsNotUsedWhileTheDnsIs
   EXPECT_TRUE(scenario.Finish());
   EXPECT_THAT(receiver.accepted(), SizeIs(60));
   for (const std::string& address : addresses) EXPECT_THAT(scenario.Story(address), SizeIs(2)) << address;
+}
+
+// `first` and `second` are domains with these mail exchangers at one address. The mail for the second one waits until
+// the first one's is out.
+void SendOneByOne(Scenario& scenario, const std::string& first, const std::string& second) {
+  scenario.names().SetAnswer(second, dns::AnswerKind::kServerFail);
+  scenario.RunFor(Duration::Seconds(10));
+  EXPECT_EQ(scenario.Last("a@" + first), "delivered 250 BDAT");
+  scenario.names().SetAnswer(second, dns::AnswerKind::kFound);
+  scenario.RunFor(Duration::Minutes(5));
+}
+
+TEST(BeforeAConnection, P18_TlsThatFailsForOneNameSaysNothingAboutAnotherAtItsAddress) {
+  Scenario scenario({.addresses = {kA, kOther}});
+  Receiver& receiver = scenario.Serve("one.example");
+  receiver.certificate = "mx.one.example";
+  receiver.bad_name = "mx.other.example";
+  scenario.names().SetMx("other.example", {"mx.other.example"});
+  scenario.names().SetAddresses("mx.other.example", {receiver.address()});
+  SendOneByOne(scenario, "other.example", "one.example");
+  EXPECT_THAT(receiver.accepted(), ElementsAre(kOther, kA));
+  EXPECT_THAT(receiver.encrypted(), ElementsAre(kA));
+}
+
+// A fallback is refused by servers that know better: one bad handshake of other mail must not lead there.
+TEST(BeforeAConnection, P18_WhereTheCertificateMustHoldOnlyFailuresOfSuchSessionsCount) {
+  Scenario scenario({.addresses = {kA, kOther}});
+  Receiver& receiver = scenario.Serve("one.example");
+  receiver.certificate = "mx.one.example";
+  receiver.bad_handshakes = 1;
+  receiver.refuses_fallback = true;
+  scenario.names().SetMx("other.example", {"mx.one.example"});
+  scenario.SetStsPolicy("one.example", "1", Enforce("mx.one.example"));
+  SendOneByOne(scenario, "other.example", "one.example");
+  EXPECT_THAT(scenario.Story(kA), ElementsAre("attempt 1", "delivered 250 BDAT"));
+  EXPECT_THAT(receiver.encrypted(), ElementsAre(kOther, kA));
 }
 
 TEST(BeforeAConnection, APolicyThatCannotBeFetchedHoldsUpNobody) {

@@ -140,17 +140,28 @@ TEST(HostLimits, OutliveTheProgram) {
 }
 
 TEST(HostLimits, P18_WhatIsKnownOfBrokenTlsOutlivesTheProgram) {
-  const base::IpAddress a = base::IpAddress::V4(0x0A000001), b = base::IpAddress::V4(0x0A000002);
+  const TlsPeer a{"mx.example", base::IpAddress::V4(0x0A000001), true};
+  const TlsPeer b{"mx.example", base::IpAddress::V4(0x0A000002)};
   HostLimits before, after;
   before.broken_tls().compatible.Remember(a, kNow + Duration::Hours(2));
   before.broken_tls().clear.Remember(b, kNow + Duration::Hours(1));
+  before.broken_tls().refused.Remember(b, kNow + Duration::Hours(1));
   ASSERT_TRUE(after.Load(before.Save("one", kNow, kWall, {}), "one", kNow, kWall + Duration::Minutes(30)).ok());
   for (const auto& [minutes, compatible, clear] : {std::tuple(29, true, true), {89, true, false}, {91, false, false}}) {
     const base::Instant now = kNow + Duration::Minutes(minutes);
     EXPECT_EQ(after.broken_tls().compatible.Contains(a, now), compatible);
     EXPECT_EQ(after.broken_tls().clear.Contains(b, now), clear);
+    EXPECT_EQ(after.broken_tls().refused.Contains(b, now), clear);
     EXPECT_FALSE(after.broken_tls().compatible.Contains(b, now) || after.broken_tls().clear.Contains(a, now));
   }
+}
+
+// For whom it was found broken is not known: it is found out again.
+TEST(HostLimits, WhatOlderProgramsWroteOfBrokenTlsIsDropped) {
+  HostLimits limits;
+  const std::string text = "sluice-limits 1 1000000\nbroken-tls\t\t10.0.0.1\t0\t0\t3600000000\t0\t0\t\t\t0\n";
+  ASSERT_TRUE(limits.Load(text, "one", kNow, base::WallTime::FromSeconds(1)).ok());
+  EXPECT_EQ(limits.broken_tls().clear.size(), 0u);
 }
 
 TEST(HostLimits, WhatNobodyAskedForIsKeptForTheNextProgram) {

@@ -275,6 +275,18 @@ TEST(HostPlan, KnownAddressesStayInUseWhileTheDnsIsSilent) {
   EXPECT_EQ(plan.Choose(kLater).step, Step::kConnect);
 }
 
+TEST(HostPlan, AfterADayOfSilenceKnownAddressesAreForgotten) {
+  HostPlan plan({{"mx", 10}}, {});
+  Resolve(plan, {kOne});
+  base::Instant now = kLater;
+  for (int hour = 0; hour <= 25; ++hour, now = now + Duration::Hours(1)) {
+    const HostPlan::Next next = plan.Choose(now);
+    ASSERT_EQ(next.step, Step::kResolve);
+    plan.SetFailed(next.host, now + Duration::Minutes(1));
+    EXPECT_EQ(plan.Choose(now).step, hour < 24 ? Step::kConnect : Step::kDnsFailure) << hour;
+  }
+}
+
 TEST(HostPlan, TellsAddressesOfAnotherFamilyFromNone) {
   HostPlan plan({{"mx", 10}}, {});
   EXPECT_EQ(plan.Choose(kNow).step, Step::kResolve);

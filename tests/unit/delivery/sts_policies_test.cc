@@ -39,13 +39,14 @@ class Names final : public dns::Resolver {
     }
     if (type == dns::RecordType::kA) {
       answer.kind = dns::AnswerKind::kFound;
-      answer.records.emplace_back().address = address;
+      for (int i = 0; i < addresses; ++i) answer.records.emplace_back().address = address;
     }
     if (fails) answer = {};
     waiting.push_back([callback = std::move(callback), answer]() mutable { callback(answer); });
   }
   std::vector<std::string> records, asked;
   base::IpAddress address = *base::IpAddress::Parse("8.8.8.8");
+  int addresses = 1;
   bool fails = false;
   std::deque<absl::AnyInvocable<void()>> waiting;
 };
@@ -102,6 +103,13 @@ class StsPoliciesTest : public testing::Test {
   bool has_answered_ = false;
   StsPolicies::Policy told_;
 };
+
+TEST_F(StsPoliciesTest, FourAddressesOfAHostWillDo) {
+  names_.records = {"v=STSv1; id=1;"};
+  names_.addresses = 100;
+  Ask();
+  EXPECT_EQ(fetcher_.last_addresses.size(), 4u);
+}
 
 TEST_F(StsPoliciesTest, M01_WithoutARecordNothingIsFetched) {
   EXPECT_EQ(Ask(), nullptr);

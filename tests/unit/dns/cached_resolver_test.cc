@@ -128,6 +128,30 @@ TEST_F(CachedResolverTest, WhatIsAskedForOftenIsRenewedBeforeItsTimeIsOver) {
   EXPECT_EQ(cache_->counters().prefetched, 1U);
 }
 
+// Also of records that never stand in afterwards.
+TEST_F(CachedResolverTest, ARenewalThatFailsTakesNothingAway) {
+  for (const RecordType type : {RecordType::kA, RecordType::kTlsa}) {
+    const auto ask = [&] {
+      cache_->Resolve("_25._tcp.mx.example", type, [this](const Answer& told) { last_ = told; });
+      Pass(Duration::Milliseconds(1));
+    };
+    ask();
+    upstream_.Reply("_25._tcp.mx.example", type, Nothing(AnswerKind::kNoData, 100));
+    ask();
+    Pass(Duration::Seconds(92));
+    ask();
+    ASSERT_EQ(upstream_.waiting(), 1U);
+    upstream_.Reply("_25._tcp.mx.example", type, Nothing(AnswerKind::kServerFail, 0));
+    ask();
+    EXPECT_EQ(last_.kind, AnswerKind::kNoData);
+    EXPECT_EQ(upstream_.waiting(), 0U);  // Not at once again.
+    Pass(Duration::Seconds(6));
+    ask();
+    EXPECT_EQ(upstream_.waiting(), 1U);
+    upstream_.Reply("_25._tcp.mx.example", type, Nothing(AnswerKind::kNoData, 100));
+  }
+}
+
 TEST_F(CachedResolverTest, WhatIsAskedForOnceIsNotRenewed) {
   EXPECT_TRUE(IsAskedUpstream("a.example", Addresses({"192.0.2.1"}, 100)));
   Pass(Duration::Seconds(95));

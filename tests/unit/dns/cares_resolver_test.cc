@@ -211,6 +211,23 @@ TEST_P(CaresResolverTest, TheSecondServerAnswersForOneThatRefuses) {
   EXPECT_EQ(Ask().kind, AnswerKind::kFound);
 }
 
+// One server found that DNSSEC refuses what it was told: another that does not look says nothing about that.
+TEST_P(CaresResolverTest, D02_WhereServersValidateServfailIsNotOverriddenByAnAnswerWithoutTheAdBit) {
+  bool authenticates = false;
+  Serve(Code(ResponseCode::kServerFail));
+  Serve([&authenticates](const Query& query, bool) {
+    ResponseBuilder builder(query, ResponseCode::kNoError);
+    if (authenticates) builder.SetAuthenticated();
+    return builder.Build(query.udp_size);
+  });
+  EXPECT_EQ(Ask("a.example", RecordType::kTlsa).kind, AnswerKind::kNoData);
+  options_.trust_ad = true;
+  resolver_.reset();
+  EXPECT_EQ(Ask("b.example", RecordType::kTlsa).kind, AnswerKind::kServerFail);
+  authenticates = true;
+  EXPECT_EQ(Ask("c.example", RecordType::kTlsa).kind, AnswerKind::kNoData);
+}
+
 TEST_P(CaresResolverTest, NobodyListeningIsFoundOutWithoutWaiting) {
   std::string address;
   { address = SmallServer(Silence).address(); }

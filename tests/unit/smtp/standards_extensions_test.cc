@@ -168,17 +168,16 @@ TEST(StandardsOnTheWire, P16WhatWasLearnedInClearIsForgottenAndBytesBehindTheRep
   EXPECT_EQ(injected.fact->tls, TlsTrouble::kInjected);
 }
 
-TEST(StandardsOnTheWire, P17RefusedTlsGoesOnInClearOnlyWhereThatIsAllowed) {
-  for (const std::string_view reply : {"454 4.7.0 not now\r\n", "501 no\r\n", "554 5.7.3 no\r\n"}) {
-    Dialogue may({.ehlo_domain = "mta.example.com", .tls = TlsUse::kWhereOffered, .timeouts = {}});
-    may.Open("250-mx\r\n250 STARTTLS\r\n");
-    may.Say(reply);
-    EXPECT_EQ(may.Begin(), kMail);
-    Dialogue must({.ehlo_domain = "mta.example.com", .tls = TlsUse::kAlways, .timeouts = {}});
-    must.Open("250-mx\r\n250 STARTTLS\r\n");
-    EXPECT_EQ(must.Say(reply), "");
-    EXPECT_EQ(JudgeConnection(*must.fact).classification, Classification::kTlsRequired);
-    EXPECT_EQ(JudgeConnection(*must.fact).outcome, Outcome::kDeferred);
+// What follows, tests/sim/starttls_test.cc shows.
+TEST(StandardsOnTheWire, P17NobodyIsNamedOnAConnectionThatRefusedTls) {
+  for (const TlsUse use : {TlsUse::kWhereOffered, TlsUse::kAlways}) {
+    for (const std::string_view reply : {"454 4.7.0 not now\r\n", "501 no\r\n", "554 5.7.3 no\r\n"}) {
+      Dialogue dialogue({.ehlo_domain = "mta.example.com", .tls = use, .timeouts = {}});
+      dialogue.Open("250-mx\r\n250 STARTTLS\r\n");
+      EXPECT_EQ(dialogue.Say(reply), "");
+      EXPECT_EQ(JudgeConnection(*dialogue.fact).classification, Classification::kTlsRequired);
+      EXPECT_EQ(JudgeConnection(*dialogue.fact).outcome, Outcome::kDeferred);
+    }
   }
 }
 

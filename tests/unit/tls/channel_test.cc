@@ -182,6 +182,21 @@ TEST_F(ChannelTest, OldCiphersAreForThoseWhoTrustAnybody) {
 
 // ---- trouble ----
 
+// What a server chooses costs us time.
+TEST_F(ChannelTest, GroupsOfDiffieHellmanAreBounded) {
+  ServerSettings usual({.tls13 = false, .tls12_ciphers = "DHE-RSA-AES128-GCM-SHA256", .dh_bits = 4096});
+  ServerSettings huge({.tls13 = false, .tls12_ciphers = "DHE-RSA-AES128-GCM-SHA256", .dh_bits = 6144});
+  for (const Policy& policy : {kTrusting, kVerifying}) {
+    for (const Profile profile : {Profile::kUsual, Profile::kCompatible}) {
+      const auto status = [&](ServerSettings& settings) {
+        return Connection(context_, settings, policy, testing::kHostName, "192.0.2.1", {}, {}, profile).Carry();
+      };
+      EXPECT_TRUE(status(usual).ok()) << status(usual);
+      EXPECT_FALSE(status(huge).ok());
+    }
+  }
+}
+
 TEST_F(ChannelTest, AServerThatRefusesIsAnError) {
   Connection c(context_, modern_);
   const absl::Status status = c.Feed(std::string_view("\x15\x03\x03\x00\x02\x02\x28", 7));

@@ -28,7 +28,7 @@ TEST(CurlFetcher, AsksTheAddressesThatItIsGivenAndNoDns) {
 TEST(CurlFetcher, RefusesWhenTooManyWait) {
   CurlFetcher fetcher({.authorities = ""});
   std::atomic<int> refused = 0;
-  for (std::size_t i = 0; i < 4 * CurlFetcher::kWaitingMax; ++i) {
+  for (std::size_t i = 0; i < 4 * FetchTurns::kWaitingThereMax; ++i) {
     fetcher.Fetch("example.test", {*base::IpAddress::Parse("192.0.2.1")},
                   [&refused](const auto& file) { refused += absl::IsResourceExhausted(file.status()) ? 1 : 0; });
   }

@@ -45,6 +45,16 @@ X509* MakeCertificate(const std::string& common_name, const char* names, long fr
   return certificate;
 }
 
+EVP_PKEY* MakeDhKey(const std::string& group) {
+  EVP_PKEY_CTX* const maker = EVP_PKEY_CTX_new_from_name(nullptr, "DH", nullptr);
+  CHECK(EVP_PKEY_keygen_init(maker) == 1);
+  CHECK(EVP_PKEY_CTX_set_group_name(maker, group.c_str()) == 1);
+  EVP_PKEY* key = nullptr;
+  CHECK(EVP_PKEY_generate(maker, &key) == 1);
+  EVP_PKEY_CTX_free(maker);
+  return key;
+}
+
 // Signs all but kSelfSigned; lives as long as the program.
 const Signer& TheAuthority() {
   static const Signer authority = [] {
@@ -88,7 +98,9 @@ ServerSettings::ServerSettings(const Options& options) : parts_(std::make_unique
   if (!options.groups.empty()) CHECK(SSL_CTX_set1_groups_list(context, options.groups.c_str()) == 1);
   if (!options.tickets) SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
   SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>("test"), 4);
-  EVP_PKEY* const key = EVP_EC_gen("P-256");
+  EVP_PKEY* const key = options.dh_bits > 0 ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
+  if (options.dh_bits > 0)
+    CHECK(SSL_CTX_set0_tmp_dh_pkey(context, MakeDhKey("ffdhe" + std::to_string(options.dh_bits))) == 1);
   const bool wrong = options.certificate == CertificateKind::kWrongName;
   const bool expired = options.certificate == CertificateKind::kExpired;
   const bool bare = options.certificate == CertificateKind::kOnlyCommonName;

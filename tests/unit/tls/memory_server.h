@@ -22,6 +22,7 @@ class ServerSettings {
     bool tls12 = true, tls13 = true;
     std::string tls12_ciphers = "DEFAULT";
     std::string groups = {};  // Of key exchange; empty: OpenSSL's.
+    int dh_bits = 0;          // Its certificate is for RSA, and its own groups have so many; 0: as OpenSSL does.
     bool tickets = true;      // Without them it keeps sessions of TLS 1.2 itself.
   };
   explicit ServerSettings(const Options& options);

@@ -2,8 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <ctime>
+#include <deque>
+#include <string>
+
 #include "absl/strings/str_cat.h"
+#include "engine/base/stable_hash.h"
 #include "tests/unit/tls/connection.h"
+#include "tls/openssl_ptr.h"
+#include "tls/session_age.h"
+#include "tls/session_cache.h"
 
 namespace tls {
 namespace {
@@ -50,6 +58,69 @@ TEST(StoredSessions, DamagedFilesAndTooMuchAreLeftOut) {
 }
 
 // Two contexts, one after the other, as two runs of the program.
+// A server, and what runs of the program leave to each other of its sessions.
+class AgedSession {
+ public:
+  explicit AgedSession(bool tls13) : server_({.tls13 = tls13}) {}
+  // One run. True: it resumed a session.
+  bool Connect() {
+    Context context({.authorities = ServerSettings::Authority(), .stored_sessions = &stored_});
+    Connection c(context, server_, kVerifying);
+    EXPECT_TRUE(c.Carry().ok());
+    EXPECT_TRUE(c.Send({"QUIT\r\n"}).ok());
+    EXPECT_TRUE(c.Carry().ok());
+    return c.channel->info().resumed;
+  }
+  OpensslPtr<SSL_SESSION> TakeOne() {
+    std::deque<StoredSessions::Session> all = stored_.Take(Key());
+    const auto* bytes = reinterpret_cast<const unsigned char*>(all.back().bytes.data());
+    return OpensslPtr<SSL_SESSION>(d2i_SSL_SESSION(nullptr, &bytes, static_cast<long>(all.back().bytes.size())));
+  }
+  void Give(SSL_SESSION& session) {
+    std::string bytes(static_cast<std::size_t>(i2d_SSL_SESSION(&session, nullptr)), '\0');
+    auto* end = reinterpret_cast<unsigned char*>(bytes.data());
+    i2d_SSL_SESSION(&session, &end);
+    stored_.Give(Key(), {bytes, Now() + base::Duration::Hours(24)});
+  }
+  static base::WallTime Now() { return base::WallTime::FromSeconds(std::time(nullptr)); }
+
+ private:
+  static std::string Key() {
+    return SessionCache::KeyOf(
+        {.host_name = testing::kHostName, .address = *base::IpAddress::Parse("192.0.2.1"), .policy = kVerifying},
+        base::StableHash(ServerSettings::Authority()));
+  }
+  ServerSettings server_;
+  StoredSessions stored_;
+};
+
+// RFC 8446 section 4.6.1: resumed sessions beget others, but no longer than seven days after the full handshake.
+TEST(StoredSessions, M05_ACertificateIsLookedAtAgainAfterSevenDays) {
+  for (const bool tls13 : {true, false}) {
+    for (const std::int64_t hours : {7 * 24 - 1, 7 * 24 + 1}) {
+      AgedSession aged(tls13);
+      EXPECT_FALSE(aged.Connect());
+      OpensslPtr<SSL_SESSION> session = aged.TakeOne();
+      EXPECT_TRUE(MayResume(*session, false, AgedSession::Now()));
+      NoteFullHandshake(*session, AgedSession::Now() - base::Duration::Hours(hours));
+      aged.Give(*session);
+      EXPECT_EQ(aged.Connect(), hours < 7 * 24);
+      session = aged.TakeOne();  // Of that connection.
+      EXPECT_EQ(MayResume(*session, false, AgedSession::Now() + base::Duration::Hours(2)), hours > 7 * 24);
+    }
+  }
+}
+
+TEST(StoredSessions, M05_NoSessionOutlivesItsCertificate) {
+  AgedSession aged(true);
+  EXPECT_FALSE(aged.Connect());
+  const OpensslPtr<SSL_SESSION> session = aged.TakeOne();
+  const base::WallTime after = AgedSession::Now() + base::Duration::Hours(25);  // The test's certificates have a day.
+  EXPECT_TRUE(MayResume(*session, true, AgedSession::Now()));
+  EXPECT_FALSE(MayResume(*session, true, after));
+  EXPECT_TRUE(MayResume(*session, false, after));
+}
+
 TEST(StoredSessions, ALaterRunResumesWhatAnEarlierOneLeft) {
   for (const bool tls13 : {true, false}) {
     ServerSettings server({.tls13 = tls13});
