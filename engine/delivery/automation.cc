@@ -58,13 +58,18 @@ std::vector<std::shared_ptr<const config::AutomationRule>> Automation::OnReply(s
   return fired;
 }
 
-void Automation::Add(Override override) {
-  std::erase_if(overrides_, [&override](const Override& old) {
-    return old.rule == override.rule && old.change.setting.key == override.change.setting.key;
-  });
+bool Automation::Add(Override override) {
+  const auto is_of_key = [&override](const Override& other) {
+    return other.change.setting.key == override.change.setting.key;
+  };
+  const auto last = std::find_if(overrides_.rbegin(), overrides_.rend(), is_of_key);  // It is what holds.
+  const bool held_already = last != overrides_.rend() && last->rule == override.rule &&
+                            last->change.setting.value == override.change.setting.value;
+  std::erase_if(overrides_, [&](const Override& other) { return is_of_key(other) && other.rule == override.rule; });
   const auto later = std::upper_bound(overrides_.begin(), overrides_.end(), override.until,
                                       [](base::Instant until, const Override& other) { return until < other.until; });
   overrides_.insert(later, std::move(override));
+  return !held_already;
 }
 
 std::vector<config::Shaping::Change> Automation::Overrides() const {

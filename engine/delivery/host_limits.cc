@@ -39,16 +39,17 @@ LimitGroup::Keys KeysOf(Kind kind) {
 
 base::Duration Less(base::Duration span, base::Duration passed) { return std::max(base::Duration(), span - passed); }
 
-// KIND SOURCE NAME MESSAGE_DEBT CONNECTION_DEBT SUSPENDED WINDOW RATE REASON SAMPLE SUSPENDED_ALREADY; times in
-// microseconds. Older programs did not write the last one. A tenant's or campaign's suspension has a line of its own:
-// the kind "held", and the name "SITE SCOPE".
+// KIND SOURCE NAME MESSAGE_DEBT CONNECTION_DEBT SUSPENDED WINDOW RATE REASON SAMPLE SUSPENDED_ALREADY NS_PER_MESSAGE
+// NS_PER_CONNECTION; times in microseconds. Older programs did not write the last ones. A tenant's or campaign's
+// suspension has a line of its own: the kind "held", and the name "SITE SCOPE".
 void AppendLine(std::string_view kind, std::string_view source, std::string_view name, const SiteStanding::Kept& kept,
                 const Suspensions::Kept& held, std::string& text) {
   const auto word = [](std::string_view plain) { return absl::CEscape(base::AbslView(plain)); };
-  absl::StrAppendFormat(&text, "%s\t%s\t%s\t%d\t%d\t%d\t%.3f\t%.6f\t%s\t%s\t%d\n", kind, word(source), word(name),
-                        kept.debts.messages.microseconds(), kept.debts.connections.microseconds(),
+  absl::StrAppendFormat(&text, "%s\t%s\t%s\t%d\t%d\t%d\t%.3f\t%.6f\t%s\t%s\t%d\t%g\t%g\n", kind, word(source),
+                        word(name), kept.debts.messages.microseconds(), kept.debts.connections.microseconds(),
                         held.rest.microseconds(), kept.window, kept.messages_per_second, word(held.reason),
-                        word(held.sample), held.already.microseconds());
+                        word(held.sample), held.already.microseconds(), kept.debts.ns_per_message,
+                        kept.debts.ns_per_connection);
 }
 
 void AppendLines(std::string_view kind, std::string_view source, std::string_view name, const SiteStanding::Kept& kept,
@@ -107,7 +108,7 @@ struct Line {
 
 bool ReadLine(std::string_view text, Line& line) {
   const std::vector<std::string> words = absl::StrSplit(base::AbslView(text), '\t');
-  if (words.size() != 10 && words.size() != 11) return false;
+  if (words.size() != 10 && words.size() != 11 && words.size() != 13) return false;
   line.kind = words[0];
   SiteStanding::Kept& kept = line.kept;
   return absl::CUnescape(words[1], &line.source) && absl::CUnescape(words[2], &line.name) &&
@@ -115,7 +116,9 @@ bool ReadLine(std::string_view text, Line& line) {
          ReadSpan(words[5], line.held.rest) && absl::SimpleAtod(words[6], &kept.window) && kept.window >= 0 &&
          absl::SimpleAtod(words[7], &kept.messages_per_second) && kept.messages_per_second >= 0 &&
          absl::CUnescape(words[8], &line.held.reason) && absl::CUnescape(words[9], &line.held.sample) &&
-         (words.size() == 10 || ReadSpan(words[10], line.held.already));
+         (words.size() < 11 || ReadSpan(words[10], line.held.already)) &&
+         (words.size() < 13 || (absl::SimpleAtod(words[11], &kept.debts.ns_per_message) &&
+                                absl::SimpleAtod(words[12], &kept.debts.ns_per_connection)));
 }
 
 }  // namespace
@@ -134,7 +137,8 @@ void HostLimits::Forget(std::map<Name, std::shared_ptr<Value>>& known, Name& cur
 SiteStanding::Kept HostLimits::Now(const Old& old, base::Instant now) {
   SiteStanding::Kept kept = old.kept;
   const base::Duration passed = now - old.at;
-  kept.debts = {Less(kept.debts.messages, passed), Less(kept.debts.connections, passed)};
+  kept.debts.messages = Less(kept.debts.messages, passed);
+  kept.debts.connections = Less(kept.debts.connections, passed);
   for (Suspensions::Kept& held : kept.suspensions) {
     held.rest = Less(held.rest, passed);
     held.already = held.already + passed;
@@ -330,9 +334,16 @@ absl::Status HostLimits::Load(std::string_view text, const std::string& source, 
   for (const auto& [address, until] : compatible) broken_tls_.compatible.Remember(address, until);
   const std::lock_guard lock(mutex_);
   for (auto& [name, old] : sites) old_sites_[name] = std::move(old);
-  for (auto& [name, old] : groups) old_groups_[name] = std::move(old);
+  for (auto& [name, old] : groups) TakeOld(name, std::move(old), now);
   for (const auto& [name, kept] : warmups) old_warmups_[name] = kept;
   return absl::OkStatus();
+}
+
+// A campaign's rate is in the file of each of its sources: that of one which was not used lately knows of less.
+void HostLimits::TakeOld(const GroupName& name, Old old, base::Instant now) {
+  if (groups_.contains(name)) return;
+  const auto [known, is_new] = old_groups_.try_emplace(name, old);
+  if (!is_new && Now(known->second, now).debts.messages < Now(old, now).debts.messages) known->second = std::move(old);
 }
 
 void HostLimits::Inherit(const std::string& source, const std::string& from, const std::string& to, base::Instant now) {
