@@ -1,5 +1,6 @@
 #include "engine/base/rate.h"
 
+#include <algorithm>
 #include <array>
 
 #include "absl/strings/str_cat.h"
@@ -9,6 +10,7 @@ namespace base {
 namespace {
 
 constexpr std::uint64_t kCountMax = 1'000'000'000'000;
+constexpr std::int64_t kBurstSecondsMax = 100LL * 366 * 86'400;  // How long the rate takes for a burst, at most.
 constexpr std::string_view kLocal = "local:";
 constexpr std::string_view kBurst = "max_burst=";
 
@@ -77,6 +79,10 @@ absl::StatusOr<Rate> ParseRate(std::string_view text) {
   if (!burst.empty()) {
     rate.burst_max = ParseCount(burst);
     if (!rate.burst_max.has_value() || *rate.burst_max == 0) return Wrong(text);
+    const double seconds = static_cast<double>(*rate.burst_max) * static_cast<double>(rate.period.seconds());
+    if (seconds > static_cast<double>(kBurstSecondsMax) * static_cast<double>(std::max<std::uint64_t>(1, rate.count)))
+      return absl::InvalidArgumentError(
+          absl::StrCat("\"", AbslView(text), "\": the rate would take more than 100 years for that burst"));
   }
   return rate;
 }

@@ -21,7 +21,8 @@ struct Rate {
 };
 
 // `N/PERIOD[,max_burst=B]`; PERIOD is s, sec, second, m, min, minute, h, hr, hour, d or day; "_" and "," may separate
-// digits of N, and KumoMTA's "local:" before it means nothing here. N is at most 10^12. Errors: says what would be
+// digits of N, and KumoMTA's "local:" before it means nothing here. N is at most 10^12, and
+// the burst what the rate gives in 100 years. Errors: says what would be
 // right, without a place.
 absl::StatusOr<Rate> ParseRate(std::string_view text);
 

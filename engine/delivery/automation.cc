@@ -63,14 +63,22 @@ std::vector<std::shared_ptr<const config::AutomationRule>> Automation::OnReply(s
   return fired;
 }
 
-void Automation::Add(Override override) {
-  std::erase_if(overrides_, [&override](const Override& old) {
-    return old.change.setting.key == override.change.setting.key && old.of_domain == override.of_domain &&
-           (override.of_domain || old.rule == override.rule);
-  });
+bool Automation::Add(Override override) {
+  const auto is_of_key = [&override](const Override& other) {
+    return other.change.setting.key == override.change.setting.key;
+  };
+  const auto is_same = [&](const Override& other) {
+    return is_of_key(other) && other.of_domain == override.of_domain &&
+           (override.of_domain || other.rule == override.rule);
+  };
+  const auto last = std::find_if(overrides_.rbegin(), overrides_.rend(), is_of_key);  // It is what holds.
+  const bool held_already =
+      last != overrides_.rend() && is_same(*last) && last->change.setting.value == override.change.setting.value;
+  std::erase_if(overrides_, is_same);
   const auto later = std::upper_bound(overrides_.begin(), overrides_.end(), override.until,
                                       [](base::Instant until, const Override& other) { return until < other.until; });
   overrides_.insert(later, std::move(override));
+  return !held_already;
 }
 
 std::vector<config::Shaping::Change> Automation::Overrides() const {

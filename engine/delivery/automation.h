@@ -31,8 +31,9 @@ class Automation {
   // The rules that fire on a negative reply, as one line. One that suspends and whose time is not over is quiet:
   // replies that were under way when it was decided say nothing new.
   std::vector<std::shared_ptr<const config::AutomationRule>> OnReply(std::string_view line, base::Instant now);
-  // One rule has one override of a key: the same again lasts longer.
-  void Add(Override override);
+  // One rule has one override of a key: the same again lasts longer. False: it is the same value as before, and that
+  // holds as it did.
+  bool Add(Override override);
   // What is overridden now; who ends last wins.
   std::vector<config::Shaping::Change> Overrides() const;
   const std::vector<Override>& active() const { return overrides_; }

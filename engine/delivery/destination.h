@@ -10,6 +10,7 @@
 #include "absl/functional/any_invocable.h"
 #include "engine/base/intrusive_list.h"
 #include "engine/base/time.h"
+#include "engine/delivery/ready_demand.h"
 #include "engine/delivery/recipient_queue.h"
 #include "engine/io/timer_wheel.h"
 #include "engine/ledger/record.h"
@@ -58,6 +59,7 @@ struct Destination {
   io::Timer timer;                            // kRouting: look up again. kWaiting: somebody is due.
   base::Instant route_expires;                // At a site: when to look up again.
   tls::Policy tls;                            // At a site: what its sessions must be.
+  ReadyDemand::Share demand;                  // kReady: what it counts for there.
   std::string canonical;                      // At a site: what the domain is an alias of; empty: it is none.
   std::shared_ptr<const tls::StsPolicy> sts;  // The domain's MTA-STS policy when it was last looked up; null: none.
   std::string left;                           // The site that it left after a rest, until its new route is known.

@@ -53,7 +53,8 @@ SiteStanding::Kept HostLimits::Now(const Old& old, base::Instant now) {
   SiteStanding::Kept kept = old.kept;
   const base::Duration passed = now - old.at;
   kept.settings = ActiveAt(kept.settings, now);
-  kept.debts = {Less(kept.debts.messages, passed), Less(kept.debts.connections, passed)};
+  kept.debts.messages = Less(kept.debts.messages, passed);
+  kept.debts.connections = Less(kept.debts.connections, passed);
   for (Suspensions::Kept& held : kept.suspensions) {
     held.rest = Less(held.rest, passed);
     held.already = held.already + passed;
@@ -279,9 +280,16 @@ absl::Status HostLimits::Load(std::string_view text, const std::string& source, 
   for (const Peer& known : peers) known.memory.Remember(known.peer, known.until);
   const std::lock_guard lock(mutex_);
   for (auto& [name, old] : sites) old_sites_[name] = std::move(old);
-  for (auto& [name, old] : groups) old_groups_[name] = std::move(old);
+  for (auto& [name, old] : groups) TakeOld(name, std::move(old), now);
   for (const auto& [name, kept] : warmups) old_warmups_[name] = kept;
   return absl::OkStatus();
+}
+
+// A campaign's rate is in the file of each of its sources: that of one which was not used lately knows of less.
+void HostLimits::TakeOld(const GroupName& name, Old old, base::Instant now) {
+  if (groups_.contains(name)) return;
+  const auto [known, is_new] = old_groups_.try_emplace(name, old);
+  if (!is_new && Now(known->second, now).debts.messages < Now(old, now).debts.messages) known->second = std::move(old);
 }
 
 void HostLimits::Inherit(const std::string& source, const std::string& from, const std::string& to, base::Instant now) {

@@ -82,6 +82,7 @@ class HostLimits {
   template <typename Name, typename Value>
   static void Forget(std::map<Name, std::shared_ptr<Value>>& known, Name& cursor, base::Instant now);
   void ForgetWarmups();
+  void TakeOld(const GroupName& name, Old old, base::Instant now);
   void InheritWarmup(const GroupName& from, const GroupName& to);
   static SiteStanding::Kept Now(const Old& old, base::Instant now);
   static std::size_t EndOf(Suspensions::Scopes scopes, base::Instant now, Old& old);

@@ -144,6 +144,8 @@ class LimitGroup {
   // How long until nothing of the past holds it; of what may pass in the next `unsaved`, as if it had.
   struct Debts {
     base::Duration messages, connections;  // Zero: none.
+    // What the rates gave one in, in nanoseconds; 0: not known. A debt is as many messages at another rate.
+    double ns_per_message = 0, ns_per_connection = 0;
   };
   Debts debts(base::Instant now, base::Duration unsaved = {}) const;
   void Restore(const Debts& debts, base::Instant now);

@@ -14,9 +14,27 @@ base::Duration DebtOf(const std::optional<RateGate>& gate, base::Instant now, ba
   return rested.IsNever() || rested <= now ? base::Duration() : rested - now;
 }
 
+double NsForOne(const std::optional<RateGate>& gate) {
+  if (!gate.has_value() || gate->options().count == 0) return 0;
+  return static_cast<double>(gate->options().period.nanoseconds()) / static_cast<double>(gate->options().count);
+}
+
+// The rate may be another one now: as RateGate::SetOptions, the same time, or as many at the new rate, where that is
+// less.
+void RestoreDebt(base::Duration debt, double ns_for_one, base::Instant now, std::optional<RateGate>& gate) {
+  if (!gate.has_value()) return;
+  const double faster = ns_for_one > 0 ? NsForOne(gate) / ns_for_one : 1;
+  if (faster < 1)
+    debt = base::Duration::Nanoseconds(static_cast<std::int64_t>(static_cast<double>(debt.nanoseconds()) * faster));
+  gate->SetRestedAt(now + debt);
+}
+
+// With the same rate, the smaller burst counts.
 std::optional<base::Rate> Slower(const std::optional<base::Rate>& a, const std::optional<base::Rate>& b) {
   if (!a.has_value() || !b.has_value()) return a.has_value() ? a : b;
-  return base::IsSlower(*b, *a) ? b : a;
+  if (base::IsSlower(*a, *b)) return a;
+  if (base::IsSlower(*b, *a)) return b;
+  return GateOptions(*b).burst_max < GateOptions(*a).burst_max ? b : a;
 }
 
 }  // namespace
@@ -28,13 +46,14 @@ LimitOptions Strictest(const LimitOptions& a, const LimitOptions& b) {
 
 LimitGroup::Debts LimitGroup::debts(base::Instant now, base::Duration unsaved) const {
   const std::lock_guard lock(mutex_);
-  return {DebtOf(messages_, now, unsaved), DebtOf(connection_rate_, now, unsaved)};
+  return {DebtOf(messages_, now, unsaved), DebtOf(connection_rate_, now, unsaved), NsForOne(messages_),
+          NsForOne(connection_rate_)};
 }
 
 void LimitGroup::Restore(const Debts& debts, base::Instant now) {
   const std::lock_guard lock(mutex_);
-  if (messages_.has_value()) messages_->SetRestedAt(now + debts.messages);
-  if (connection_rate_.has_value()) connection_rate_->SetRestedAt(now + debts.connections);
+  RestoreDebt(debts.messages, debts.ns_per_message, now, messages_);
+  RestoreDebt(debts.connections, debts.ns_per_connection, now, connection_rate_);
 }
 
 bool LimitGroup::IsUnused(base::Instant now) const {

@@ -35,6 +35,7 @@ class RateGate {
   base::Instant RestedAfter(base::Instant now, base::Duration passing) const;
   // As it was when that was RestedAfter.
   void SetRestedAt(base::Instant at) { due_ = Scaled(at); }
+  const Options& options() const { return options_; }
   // Passes one, or says no and changes nothing.
   [[nodiscard]] bool TryPass(base::Instant now);
   // Replaces the rate. What has passed counts on; a faster rate makes up for it sooner.

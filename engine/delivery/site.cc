@@ -84,6 +84,7 @@ void Site::MoveTo(Destination& destination, Destination::Place place) {
   destination.place = place;
   if (place == Destination::Place::kReady) ready_.PushBack(destination);
   if (place == Destination::Place::kWaiting) waiting_.PushBack(destination);
+  CountDemand(destination);
 }
 
 void Site::Add(Destination& destination, const tls::Policy& policy, const dns::Route& route,
@@ -97,10 +98,12 @@ void Site::Add(Destination& destination, const tls::Policy& policy, const dns::R
 
 void Site::Refresh(Destination& destination, const tls::Policy& policy, const dns::Route& route,
                    base::Instant route_expires) {
+  demand_.Remove(destination.tls, destination.demand);
   destination.tls = policy;
   destination.tls.host_order = OrderOf(route);
   destination.canonical = route.canonical;
   destination.route_expires = route_expires;
+  CountDemand(destination);
 }
 
 // An order is forgotten some time after the last who wanted it.
@@ -151,6 +154,7 @@ void Site::Reconsider(Destination& destination) {
       return SendAway(destination);
     }
     if (destination.place != Destination::Place::kReady) MoveTo(destination, Destination::Place::kReady);
+    CountDemand(destination);
     owner_.WantsPump(*this);
     return;
   }
@@ -264,6 +268,7 @@ std::optional<Site::Claimed> Site::ClaimUnder(const tls::Policy& policy) {
     MoveTo(destination, Destination::Place::kReady);  // To the back: the destinations take turns.
     if (destination.route_expires <= now) owner_.OnRouteExpired(destination);
     const auto recipient = destination.queue.Claim(context_.settler.now_s());
+    CountDemand(destination);
     if (!recipient.has_value()) {
       Reconsider(destination);
       continue;

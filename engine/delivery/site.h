@@ -20,6 +20,7 @@
 #include "engine/delivery/destination.h"
 #include "engine/delivery/host_plan.h"
 #include "engine/delivery/limit_group.h"
+#include "engine/delivery/ready_demand.h"
 #include "engine/delivery/session.h"
 #include "engine/delivery/site_standing.h"
 #include "engine/delivery/throttle.h"
@@ -92,7 +93,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void OnCall(GroupMember::Call call);
   // The automation rules from now on; what earlier ones have set ends. SetLimits is to follow.
   void SetAutomation(config::AutomationRules rules);
-  void Override(Automation::Override override);
+  // False: it was overridden so already, and is for longer now.
+  bool Override(Automation::Override override);
   std::vector<config::Shaping::Change> overrides() const { return automation_.Overrides(); }
   // A destination's timer fired while it waits here.
   void OnDue(Destination& destination);
@@ -292,6 +294,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void WriteSuspension(std::string_view scope, base::Instant until, std::string_view reason, std::string_view sample);
   void Reconsider(Destination& destination);
   void MoveTo(Destination& destination, Destination::Place place);
+  void CountDemand(Destination& destination);
   void RunAutomation(const smtp::Reply& reply, Destination* destination);
   void CarryOut(const config::AutomationRule& rule, const config::AutomationAction& action, const std::string& sample,
                 Destination* destination);
@@ -355,6 +358,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::string trouble_sample_;  // The last reply that made the window smaller.
 
   base::IntrusiveList<Destination, &Destination::hook> ready_, waiting_;
+  ReadyDemand demand_;  // Of those that are ready.
   // Addresses that did not offer SMTPUTF8 when somebody needed it: mail goes to the others, until there are none.
   std::vector<base::IpAddress> without_smtputf8_;
   bool smtputf8_is_nowhere_ = false;

@@ -16,11 +16,12 @@ void Site::SetAutomation(config::AutomationRules rules) {
   SetAutomationTimer();
 }
 
-void Site::Override(Automation::Override override) {
+bool Site::Override(Automation::Override override) {
   standing_->RememberSetting(SettingOf(override));
-  automation_.Add(std::move(override));
+  const bool is_new = automation_.Add(std::move(override));
   SetAutomationTimer();
-  owner_.WantsLimits(*this);
+  if (is_new) owner_.WantsLimits(*this);
+  return is_new;
 }
 
 // `destination`: of the recipient that was answered; null: the connection was.
@@ -51,14 +52,14 @@ void Site::CarryOut(const config::AutomationRule& rule, const config::Automation
       break;
   }
   Automation::Override override{.change = action.change, .until = until, .rule = rule.Identity(), .sample = sample};
-  context_.log.Warning(absl::StrFormat("%s: %s for %d s, by the automation rule at %s: %s", key_.name, action.text,
-                                       rule.duration.seconds(), rule.place, sample));
   if (action.kind == Kind::kSetDomainConfig && destination != nullptr) {
     override.of_domain = true;
     owner_.OverrideDomain(*destination, std::move(override));
-  } else {
-    Override(std::move(override));
+  } else if (!Override(std::move(override))) {
+    return;  // It has been told.
   }
+  context_.log.Warning(absl::StrFormat("%s: %s for %d s, by the automation rule at %s: %s", key_.name, action.text,
+                                       rule.duration.seconds(), rule.place, sample));
 }
 
 // A rule may hold it longer than what the reply's class did a moment ago.

@@ -10,7 +10,6 @@ namespace delivery {
 namespace {
 
 constexpr std::uint64_t kMessagesForASession = 16;            // That wait.
-constexpr std::uint64_t kLookedAt = 64;                       // Destinations, each time.
 constexpr base::Duration kSlow = base::Duration::Seconds(5);  // A session that takes longer for a message.
 
 smtp::Client::Options ClientOptions(const config::Limits& limits, const Source& source) {
@@ -33,19 +32,16 @@ smtp::Client::Options ClientOptions(const config::Limits& limits, const Source& 
 
 }  // namespace
 
-// How many messages wait, roughly; more than the window can use are not counted.
+// To be called when its place, or who of it waits, has changed.
+void Site::CountDemand(Destination& destination) {
+  if (destination.place != Destination::Place::kReady) return demand_.Remove(destination.tls, destination.demand);
+  demand_.Count(destination.tls, destination.queue.pending() - destination.queue.claimed(), destination.demand);
+}
+
+// How many messages wait; more than the window can use are not counted.
 std::uint64_t Site::Demand(const tls::Policy& policy) const {
   const std::uint64_t most = std::uint64_t{standing_->group().connections_max()} * kMessagesForASession;
-  std::uint64_t demand = 0, looked_at = 0, of_policy = 0;
-  for (const Destination* d = ready_.empty() ? nullptr : &ready_.front();
-       d != nullptr && demand < most && looked_at < kLookedAt; d = ready_.Next(*d), ++looked_at) {
-    if (d->tls != policy) continue;
-    demand += d->queue.pending() - d->queue.claimed();
-    ++of_policy;
-  }
-  // Those behind are like these, with one recipient each at least.
-  if (looked_at == kLookedAt) demand += (ready_.size() - looked_at) * of_policy / looked_at;
-  return demand;
+  return std::min(most, demand_.Recipients(policy));
 }
 
 // A new connection costs as much as several messages on one that is open: it is made where enough of them wait, or

@@ -79,7 +79,10 @@ void SiteStanding::OnAccepted(base::Instant now, base::Duration took) {
   const std::uint32_t before = window_.size();
   if (fastest_ == base::Duration() || took < fastest_) fastest_ = std::max(took, base::Duration::Microseconds(1));
   slow_ = took > kSlow && took > fastest_ * kSlowTimes ? slow_ + 1 : 0;
-  if (slow_ >= kSlowInARow) {
+  if (slow_ >= kSlowInARow && window_.size() == 1) {  // Less there cannot be: that is its pace, from now on.
+    fastest_ = took;
+    slow_ = 0;
+  } else if (slow_ >= kSlowInARow) {
     Trouble(now, now);
   } else if (slow_ == 0) {
     window_.OnSuccess();

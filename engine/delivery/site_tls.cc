@@ -75,8 +75,9 @@ Session* Site::FittingSession() {
   return fitting;
 }
 
-// The policies of those who wait.
+// The policies of those who wait, as far as they are among the first.
 std::vector<tls::Policy> Site::WantedPolicies() const {
+  if (const tls::Policy* const only = demand_.OnlyPolicy()) return {*only};
   std::vector<tls::Policy> wanted;
   const Destination* destination = ready_.empty() ? nullptr : &ready_.front();
   for (int looked_at = 0; destination != nullptr && looked_at < kLookAhead; ++looked_at) {

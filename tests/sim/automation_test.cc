@@ -113,6 +113,17 @@ TEST_F(SetConfig, HoldsForItsTimeAndReverts) {
   EXPECT_TRUE(scenario_.Finish());
 }
 
+TEST(SetConfigAgain, HoldsForLongerAndIsToldOnce) {
+  Scenario scenario({.addresses = Many(100), .shaping = kTwoPerSecond + Rule(Rate("1/s"), "10m")});
+  Receiver& receiver = scenario.Serve("one.example");
+  receiver.At(Point::kRcpt, First(20, {"450 4.2.0 [TS01] slow down"}));
+  scenario.RunFor(Duration::Seconds(300));
+  EXPECT_EQ(scenario.log().CountOf("for 600 s, by the automation rule at shaping:"), 1u);
+  scenario.RunFor(Duration::Seconds(305));  // Since the first reply; the last came later.
+  EXPECT_EQ(scenario.log().CountOf("the time of max_message_rate"), 0u);
+  EXPECT_TRUE(scenario.Finish());
+}
+
 TEST_F(SetConfig, EndsWithItsRule) {
   scenario_.process().ChangeShaping(Parse(kTwoPerSecond + Rule(Rate("1/min"), "10m") + "# the same"));
   EXPECT_LE(Taken(scenario_, receiver_, Duration::Seconds(120)), 3u);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace delivery {
@@ -61,6 +62,54 @@ TEST(HostLimits, WhatIsLiftedStaysSo) {
   EXPECT_FALSE(after.Site("one", "old.example", 0, kSlow, kNow)->suspension(kEvery).IsActive(kNow));
   EXPECT_TRUE(after.WasLifted("one", "old.example"));
   EXPECT_FALSE(after.WasLifted("two", "old.example"));
+}
+
+TEST(HostLimits, ADebtIsAsManyMessagesAtAFasterRate) {
+  const auto with = [](std::uint64_t count, Duration period) {
+    return SiteStanding::Options{.limits = {.connections = 20, .message_rate = base::Rate{count, period, 1}}};
+  };
+  HostLimits before;
+  Send(before.Site("one", "mx.example", 0, with(100, Duration::Hours(24)), kNow), kNow);
+  const std::string saved = before.Save("one", kNow, kWall, {});
+  const auto opens_with = [&saved](const SiteStanding::Options& options) {
+    HostLimits after;
+    EXPECT_TRUE(after.Load(saved, "one", kNow, kWall).ok());
+    return after.Site("one", "mx.example", 0, options, kNow)->group().TokenAt() - kNow;
+  };
+  EXPECT_EQ(opens_with(with(100, Duration::Hours(24))), Duration::Seconds(864));
+  EXPECT_EQ(opens_with(with(1000, Duration::Hours(1))), Duration::Milliseconds(3600));
+  EXPECT_EQ(opens_with(with(1, Duration::Hours(24))), Duration::Seconds(864)) << "no longer than it was";
+}
+
+TEST(HostLimits, OfTwoDebtsOfACampaignTheLongerOneHolds) {
+  const HostLimits::GroupName name{HostLimits::Kind::kCampaign, "", "weekly"};
+  const LimitOptions slow{.message_rate = base::Rate{1, Duration::Minutes(10), 1}};
+  const auto saved = [&](int messages) {
+    HostLimits before;
+    Nobody nobody;
+    const auto group = before.Group(name, slow, kNow);
+    for (int i = 0; i < messages; ++i) {
+      GroupMember member(group, GroupMember::Identity{nobody, 1, 0, 1});
+      group->Begin(member);
+      EXPECT_TRUE(group->TakeToken(member, kNow + Duration::Minutes(10 * i)));
+      group->OnWritten(member);
+    }
+    return before.Save("one", kNow, kWall, {});
+  };
+  const std::string longer = saved(2), shorter = saved(1);
+  for (const auto& [first, second] : {std::pair(longer, shorter), std::pair(shorter, longer)}) {
+    HostLimits after;
+    ASSERT_TRUE(after.Load(first, "one", kNow, kWall).ok());
+    ASSERT_TRUE(after.Load(second, "two", kNow, kWall).ok());
+    EXPECT_EQ(after.Group(name, slow, kNow)->TokenAt(), kNow + Duration::Minutes(20));
+  }
+}
+
+TEST(HostLimits, OfTwoEqualRatesTheSmallerBurstHolds) {
+  const LimitOptions large{.message_rate = base::Rate{1, Duration::Minutes(1), 50}};
+  const LimitOptions small{.message_rate = base::Rate{60, Duration::Hours(1), 2}};
+  EXPECT_EQ(Strictest(large, small).message_rate->burst_max, 2u);
+  EXPECT_EQ(Strictest(small, large).message_rate->burst_max, 2u);
 }
 
 TEST(HostLimits, WhatHoldsOverAllSourcesIsKeptApart) {

@@ -40,6 +40,16 @@ TEST_F(SiteStandingTest, AReceiverThatTakesEverLongerGetsFewerConnections) {
   EXPECT_GT(connections(), 5u);
 }
 
+TEST_F(SiteStandingTest, AReceiverThatHasBecomeSlowForGoodGetsMoreThanOneConnectionAgain) {
+  Accept(500, Duration::Milliseconds(100));
+  Accept(50, Duration::Seconds(3));
+  ASSERT_EQ(connections(), 1u);
+  Accept(500, Duration::Seconds(3));
+  EXPECT_EQ(connections(), 20u) << "it takes 3 s with one connection, too";
+  Accept(10, Duration::Seconds(25));
+  EXPECT_EQ(connections(), 10u);
+}
+
 TEST_F(SiteStandingTest, ASlowReplyNowAndThenAndAReceiverThatIsAlwaysSlowAreNoTrouble) {
   Accept(500, Duration::Milliseconds(100));
   for (int i = 0; i < 20; ++i) {
