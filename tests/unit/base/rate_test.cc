@@ -19,7 +19,8 @@ TEST(Rate, IsANumberOverAPeriod) {
 
 TEST(Rate, OfAnotherFormIsRefused) {
   for (const char* bad : {"", "5", "/s", "5/", "x/s", "-5/s", "5/fortnight", "5/s,", "5/s,burst=3", "5/s,max_burst=0",
-                          "5/s,max_burst=", "1/d,max_burst=36601", "_5/s", "5_/s", "1.5/s", "1000000000001/s", "99999999999999999999/s"}) {
+                          "5/s,max_burst=", "1/d,max_burst=36601", "_5/s", "5_/s", "1.5/s", "1000000000001/s",
+                          "99999999999999999999/s"}) {
     EXPECT_FALSE(ParseRate(bad).ok()) << bad;
   }
 }
