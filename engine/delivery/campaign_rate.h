@@ -61,6 +61,8 @@ class CampaignLine {
   // Whether it may begin a message now. If not it waits in line, and OnMayBegin is called.
   [[nodiscard]] bool HasToken(Waiter& waiter);
   void UseToken(Waiter& waiter) { waiter.token_until_.reset(); }  // A message begins.
+  // It was given a token and has not used it; it may have lost it since, and is served first then.
+  static bool WasGiven(const Waiter& waiter) { return waiter.token_until_.has_value(); }
   // How many there will be by the time a connection is open, at least the one that was taken for it.
   std::uint64_t TokensSoon() const;
   bool IsLimited() const { return rate_ != nullptr; }

@@ -59,6 +59,7 @@ void Session::GiveNext() {
 
 void Session::OnFollowerWritten() {
   follower_->written = true;
+  follower_->written_at = context_.clock.Now();
   owner_.OnSessionWrites(*this);
   owner_.OnSessionMayTakeNext(*this);
 }
@@ -103,9 +104,10 @@ void Session::TakeOver(std::optional<Waiting>& waiting) {
   sealed_ = std::move(waiting->sealed);
   size_ = sealed_->size();
   signed_before_ = sealed_->was_made_before();
+  sealed_at_ = busy_since_ = context_.clock.Now();
+  written_at_ = waiting->written ? waiting->written_at : busy_since_;
   waiting.reset();
   attempted_ = false;
-  written_at_ = sealed_at_ = busy_since_ = context_.clock.Now();
 }
 
 void Session::OnFollowing() {
@@ -113,10 +115,8 @@ void Session::OnFollowing() {
     std::optional<Waiting> first = std::move(in_flight_.front());
     in_flight_.pop_front();
     const base::Duration queued = first->written_at - first->sealed_at;
-    const base::Instant written_at = first->written_at;
     TakeOver(first);
     attempted_ = true;
-    written_at_ = written_at;
     timings_.queue = static_cast<std::uint32_t>(std::clamp<std::int64_t>(queued.microseconds(), 0, UINT32_MAX));
     ++uses_;
     state_ = State::kSending;

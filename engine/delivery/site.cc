@@ -14,6 +14,7 @@ namespace {
 constexpr int kSettledAtOnce = 256;
 constexpr base::Duration kLinger = base::Duration::Hours(1);        // Without destinations, where some have left.
 constexpr base::Duration kRouteGrace = base::Duration::Minutes(1);  // Of a route that is asked for again.
+constexpr base::Duration kKeepsTurn = base::Duration::Minutes(1);   // Until who left for a new route is back.
 
 // Nothing goes by its route any more: it was asked for again, or nobody has sent for so long.
 bool IsRouteOver(const Destination& destination, base::Instant now) {
@@ -137,6 +138,8 @@ void Site::Reconsider(Destination& destination) {
     } else {
       const bool counts = breaker_.HasRefused() || rests_since_.has_value() || dns_since_.has_value();
       if (counts) lingers_until_ = context_.clock.Now() + kLinger;  // It may come back, and is to count on.
+      // Its turn came, and its route was over: a new site would stand at the end of the line, and so each time.
+      if (context_.line.WasGiven(*this)) lingers_until_ = std::max(lingers_until_, context_.clock.Now() + kKeepsTurn);
       owner_.OnDestinationLeft(destination);
     }
     owner_.WantsPump(*this);  // Without any it may go.

@@ -235,12 +235,12 @@ std::string Site::SampleOf(const smtp::Verdict& verdict) {
 void Site::Suspend(Suspension::Span span, std::string_view reason, std::string_view sample) {
   const base::Instant now = context_.clock.Now();
   const std::optional<base::Instant> suspended = standing_->Suspend(now, span, reason, sample);
+  owner_.WantsPump(*this);             // Also where another shard was faster: it is to wake when that ends.
   if (!suspended.has_value()) return;  // Replies that were under way when it was decided say nothing new.
   const base::Instant until = *suspended;
   WriteSuspension(kEverybody, until, reason, sample);
   context_.log.Warning(
       absl::StrFormat("%s is suspended for %d s (%s): %s", key_.name, (until - now).seconds(), reason, sample));
-  owner_.WantsPump(*this);
 }
 
 // `until` is now where it is over.
@@ -361,8 +361,10 @@ void Site::OnSessionResult(Session& session, const smtp::TransactionResult& resu
 
 void Site::ApplyEffects(const Session& session, const smtp::Verdict& verdict) {
   const std::optional<Suspension::Span> span = SpanOf(verdict);
-  if (verdict.reply.has_value() && !span.has_value())
-    standing_->OnAnswered(scopes_, session.busy_since(), context_.clock.Now());
+  if (verdict.reply.has_value() && !span.has_value()) {
+    // What was written behind others tells of the time when it was.
+    standing_->OnAnswered(scopes_, std::min(session.written_at(), session.busy_since()), context_.clock.Now());
+  }
   if (verdict.outcome == smtp::Outcome::kDelivered) {
     const base::Instant began = std::max(session.written_at(), session.busy_since());
     standing_->OnAccepted(context_.clock.Now(), context_.clock.Now() - began);

@@ -151,6 +151,20 @@ TEST(CampaignRate, ReachesReceiversThatGreetSlowly) {
   EXPECT_EQ(scenario.CountLast("delivered"), 15u);
 }
 
+// A round of all sites takes longer than a route holds: each is asked for anew when its turn comes, and keeps the turn.
+TEST(CampaignRate, ReachesSitesWhoseRouteIsOverWhenTheirTurnComes) {
+  std::vector<std::string> addresses;
+  for (int domain = 0; domain < 8; ++domain) {
+    for (const std::string& address : Many(3, absl::StrFormat("d%d.example", domain))) addresses.push_back(address);
+  }
+  Scenario scenario({.addresses = addresses});
+  scenario.job().max_message_rate = base::Rate{1, Duration::Minutes(1), 1};
+  for (int domain = 0; domain < 8; ++domain) scenario.Serve(absl::StrFormat("d%d.example", domain));
+  scenario.RunFor(Duration::Minutes(26));
+  EXPECT_EQ(scenario.CountLast("delivered"), 24u);
+  EXPECT_GE(scenario.names().AskedAt("d7.example").size(), 3u);
+}
+
 // Nobody has waited longer for its first message than one round of all takes.
 TEST(CampaignRate, IsSharedInTurns) {
   std::vector<std::string> addresses = Many(600, "large.example");

@@ -6,7 +6,10 @@
 #include <variant>
 
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "engine/base/check.h"
+#include "engine/base/text.h"
+#include "engine/delivery/tally.h"
 #include "engine/ledger/reader.h"
 #include "engine/ledger/verify.h"
 
@@ -15,32 +18,8 @@ namespace {
 
 constexpr base::Duration kPatience = base::Duration::Hours(14 * 24);
 
-std::string_view NameOf(ledger::OutcomeKind kind) {
-  switch (kind) {
-    case ledger::OutcomeKind::kDelivered:
-      return "delivered";
-    case ledger::OutcomeKind::kDeferred:
-      return "deferred";
-    case ledger::OutcomeKind::kBounced:
-      return "bounced";
-    case ledger::OutcomeKind::kHeld:
-      return "held";
-    case ledger::OutcomeKind::kInDoubt:
-      return "in doubt";
-    case ledger::OutcomeKind::kExpired:
-      return "expired";
-    case ledger::OutcomeKind::kWithdrawn:
-      return "withdrawn";
-    case ledger::OutcomeKind::kCancelled:
-      return "cancelled";
-    case ledger::OutcomeKind::kResend:
-      return "resend";
-  }
-  return "";
-}
-
 std::string LineOf(const ledger::Outcome& outcome) {
-  std::string line(NameOf(outcome.kind));
+  std::string line = absl::StrReplaceAll(base::AbslView(delivery::MetricName(outcome.kind)), {{"_", " "}});
   if (!outcome.classification.empty()) absl::StrAppendFormat(&line, " %s", outcome.classification);
   if (outcome.reply_code != 0) absl::StrAppendFormat(&line, " %d", outcome.reply_code);
   if (outcome.enhanced[0] != 0)

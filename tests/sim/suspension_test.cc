@@ -161,5 +161,26 @@ TEST(AfterATryThatIsLost, TheNextIsTriedWhileAnOldMessageIsStillUnderWay) {
   EXPECT_EQ(scenario.CountLast("delivered"), 40u);
 }
 
+// Three that were in flight when the first of them was refused are answered one by one, long after the suspension. They
+// were written before it, and say nothing of the time after: meanwhile only one message is tried.
+TEST(AfterAStatedTime, AnswersToWhatWasInFlightBeforeDoNotEndTheDoubt) {
+  Scenario scenario(
+      {.addresses = Many(40), .shaping = "[\"default\"]\nconnection_limit = 1\nmax_in_flight = 4\nadaptive = false\n"});
+  Receiver& receiver = scenario.Serve("one.example");
+  receiver.At(Point::kRcpt, [](const Question& question) -> std::optional<Answer> {
+    if (question.time != 1) return std::nullopt;
+    return Answer{.reply = "451 4.7.1 Our rate limit: try again in 5 seconds", .wait = Duration::Seconds(1)};
+  });
+  receiver.At(Point::kContent, Always({.reply = "250 2.0.0 Taken", .wait = Duration::Seconds(20)}));
+  scenario.RunFor(Duration::Seconds(50));
+  ASSERT_THAT(scenario.Suspensions(), SizeIs(1));
+  EXPECT_EQ(receiver.accepted().size(), 2u);  // Of the three.
+  std::size_t begun = 0;
+  for (const std::string& address : Many(40)) begun += scenario.Story(address).empty() ? 0 : 1;
+  EXPECT_EQ(begun, 5u);
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_EQ(scenario.CountLast("delivered"), 40u);
+}
+
 }  // namespace
 }  // namespace sim

@@ -8,22 +8,10 @@
 
 #include "absl/strings/str_format.h"
 #include "tests/sim/scenario.h"
+#include "tests/sim/verdicts.h"
 
 namespace sim {
 namespace {
-
-using base::Duration;
-using testing::AllOf;
-using testing::ElementsAre;
-using testing::Ge;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Le;
-using testing::SizeIs;
-using testing::StartsWith;
-
-constexpr char kA[] = "a@one.example";
-constexpr char kOther[] = "o@other.example";
 
 // The retry plan's first interval is 60 s, spread by up to an eighth.
 auto IsFirstInterval() { return AllOf(Ge(60), Le(69)); }

@@ -9,18 +9,11 @@
 
 #include "absl/strings/str_format.h"
 #include "tests/sim/scenario.h"
+#include "tests/sim/verdicts.h"
 
 namespace sim {
 namespace {
 
-using base::Duration;
-using testing::ElementsAre;
-using testing::IsEmpty;
-using testing::SizeIs;
-using testing::StartsWith;
-
-constexpr char kA[] = "a@one.example";
-constexpr char kB[] = "b@one.example";
 using Then = Answer::Then;
 
 // Where it ends, and what is to become of the recipient where the connection ends, stays silent, or garbage comes.
@@ -186,7 +179,7 @@ TEST(InDoubt, ResentItGoesAgainAtOnceWithTheSameMessageId) {
   Receiver& receiver = scenario.Serve("one.example");
   receiver.At(Point::kContent, First(1, {"", Then::kFin}));
   EXPECT_TRUE(scenario.Finish());
-  EXPECT_THAT(scenario.Story(kA), ElementsAre("attempt 1", "in doubt BadConnection BDAT", StartsWith("resend"),
+  EXPECT_THAT(scenario.Story(kA), ElementsAre("attempt 1", "in doubt BadConnection BDAT", StartsWith("resent"),
                                               "attempt 2", "delivered 250 BDAT"));
   EXPECT_LE(scenario.Times(kA).back(), 5);
   ASSERT_THAT(receiver.contents(), SizeIs(2));

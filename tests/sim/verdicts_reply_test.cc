@@ -9,25 +9,10 @@
 
 #include "absl/strings/str_format.h"
 #include "tests/sim/scenario.h"
+#include "tests/sim/verdicts.h"
 
 namespace sim {
 namespace {
-
-using base::Duration;
-using testing::AllOf;
-using testing::Each;
-using testing::ElementsAre;
-using testing::Field;
-using testing::Ge;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Le;
-using testing::SizeIs;
-using testing::StartsWith;
-
-constexpr char kA[] = "a@one.example";
-constexpr char kB[] = "b@one.example";
-constexpr char kOther[] = "o@other.example";
 
 // A reply to RCPT or to the message, by what the server offers.
 struct Phase {
