@@ -381,9 +381,7 @@ void Shard::EndTurn() {
   for (std::size_t n = to_pump_.size(); n > 0; --n) {
     Site& site = to_pump_.PopFront();
     site.Pump();
-    if (site.IsUnused() && !site.pump_hook.IsLinked()) {
-      RemoveSite(site);
-    }
+    if (site.IsUnused() && !site.pump_hook.IsLinked()) RemoveSite(site);
   }
   budget_.Serve();  // Now who is idle has nothing to do.
   seams_.signer.Serve();
