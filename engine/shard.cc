@@ -20,6 +20,7 @@ using delivery::Site;
 
 namespace {
 
+constexpr std::size_t kBatchAtLeast = 256;                          // Records.
 constexpr base::Duration kRouteFloor = base::Duration::Minutes(1);  // A destination moves at most this often.
 
 std::uint32_t HomeOf(std::string_view name, std::uint32_t shards) {
@@ -368,20 +369,19 @@ void Shard::Handle(delivery::ShardMessage message) {
 }
 
 bool Shard::IsQuiet() const {
-  return !commits_.IsBusy() &&
+  return !commits_.IsBusy() && !commits_.WantsTurn() &&
          std::none_of(sites_.begin(), sites_.end(), [](const auto& entry) { return entry.second->HasSessions(); });
 }
 
 void Shard::EndTurn() {
   if (phase_ == Phase::kFailed) return;
+  commits_.Tell();
   router_.Pump();
   sweeper_.Run();
   for (std::size_t n = to_pump_.size(); n > 0; --n) {
     Site& site = to_pump_.PopFront();
     site.Pump();
-    if (site.IsUnused() && !site.pump_hook.IsLinked()) {
-      RemoveSite(site);
-    }
+    if (site.IsUnused() && !site.pump_hook.IsLinked()) RemoveSite(site);
   }
   budget_.Serve();  // Now who is idle has nothing to do.
   seams_.signer.Serve();
@@ -391,7 +391,8 @@ void Shard::EndTurn() {
 }
 
 base::Instant Shard::NextWake() const {
-  if (!to_pump_.empty() || sweeper_.WantsTurn() || seams_.signer.WantsTurn()) return seams_.clock.Now();
+  if (!to_pump_.empty() || commits_.WantsTurn() || sweeper_.WantsTurn() || seams_.signer.WantsTurn())
+    return seams_.clock.Now();
   return seams_.timers.NextAt();
 }
 

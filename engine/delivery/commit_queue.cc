@@ -1,10 +1,16 @@
 #include "engine/delivery/commit_queue.h"
 
+#include <cstddef>
 #include <utility>
 
 #include "engine/base/check.h"
 
 namespace delivery {
+namespace {
+
+constexpr std::size_t kBatchAtLeast = 256;  // Records: a commit costs as much as eight messages.
+
+}  // namespace
 
 void Counters::Add(const Counters& other) {
   delivered += other.delivered;
@@ -71,7 +77,7 @@ void CommitQueue::Cancel(DurableWaiter& waiter) {
 }
 
 void CommitQueue::Flush() {
-  if (batch_->empty()) return;
+  if (batch_->empty() || (WantsTurn() && batch_->count() < kBatchAtLeast)) return;
   unsettled_.push_back(
       {ticket_, std::exchange(counted_, Counters()), std::exchange(entries_, {}), std::exchange(learning_, {})});
   if (bugs_.tell_before_sync) durable_.Add(std::exchange(unsettled_.back().counters, Counters()));
@@ -87,7 +93,11 @@ void CommitQueue::OnDurable(std::uint64_t ticket) {
     learned_.insert(learned_.end(), learning.begin(), learning.end());
     unsettled_.pop_front();
   }
-  while (!waiters_.empty() && waiters_.front().ticket_ <= ticket) waiters_.PopFront().OnRecordsDurable();
+  durable_ticket_ = ticket;
+}
+
+void CommitQueue::Tell() {
+  for (int left = kToldAtOnce; left > 0 && WantsTurn(); --left) waiters_.PopFront().OnRecordsDurable();
 }
 
 }  // namespace delivery

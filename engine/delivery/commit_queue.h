@@ -57,10 +57,16 @@ class CommitQueue {
   // `waiter` hears OnRecordsDurable once every record so far is durable. Requires: IsBusy.
   void Wait(DurableWaiter& waiter);
   void Cancel(DurableWaiter& waiter);  // A waiter that does not wait is ignored.
-  // Ends the turn: hands the batch over.
+  // Ends the turn: hands the batch over. While others are still to be told, who will have something to write down, a
+  // small one waits for them.
   void Flush();
 
+  // What is durable counts from here on; who waited for it hears of it from Tell.
   void OnDurable(std::uint64_t ticket);
+  // Tells the next few waiters whose records are durable. A commit releases a hundred messages: told all at once, they
+  // would be encrypted into more buffers than the processor's near caches hold.
+  void Tell();
+  bool WantsTurn() const { return !waiters_.empty() && waiters_.front().ticket_ <= durable_ticket_; }  // Tell again.
   const Counters& durable() const { return durable_; }
   const std::vector<OutcomeGroup>& groups() const { return tally_.groups(); }  // Durable ones.
   // Records, or the batch of this turn, are on their way.
@@ -68,6 +74,7 @@ class CommitQueue {
   std::size_t batches_on_their_way() const { return unsettled_.size(); }
 
  private:
+  static constexpr int kToldAtOnce = 32;
   struct Unsettled {
     std::uint64_t ticket;
     Counters counters;
@@ -85,6 +92,7 @@ class CommitQueue {
   Tally tally_;                                // Durable.
   std::vector<ledger::RecipientId> learning_;  // Likewise.
   std::deque<Unsettled> unsettled_;
+  std::uint64_t durable_ticket_ = 0;  // Of the last batch that is durable.
   Counters durable_;
   std::vector<ledger::RecipientId> learned_;
   base::IntrusiveList<DurableWaiter, &DurableWaiter::hook_> waiters_;  // By ticket.

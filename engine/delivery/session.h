@@ -13,7 +13,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -245,7 +245,7 @@ class Session final : private io::StreamHandler,
   bool dropped_ = false;       // DropContent was called.
   bool only_content_ = false;  // Of the transaction is left to be sent, once the attempt is durable.
   std::optional<Waiting> next_, follower_;
-  std::deque<Waiting> in_flight_;  // Written behind the transaction.
+  std::list<Waiting> in_flight_;  // Written behind the transaction.
   std::uint32_t uses_ = 0;
   bool worn_out_ = false;
   std::string local_address_;

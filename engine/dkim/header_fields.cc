@@ -38,6 +38,11 @@ constexpr Signed kSigned[] = {
     {"List-Unsubscribe", Guard::kIfPresent},
 };
 
+// Most names differ in length.
+bool IsNamed(const Field& field, std::string_view name) {
+  return field.name.size() == name.size() && base::EqualsIgnoreCase(field.name, name);
+}
+
 }  // namespace
 
 void SplitFields(std::string_view header, std::vector<Field>& fields) {
@@ -59,8 +64,8 @@ void SplitFields(std::string_view header, std::vector<Field>& fields) {
 void ChooseNames(absl::Span<const Field> fields, std::vector<std::string_view>& names) {
   names.clear();
   for (const Signed& entry : kSigned) {
-    auto count = std::count_if(fields.begin(), fields.end(),
-                               [&](const Field& field) { return base::EqualsIgnoreCase(field.name, entry.name); });
+    auto count =
+        std::count_if(fields.begin(), fields.end(), [&](const Field& field) { return IsNamed(field, entry.name); });
     if (entry.guard == Guard::kAlways || (entry.guard == Guard::kIfPresent && count > 0)) ++count;
     for (; count > 0; --count) names.push_back(entry.name);
   }
@@ -71,7 +76,7 @@ void AppendFields(absl::Span<const Field> fields, absl::Span<const std::string_v
   absl::InlinedVector<bool, 64> taken(fields.size(), false);
   for (const std::string_view name : names) {
     for (std::size_t n = fields.size(); n > 0; --n) {
-      if (taken[n - 1] || !base::EqualsIgnoreCase(fields[n - 1].name, name)) continue;
+      if (taken[n - 1] || !IsNamed(fields[n - 1], name)) continue;
       taken[n - 1] = true;
       AppendCanonicalField(mode, fields[n - 1].text, out);
       break;

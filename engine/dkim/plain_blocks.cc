@@ -1,8 +1,5 @@
 #include "engine/dkim/plain_blocks.h"
 
-#include <bit>
-#include <cstdint>
-
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
@@ -12,43 +9,33 @@ namespace dkim {
 #ifdef __SSE2__
 namespace {
 
-constexpr int kBlock = 64;
+constexpr int kBlock = 16;
 
-// One bit for each octet of the block that is `wanted`, the first lowest.
-std::uint64_t Where(const __m128i (&block)[4], char wanted) {
-  const __m128i all = _mm_set1_epi8(wanted);
-  std::uint64_t bits = 0;
-  for (int i = 0; i < 4; ++i) {
-    const auto found = static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(block[i], all)));
-    bits |= std::uint64_t{found} << (16 * i);
+__m128i Load(const char* from) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)); }
+__m128i Is(__m128i octets, char wanted) { return _mm_cmpeq_epi8(octets, _mm_set1_epi8(wanted)); }
+
+// Whether an octet of the block and its successor are what a canonical form may change, or not find at the end of a
+// line: bare line ends, empty lines, and where spaces count, tabs, spaces in a row and at either end of a line. Reads
+// one octet behind the block.
+bool HasOddPair(const char* from, bool relaxed) {
+  const __m128i octets = Load(from), next = Load(from + 1);
+  const __m128i cr = Is(octets, '\r'), lf = Is(octets, '\n'), next_cr = Is(next, '\r'), next_lf = Is(next, '\n');
+  __m128i odd = _mm_or_si128(_mm_xor_si128(cr, next_lf), _mm_and_si128(lf, next_cr));
+  if (relaxed) {
+    const __m128i space = Is(octets, ' '), next_space = Is(next, ' ');
+    odd = _mm_or_si128(odd, _mm_and_si128(_mm_or_si128(space, lf), next_space));
+    odd = _mm_or_si128(odd, _mm_or_si128(_mm_and_si128(space, next_cr), Is(octets, '\t')));
   }
-  return bits;
+  return _mm_movemask_epi8(odd) != 0;
 }
 
 }  // namespace
 
 const char* SkipPlainBlocks(const char* from, const char* end, bool relaxed) {
-  while (end - from >= kBlock) {
-    __m128i block[4];
-    for (int i = 0; i < 4; ++i) block[i] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from) + i);
-    const std::uint64_t cr = Where(block, '\r'), lf = Where(block, '\n');
-    const std::uint64_t space = relaxed ? Where(block, ' ') | Where(block, '\t') : 0;
-    const std::uint64_t tab = relaxed ? Where(block, '\t') : 0;
-    // Bare ones, empty lines, tabs, white space in a row, and at either end of a line. The last octet's successor is
-    // not known; the place is before it then.
-    const std::uint64_t last = std::uint64_t{1} << (kBlock - 1);
-    const std::uint64_t odd = (cr & ~(lf >> 1) & ~last) | (lf & ~(cr << 1)) | ((lf << 1) & (cr | space)) | tab |
-                              ((space << 1) & (space | cr));
-    const std::uint64_t plain = ~(cr | lf | space);
-    // Up to the last plain octet before anything odd, and before what stands in front of it.
-    const int first_odd = odd == 0 ? kBlock : std::countr_zero(odd);
-    const std::uint64_t before = first_odd == kBlock ? plain : plain & ((std::uint64_t{1} << first_odd) - 1);
-    const int place = before == 0 ? 0 : kBlock - 1 - std::countl_zero(before);
-    if (place == 0) return from;
-    from += place;
-    if (odd != 0) return from;
-  }
-  return from;
+  const char* at = from;
+  while (end - at > kBlock && !HasOddPair(at, relaxed)) at += kBlock;
+  while (at > from && (*at == '\r' || *at == '\n' || (relaxed && (*at == ' ' || *at == '\t')))) --at;
+  return at;
 }
 #else
 const char* SkipPlainBlocks(const char* from, const char*, bool) { return from; }

@@ -1,4 +1,4 @@
-// Finds text that canonical forms leave as it stands, 64 octets at a time.
+// Finds text that canonical forms leave as it stands, 16 octets at a time.
 #pragma once
 
 namespace dkim {

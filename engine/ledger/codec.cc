@@ -174,6 +174,7 @@ SiteState ReadSiteState(Source& in, Texts& texts) {
 }  // namespace
 
 void RecordEncoder::Reset() {
+  last_.fill({});
   known_.clear();
   definitions_.clear();
 }
@@ -188,17 +189,21 @@ void RecordEncoder::FullText(std::string_view text, std::string& out) {
   out.append(text);
 }
 
-void RecordEncoder::Text(std::string_view text, std::string& out) {
-  const auto known = text.empty() ? known_.end() : known_.find(text);
-  if (known != known_.end()) {
-    PutVarint(kTextFirst + known->second, out);
+void RecordEncoder::Text(std::string_view text, std::size_t field, std::string& out) {
+  Last& last = last_[field];
+  if (!text.empty() && text == last.text) {
+    PutVarint(last.written, out);
     return;
   }
-  if (text.empty() || text.size() > kStringMax || known_.size() >= kStringsMax) {
+  const auto known = text.empty() ? known_.end() : known_.find(text);
+  if (known == known_.end() && (text.empty() || text.size() > kStringMax || known_.size() >= kStringsMax)) {
     FullText(text, out);
     return;
   }
-  PutVarint(kTextFirst + known_.size(), out);
+  last.text.assign(text);
+  last.written = kTextFirst + (known == known_.end() ? known_.size() : known->second);
+  PutVarint(last.written, out);
+  if (known != known_.end()) return;
   known_.emplace(std::string(text), known_.size());
   PutEntry(kString, text, definitions_);
 }
@@ -221,21 +226,22 @@ void RecordEncoder::Body(const Outcome& record, std::string& out) {
   PutVarint(record.reply_code, out);
   for (const std::uint16_t digit : record.enhanced) PutVarint(digit, out);
   FullText(record.reply_text, out);  // Each is different where servers name the message.
+  std::size_t field = 0;
   for (const std::string_view text :
        {record.command, record.classification, record.site, record.provider, record.source, record.pool,
         record.source_address, record.peer_name, record.peer_address}) {
-    Text(text, out);
+    Text(text, field++, out);
   }
   PutVarint(record.session, out);
   PutVarint(record.connection_use, out);
   PutVarint(record.size, out);
-  Text(record.tls_protocol, out);
-  Text(record.tls_cipher, out);
+  Text(record.tls_protocol, field++, out);
+  Text(record.tls_cipher, field++, out);
   PutVarint((record.tls_resumed ? kTlsResumed : 0) | (record.tls_compatible ? kTlsCompatible : 0), out);
   const Timings& t = record.timings;
   for (const std::uint32_t part : {t.queue, t.dns, t.connect, t.banner, t.tls, t.mail, t.rcpt, t.data, t.dot})
     PutVarint(part, out);
-  Text(record.throttled_by, out);
+  Text(record.throttled_by, field, out);
 }
 
 void RecordEncoder::Body(const CampaignState& record, std::string& out) {
@@ -246,8 +252,8 @@ void RecordEncoder::Body(const CampaignState& record, std::string& out) {
 
 void RecordEncoder::Body(const SiteState& record, std::string& out) {
   PutTime(record.time, out);
-  Text(record.site, out);
-  Text(record.source, out);
+  Text(record.site, 0, out);
+  Text(record.source, 1, out);
   PutTime(record.until, out);
   FullText(record.reason, out);
   FullText(record.sample, out);

@@ -1,7 +1,9 @@
 // Records as bytes, and back (FORMAT.md, "Records"). Pure.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,9 +28,17 @@ class RecordEncoder {
   void Body(const Outcome& record, std::string& out);
   void Body(const CampaignState& record, std::string& out);
   void Body(const SiteState& record, std::string& out);
-  void Text(std::string_view text, std::string& out);             // Interned.
+  // Interned. `field`: which one of its record it is.
+  void Text(std::string_view text, std::size_t field, std::string& out);
   static void FullText(std::string_view text, std::string& out);  // Never interned.
 
+  // What a field held last, and how it was written: it mostly holds the same again, and needs no look-up then.
+  struct Last {
+    std::string text;
+    std::uint64_t written = 0;
+  };
+  static constexpr std::size_t kFields = 12;  // Of the record that has most.
+  std::array<Last, kFields> last_;
   base::StringMap<std::uint64_t> known_;
   std::string definitions_, body_;  // Empty between records; they keep their memory.
 };

@@ -23,14 +23,20 @@ std::string_view RecordBatch::Keep(std::string_view text) {
   return {memory, text.size()};
 }
 
+std::string_view RecordBatch::KeepOnce(std::string_view text, std::size_t field) {
+  if (text != last_[field]) last_[field] = Keep(text);
+  return last_[field];
+}
+
 void RecordBatch::Add(const Attempt& record) { records_.emplace_back(record); }
 
 void RecordBatch::Add(const Outcome& record) {
   Outcome copy = record;
+  std::size_t field = 0;
   for (std::string_view* text : {&copy.reply_text, &copy.command, &copy.classification, &copy.site, &copy.provider,
                                  &copy.source, &copy.pool, &copy.source_address, &copy.peer_name, &copy.peer_address,
                                  &copy.tls_protocol, &copy.tls_cipher, &copy.throttled_by}) {
-    *text = Keep(*text);
+    *text = KeepOnce(*text, field++);
   }
   records_.emplace_back(copy);
 }
@@ -50,6 +56,7 @@ void RecordBatch::Add(const SiteState& record) {
 
 void RecordBatch::Clear() {
   records_.clear();
+  last_.fill({});
   large_.clear();
   block_ = used_ = 0;
 }

@@ -2,6 +2,7 @@
 // keeps memory.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <string_view>
@@ -25,8 +26,12 @@ class RecordBatch {
  private:
   static constexpr std::size_t kBlock = 16384;
   std::string_view Keep(std::string_view text);
+  std::string_view KeepOnce(std::string_view text, std::size_t field);
 
+  static constexpr std::size_t kOutcomeTexts = 13;
   std::vector<Record> records_;
+  // Of the last outcome, by field: the next one mostly says the same, and shares its copy.
+  std::array<std::string_view, kOutcomeTexts> last_;
   std::vector<std::unique_ptr<char[]>> blocks_;  // Each of kBlock bytes; longer texts have their own in large_.
   std::vector<std::unique_ptr<char[]>> large_;
   std::size_t block_ = 0;  // The one being filled.

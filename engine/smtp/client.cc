@@ -23,19 +23,30 @@ std::string ConnectionFact::ToString() const {
 
 // ---- output ----
 
-void Client::EmitText(std::string text) {
-  if (output_taken_) {
-    texts_.clear();
-    output_.clear();
-    output_taken_ = false;
-  }
-  emitted_ += text.size();
-  texts_.push_back(std::move(text));
-  output_.push_back(texts_.back());
+void Client::DropOutput() {
+  text_.clear();
+  output_.clear();
 }
 
-void Client::Emit(Command command, std::string text) {
-  EmitText(std::move(text));
+void Client::EmitPiece(const char* borrowed, std::size_t size) {
+  emitted_ += size;
+  if (borrowed == nullptr && !output_.empty() && output_.back().borrowed == nullptr) {
+    output_.back().size += size;
+  } else {
+    output_.push_back({borrowed, size});
+  }
+}
+
+void Client::EmitPieces(absl::Span<const std::string_view> pieces) {
+  for (const std::string_view piece : pieces) EmitPiece(piece.data(), piece.size());
+}
+
+void Client::Emit(Command command, std::initializer_list<std::string_view> words) {
+  if (output_taken_) DropOutput();
+  output_taken_ = false;
+  const std::size_t begin = text_.size();
+  for (const std::string_view word : words) text_.append(word);
+  EmitPiece(nullptr, text_.size() - begin);
   expected_.push_back(command);
   if (expected_.size() == 1) ++wait_number_;
 }
@@ -43,14 +54,19 @@ void Client::Emit(Command command, std::string text) {
 std::uint64_t Client::UntakenBytes() const {
   std::uint64_t bytes = 0;
   if (HasUntakenOutput()) {
-    for (const std::string_view piece : output_) bytes += piece.size();
+    for (const Piece& piece : output_) bytes += piece.size;
   }
   return bytes;
 }
 
 void Client::TakeOutput(std::vector<std::string_view>& pieces) {
   if (output_taken_) return;
-  pieces.insert(pieces.end(), output_.begin(), output_.end());
+  const char* own = text_.data();
+  pieces.reserve(pieces.size() + output_.size());
+  for (const Piece& piece : output_) {
+    pieces.emplace_back(piece.borrowed != nullptr ? piece.borrowed : own, piece.size);
+    if (piece.borrowed == nullptr) own += piece.size;
+  }
   output_taken_ = true;
   if (completing_end_ != 0) content_taken_ = true;
 }
@@ -155,7 +171,7 @@ void Client::OnReply(Reply&& reply) {
     return;
   }
   const Command command = expected_.front();
-  expected_.pop_front();
+  expected_.erase(expected_.begin());
   ++wait_number_;
   switch (command) {
     case Command::kGreeting:
@@ -198,7 +214,7 @@ void Client::OnGreeting(const Reply& reply) {
     return;
   }
   state_ = State::kHello;
-  Emit(Command::kEhlo, "EHLO " + options_.ehlo_domain + "\r\n");
+  Emit(Command::kEhlo, {"EHLO ", options_.ehlo_domain, "\r\n"});
 }
 
 void Client::OnHelloReply(const Reply& reply, Command command) {
@@ -206,7 +222,7 @@ void Client::OnHelloReply(const Reply& reply, Command command) {
     capabilities_ = command == Command::kEhlo ? Capabilities::FromEhlo(reply) : Capabilities();
     const bool wanted = !encrypted_ && options_.tls != TlsUse::kNever;
     if (wanted && capabilities_.starttls) {
-      Emit(Command::kStartTls, "STARTTLS\r\n");
+      Emit(Command::kStartTls, {"STARTTLS\r\n"});
     } else if (wanted && options_.tls != TlsUse::kWhereOffered) {
       FailConnection({.at = Command::kStartTls, .tls = TlsTrouble::kNotOffered});
     } else {
@@ -216,7 +232,7 @@ void Client::OnHelloReply(const Reply& reply, Command command) {
   }
   // RFC 5321 section 3.2: a server that does not know EHLO.
   if (command == Command::kEhlo && (reply.code == 500 || reply.code == 502)) {
-    Emit(Command::kHelo, "HELO " + options_.ehlo_domain + "\r\n");
+    Emit(Command::kHelo, {"HELO ", options_.ehlo_domain, "\r\n"});
     return;
   }
   if (reply.first_digit() == 3) {
@@ -253,7 +269,7 @@ void Client::OnTlsUp(base::Instant now) {
     return;
   }
   state_ = State::kHello;
-  Emit(Command::kEhlo, "EHLO " + options_.ehlo_domain + "\r\n");
+  Emit(Command::kEhlo, {"EHLO ", options_.ehlo_domain, "\r\n"});
 }
 
 void Client::OnTlsFailed(std::string_view why, std::uint64_t unsent) {
@@ -281,7 +297,7 @@ void Client::OnAuthReply(const Reply& reply) { TakeAuthStep(auth_.OnReply(reply)
 void Client::TakeAuthStep(const AuthDialogue::Step& step, const Reply* reply) {
   switch (step.kind) {
     case AuthDialogue::Step::Kind::kSend:
-      Emit(Command::kAuth, step.line);
+      Emit(Command::kAuth, {step.line});
       return;
     case AuthDialogue::Step::Kind::kAccepted:
       MakeReady();
@@ -358,7 +374,7 @@ void Client::OnTimeout(std::uint64_t unsent) {
 void Client::Quit() {
   CHECK(state_ == State::kReady);
   state_ = State::kQuitting;
-  Emit(Command::kQuit, "QUIT\r\n");
+  Emit(Command::kQuit, {"QUIT\r\n"});
 }
 
 }  // namespace smtp

@@ -8,12 +8,14 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <initializer_list>
+#include <list>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/types/span.h"
 #include "engine/base/time.h"
 #include "engine/smtp/auth_dialogue.h"
@@ -197,11 +199,11 @@ class Client {
   void EmitContent();
   void EmitMail(const Transaction& transaction);
   void EmitRcpt(const Transaction& transaction);
+  void EmitBdat(const Transaction& transaction);
   void EmitFollower();
   void TurnToFollower();
   void TurnToQueued();
   void EndQueued(const TransactionResult& head);
-  void EmitPieces(absl::Span<const std::string_view> pieces);
   bool IsRefused() const;
   std::optional<TransactionResult::End> RefusalOf(const Transaction& transaction) const;  // By us, before it begins.
   void LogInOrMakeReady();
@@ -210,8 +212,10 @@ class Client {
   void EndTransaction(TransactionResult::End end, bool usable);
   void FailConnection(ConnectionFact fact);
   void Finish();
-  void Emit(Command command, std::string text);
-  void EmitText(std::string text);
+  void Emit(Command command, std::initializer_list<std::string_view> words);
+  void EmitPieces(absl::Span<const std::string_view> pieces);
+  void EmitPiece(const char* borrowed, std::size_t size);
+  void DropOutput();
   bool HasUntakenOutput() const { return !output_taken_ && !output_.empty(); }
   std::uint64_t UntakenBytes() const;
   bool MayPipeline() const { return options_.pipelining && capabilities_.pipelining; }
@@ -224,20 +228,27 @@ class Client {
   Capabilities capabilities_;
   bool encrypted_ = false;
   AuthDialogue auth_;
-  std::deque<Command> expected_;  // Replies are matched by count (RFC 2920 section 3.1).
+  // What waits is short or absent, and there is one client for each connection: no container here holds memory while it
+  // is empty, as a std::deque does.
+  using Commands = absl::InlinedVector<Command, 16>;  // As many as there is room for anyway.
+  Commands expected_;                                 // Replies are matched by count (RFC 2920 section 3.1).
   std::uint32_t wait_number_ = 0;
   base::Instant idle_since_, now_;
 
-  // Output: texts of our own and borrowed content, in order.
-  std::deque<std::string> texts_;  // Keeps the texts of the last output alive.
-  std::vector<std::string_view> output_;
+  // Output, in order: texts of our own, and borrowed content.
+  struct Piece {
+    const char* borrowed;  // Null: the next ones of text_.
+    std::size_t size;
+  };
+  std::string text_;
+  std::vector<Piece> output_;
   bool output_taken_ = false;
   std::uint64_t emitted_ = 0;  // Bytes, since the connection was made.
 
   // The transaction.
   Transaction transaction_;
   TransactionResult result_;
-  std::deque<Command> steps_;  // Still to be sent.
+  Commands steps_;  // Still to be sent.
   bool probing_ = false;
   bool needs_rset_ = false;
   bool content_taken_ = true;
@@ -248,7 +259,7 @@ class Client {
     Transaction transaction;
     std::uint64_t completing_end;
   };
-  std::deque<InFlight> queued_;
+  std::list<InFlight> queued_;
   std::uint64_t unsent_at_end_ = 0;  // Bytes that the kernel had not taken when the connection ended.
 
   std::optional<Transaction> follower_;

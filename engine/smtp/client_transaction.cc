@@ -1,10 +1,9 @@
 // The part of the client that carries one message: the commands that may go together, and what their replies amount to.
 
+#include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
-#include "engine/base/text.h"
 #include "engine/smtp/client.h"
 #include "engine/smtp/dot_stuffing.h"
 
@@ -44,14 +43,17 @@ std::optional<TransactionResult::End> Client::RefusalOf(const Transaction& trans
 }
 
 void Client::EmitMail(const Transaction& transaction) {
-  std::string line = absl::StrCat("MAIL FROM:<", base::AbslView(transaction.sender), ">");
-  if (capabilities_.size) absl::StrAppend(&line, " SIZE=", transaction.size);
-  line += transaction.needs_smtputf8 ? " SMTPUTF8\r\n" : "\r\n";
-  Emit(Command::kMail, std::move(line));
+  const std::string size = capabilities_.size ? " SIZE=" + std::to_string(transaction.size) : "";
+  Emit(Command::kMail,
+       {"MAIL FROM:<", transaction.sender, ">", size, transaction.needs_smtputf8 ? " SMTPUTF8\r\n" : "\r\n"});
 }
 
 void Client::EmitRcpt(const Transaction& transaction) {
-  Emit(Command::kRcpt, absl::StrCat("RCPT TO:<", base::AbslView(transaction.recipient), ">\r\n"));
+  Emit(Command::kRcpt, {"RCPT TO:<", transaction.recipient, ">\r\n"});
+}
+
+void Client::EmitBdat(const Transaction& transaction) {
+  Emit(Command::kBdat, {"BDAT ", std::to_string(transaction.size), " LAST\r\n"});
 }
 
 void Client::EmitContent() {
@@ -61,22 +63,15 @@ void Client::EmitContent() {
   completing_end_ = emitted_;
 }
 
-void Client::EmitPieces(absl::Span<const std::string_view> pieces) {
-  for (const std::string_view piece : pieces) {
-    emitted_ += piece.size();
-    output_.push_back(piece);
-  }
-}
-
 // Sends what may go together: a group ends at DATA, at BDAT, and, without PIPELINING or while probing, at each command
 // (RFC 2920 section 3.1).
 void Client::EmitSteps() {
   while (!steps_.empty()) {
     const Command step = steps_.front();
-    steps_.pop_front();
+    steps_.erase(steps_.begin());
     switch (step) {
       case Command::kRset:
-        Emit(step, "RSET\r\n");
+        Emit(step, {"RSET\r\n"});
         break;
       case Command::kMail:
         EmitMail(transaction_);
@@ -89,14 +84,14 @@ void Client::EmitSteps() {
         EmitRcpt(transaction_);
         break;
       case Command::kData:
-        Emit(step, "DATA\r\n");
+        Emit(step, {"DATA\r\n"});
         return;
       case Command::kBdat:
-        Emit(step, absl::StrCat("BDAT ", transaction_.size, " LAST\r\n"));
+        EmitBdat(transaction_);
         EmitContent();
         return;
       case Command::kDot:
-        Emit(step, "");
+        Emit(step, {});
         EmitContent();
         EmitFollower();
         return;
@@ -149,7 +144,7 @@ void Client::OnTransactionReply(Command command, Reply&& given) {
   if (command == Command::kData && reply.first_digit() == 3) {
     if (IsRefused()) {  // It takes data for nobody: an empty one ends it (RFC 2920 section 3.1).
       steps_.clear();
-      Emit(Command::kDot, ".\r\n");
+      Emit(Command::kDot, {".\r\n"});
       return;
     }
     if (content_waits_) {
@@ -186,7 +181,7 @@ void Client::EmitFollower() {
   follower_sent_ = true;
   EmitMail(*follower_);
   EmitRcpt(*follower_);
-  Emit(Command::kData, "DATA\r\n");
+  Emit(Command::kData, {"DATA\r\n"});
 }
 
 // The end of the content was answered: that transaction is over, whatever the answer, and the next one is under way.
@@ -218,10 +213,10 @@ void Client::SendContent(base::Instant now) {
 
 void Client::Queue(const Transaction& transaction) {
   CHECK(MayQueue() && Accepts(transaction));
-  Emit(Command::kRset, "RSET\r\n");
+  Emit(Command::kRset, {"RSET\r\n"});
   EmitMail(transaction);
   EmitRcpt(transaction);
-  Emit(Command::kBdat, absl::StrFormat("BDAT %d LAST\r\n", transaction.size));
+  EmitBdat(transaction);
   EmitPieces(transaction.content);
   queued_.push_back({transaction, emitted_});
 }
@@ -275,7 +270,7 @@ void Client::EndTransaction(TransactionResult::End end, bool usable) {
   follower_sent_ = content_waits_ = content_wanted_ = false;
   ++wait_number_;
   content_taken_ = true;
-  if (HasUntakenOutput()) output_.clear();  // It may borrow from the content, which goes now.
+  if (HasUntakenOutput()) DropOutput();  // It may borrow from the content, which goes now.
   state_ = usable ? State::kReady : State::kConnecting;
   if (sent_something) idle_since_ = now_;
   handler_.OnTransactionDone(result_);

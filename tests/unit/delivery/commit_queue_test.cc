@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <vector>
 
 #include "tests/unit/delivery/small_job.h"
@@ -93,9 +95,11 @@ TEST_F(CommitQueueTest, AWaiterHearsWhenAllThatCameBeforeItIsDurable) {
   queue.Flush();
   queue.Wait(late);  // For the last that was handed over.
   queue.OnDurable(log.submitted[0].ticket);
+  queue.Tell();
   EXPECT_EQ(early.heard, 1);
   EXPECT_EQ(late.heard, 0);
   queue.OnDurable(log.submitted[1].ticket);
+  queue.Tell();
   EXPECT_EQ(early.heard, 1);
   EXPECT_EQ(late.heard, 1);
 }
@@ -108,6 +112,7 @@ TEST_F(CommitQueueTest, AWaiterThatCancelsHearsNothing) {
   queue.Cancel(waiter);
   queue.Cancel(never);  // It does not wait.
   queue.OnDurable(log.submitted[0].ticket);
+  queue.Tell();
   EXPECT_EQ(waiter.heard, 0);
 }
 
@@ -119,8 +124,36 @@ TEST_F(CommitQueueTest, ATicketConfirmsAllBeforeIt) {
   Add(OutcomeKind::kBounced);
   queue.Flush();
   queue.OnDurable(log.submitted[1].ticket);
+  queue.Tell();
   EXPECT_EQ(first.heard, 1);
   EXPECT_EQ(queue.durable().finals(), 2u);
+}
+
+TEST_F(CommitQueueTest, TellsAFewAtATimeTheEarliestFirst) {
+  std::vector<Waiter> waiters(100);
+  Add(OutcomeKind::kDelivered);
+  for (Waiter& waiter : waiters) queue.Wait(waiter);
+  queue.Flush();
+  Add(OutcomeKind::kDelivered);
+  Waiter late;
+  queue.Wait(late);
+  queue.Flush();
+  queue.Tell();
+  EXPECT_EQ(waiters.front().heard, 0);
+  queue.OnDurable(log.submitted[0].ticket);
+  EXPECT_EQ(queue.durable().finals(), 1u) << "it counts before anybody hears of it";
+  const auto heard = [&waiters] {
+    return std::count_if(waiters.begin(), waiters.end(), [](const Waiter& waiter) { return waiter.heard == 1; });
+  };
+  std::vector<std::ptrdiff_t> told;
+  while (queue.WantsTurn()) {
+    queue.Tell();
+    told.push_back(heard());
+    EXPECT_EQ(waiters[static_cast<std::size_t>(told.back()) - 1].heard, 1);
+  }
+  EXPECT_EQ(told, (std::vector<std::ptrdiff_t>{32, 64, 96, 100}));
+  EXPECT_EQ(late.heard, 0) << "its records are on their way";
+  queue.Cancel(late);
 }
 
 }  // namespace
