@@ -71,7 +71,8 @@ class MailServer(Machine):
 
 
 class Postfix(MailServer):
-    """`settings` are lines for main.cf. `users`, by name with passwords, may log in (Cyrus SASL) at `submission` (STARTTLS) and `smtps`."""
+    """`settings` are lines for main.cf. `users`, by name with passwords, may log in (Cyrus SASL) at `submission` (STARTTLS) and `smtps`.
+    What it has accepted and cannot put into the mailbox at once, as after a crash, it tries again in seconds: by default it is minutes."""
 
     def __init__(self, build, folder, name, address, port, domains, certificate, settings="", users=None, submission=587, smtps=465,
                  faces=()):
@@ -107,6 +108,10 @@ virtual_mailbox_maps = static:kept/
 virtual_mailbox_limit = 0
 virtual_uid_maps = static:{NOBODY}
 virtual_gid_maps = static:{NOBODY}
+transport_retry_time = 2s
+queue_run_delay = 2s
+minimal_backoff_time = 2s
+maximal_backoff_time = 10s
 smtpd_tls_security_level = may
 smtpd_tls_chain_files = /etc/mx/mx.key, /etc/mx/mx.crt
 smtpd_tls_loglevel = 1

@@ -44,20 +44,22 @@ class HostLimitsTest(Lab):
         self.assertGreater(times[-1] - times[0], 3.8)  # 199 steps of a fiftieth of a second; alone each has half of them.
         self.assertLess(times[-1] - times[0], 6)
 
-    def test_a_small_urgent_one_passes_a_large_one(self):
-        self.prepare([300, 30], WHOLE_HOST + '"50/s,max_burst=1"\n', ["", "weight = 10"])
-        self.sluice("send", "a.toml", "b.toml")
+    def large_ones_among_the_urgent(self, count) -> int:
+        """How many of the large campaign "a" were delivered between the first and the `count`th of the urgent "b", which ended before it."""
         large, urgent = self.times("a"), self.times("b")
-        self.assertLess(urgent[-1] - urgent[0], 1.5)
-        self.assertGreater(large[-1] - urgent[0], 6)
+        self.assertGreater(large[-1], urgent[-1])
+        return sum(urgent[0] < time < urgent[count - 1] for time in large)
+
+    def test_a_small_urgent_one_passes_a_large_one(self):
+        # Four messages for each connection: on a slow machine, too, some of the urgent ones wait for the rate at any time, but for the last.
+        self.prepare([60, 40], WHOLE_HOST + '"20/s,max_burst=1"\nmax_deliveries_per_connection = 4\n', ["", "weight = 10"])
+        self.sluice("send", "a.toml", "b.toml")
+        self.assertLess(self.large_ones_among_the_urgent(30), 15)  # A tenth would be 3; with equal shares it is 30.
 
     def test_a_small_urgent_one_passes_a_large_one_where_connections_are_few(self):
         self.prepare([4000, 400], '["default"]\nconnect_timeout = "5s"\nconnection_limit = 1\n', ["", "weight = 20"])
         self.sluice("send", "a.toml", "b.toml")
-        large, urgent = self.times("a"), self.times("b")
-        among_the_urgent = sum(urgent[0] < time < urgent[-1] for time in large)
-        self.assertLess(among_the_urgent, 200)  # A twentieth would be 20, in turns of 20; with equal shares it is 400.
-        self.assertGreater(large[-1], urgent[-1])
+        self.assertLess(self.large_ones_among_the_urgent(400), 200)  # A twentieth would be 20, in turns of 20; with equal shares it is 400.
 
     def test_a_second_program_is_told_who_has_the_source(self):
         self.prepare([300, 1], WHOLE_HOST + '"20/s"\n')

@@ -1,8 +1,6 @@
 """Several messages in flight on a connection to a real server: each has its own outcome, whoever dies."""
 
 import random
-import signal
-import subprocess
 
 import test_server_dialogues
 from lab import SHAPING
@@ -40,38 +38,16 @@ class InFlightTest(CrashTest):
             self.assertEqual(finals, ["Delivery"] if address in good else ["Bounce"], address)
         self.assertEqual(self.report()["attempts"]["total"], len(addresses))
 
-    def begin(self, server, count, delivery=""):
-        addresses = [f"user{number}@{server.domain}" for number in range(count)]
-        self.connect(server, shaping=FEW)
-        self.rows(addresses)
-        self.campaign(delivery=delivery)
-        return addresses
-
     def test_postfix_is_killed_and_comes_back(self):
-        server = self.server(Postfix)
-        addresses = self.begin(server, 500)
-        process = self.start("send", "campaign.toml", "--progress", "off")
-        self.wait_for_report("some deliveries", lambda report: report["totals"]["delivered"] >= 50)
-        server.kill()
-        self.assertIsNone(process.popen.poll(), "the campaign ended before the server was killed")
-        server.start()
-        self.assertEqual(process.popen.wait(timeout=240), 0, process.text())
-        self.check(server, addresses, most_in_doubt=SESSIONS * AT_ONCE)
+        self.kill_server(self.server(Postfix), most_in_doubt=SESSIONS * AT_ONCE, shaping=FEW)
 
     def test_the_program_is_killed(self):
         server = self.server(Postfix)
-        addresses = self.begin(server, 2000)
+        addresses = self.begin(server, 2000, shaping=FEW)
         chance = random.Random(5)
         kills = 0
-        while kills < 4:
-            process = self.start("send", "campaign.toml", "--progress", "off")
-            try:
-                process.popen.wait(timeout=chance.uniform(0.2, 0.5))
-                break
-            except subprocess.TimeoutExpired:
-                process.popen.send_signal(signal.SIGKILL)
-                process.popen.wait()
-                kills += 1
+        while kills < 4 and self.kill_program(chance.uniform(0.2, 0.5)):
+            kills += 1
         self.assertGreater(kills, 0)
         self.sluice("send", "campaign.toml", timeout=300)
         self.check(server, addresses, most_in_doubt=kills * SESSIONS * AT_ONCE)

@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 
-from lab import SOAK
+from lab import SHAPING, SOAK
 from mail_lab import MailLab
 from mail_servers import Exim, Postfix
 from servers import wait_until
@@ -36,7 +36,11 @@ class CrashTest(MailLab):
         finals = self.final_events()
         delivered = [address for address in addresses if finals[address] == ["Delivery"]]
         self.assertEqual(len(delivered), totals["delivered"])
-        wait_until("what Postfix or Exim had accepted in the mailbox", lambda: set(delivered) <= self.copies(server).keys(), timeout=120)
+        missing = lambda: set(delivered) - self.copies(server).keys()
+        try:
+            wait_until("what Postfix or Exim had accepted in the mailbox", lambda: not missing(), timeout=120)
+        except AssertionError as late:
+            self.fail(f"{late}; not there: {sorted(missing())}\n{server.text()[-20000:]}")
         copies = self.copies(server)
         may_be_twice = self.unanswered()
         for address in addresses:
@@ -45,43 +49,51 @@ class CrashTest(MailLab):
         self.assertLessEqual(len(may_be_twice), SESSIONS)
         self.sluice("ledger", "verify", "test")
 
-
-class ServerRestartTest(CrashTest):
-    def restart(self, server):
-        addresses = [f"user{number}@{server.domain}" for number in range(500)]
-        self.connect(server)
+    def begin(self, server, count, shaping=SHAPING, delivery=""):
+        addresses = [f"user{number}@{server.domain}" for number in range(count)]
+        self.connect(server, shaping=shaping)
         self.rows(addresses)
-        self.campaign()
+        self.campaign(delivery=delivery)
+        return addresses
+
+    def kill_server(self, server, most_in_doubt, **options):
+        """In the middle of a campaign; it comes back."""
+        addresses = self.begin(server, 500, **options)
         process = self.start("send", "campaign.toml", "--progress", "off")
         self.wait_for_report("some deliveries", lambda report: report["totals"]["delivered"] >= 50)
         server.kill()
         self.assertIsNone(process.popen.poll(), "the campaign ended before the server was killed")
         server.start()
         self.assertEqual(process.popen.wait(timeout=240), 0, process.text())
-        self.check(server, addresses, most_in_doubt=SESSIONS)
+        self.check(server, addresses, most_in_doubt)
 
+    def kill_program(self, seconds) -> bool:
+        """Starts it, and kills it after so long. False: it had ended."""
+        process = self.start("send", "campaign.toml", "--progress", "off")
+        try:
+            process.popen.wait(timeout=seconds)
+            return False
+        except subprocess.TimeoutExpired:
+            process.popen.send_signal(signal.SIGKILL)
+            process.popen.wait()
+            return True
+
+
+class ServerRestartTest(CrashTest):
     def test_postfix_is_killed_and_comes_back(self):
-        self.restart(self.server(Postfix))
+        self.kill_server(self.server(Postfix), most_in_doubt=SESSIONS)
 
     def test_exim_is_killed_and_comes_back(self):
-        self.restart(self.server(Exim))
+        self.kill_server(self.server(Exim), most_in_doubt=SESSIONS)
 
 
 class KillTest(CrashTest):
     def test_twenty_kills_while_postfix_receives(self):
         server = self.server(Postfix)
-        addresses = [f"user{number}@{server.domain}" for number in range(20000 if SOAK else 5000)]
-        self.connect(server)
-        self.rows(addresses)
-        self.campaign(delivery=f'max_message_rate = "{len(addresses) // 10}/s"')  # However fast the machine, twenty kills come first.
+        count = 20000 if SOAK else 5000
+        addresses = self.begin(server, count, delivery=f'max_message_rate = "{count // 10}/s"')  # However fast the machine, twenty kills come first.
         chance = random.Random(11)
         for kill in range(20):
-            process = self.start("send", "campaign.toml", "--progress", "off")
-            try:
-                process.popen.wait(timeout=chance.uniform(0.15, 0.7))
-                self.fail(f"it ended before kill {kill + 1}: {process.text()}")
-            except subprocess.TimeoutExpired:
-                process.popen.send_signal(signal.SIGKILL)
-                process.popen.wait()
+            self.assertTrue(self.kill_program(chance.uniform(0.15, 0.7)), f"it ended before kill {kill + 1}")
         self.sluice("send", "campaign.toml", timeout=300)
         self.check(server, addresses, most_in_doubt=20 * SESSIONS)
