@@ -150,6 +150,7 @@ absl::Status RequireReady(const SenderCheck& check, Preflight preflight, base::L
   std::vector<std::string> lines = MessageFaults(check.campaign);
   for (const preflight::Finding& finding : report->findings) {
     if (finding.verdict == preflight::Verdict::kFail) lines.push_back(Line(finding));
+    if (finding.is_open) log.Warning(Line(finding));  // The mail goes out unchecked: nobody is to think it passed.
   }
   if (lines.empty()) {
     log.Debug(absl::StrFormat("of the checks of the sender these do not pass, or could not be made: [%s]",
