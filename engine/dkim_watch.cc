@@ -19,7 +19,7 @@ DkimWatch::DkimWatch(std::vector<dkim::PublishedKey> keys, dns::Resolver& resolv
   for (dkim::PublishedKey& key : keys) {
     Watched& watched = keys_.emplace_back();
     watched.key = std::move(key);
-    watched.next = now + times.every;
+    watched.next = now + times.again;
   }
 }
 
@@ -49,7 +49,8 @@ std::optional<delivery::PauseReason> DkimWatch::Judge(Watched& watched, base::In
   const base::Duration ttl = watched.answer->ttl;
   watched.answer.reset();
   watched.asks = false;
-  watched.next = now + (watched.faults > 0 ? times_.again : times_.every);
+  watched.is_known = watched.is_known || verdict.is_known;
+  watched.next = now + (watched.faults > 0 || !watched.is_known ? times_.again : times_.every);
   if (!verdict.is_known) return std::nullopt;
   if (verdict.verdict != preflight::Verdict::kFail) {
     watched.faults = 0;

@@ -17,7 +17,7 @@ class DkimWatch {
  public:
   struct Times {
     base::Duration every = base::Duration::Hours(1);
-    base::Duration again = base::Duration::Minutes(1);  // After an answer that the record is gone or wrong…
+    base::Duration again = base::Duration::Minutes(1);  // At first; after an answer that the record is gone or wrong…
     // …or when its time to live is over (else the resolver says the same again), but not later than this.
     base::Duration again_max = base::Duration::Hours(1);
   };
@@ -39,7 +39,8 @@ class DkimWatch {
     base::Instant next;
     bool asks = false;
     std::optional<dns::Answer> answer;
-    int faults = 0;  // In a row.
+    bool is_known = false;  // There was an answer, of whatever kind.
+    int faults = 0;         // In a row.
     bool is_told = false;
   };
   std::optional<delivery::PauseReason> Judge(Watched& watched, base::Instant now);

@@ -12,6 +12,7 @@
 #include "engine/base/text.h"
 #include "engine/delivery/site.h"
 #include "engine/dns_asker.h"
+#include "engine/io/own_address.h"
 #include "engine/message/lint.h"
 #include "engine/message/renderer.h"
 #include "engine/preparation.h"
@@ -64,13 +65,25 @@ std::string_view EnvelopeSender(const campaign::Campaign& campaign) {
                                           : std::string_view(campaign.envelope_sender.text);
 }
 
+// Far away: the way there is the way to the Internet. They are a root server's; nothing is sent to it.
+constexpr const char* kFarAway[] = {"198.41.0.4", "2001:503:ba3e::2:30"};
+constexpr std::uint16_t kSmtpPort = 25;
+
+// The one that the kernel chooses for a source without an address.
+std::optional<base::IpAddress> OwnAddress() {
+  for (const char* far_away : kFarAway) {
+    if (const auto own = io::OwnAddressTowards({*base::IpAddress::Parse(far_away), kSmtpPort})) return own;
+  }
+  return std::nullopt;
+}
+
 // The address that receivers see; none where it cannot be known.
 std::optional<base::IpAddress> SeenAddress(const config::Config& config, const delivery::Source& source) {
   for (const config::SourceConfig& known : config.sources) {
     if (known.name == source.name && known.public_address.has_value()) return known.public_address;
   }
-  if (source.address.has_value() && source.address->IsPrivate()) return std::nullopt;
-  return source.address;
+  const std::optional<base::IpAddress> address = source.address.has_value() ? source.address : OwnAddress();
+  return address.has_value() && address->IsPrivate() ? std::nullopt : address;
 }
 
 // What is wrong with a message that can be made.
@@ -150,6 +163,7 @@ absl::Status RequireReady(const SenderCheck& check, Preflight preflight, base::L
   std::vector<std::string> lines = MessageFaults(check.campaign);
   for (const preflight::Finding& finding : report->findings) {
     if (finding.verdict == preflight::Verdict::kFail) lines.push_back(Line(finding));
+    if (finding.is_open) log.Warning(Line(finding));  // The mail goes out unchecked: nobody is to think it passed.
   }
   if (lines.empty()) {
     log.Debug(absl::StrFormat("of the checks of the sender these do not pass, or could not be made: [%s]",

@@ -21,21 +21,22 @@ std::string_view View(const std::array<std::uint8_t, 256>& signature) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<BatchRsaSigner>> BatchRsaSigner::Make(absl::Span<const SigningKey> keys,
-                                                                     const BatchRsaKernel& kernel, base::Log& log) {
+                                                                     const BatchRsaKernel& kernel,
+                                                                     std::atomic<bool>& faulty, base::Log& log) {
   absl::StatusOr<std::unique_ptr<OpensslSigner>> openssl = OpensslSigner::Make(keys);
   if (!openssl.ok()) return openssl.status();
-  std::unique_ptr<BatchRsaSigner> signer(new BatchRsaSigner(*std::move(openssl), kernel, log));
+  std::unique_ptr<BatchRsaSigner> signer(new BatchRsaSigner(*std::move(openssl), kernel, faulty, log));
   for (std::uint32_t i = 0; i < keys.size(); ++i) {
     signer->keys_.push_back(BatchRsaKey::Create(*signer->openssl_->key(i).handle()));
   }
-  bool found = false, agrees = true;
+  bool agrees = true;
   for (std::uint32_t i = 0; i < keys.size() && agrees; ++i) {
     if (signer->keys_[i] == nullptr) continue;
-    found = true;
+    signer->has_keys_ = true;
     agrees = signer->OpensslAccepts(i);
   }
-  signer->batches_ = found && agrees;
-  if (found && !agrees) log.Error("the batch signer disagrees with OpenSSL on this machine: OpenSSL signs alone");
+  if (!agrees && !faulty.exchange(true))
+    log.Error("the batch signer disagrees with OpenSSL on this machine: OpenSSL signs alone");
   return signer;
 }
 
@@ -63,7 +64,8 @@ void BatchRsaSigner::SignDigests(absl::Span<SignRequest* const> requests, absl::
   std::array<BatchRsa::Job, kBatchRsaMessages> jobs;
   std::array<std::size_t, kBatchRsaMessages> owners{};  // Index of the request of each job.
   std::size_t count = 0;
-  for (std::size_t i = 0; i < requests.size() && batches_; ++i) {
+  const bool may_batch = batches();
+  for (std::size_t i = 0; i < requests.size() && may_batch; ++i) {
     CHECK(requests[i]->key < keys_.size());
     if (keys_[requests[i]->key] == nullptr) continue;
     jobs[count] = {.key = keys_[requests[i]->key].get(), .digest = requests[i]->digest};
@@ -77,9 +79,8 @@ void BatchRsaSigner::SignDigests(absl::Span<SignRequest* const> requests, absl::
       if (!jobs[i].verified) {
         // A machine that computes wrongly, or somebody who makes it: it gets no second try.
         ++counters_.mismatches;
-        if (batches_)
+        if (!faulty_.exchange(true))
           log_.Error("a signature of the batch signer did not verify, and was not used: this machine computes wrongly");
-        batches_ = false;
         continue;
       }
       requests[owners[i]]->signature = View(jobs[i].signature);
@@ -94,7 +95,8 @@ void BatchRsaSigner::SignDigests(absl::Span<SignRequest* const> requests, absl::
 
 absl::StatusOr<std::unique_ptr<DigestSigner>> MakeDigestSigner(absl::Span<const SigningKey> keys, bool batches_allowed,
                                                                base::Log& log) {
-  if (batches_allowed && CpuHasAvx512Ifma()) return BatchRsaSigner::Make(keys, Avx512BatchRsaKernel(), log);
+  static std::atomic<bool> faulty = false;  // This machine, whichever thread has found it out.
+  if (batches_allowed && CpuHasAvx512Ifma()) return BatchRsaSigner::Make(keys, Avx512BatchRsaKernel(), faulty, log);
   return OpensslSigner::Make(keys);
 }
 

@@ -2,6 +2,7 @@
 // everything once a signature did not verify.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -26,29 +27,33 @@ class BatchRsaSigner final : public DigestSigner {
   };
 
   // A signer with these keys. Each that fits the kernel signs some digests with it first: where one differs from
-  // OpenSSL's signature, the kernel is not used. `log` hears of every fault, and outlives the signer.
+  // OpenSSL's signature, the kernel is not used. `log` hears of every fault, and outlives the signer. So does `faulty`:
+  // all signers with the kernel have it in common, and once it is true none of them uses the kernel.
   // Errors: as OpensslSigner::Make.
   static absl::StatusOr<std::unique_ptr<BatchRsaSigner>> Make(absl::Span<const SigningKey> keys,
-                                                              const BatchRsaKernel& kernel, base::Log& log);
+                                                              const BatchRsaKernel& kernel, std::atomic<bool>& faulty,
+                                                              base::Log& log);
 
-  std::size_t batch_max() const override { return batches_ ? kBatchRsaMessages : 1; }
+  std::size_t batch_max() const override { return batches() ? kBatchRsaMessages : 1; }
   void SignDigests(absl::Span<SignRequest* const> requests, absl::Span<absl::Status> statuses) override;
 
   // Whether there is a key for batches, and no fault was met.
-  bool batches() const { return batches_; }
+  bool batches() const { return has_keys_ && !faulty_.load(std::memory_order_relaxed); }
   const Counters& counters() const { return counters_; }
 
  private:
-  BatchRsaSigner(std::unique_ptr<OpensslSigner> openssl, const BatchRsaKernel& kernel, base::Log& log)
-      : openssl_(std::move(openssl)), rsa_(kernel), log_(log) {}
+  BatchRsaSigner(std::unique_ptr<OpensslSigner> openssl, const BatchRsaKernel& kernel, std::atomic<bool>& faulty,
+                 base::Log& log)
+      : openssl_(std::move(openssl)), rsa_(kernel), faulty_(faulty), log_(log) {}
   bool OpensslAccepts(std::uint32_t key);
   void SignAlone(SignRequest& request, absl::Status& status);
 
   const std::unique_ptr<OpensslSigner> openssl_;
   BatchRsa rsa_;
+  std::atomic<bool>& faulty_;
   base::Log& log_;
   std::vector<std::unique_ptr<BatchRsaKey>> keys_;  // By index; null: one for OpenSSL.
-  bool batches_ = false;
+  bool has_keys_ = false;                           // For batches.
   Counters counters_;
 };
 

@@ -42,6 +42,7 @@ struct Finding {
   Verdict verdict = Verdict::kPass;
   std::string what;                // One line for people.
   std::vector<DnsRecord> publish;  // What would make it pass, where that is known.
+  bool is_open = false;            // It could not be checked: the DNS gave no answer.
   bool IsAskedForBy(Receiver receiver) const;
 };
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "dns/dmarc.h"
 #include "dns/reverse_name.h"
+#include "engine/base/text.h"
 #include "engine/preflight/incoming.h"
 #include "engine/preflight/source_checks.h"
 
@@ -42,6 +43,10 @@ class Check {
     report_.findings.push_back(
         {.check = std::string(check), .verdict = verdict, .what = std::move(what), .publish = std::move(publish)});
   }
+  void AddOpen(std::string_view check, std::string_view why) {
+    Add(check, Verdict::kWarn, absl::StrCat("could not be checked: ", base::AbslView(why)));
+    report_.findings.back().is_open = true;
+  }
   void CheckKeys();
   void CheckDmarc();
   void CheckAlignment(const dns::DmarcRecord* record);
@@ -74,6 +79,7 @@ void Check::CheckKeys() {
     std::vector<DnsRecord> publish;
     if (verdict.verdict == Verdict::kFail) publish = {{key.name, "TXT", key.record}};
     Add("dkim", verdict.verdict, verdict.what, std::move(publish));
+    report_.findings.back().is_open = !verdict.is_known;
   }
   if (std::all_of(sender_.keys.begin(), sender_.keys.end(), dkim::IsEd25519)) {
     Add("dkim", Verdict::kWarn,
@@ -95,8 +101,8 @@ void Check::CheckDmarc() {
   const dns::DmarcWalk walk = dns::WalkDmarc(lookup_, sender_.from_domain);
   const bool has_own = !walk.records.empty() && walk.records.front().domain == sender_.from_domain;
   if (walk.temporary && !has_own) {
-    Add("dmarc", Verdict::kWarn, absl::StrCat("could not be checked: ", walk.detail));
-    return Add("alignment", Verdict::kWarn, absl::StrCat("could not be checked: ", walk.detail));
+    AddOpen("dmarc", walk.detail);
+    return AddOpen("alignment", walk.detail);
   }
   const dns::DmarcWalk::Step* const found = dns::PolicyFor(walk, sender_.from_domain);
   if (found == nullptr) {
@@ -188,7 +194,7 @@ void Check::CheckReturnPath() {
   if (has_host) publish = {{domain, "MX", absl::StrCat("10 ", sender_.sources.front().ehlo)}};
   switch (incoming.kind) {
     case Incoming::Kind::kNoAnswer:
-      return Add("return_path", Verdict::kWarn, absl::StrCat("could not be checked: ", incoming.why));
+      return AddOpen("return_path", incoming.why);
     case Incoming::Kind::kNone:
       return Add("return_path", Verdict::kFail,
                  absl::StrFormat("%s %s: bounces cannot come back", domain, incoming.why), publish);
@@ -209,7 +215,7 @@ void Check::CheckReplies() {
   const Incoming incoming = LookForIncoming(lookup_, domain);
   switch (incoming.kind) {
     case Incoming::Kind::kNoAnswer:
-      return Add("replies", Verdict::kWarn, absl::StrCat("could not be checked: ", incoming.why));
+      return AddOpen("replies", incoming.why);
     case Incoming::Kind::kNone:
       return Add("replies", Verdict::kWarn,
                  absl::StrFormat("%s %s: replies cannot be delivered; set reply_to.address", domain, incoming.why));

@@ -115,6 +115,7 @@ Finding CheckRecordAlone(dns::Lookup& lookup, const Sender& sender, const std::v
     if (!record.empty()) finding.publish = {{sender.envelope_domain, "TXT", record}};
   } else if (outcome.result == dns::SpfResult::kTempError) {
     finding.what = absl::StrCat("could not be checked: ", outcome.detail);
+    finding.is_open = true;
   } else {
     finding.what = absl::StrFormat(
         "whether %s lets %s send cannot be told: the address that receivers see is not known; say it as source_address "
@@ -141,6 +142,7 @@ Finding CheckReverse(dns::Lookup& lookup, const Source& source, const dns::Answe
   const std::string reverse = dns::ReverseName(*source.address);
   if (dns::IsTemporary(pointers)) {
     finding.verdict = Verdict::kWarn;
+    finding.is_open = true;
     finding.what = absl::StrFormat("%s: could not be checked: %s", Place(source), pointers.detail);
     return finding;
   }
@@ -227,7 +229,8 @@ Verdict CheckSourcesBySpf(dns::Lookup& lookup, const Sender& sender, Report& rep
         : is_open ? Verdict::kWarn
                   : Verdict::kFail,
         absl::StrFormat("%s for %s: %s (%s)", sender.envelope_domain, Place(source), dns::ToString(outcome.result),
-                        outcome.detail));
+                        outcome.detail))
+        .is_open = is_open;
   }
   if (!unknown.empty()) report.findings.push_back(CheckRecordAlone(lookup, sender, unknown));
   if (!missing.empty()) {

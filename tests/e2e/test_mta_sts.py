@@ -7,6 +7,7 @@ from lab import BUILD, SHAPING, SLUICE, Lab
 from servers import Nginx, Nsd, Process, wait_until
 
 GOOD, WRONG_NAME, IN_CLEAR, WEB = "127.0.0.21", "127.0.0.22", "127.0.0.23", "127.0.0.30"
+EXPIRED, STRANGER = "127.0.0.24", "127.0.0.25"
 
 
 def policy(mode, *exchangers, max_age=86400) -> str:
@@ -71,6 +72,11 @@ class MtaStsTest(Lab):
 
     def test_m01_to_m07_policies_are_found_fetched_and_kept_to(self):
         self.sinks()
+        stranger = Authority(self.path("stranger"))
+        for name, address, made in (("expired.test", EXPIRED, self.authority.certificate("mx.expired.test", EXPIRED, days=-1)),
+                                    ("stranger.test", STRANGER, stranger.certificate("mx.stranger.test", STRANGER))):
+            self.sink(address, "--tls", "--cert", made.certificate, "--key", made.key)
+            self.domain(name, policy("enforce", f"mx.{name}"), f"@ MX 10 mx\nmx A {address}")
         self.domain("good.test", policy("enforce", "mx.good.test"), f"@ MX 10 mx\nmx A {GOOD}")
         self.domain("two.test", policy("enforce", "mx.good.test"), f"@ MX 10 mx\n@ MX 20 mx.good.test.\nmx A {IN_CLEAR}")
         self.domain("wild.test", policy("enforce", "*.good.test"), "@ MX 10 mx.good.test.")
@@ -90,8 +96,8 @@ class MtaStsTest(Lab):
         self.domain("broken.test", "return 200 'version: STSv2\\nmode: enforce\\nmx: no.test\\nmax_age: 86400\\n';")
         self.domain("records.test", policy("enforce", "no.test"), record='_mta-sts TXT "v=STSv1; id=1;"\n_mta-sts TXT "v=STSv1; id=2;"')
         self.begin()
-        delivered, deferred = self.outcome(delivered=13, deferred=3)
-        self.assertEqual(sorted(deferred), ["clear.test", "name.test", "unlisted.test"])
+        delivered, deferred = self.outcome(delivered=13, deferred=5)
+        self.assertEqual(sorted(deferred), ["clear.test", "expired.test", "name.test", "stranger.test", "unlisted.test"])
         self.assertEqual({event["bounce_classification"] for event in deferred.values()}, {"TlsRequired"})
         self.assertIn("STARTTLS is not offered", deferred["clear.test"]["response"]["content"])
         self.assertIn("mx.name.test", deferred["name.test"]["response"]["content"])
@@ -104,7 +110,8 @@ class MtaStsTest(Lab):
         results = {(entry["domain"], entry["policy"]): entry for entry in self.report()["tls_results"]}
         self.assertEqual(results["good.test", "sts"]["failures"], {})
         self.assertEqual(results["good.test", "sts"]["success"], 1)
-        for domain, failure in (("name.test", "certificate-host-mismatch"), ("testing.test", "certificate-host-mismatch"),
+        for domain, failure in (("expired.test", "certificate-expired"), ("stranger.test", "certificate-not-trusted"),
+                                ("name.test", "certificate-host-mismatch"), ("testing.test", "certificate-host-mismatch"),
                                 ("unlisted.test", "validation-failure"), ("testing-other.test", "validation-failure"),
                                 ("clear.test", "starttls-not-supported"), ("certificate.test", "sts-webpki-invalid"),
                                 ("redirect.test", "sts-policy-fetch-error"), ("broken.test", "sts-policy-invalid")):

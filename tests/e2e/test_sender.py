@@ -6,6 +6,7 @@ import datetime
 import json
 import signal
 import socket
+import subprocess
 import time
 
 from lab import BUILD, SLUICE, Lab
@@ -319,6 +320,21 @@ class SenderTest(Lab):
         answer = self.check()
         self.assertEqual({check["check"] for check in answer["sender"] if check["verdict"] == "warn"} - {"tls"}, {"spf", "ptr"})
         self.assertIn("source_address or public_address in [sources.NAME]", answer["sender"][0]["message"])
+
+    def test_without_sources_the_address_that_the_kernel_chooses_is_checked(self):
+        own, root_server = "11.0.113.7", "198.41.0.4"
+        self.serve(self.good | {
+            ("_spf.example.com", "TXT"): f'"v=spf1 ip4:{own} ?all"',
+            ("7.113.0.11.in-addr.arpa", "PTR"): "mta1.example.com.",
+            ("mta1.example.com", "A"): own,
+        })
+        self.write("sluice.toml", self.path("sluice.toml").read_text().replace(SOURCE, ""))
+        subprocess.run(["ip", "address", "add", f"{own}/32", "dev", "lo"], check=True)
+        self.addCleanup(subprocess.run, ["ip", "address", "del", f"{own}/32", "dev", "lo"], check=True)
+        subprocess.run(["ip", "route", "add", f"{root_server}/32", "dev", "lo", "src", own], check=True)
+        self.addCleanup(subprocess.run, ["ip", "route", "del", f"{root_server}/32"], check=True)
+        verdicts = {check["check"]: check["verdict"] for check in self.check(code=None)["sender"]}
+        self.assertEqual((verdicts["spf"], verdicts["ptr"]), ("pass", "pass"))
 
     def test_a_rehearsal_of_two_sources_behind_one_address_is_ready(self):
         with self.path("sluice.toml").open("a") as config:

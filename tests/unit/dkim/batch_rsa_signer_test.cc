@@ -1,6 +1,7 @@
 #include "engine/dkim/batch_rsa_signer.h"
 
 #include <array>
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,7 @@ class BatchRsaSignerTest : public ::testing::Test {
   ~BatchRsaSignerTest() override { TheFault() = {}; }
 
   std::unique_ptr<BatchRsaSigner> Make(const BatchRsaKernel& kernel = PortableBatchRsaKernel()) {
-    absl::StatusOr<std::unique_ptr<BatchRsaSigner>> signer = BatchRsaSigner::Make(keys_, kernel, log_);
+    absl::StatusOr<std::unique_ptr<BatchRsaSigner>> signer = BatchRsaSigner::Make(keys_, kernel, faulty_, log_);
     EXPECT_TRUE(signer.ok());
     return *std::move(signer);
   }
@@ -62,6 +63,7 @@ class BatchRsaSignerTest : public ::testing::Test {
 
   const Crypto crypto_;
   LinesLog log_;
+  std::atomic<bool> faulty_ = false;
   std::vector<SigningKey> keys_;  // Two for batches, and one for OpenSSL.
   std::vector<std::unique_ptr<PrivateKey>> parsed_;
 };
@@ -109,6 +111,18 @@ TEST_F(BatchRsaSignerTest, AfterAFaultAllSignaturesAreRightAndOpenssls) {
   EXPECT_EQ(signer->batch_max(), 1u);
   SignAndVerify(*signer, {0});
   EXPECT_EQ(signer->counters().batches, 1u);
+}
+
+TEST_F(BatchRsaSignerTest, AFaultIsOfTheMachineAndEndsTheBatchesOfAll) {
+  const std::unique_ptr<BatchRsaSigner> one = Make(), other = Make();
+  TheFault() = {.countdown = PortableSignMultiplications() / 3, .lane = 5, .bit = 3};
+  SignAndVerify(*one, {0, 1, 0, 1});
+  EXPECT_EQ(one->counters().mismatches, 1u);
+  EXPECT_FALSE(other->batches());
+  SignAndVerify(*other, {0, 1, 0, 1});
+  EXPECT_EQ(other->counters().batches, 0u);
+  EXPECT_FALSE(Make()->batches());
+  EXPECT_EQ(log_.lines.size(), 1u);
 }
 
 // Leaves zero instead of a signature.

@@ -37,10 +37,27 @@ class DkimWatchTest : public testing::Test {
     return watch_.Poll(now_);
   }
 
+  void SetUp() override {  // It was looked at before the start, where the DNS gave an answer in time.
+    EXPECT_FALSE(After(Duration::Minutes(1), first_).has_value());
+  }
+
+  dns::Answer first_ = Text(kRecord);
   dns::ScriptedResolver resolver_;
   base::Instant now_;
   DkimWatch watch_{{{kName, "example.com", "", kRecord}}, resolver_, {}, now_};
 };
+
+class UnansweredDkimWatchTest : public DkimWatchTest {
+ protected:
+  UnansweredDkimWatchTest() { first_ = dns::Nothing(dns::AnswerKind::kTimeout); }
+};
+
+TEST_F(UnansweredDkimWatchTest, WhatNobodyCouldTellBeforeTheStartIsAskedForEachMinute) {
+  for (int i = 0; i < 3; ++i)
+    EXPECT_FALSE(After(Duration::Minutes(1), dns::Nothing(dns::AnswerKind::kServerFail)).has_value());
+  EXPECT_FALSE(After(Duration::Minutes(1), dns::Nothing(dns::AnswerKind::kNoDomain)).has_value());
+  EXPECT_TRUE(After(Duration::Seconds(61), dns::Nothing(dns::AnswerKind::kNoDomain)).has_value());
+}
 
 TEST_F(DkimWatchTest, LooksEveryHour) {
   for (int i = 0; i < 3; ++i) EXPECT_FALSE(After(Duration::Hours(1), Text(kRecord)).has_value());

@@ -1,5 +1,6 @@
 #include "engine/sender_check.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -34,6 +35,28 @@ TEST(SenderCheckTest, WhetherMailToGmailNeedsACertificateThatHoldsIsAsTheShaping
   config::Config config;
   config.smarthost.emplace();  // It is spoken to as the configuration says.
   EXPECT_FALSE(SenderUnder("", config).verifies_tls);
+}
+
+struct KeptLog final : base::Log {
+  void Write(base::Severity severity, std::string_view line) override {
+    if (severity == base::Severity::kWarning) warnings.emplace_back(line);
+  }
+  std::vector<std::string> warnings;
+};
+
+// Else it would look as if all were well.
+TEST(SenderCheckTest, WhatCouldNotBeCheckedIsToldBeforeTheMailGoesOut) {
+  campaign::Campaign campaign;
+  campaign.from_address = "a@example.com";
+  config::Config config;
+  config.dns.servers = {"127.0.0.1:1"};  // Nobody listens there.
+  SendingMeans means;
+  means.sources.emplace_back().name = "one";
+  KeptLog log;
+  const config::Shaping shaping;
+  EXPECT_TRUE(RequireReady({campaign, config, shaping, means}, Preflight::kWarn, log).ok());
+  for (const char* check : {"spf", "dmarc", "replies"})
+    EXPECT_THAT(log.warnings, testing::Contains(testing::StartsWith(std::string(check) + ": could not be checked")));
 }
 
 }  // namespace

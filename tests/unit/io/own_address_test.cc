@@ -1,0 +1,18 @@
+#include "engine/io/own_address.h"
+
+#include <gtest/gtest.h>
+
+namespace io {
+namespace {
+
+TEST(OwnAddress, IsWhatTheRoutesSay) {
+  const base::IpAddress loopback = *base::IpAddress::Parse("127.0.0.1");
+  EXPECT_EQ(OwnAddressTowards({*base::IpAddress::Parse("127.0.0.9"), 25}), loopback);
+}
+
+TEST(OwnAddress, WhereNoRouteLeadsThereIsNone) {
+  EXPECT_EQ(OwnAddressTowards({*base::IpAddress::Parse("255.255.255.255"), 25}), std::nullopt);
+}
+
+}  // namespace
+}  // namespace io
