@@ -20,7 +20,6 @@ using delivery::Site;
 
 namespace {
 
-constexpr std::size_t kBatchAtLeast = 256;                          // Records.
 constexpr base::Duration kRouteFloor = base::Duration::Minutes(1);  // A destination moves at most this often.
 
 std::uint32_t HomeOf(std::string_view name, std::uint32_t shards) {
