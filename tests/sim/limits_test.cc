@@ -276,6 +276,13 @@ TEST(ProviderLimits, TheRateIsReachedAndNeverExceeded) {
   EXPECT_LT(provider.Seconds(), 1.15 * 12 * 30 / 40);
 }
 
+// A round of all its sites takes longer than a route holds.
+TEST(ProviderLimits, EverySiteHasItsTurnWhereItsRouteIsOverByThen) {
+  Provider provider("provider_max_message_rate = \"1/min,max_burst=1\"\n", 3);
+  provider.scenario.RunFor(Duration::Minutes(40));
+  EXPECT_EQ(provider.scenario.CountLast("delivered"), 3u * Provider::kDomains);
+}
+
 TEST(ProviderLimits, HoldForEachSourceAndInTotalOverAll) {
   Provider each("provider_connection_limit = 3\nprovider_max_message_rate = \"20/s\"\n", 20, true);
   EXPECT_TRUE(each.scenario.Finish());
