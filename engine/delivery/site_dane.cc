@@ -96,7 +96,10 @@ void Site::KeepToItsDomain(Session& session) {
   narrower.only_domain = session.options().domain;
   for (auto* list : {&ready_, &waiting_}) {
     for (Destination* d = list->empty() ? nullptr : &list->front(); d != nullptr; d = list->Next(*d)) {
-      if (d->key.domain + 1 == narrower.only_domain && d->tls == session.options().tls) d->tls = narrower;
+      if (d->key.domain + 1 != narrower.only_domain || d->tls != session.options().tls) continue;
+      demand_.Remove(d->tls, d->demand);
+      d->tls = narrower;
+      CountDemand(*d);
     }
   }
   session.KeepTo(narrower);
