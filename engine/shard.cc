@@ -76,7 +76,10 @@ Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
       source_timer_([this] { OnSourceRested(); }),
       finish_timer_([this] { ExpireEveryone(); }),
       watch_timer_([this] { Watch(); }),
-      domain_timer_([this] { EndDomainOverrides(seams_.clock.Now()); }) {}
+      domain_timer_([this] { EndDomainOverrides(seams_.clock.Now()); }) {
+  for (const RestoredSuspension& old : options_.suspensions)
+    suspensions_.emplace(std::pair(old.site, old.source), &old);
+}
 
 Shard::~Shard() {
   commits_.Cancel(*this);
@@ -186,13 +189,14 @@ void Shard::OnSwept(Destination& destination) {
 // ---- sites ----
 
 void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
-  const std::string place = SiteNameOf(destination, route);
-  const std::uint32_t owner = HomeOf(place, options_.count);
-  if (destination.site == nullptr && owner == options_.index) RestoreDomainOverrides(destination, route, place);
-  const std::string name = OverriddenName(destination, place);
+  const std::string name = SiteNameOf(destination, route);
+  const std::uint32_t owner = HomeOf(name, options_.count);
+  if (destination.site == nullptr && owner == options_.index) RestoreDomainOverrides(destination, route, name);
   if (destination.site != nullptr) {  // A refreshed route.
     const delivery::SiteKey& key = destination.site->key();
-    if ((key.name == name && key.hosts == HostsOf(destination, route)) || options_.bugs.keep_old_route) {
+    const bool is_same =
+        key.name == name && key.hosts == HostsOf(destination, route) && key.domain == OverriddenDomain(destination);
+    if (is_same || options_.bugs.keep_old_route) {
       destination.site->Refresh(destination, TlsPolicyOf(destination, *destination.site, route), route,
                                 seams_.clock.Now() + std::max(route.ttl, kRouteFloor));
     } else {
@@ -213,7 +217,7 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
     seams_.links.Post(owner, std::move(message));
     return;
   }
-  Site& site = SiteFor(destination, route, name);
+  Site& site = SiteFor(destination, route);
   if (!job_.smarthost.has_value() && shaping_->NamesDomain(destination.name)) {
     SiteNames& names = site_names_[site.id()];
     names.domain = destination.name;
@@ -244,39 +248,31 @@ std::string Shard::HostsOf(const Destination& destination, const dns::Route& rou
   return IsAlone(destination) ? dns::SiteName(route.hosts) : "";
 }
 
-config::Limits Shard::LimitsOf(const Destination& destination, const Site& site, const dns::Route& route) const {
-  return shaping_->For(destination.name, delivery::MailHostsOf(route), job_.sources[site.key().source].name,
-                       site.overrides());
-}
-
-Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const std::string& name) {
+Site& Shard::SiteFor(Destination& destination, const dns::Route& route) {
   const std::uint32_t source = SourceOf(destination);
-  const delivery::SiteKey key{name, HostsOf(destination, route), source};
+  const std::string name = SiteNameOf(destination, route);
+  const delivery::SiteKey key{name, HostsOf(destination, route), source, OverriddenDomain(destination)};
   if (const auto known = sites_.find(key); known != sites_.end()) return *known->second;
   const std::vector<config::MailHost> hosts = delivery::MailHostsOf(route);
   const std::string& domain = job_.smarthost.has_value() ? job_.smarthost->host : destination.name;
   const std::string provider = shaping_->ProviderFor(domain, hosts);
   const config::Limits limits = shaping_->For(domain, hosts, job_.sources[source].name);
   Site::Owner& self = *this;
-  auto site = std::make_unique<Site>(++sites_made_, key, provider, limits, SharedLimitsOf(key, provider, limits), route,
-                                     context_, self);
+  SiteNames names{domain, hosts};
+  auto site = std::make_unique<Site>(++sites_made_, key, provider, limits, SharedLimitsOf(key, names, provider, limits),
+                                     route, context_, self);
   Site& made = *site;
   HoldSite(made);
   sites_by_id_.emplace(made.id(), &made);
-  site_names_.emplace(made.id(), SiteNames{domain, hosts});
+  site_names_.emplace(made.id(), std::move(names));
   made.SetAutomation(shaping_->AutomationFor(domain, hosts));
   RestoreOverrides(made);
   sites_.emplace(key, std::move(site));
-  for (const RestoredSuspension& old : options_.suspensions) {
-    if (suspensions_lifted_ || seams_.limits.WasLifted(job_.sources[source].name, name)) break;
-    if (old.site != name || old.source != job_.sources[source].name || old.until <= seams_.clock.WallNow()) continue;
-    made.RestoreSuspension(old.scope, seams_.clock.Now() + (old.until - seams_.clock.WallNow()), old.reason,
-                           old.sample);
-  }
+  TakeUpSuspensions(made);
   return made;
 }
 
-// What the campaign allows there stays, where the domain has moved to a site of the same name.
+// What the campaign allows there stays, where others are at a site of the same name.
 void Shard::RemoveSite(Site& site) {
   const delivery::SiteKey key = site.key();
   sites_by_id_.erase(site.id());
@@ -285,7 +281,8 @@ void Shard::RemoveSite(Site& site) {
   for (Site* const same : SitesOf(key.name, key.source)) WantsLimits(*same);
 }
 
-// Several, where the mail exchangers of a domain that is a site of its own have changed.
+// Several, where the mail exchangers of a domain that is a site of its own have changed, or domains have limits of
+// their own for a while.
 std::vector<Site*> Shard::SitesOf(const std::string& name, std::uint32_t source) const {
   std::vector<Site*> found;
   for (auto next = sites_.lower_bound({name, "", 0}); next != sites_.end() && next->first.name == name; ++next) {
@@ -375,6 +372,7 @@ bool Shard::IsQuiet() const {
 void Shard::EndTurn() {
   if (phase_ == Phase::kFailed) return;
   commits_.Tell();
+  Reshape();
   router_.Pump();
   sweeper_.Run();
   for (std::size_t n = to_pump_.size(); n > 0; --n) {
@@ -390,8 +388,8 @@ void Shard::EndTurn() {
 }
 
 base::Instant Shard::NextWake() const {
-  if (!to_pump_.empty() || commits_.WantsTurn() || sweeper_.WantsTurn() || seams_.signer.WantsTurn())
-    return seams_.clock.Now();
+  const bool has_more = !to_pump_.empty() || commits_.WantsTurn() || reshaped_before_.has_value();
+  if (has_more || sweeper_.WantsTurn() || seams_.signer.WantsTurn()) return seams_.clock.Now();
   return seams_.timers.NextAt();
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -135,7 +136,8 @@ class Shard final : private delivery::Router::Owner,
     std::vector<config::MailHost> hosts;
   };
   void SetShaping(std::shared_ptr<const config::Shaping> shaping);
-  std::string OverriddenName(const delivery::Destination& destination, const std::string& place) const;
+  void Reshape();
+  std::string OverriddenDomain(const delivery::Destination& destination) const;
   void RestoreOverrides(delivery::Site& site);
   void RestoreDomainOverrides(const delivery::Destination& destination, const dns::Route& route,
                               const std::string& place);
@@ -147,14 +149,17 @@ class Shard final : private delivery::Router::Owner,
                                              const config::Limits& limits) const;
   bool MayTakeOverflow(const delivery::Site& from, std::uint32_t source, bool whole) const;
   std::optional<std::uint32_t> SourceForOverflow(const delivery::Destination& destination) const;
-  delivery::Site& SiteFor(delivery::Destination& destination, const dns::Route& route, const std::string& name);
+  delivery::Site& SiteFor(delivery::Destination& destination, const dns::Route& route);
+  void TakeUpSuspensions(delivery::Site& site) const;
   void RemoveSite(delivery::Site& site);
   std::vector<delivery::Site*> SitesOf(const std::string& name, std::uint32_t source) const;
   bool IsAlone(const delivery::Destination& destination) const;
   std::string HostsOf(const delivery::Destination& destination, const dns::Route& route) const;
   std::string SiteNameOf(const delivery::Destination& destination, const dns::Route& route) const;
-  delivery::SharedLimits SharedLimitsOf(const delivery::SiteKey& key, const std::string& provider,
-                                        const config::Limits& limits) const;
+  delivery::SharedLimits SharedLimitsOf(const delivery::SiteKey& key, const SiteNames& names,
+                                        const std::string& provider, const config::Limits& limits) const;
+  config::Limits LimitsOfOthers(const delivery::SiteKey& key, const SiteNames& names,
+                                const config::Limits& limits) const;
   void SetLimits(delivery::Site& site, const config::Limits& limits);
   config::Limits LimitsOf(const delivery::Destination& destination, const delivery::Site& site,
                           const dns::Route& route) const;
@@ -173,7 +178,7 @@ class Shard final : private delivery::Router::Owner,
   void Pause(const delivery::PauseCampaign& message);
   void Hold(const delivery::PauseReason& pause);
   void HoldSite(delivery::Site& site);
-  bool IsBlocked() const;
+  bool IsBlocked();
   void Drain();
   void ExpireEveryone();
   void SetWatch();
@@ -201,7 +206,8 @@ class Shard final : private delivery::Router::Owner,
   absl::flat_hash_map<std::uint64_t, delivery::Site*> sites_by_id_;  // Look-up only, never iterated.
   absl::flat_hash_map<std::uint64_t, SiteNames> site_names_;         // By id; the same.
   const config::Shaping* shaping_;                                   // The job's, or…
-  std::shared_ptr<const config::Shaping> new_shaping_;               // …what came since.
+  std::shared_ptr<const config::Shaping> new_shaping_;               // …what came since…
+  std::optional<delivery::SiteKey> reshaped_before_;                 // …which sites from this one on have to get yet.
   base::IntrusiveList<delivery::Site, &delivery::Site::pump_hook> to_pump_;
   std::vector<std::unique_ptr<delivery::Session>> retired_;
   std::vector<base::Instant> source_rests_until_;  // Those that could not be bound to.
@@ -213,7 +219,10 @@ class Shard final : private delivery::Router::Owner,
   Phase phase_ = Phase::kRunning;
   absl::Status failure_;
   std::unique_ptr<delivery::PauseReason> pause_;
-  bool suspensions_lifted_ = false;                        // Those of earlier runs.
+  delivery::DestinationKey unblocked_;  // The one that was found last to have something to do.
+  bool suspensions_lifted_ = false;     // Those of earlier runs.
+  // These, by site and source.
+  std::multimap<std::pair<std::string, std::string>, const RestoredSuspension*> suspensions_;
   std::vector<std::uint64_t> answers_due_, answers_next_;  // Questions; the former wait for records.
 };
 

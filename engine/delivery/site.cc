@@ -61,7 +61,9 @@ Site::Site(std::uint64_t id, SiteKey key, std::string provider, const config::Li
 
 Site::~Site() {
   EndTry();
-  standing_->Forget(context_.job.campaign_number, context_.clock.Now());
+  for (const auto& standing : {standing_, own_}) {
+    if (standing != nullptr) standing->Forget(context_.job.campaign_number, context_.clock.Now());
+  }
   context_.budget.Cancel(*this);
   context_.line.Cancel(*this);
   while (!writers_.empty()) writers_.PopFront();
@@ -145,8 +147,8 @@ void Site::Reconsider(Destination& destination) {
     owner_.WantsPump(*this);  // Without any it may go.
     return;
   }
-  const std::uint32_t due_s = destination.queue.NextDue();
   const std::uint32_t now_s = context_.settler.now_s();
+  const std::uint32_t due_s = destination.queue.NextDue(now_s);
   const bool open = !destination.leaving && !destination.sweeping && !draining_;
   if (open && due_s <= now_s) {
     // After a rest its mail exchangers may be others: the old ones may be dead, or refuse its recipients.
@@ -207,7 +209,7 @@ void Site::SweepAll(const Sweep& sweep) {
 
 std::optional<base::Instant> Site::HeldUntil() const {
   const base::Instant now = context_.clock.Now();
-  const base::Instant until = std::max({rests_until_, dns_until_, standing_->suspension(scopes_).until()});
+  const base::Instant until = std::max({rests_until_, dns_until_, standing_->SuspendedUntil(scopes_)});
   if (until <= now) return std::nullopt;
   return until;
 }
@@ -335,6 +337,7 @@ void Site::Resume() {
   ForgetAutomation();
   const base::Instant now = context_.clock.Now();
   for (const std::string& scope : standing_->Lift(scopes_, now)) WriteSuspension(scope, now, "resumed", "");
+  if (own_ != nullptr) (void)own_->Lift(scopes_, now);  // It holds nothing, but what rules have set.
   owner_.WantsPump(*this);
 }
 
@@ -365,35 +368,6 @@ bool Site::IsUnused() const {
 
 base::Instant Site::RestedAt() const {
   return std::max({rests_until_, dns_until_, lingers_until_, automation_.RestedAt()});
-}
-
-std::optional<HeldQueue> Site::HeldNow() const {
-  const base::Instant now = context_.clock.Now();
-  HeldQueue held{.queue = key_.name,
-                 .provider = provider_,
-                 .source = context_.job.sources[key_.source].name,
-                 .reason = "",
-                 .sample = ""};
-  if (paused_) {
-    held.reason = "paused: " + pause_reason_;
-    return held;
-  }
-  base::Instant until;
-  if (const Suspension suspension = standing_->suspension(scopes_); suspension.IsActive(now)) {
-    held.reason = "suspended: " + suspension.reason();
-    held.sample = suspension.sample();
-    until = suspension.until();
-  } else if (rests_until_ > now) {
-    held.reason = "unreachable: " + last_failure_;
-    until = rests_until_;
-  } else if (dns_until_ > now) {
-    held.reason = "without a known address";
-    until = dns_until_;
-  } else {
-    return std::nullopt;
-  }
-  held.until = context_.clock.WallNow() + (until - now);
-  return held;
 }
 
 }  // namespace delivery

@@ -66,7 +66,8 @@ class SiteStanding {
                     std::string_view sample);
   // The operator resumes: what rules have set is forgotten, too. Returns whose were suspended.
   std::vector<std::string> Lift(Scopes scopes, base::Instant now);
-  Suspension suspension(Scopes scopes) const;  // What holds the mail of these.
+  Suspension suspension(Scopes scopes) const;         // What holds the mail of these.
+  base::Instant SuspendedUntil(Scopes scopes) const;  // When that ends; the past: nothing does.
 
   // ---- what automation rules have set, for those who send here after a restart ----
   void RememberSetting(RuleSetting setting);
@@ -88,10 +89,13 @@ class SiteStanding {
   // `unsaved`: until it is asked again, what may pass counts as passed.
   Kept Keep(base::Instant now, base::Duration unsaved) const;
   void Restore(const Kept& kept, base::Instant now);
+  // Of each, what is stricter: this or what it has itself.
+  void Tighten(const Kept& kept, base::Instant now);
   bool IsUnused(base::Instant now) const;  // Nobody is in it, and it is as new.
 
  private:
   // With the lock held.
+  void Learn(const Kept& kept, base::Instant now);
   void Trouble(base::Instant began, base::Instant now);
   void PassOn(base::Instant now);
   void PassWindowOn();

@@ -1,6 +1,7 @@
 // The part of a site that says what holds it back.
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,7 +18,7 @@ void Site::Pump() {
 // What holds everything there; "": nothing.
 std::string_view Site::Hold() const {
   const base::Instant now = context_.clock.Now();
-  if (standing_->suspension(scopes_).until() > now) return "suspended";
+  if (standing_->SuspendedUntil(scopes_) > now) return "suspended";
   if (rests_until_ > now) return "unreachable";
   return dns_until_ > now ? "dns" : "";
 }
@@ -38,6 +39,35 @@ base::Instant Site::HoldSince(std::string_view hold) const {
   return since.value_or(context_.clock.Now());
 }
 
+std::optional<HeldQueue> Site::HeldNow() const {
+  const base::Instant now = context_.clock.Now();
+  HeldQueue held{.queue = key_.Title(),
+                 .provider = provider_,
+                 .source = context_.job.sources[key_.source].name,
+                 .reason = "",
+                 .sample = ""};
+  if (paused_) {
+    held.reason = "paused: " + pause_reason_;
+    return held;
+  }
+  base::Instant until;
+  if (const Suspension suspension = standing_->suspension(scopes_); suspension.IsActive(now)) {
+    held.reason = "suspended: " + suspension.reason();
+    held.sample = suspension.sample();
+    until = suspension.until();
+  } else if (rests_until_ > now) {
+    held.reason = "unreachable: " + last_failure_;
+    until = rests_until_;
+  } else if (dns_until_ > now) {
+    held.reason = "without a known address";
+    until = dns_until_;
+  } else {
+    return std::nullopt;
+  }
+  held.until = context_.clock.WallNow() + (until - now);
+  return held;
+}
+
 // A reply that is why it is so, where one is.
 std::string Site::SampleOfLimit(std::string_view limit) const {
   if (limit == "suspended") return standing_->suspension(scopes_).sample();
@@ -56,7 +86,7 @@ std::optional<LimitedQueue> Site::LimitedNow() const {
     since = throttle_.since();
   }
   if (limit.empty() || !HasDestinations()) return std::nullopt;
-  LimitedQueue limited{.queue = key_.name,
+  LimitedQueue limited{.queue = key_.Title(),
                        .provider = provider_,
                        .source = context_.job.sources[key_.source].name,
                        .limit = std::string(limit),
@@ -69,7 +99,10 @@ std::optional<LimitedQueue> Site::LimitedNow() const {
   if (limit == "max_message_rate" || limit == "adaptive_rate" || limit == "provider_max_message_rate" ||
       limit == "total_message_rate")
     opens = TokenAt();
-  if (limit == "max_connection_rate") opens = standing_->group().ConnectionAt();
+  if (limit == "max_connection_rate") {
+    opens = now;
+    for (const auto& member : members_) opens = std::max(opens, member->group().ConnectionAt());
+  }
   if (limit == kWarmupLimit) opens = now + (Warmup::EndOfDay(context_.clock.WallNow()) - context_.clock.WallNow());
   if (!opens.IsNever()) limited.until = context_.clock.WallNow() + (std::max(now, opens) - now);
   return limited;

@@ -260,11 +260,6 @@ TEST(HostLimits, ASiteThatGetsAnotherHostIsTheSameReceiver) {
   EXPECT_EQ(made->suspension(kEvery).until() - kNow, Duration::Hours(1));
   EXPECT_EQ(made->group().TokenAt(), old->group().TokenAt());
   EXPECT_EQ(made->group().connections_max(), old->group().connections_max());
-  // One that others use already keeps what is known of it.
-  const auto known = limits.Site("one", "(b|d)", 0, kSlow, kNow);
-  Send(known, kNow);
-  limits.Inherit("one", "(a|b)", "(b|d)", kNow);
-  EXPECT_LT(known->suspension(kEvery).until(), kNow);
 }
 
 TEST(HostLimits, WhatTheOperatorResumesIsNotTakenUpAgain) {
