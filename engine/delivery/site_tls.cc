@@ -11,7 +11,7 @@ namespace {
 constexpr base::Duration kAddressRest = base::Duration::Minutes(30);  // After TLS failed there, while others work.
 constexpr base::Duration kCompatibleAfterAnEnd = base::Duration::Minutes(10);
 constexpr base::Duration kClearAfterAnEnd = base::Duration::Minutes(1);
-constexpr base::Duration kClearAfterNotNow = base::Duration::Minutes(10);  // STARTTLS was refused by 4yz.
+constexpr base::Duration kClearAfterRefusal = base::Duration::Minutes(10);  // Anybody on the way can say so, too.
 constexpr int kLookAhead = 64;  // Destinations that are looked at, for one that a session may serve.
 
 // How long a handshake that failed is held against an address. An alert, or what is no TLS, is the server's doing. A
@@ -179,9 +179,8 @@ bool Site::TakeTlsFailure(const Session& session, const smtp::ConnectionFact& fa
   const base::Instant now = context_.clock.Now();
   const bool is_refused = fact.tls == smtp::TlsTrouble::kRefused;
   if (is_refused && policy.use == tls::Policy::Use::kWhereOffered && !session.options().has_tlsa) {
-    const bool is_passing = fact.reply.has_value() && fact.reply->first_digit() == 4;
-    const base::Duration most = is_passing ? kClearAfterNotNow : limits_.remember_broken_tls;
-    context_.broken_tls.refused.Remember(PeerOf(session.options()), now + std::min(most, limits_.remember_broken_tls));
+    context_.broken_tls.refused.Remember(PeerOf(session.options()),
+                                         now + std::min(kClearAfterRefusal, limits_.remember_broken_tls));
   } else if (fact.tls == smtp::TlsTrouble::kFailed && policy.MayFallBackToClear() &&
              !session.options().has_tlsa) {  // The next connection there is in clear.
     context_.broken_tls.clear.Remember(PeerOf(session.options()),
