@@ -186,13 +186,14 @@ void Shard::OnSwept(Destination& destination) {
 // ---- sites ----
 
 void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
-  const std::string place = SiteNameOf(destination, route);
-  const std::uint32_t owner = HomeOf(place, options_.count);
-  if (destination.site == nullptr && owner == options_.index) RestoreDomainOverrides(destination, route, place);
-  const std::string name = OverriddenName(destination, place);
+  const std::string name = SiteNameOf(destination, route);
+  const std::uint32_t owner = HomeOf(name, options_.count);
+  if (destination.site == nullptr && owner == options_.index) RestoreDomainOverrides(destination, route, name);
   if (destination.site != nullptr) {  // A refreshed route.
     const delivery::SiteKey& key = destination.site->key();
-    if ((key.name == name && key.hosts == HostsOf(destination, route)) || options_.bugs.keep_old_route) {
+    const bool is_same =
+        key.name == name && key.hosts == HostsOf(destination, route) && key.domain == OverriddenDomain(destination);
+    if (is_same || options_.bugs.keep_old_route) {
       destination.site->Refresh(destination, TlsPolicyOf(destination, *destination.site, route), route,
                                 seams_.clock.Now() + std::max(route.ttl, kRouteFloor));
     } else {
@@ -213,7 +214,7 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
     seams_.links.Post(owner, std::move(message));
     return;
   }
-  Site& site = SiteFor(destination, route, name);
+  Site& site = SiteFor(destination, route);
   if (!job_.smarthost.has_value() && shaping_->NamesDomain(destination.name)) {
     SiteNames& names = site_names_[site.id()];
     names.domain = destination.name;
@@ -249,21 +250,23 @@ config::Limits Shard::LimitsOf(const Destination& destination, const Site& site,
                        site.overrides());
 }
 
-Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const std::string& name) {
+Site& Shard::SiteFor(Destination& destination, const dns::Route& route) {
   const std::uint32_t source = SourceOf(destination);
-  const delivery::SiteKey key{name, HostsOf(destination, route), source};
+  const std::string name = SiteNameOf(destination, route);
+  const delivery::SiteKey key{name, HostsOf(destination, route), source, OverriddenDomain(destination)};
   if (const auto known = sites_.find(key); known != sites_.end()) return *known->second;
   const std::vector<config::MailHost> hosts = delivery::MailHostsOf(route);
   const std::string& domain = job_.smarthost.has_value() ? job_.smarthost->host : destination.name;
   const std::string provider = shaping_->ProviderFor(domain, hosts);
   const config::Limits limits = shaping_->For(domain, hosts, job_.sources[source].name);
   Site::Owner& self = *this;
-  auto site = std::make_unique<Site>(++sites_made_, key, provider, limits, SharedLimitsOf(key, provider, limits), route,
-                                     context_, self);
+  SiteNames names{domain, hosts};
+  auto site = std::make_unique<Site>(++sites_made_, key, provider, limits, SharedLimitsOf(key, names, provider, limits),
+                                     route, context_, self);
   Site& made = *site;
   HoldSite(made);
   sites_by_id_.emplace(made.id(), &made);
-  site_names_.emplace(made.id(), SiteNames{domain, hosts});
+  site_names_.emplace(made.id(), std::move(names));
   made.SetAutomation(shaping_->AutomationFor(domain, hosts));
   RestoreOverrides(made);
   sites_.emplace(key, std::move(site));
@@ -276,7 +279,7 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route, const st
   return made;
 }
 
-// What the campaign allows there stays, where the domain has moved to a site of the same name.
+// What the campaign allows there stays, where others are at a site of the same name.
 void Shard::RemoveSite(Site& site) {
   const delivery::SiteKey key = site.key();
   sites_by_id_.erase(site.id());
@@ -285,7 +288,8 @@ void Shard::RemoveSite(Site& site) {
   for (Site* const same : SitesOf(key.name, key.source)) WantsLimits(*same);
 }
 
-// Several, where the mail exchangers of a domain that is a site of its own have changed.
+// Several, where the mail exchangers of a domain that is a site of its own have changed, or domains have limits of
+// their own for a while.
 std::vector<Site*> Shard::SitesOf(const std::string& name, std::uint32_t source) const {
   std::vector<Site*> found;
   for (auto next = sites_.lower_bound({name, "", 0}); next != sites_.end() && next->first.name == name; ++next) {

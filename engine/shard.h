@@ -135,7 +135,7 @@ class Shard final : private delivery::Router::Owner,
     std::vector<config::MailHost> hosts;
   };
   void SetShaping(std::shared_ptr<const config::Shaping> shaping);
-  std::string OverriddenName(const delivery::Destination& destination, const std::string& place) const;
+  std::string OverriddenDomain(const delivery::Destination& destination) const;
   void RestoreOverrides(delivery::Site& site);
   void RestoreDomainOverrides(const delivery::Destination& destination, const dns::Route& route,
                               const std::string& place);
@@ -147,14 +147,16 @@ class Shard final : private delivery::Router::Owner,
                                              const config::Limits& limits) const;
   bool MayTakeOverflow(const delivery::Site& from, std::uint32_t source, bool whole) const;
   std::optional<std::uint32_t> SourceForOverflow(const delivery::Destination& destination) const;
-  delivery::Site& SiteFor(delivery::Destination& destination, const dns::Route& route, const std::string& name);
+  delivery::Site& SiteFor(delivery::Destination& destination, const dns::Route& route);
   void RemoveSite(delivery::Site& site);
   std::vector<delivery::Site*> SitesOf(const std::string& name, std::uint32_t source) const;
   bool IsAlone(const delivery::Destination& destination) const;
   std::string HostsOf(const delivery::Destination& destination, const dns::Route& route) const;
   std::string SiteNameOf(const delivery::Destination& destination, const dns::Route& route) const;
-  delivery::SharedLimits SharedLimitsOf(const delivery::SiteKey& key, const std::string& provider,
-                                        const config::Limits& limits) const;
+  delivery::SharedLimits SharedLimitsOf(const delivery::SiteKey& key, const SiteNames& names,
+                                        const std::string& provider, const config::Limits& limits) const;
+  config::Limits LimitsOfOthers(const delivery::SiteKey& key, const SiteNames& names,
+                                const config::Limits& limits) const;
   void SetLimits(delivery::Site& site, const config::Limits& limits);
   config::Limits LimitsOf(const delivery::Destination& destination, const delivery::Site& site,
                           const dns::Route& route) const;

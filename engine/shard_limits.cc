@@ -16,37 +16,69 @@ using delivery::Destination;
 using delivery::DestinationKey;
 using delivery::Site;
 
-delivery::SharedLimits Shard::SharedLimitsOf(const delivery::SiteKey& key, const std::string& provider,
-                                             const config::Limits& limits) const {
+namespace {
+
+using Group = delivery::LimitGroup;
+
+Group::Options OptionsOf(const std::optional<std::uint32_t>& connections, const std::optional<base::Rate>& messages) {
+  return {connections.value_or(Group::kNoLimit), std::nullopt, messages};
+}
+
+}  // namespace
+
+// A domain with limits of its own keeps those of the others, too: it is the same receiver.
+config::Limits Shard::LimitsOfOthers(const delivery::SiteKey& key, const SiteNames& names,
+                                     const config::Limits& limits) const {
+  if (key.domain.empty()) return limits;
+  const auto others = sites_.find({key.name, key.hosts, key.source});
+  return others != sites_.end() ? others->second->limits()
+                                : shaping_->For(names.domain, names.hosts, job_.sources[key.source].name);
+}
+
+delivery::SharedLimits Shard::SharedLimitsOf(const delivery::SiteKey& key, const SiteNames& names,
+                                             const std::string& provider, const config::Limits& limits) const {
   using Kind = delivery::HostLimits::Kind;
-  using Group = delivery::LimitGroup;
   const base::Instant now = seams_.clock.Now();
   const std::string& source = job_.sources[key.source].name;
   const delivery::PlantedBugs& bugs = options_.bugs;
   const std::string of_whom = (bugs.limits_of_each_shard ? absl::StrFormat(" %d", options_.index) : "") +
                               (bugs.limits_of_each_campaign ? absl::StrFormat(" %d", job_.campaign_number) : "");
-  Group::Options own{limits.connection_limit, limits.max_connection_rate, limits.max_message_rate};
-  if (bugs.window_without_limit) own.connections = Group::kNoLimit;
-  if (bugs.no_connection_rate) own.connection_rate.reset();
+  const auto own = [&bugs](const config::Limits& of) {
+    Group::Options options{of.connection_limit, of.max_connection_rate, of.max_message_rate};
+    if (bugs.window_without_limit) options.connections = Group::kNoLimit;
+    if (bugs.no_connection_rate) options.connection_rate.reset();
+    return options;
+  };
+  const config::Limits others = LimitsOfOthers(key, names, limits);
   delivery::SharedLimits shared;
-  shared.standing = seams_.limits.Site(source, key.name + of_whom, job_.campaign_number, {own, limits.adaptive}, now);
+  shared.standing =
+      seams_.limits.Site(source, key.name + of_whom, job_.campaign_number, {own(others), others.adaptive}, now);
   const auto add = [&](Kind kind, const std::string& of_source, const std::string& name,
-                       const std::optional<std::uint32_t>& connections, const std::optional<base::Rate>& messages) {
-    const bool is_limited = connections.has_value() || messages.has_value() || shaping_->RulesSetSharedLimits();
+                       const Group::Options& options) {
+    const bool is_limited = options != Group::Options() || shaping_->RulesSetSharedLimits();
     if (name.empty() || !is_limited) return;
-    const Group::Options options{connections.value_or(Group::kNoLimit), std::nullopt, messages};
     shared.groups.push_back({seams_.limits.Group({kind, of_source, name + of_whom}, options, now), options});
   };
-  add(Kind::kProviderTotal, "", provider, limits.provider_total_connection_limit, limits.provider_total_message_rate);
-  add(Kind::kProvider, source, provider, limits.provider_connection_limit, limits.provider_max_message_rate);
-  add(Kind::kSiteTotal, "", key.name, limits.total_connection_limit, limits.total_message_rate);
-  if (job_.max_message_rate.has_value()) add(Kind::kCampaign, "", job_.campaign, std::nullopt, job_.max_message_rate);
+  add(Kind::kProviderTotal, "", provider,
+      Strictest(OptionsOf(others.provider_total_connection_limit, others.provider_total_message_rate),
+                OptionsOf(limits.provider_total_connection_limit, limits.provider_total_message_rate)));
+  add(Kind::kProvider, source, provider,
+      Strictest(OptionsOf(others.provider_connection_limit, others.provider_max_message_rate),
+                OptionsOf(limits.provider_connection_limit, limits.provider_max_message_rate)));
+  add(Kind::kSiteTotal, "", key.name, OptionsOf(others.total_connection_limit, others.total_message_rate));
+  if (!key.domain.empty()) {
+    shared.own =
+        seams_.limits.Site(source, key.Title() + of_whom, job_.campaign_number, {own(limits), /*adaptive=*/false}, now);
+    add(Kind::kSiteTotal, "", key.Title(), OptionsOf(limits.total_connection_limit, limits.total_message_rate));
+  }
+  if (job_.max_message_rate.has_value())
+    add(Kind::kCampaign, "", job_.campaign, OptionsOf(std::nullopt, job_.max_message_rate));
   shared.warmup = WarmupOf(key, provider, limits);
   return shared;
 }
 
 void Shard::SetLimits(Site& site, const config::Limits& limits) {
-  site.SetLimits(limits, SharedLimitsOf(site.key(), site.provider(), limits));
+  site.SetLimits(limits, SharedLimitsOf(site.key(), site_names_.at(site.id()), site.provider(), limits));
 }
 
 void Shard::CallSite(std::uint64_t site, delivery::GroupMember::Call call) {
@@ -75,7 +107,7 @@ void Shard::SetShaping(std::shared_ptr<const config::Shaping> shaping) {
 void Shard::RestoreOverrides(Site& site) {
   const SiteNames& names = site_names_.at(site.id());
   const delivery::RuleSettings kept =
-      seams_.limits.SettingsOf(job_.sources[site.key().source].name, site.key().name, seams_.clock.Now());
+      seams_.limits.SettingsOf(job_.sources[site.key().source].name, site.key().Title(), seams_.clock.Now());
   if (kept.empty()) return;
   const config::AutomationRules rules = shaping_->AutomationFor(names.domain, names.hosts);
   for (const delivery::RuleSetting& setting : kept) {
@@ -85,9 +117,9 @@ void Shard::RestoreOverrides(Site& site) {
 
 // ---- domains with limits of their own for a while ----
 
-// The domain's site for so long: the same hosts, and the shard of the others that share them.
-std::string Shard::OverriddenName(const Destination& destination, const std::string& place) const {
-  return domain_overrides_.contains(destination.key) ? destination.name + "@" + place : place;
+// Its site for so long has the same name, hosts and shard as that of the others, and shares all that they share.
+std::string Shard::OverriddenDomain(const Destination& destination) const {
+  return domain_overrides_.contains(destination.key) ? destination.name : "";
 }
 
 void Shard::RestoreDomainOverrides(const Destination& destination, const dns::Route& route, const std::string& place) {

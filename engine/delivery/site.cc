@@ -61,7 +61,9 @@ Site::Site(std::uint64_t id, SiteKey key, std::string provider, const config::Li
 
 Site::~Site() {
   EndTry();
-  standing_->Forget(context_.job.campaign_number, context_.clock.Now());
+  for (const auto& standing : {standing_, own_}) {
+    if (standing != nullptr) standing->Forget(context_.job.campaign_number, context_.clock.Now());
+  }
   context_.budget.Cancel(*this);
   context_.line.Cancel(*this);
   while (!writers_.empty()) writers_.PopFront();
@@ -335,6 +337,7 @@ void Site::Resume() {
   ForgetAutomation();
   const base::Instant now = context_.clock.Now();
   for (const std::string& scope : standing_->Lift(scopes_, now)) WriteSuspension(scope, now, "resumed", "");
+  if (own_ != nullptr) (void)own_->Lift(scopes_, now);  // It holds nothing, but what rules have set.
   owner_.WantsPump(*this);
 }
 
@@ -369,7 +372,7 @@ base::Instant Site::RestedAt() const {
 
 std::optional<HeldQueue> Site::HeldNow() const {
   const base::Instant now = context_.clock.Now();
-  HeldQueue held{.queue = key_.name,
+  HeldQueue held{.queue = key_.Title(),
                  .provider = provider_,
                  .source = context_.job.sources[key_.source].name,
                  .reason = "",

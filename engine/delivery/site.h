@@ -37,6 +37,8 @@ struct SiteKey {
   std::string name;          // Identity of the MX set; of a domain that is a site of its own, the domain.
   std::string hosts;         // Then that of its MX set; else empty.
   std::uint32_t source = 0;  // Index in the job.
+  std::string domain = {};   // That has limits of its own there for a while, beside those of the others; else empty.
+  std::string Title() const { return domain.empty() ? name : domain + "@" + name; }
   friend auto operator<=>(const SiteKey&, const SiteKey&) = default;
 };
 
@@ -47,6 +49,7 @@ struct SharedLimits {
     LimitOptions options;  // What the site allows there.
   };
   std::shared_ptr<SiteStanding> standing;  // Of the (source, site).
+  std::shared_ptr<SiteStanding> own;       // Of a domain with limits of its own there: these, and nothing is learned.
   std::vector<Group> groups;               // Where the provider has limits, or all sources together; the widest first.
   std::shared_ptr<Warmup> warmup;          // Of the source at the provider; null: none.
 };
@@ -124,6 +127,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   bool HasTransactions() const { return transactions_ > 0; }
   std::uint64_t id() const { return id_; }
   const SiteKey& key() const { return key_; }
+  const config::Limits& limits() const { return limits_; }
   const std::string& provider() const { return provider_; }
   // Of its hosts, those that the policy does not name; as tls::Policy says.
   std::uint32_t HostsWithout(const tls::StsPolicy& policy) const;
@@ -209,6 +213,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::optional<Claimed> ClaimUnder(const tls::Policy& policy);
   bool BeginNext(Session& session);
   void SetShared(const SharedLimits& shared);
+  SiteStanding& Memory() { return own_ != nullptr ? *own_ : *standing_; }  // Of what rules have set.
   void LeaveGroups();
   std::unique_ptr<GroupMember> Join(std::shared_ptr<LimitGroup> group);
   void PumpNow();
@@ -315,7 +320,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   Owner& owner_;
   io::Timer timer_;
   HostPlan hosts_;
-  std::shared_ptr<SiteStanding> standing_;
+  std::shared_ptr<SiteStanding> standing_, own_;
   std::vector<std::unique_ptr<GroupMember>> members_;  // The widest first, that of the standing last.
   const GroupMember* message_blocker_ = nullptr;       // What it waits for since it was pumped.
   const GroupMember* connection_blocker_ = nullptr;

@@ -12,12 +12,12 @@ using Kind = config::AutomationAction::Kind;
 
 void Site::SetAutomation(config::AutomationRules rules) {
   for (const Automation::Override& ended : automation_.SetRules(std::move(rules)))
-    standing_->ForgetSetting(ended.rule, ended.change.setting.key);
+    Memory().ForgetSetting(ended.rule, ended.change.setting.key);
   SetAutomationTimer();
 }
 
 bool Site::Override(Automation::Override override) {
-  standing_->RememberSetting(SettingOf(override));
+  Memory().RememberSetting(SettingOf(override));
   const bool is_new = automation_.Add(std::move(override));
   SetAutomationTimer();
   if (is_new) owner_.WantsLimits(*this);
@@ -58,7 +58,7 @@ void Site::CarryOut(const config::AutomationRule& rule, const config::Automation
   } else if (!Override(std::move(override))) {
     return;  // It has been told.
   }
-  context_.log.Warning(absl::StrFormat("%s: %s for %d s, by the automation rule at %s: %s", key_.name, action.text,
+  context_.log.Warning(absl::StrFormat("%s: %s for %d s, by the automation rule at %s: %s", key_.Title(), action.text,
                                        rule.duration.seconds(), rule.place, sample));
 }
 
@@ -85,7 +85,7 @@ void Site::SetAutomationTimer() {
 
 void Site::OnOverrideEnds() {
   for (const Automation::Override& ended : automation_.TakeEnded(context_.clock.Now()))
-    context_.log.Info(absl::StrFormat("%s: the time of %s = %s is over", key_.name, ended.change.setting.key,
+    context_.log.Info(absl::StrFormat("%s: the time of %s = %s is over", key_.Title(), ended.change.setting.key,
                                       ended.change.setting.value));
   SetAutomationTimer();
   owner_.WantsLimits(*this);

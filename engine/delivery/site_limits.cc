@@ -17,6 +17,7 @@ void Site::SetLimits(const config::Limits& limits, const SharedLimits& shared) {
 // What it has in a group that it was in before stays there.
 void Site::SetShared(const SharedLimits& shared) {
   standing_ = shared.standing;
+  own_ = shared.own;
   std::vector<std::unique_ptr<GroupMember>> members;
   const auto keep = [&](std::shared_ptr<LimitGroup> group) -> GroupMember& {
     const auto known = std::find_if(members_.begin(), members_.end(), [&group](const auto& member) {
@@ -27,6 +28,7 @@ void Site::SetShared(const SharedLimits& shared) {
   };
   for (const SharedLimits::Group& one : shared.groups)
     one.group->SetOptionsOf(keep(one.group), one.options, context_.clock.Now());
+  if (own_ != nullptr) keep(std::shared_ptr<LimitGroup>(own_, &own_->group()));
   keep(std::shared_ptr<LimitGroup>(standing_, &standing_->group()));
   LeaveGroups();
   message_blocker_ = connection_blocker_ = nullptr;

@@ -56,7 +56,7 @@ std::optional<LimitedQueue> Site::LimitedNow() const {
     since = throttle_.since();
   }
   if (limit.empty() || !HasDestinations()) return std::nullopt;
-  LimitedQueue limited{.queue = key_.name,
+  LimitedQueue limited{.queue = key_.Title(),
                        .provider = provider_,
                        .source = context_.job.sources[key_.source].name,
                        .limit = std::string(limit),
@@ -69,7 +69,10 @@ std::optional<LimitedQueue> Site::LimitedNow() const {
   if (limit == "max_message_rate" || limit == "adaptive_rate" || limit == "provider_max_message_rate" ||
       limit == "total_message_rate")
     opens = TokenAt();
-  if (limit == "max_connection_rate") opens = standing_->group().ConnectionAt();
+  if (limit == "max_connection_rate") {
+    opens = now;
+    for (const auto& member : members_) opens = std::max(opens, member->group().ConnectionAt());
+  }
   if (limit == kWarmupLimit) opens = now + (Warmup::EndOfDay(context_.clock.WallNow()) - context_.clock.WallNow());
   if (!opens.IsNever()) limited.until = context_.clock.WallNow() + (std::max(now, opens) - now);
   return limited;
