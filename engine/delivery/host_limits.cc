@@ -296,13 +296,19 @@ void HostLimits::Inherit(const std::string& source, const std::string& from, con
   const std::lock_guard lock(mutex_);
   InheritWarmup({Kind::kSite, source, from}, {Kind::kSite, source, to});
   const auto heir = sites_.find({source, to});
-  if (heir == sites_.end() || !heir->second->Keep(now, {}).IsNew()) return;
+  if (heir == sites_.end()) return;
   const auto known = sites_.find({source, from});
   const auto old = old_sites_.find({source, from});
+  SiteStanding::Kept kept;
   if (known != sites_.end()) {
-    heir->second->Restore(known->second->Keep(now, {}), now);
+    kept = known->second->Keep(now, {});
   } else if (old != old_sites_.end()) {
-    heir->second->Restore(Now(old->second, now), now);
+    kept = Now(old->second, now);
+  }
+  if (heir->second->Keep(now, {}).IsNew()) {
+    heir->second->Restore(kept, now);
+  } else {
+    heir->second->Tighten(kept, now);
   }
   has_news_ = true;
 }

@@ -149,7 +149,8 @@ class LimitGroup {
   };
   Debts debts(base::Instant now, base::Duration unsaved = {}) const;
   void Restore(const Debts& debts, base::Instant now);
-  bool IsUnused(base::Instant now) const;  // Nobody is in it, and it has no debts.
+  void Tighten(const Debts& debts, base::Instant now);  // The same, where it owes less.
+  bool IsUnused(base::Instant now) const;               // Nobody is in it, and it has no debts.
 
  private:
   friend class GroupMember;

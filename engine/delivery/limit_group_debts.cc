@@ -56,6 +56,11 @@ void LimitGroup::Restore(const Debts& debts, base::Instant now) {
   RestoreDebt(debts.connections, debts.ns_per_connection, now, connection_rate_);
 }
 
+void LimitGroup::Tighten(const Debts& debts, base::Instant now) {
+  const Debts own = this->debts(now);
+  Restore({std::max(own.messages, debts.messages), std::max(own.connections, debts.connections)}, now);
+}
+
 bool LimitGroup::IsUnused(base::Instant now) const {
   const std::lock_guard lock(mutex_);
   const auto is_rested = [now](const std::optional<RateGate>& gate) {

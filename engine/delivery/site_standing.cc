@@ -213,6 +213,23 @@ SiteStanding::Kept SiteStanding::Keep(base::Instant now, base::Duration unsaved)
 void SiteStanding::Restore(const Kept& kept, base::Instant now) {
   group_.Restore(kept.debts, now);
   const std::lock_guard lock(mutex_);
+  Learn(kept, now);
+}
+
+void SiteStanding::Tighten(const Kept& kept, base::Instant now) {
+  group_.Tighten(kept.debts, now);
+  const std::lock_guard lock(mutex_);
+  Kept stricter = kept;
+  if (kept.window >= window_.exact_size()) stricter.window = 0;
+  if (rate_.per_second() > 0 && kept.messages_per_second >= rate_.per_second()) stricter.messages_per_second = 0;
+  std::erase_if(stricter.suspensions, [this, now](const Suspensions::Kept& one) {
+    const std::string whose[] = {one.scope};
+    return suspensions_.IsInDoubt(one.scope) && suspensions_.Last(whose).until() >= now + one.rest;
+  });
+  if (!stricter.IsNew()) Learn(stricter, now);
+}
+
+void SiteStanding::Learn(const Kept& kept, base::Instant now) {
   if (kept.window > 0) window_.Restore(kept.window);
   if (kept.messages_per_second > 0) rate_.Restore(kept.messages_per_second, now);
   for (const Suspensions::Kept& one : kept.suspensions) suspensions_.Restore(one, now);

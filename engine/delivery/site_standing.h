@@ -88,10 +88,13 @@ class SiteStanding {
   // `unsaved`: until it is asked again, what may pass counts as passed.
   Kept Keep(base::Instant now, base::Duration unsaved) const;
   void Restore(const Kept& kept, base::Instant now);
+  // Of each, what is stricter: this or what it has itself.
+  void Tighten(const Kept& kept, base::Instant now);
   bool IsUnused(base::Instant now) const;  // Nobody is in it, and it is as new.
 
  private:
   // With the lock held.
+  void Learn(const Kept& kept, base::Instant now);
   void Trouble(base::Instant began, base::Instant now);
   void PassOn(base::Instant now);
   void PassWindowOn();

@@ -260,11 +260,28 @@ TEST(HostLimits, ASiteThatGetsAnotherHostIsTheSameReceiver) {
   EXPECT_EQ(made->suspension(kEvery).until() - kNow, Duration::Hours(1));
   EXPECT_EQ(made->group().TokenAt(), old->group().TokenAt());
   EXPECT_EQ(made->group().connections_max(), old->group().connections_max());
-  // One that others use already keeps what is known of it.
+}
+
+TEST(HostLimits, OfASiteThatIsKnownWhatIsStricterHoldsForWhoMovesThere) {
+  HostLimits limits;
+  const auto old = limits.Site("one", "(a|b)", 0, kSlow, kNow);
   const auto known = limits.Site("one", "(b|d)", 0, kSlow, kNow);
-  Send(known, kNow);
+  Send(old, kNow + Duration::Seconds(1));
+  Send(known, kNow);  // It owes less.
+  old->OnTrouble(kNow, kNow);
+  (void)old->Suspend(kNow, {Duration::Hours(1), Duration::Hours(1)}, "r", "s");
   limits.Inherit("one", "(a|b)", "(b|d)", kNow);
-  EXPECT_LT(known->suspension(kEvery).until(), kNow);
+  EXPECT_EQ(known->suspension(kEvery).until() - kNow, Duration::Hours(1));
+  EXPECT_EQ(known->group().TokenAt(), old->group().TokenAt());
+  EXPECT_EQ(known->group().connections_max(), 1u);
+  // What is stricter there stays.
+  (void)known->SuspendUntil(kEverybody, kNow + Duration::Hours(5), kNow, "r", "s");
+  limits.Inherit("one", "(a|b)", "(b|d)", kNow);
+  EXPECT_EQ(known->suspension(kEvery).until() - kNow, Duration::Hours(5));
+  const auto healthy = limits.Site("one", "(e|f)", 0, kSlow, kNow);
+  limits.Inherit("one", "(e|f)", "(b|d)", kNow);
+  EXPECT_EQ(known->suspension(kEvery).until() - kNow, Duration::Hours(5));
+  EXPECT_EQ(known->group().connections_max(), 1u);
 }
 
 TEST(HostLimits, WhatTheOperatorResumesIsNotTakenUpAgain) {
