@@ -277,6 +277,7 @@ absl::Status Session::Seal(Destination& destination, ledger::RecipientId recipie
   busy_since_ = context_.clock.Now();
   destination_ = &destination;
   recipient_ = recipient;
+  is_written_ = false;
   sealed_ = *std::move(sealed);
   if (sealed_->IsReady()) OnSealed(absl::OkStatus());
   return absl::OkStatus();
@@ -322,23 +323,17 @@ void Session::OnRecordsDurable() {
     End();
     return;
   }
-  if (state_ == State::kSending) {
-    WriteNext();
-    Advance();
-    return;
-  }
-  CHECK(state_ == State::kCommitting);
-  if (only_content_) {
-    SendContent();
-    Advance();
-  } else if (owner_.MayWrite(*this)) {
-    Write();
-  }
+  CHECK(state_ == State::kSending || state_ == State::kCommitting);
+  if (owner_.MayWrite(*this)) Write();
 }
 
 void Session::Write() {
-  CHECK(state_ == State::kCommitting);
-  StartTransaction();
+  if (state_ == State::kSending) {
+    WriteNext();
+  } else {
+    CHECK(state_ == State::kCommitting);
+    only_content_ ? SendContent() : StartTransaction();
+  }
   Advance();
 }
 
@@ -347,6 +342,7 @@ void Session::StartTransaction() {
   timings_.queue = Microseconds(written_at_ - sealed_at_);
   state_ = State::kSending;
   timed_wait_ = client_.wait_number();
+  is_written_ = true;
   owner_.OnSessionWrites(*this);
   if (client_.IsFinished()) {  // The server hung up while the record was on its way: no byte of the message left.
     smtp::TransactionResult nothing_sent;

@@ -65,7 +65,7 @@ class Session final : private io::StreamHandler,
     virtual void OnSessionLost(Session& session) = 0;
     // The attempt is durable. False: the owner says Write later.
     virtual bool MayWrite(Session& session) = 0;
-    virtual void OnSessionWrites(Session& session) = 0;  // The first bytes of the transaction, or of a follower, leave.
+    virtual void OnSessionWrites(Session& session) = 0;       // The transaction begins, or a follower's content leaves.
     virtual void OnSessionMayTakeNext(Session& session) = 0;  // Perhaps: MayTakeNext says whether.
     // The message that comes next is to be in flight with the others: CommitNext begins its attempt, ReleaseNext gives
     // it up.
@@ -122,7 +122,8 @@ class Session final : private io::StreamHandler,
   // it. Requires:
   // kSealing, and OnSessionSealed was called.
   void Commit();
-  // The transaction begins. Requires: the owner said that it may not yet.
+  // What is durable begins: the transaction, its content, or the next one. Requires: the owner said that it may not
+  // yet.
   void Write();
   // Gives the message up: no attempt was made. It is kIdle then. Requires: kSealing.
   void Release();
@@ -154,6 +155,7 @@ class Session final : private io::StreamHandler,
   bool was_signed_before() const { return signed_before_; }  // The message, by `sluice seal`.
   bool is_dropped() const { return dropped_; }
   bool is_attempted() const { return attempted_; }  // The attempt of the transaction has begun.
+  bool is_written() const { return is_written_; }   // OnSessionWrites has been told of it.
   std::uint32_t mail_max() const {
     return client_.capabilities().mail_max;
   }                                                            // Messages that EHLO allows; 0: any number.
@@ -241,7 +243,7 @@ class Session final : private io::StreamHandler,
   std::unique_ptr<Sealed> sealed_;
   std::uint64_t size_ = 0;
   bool signed_before_ = false;
-  bool attempted_ = false;
+  bool attempted_ = false, is_written_ = false;
   bool dropped_ = false;       // DropContent was called.
   bool only_content_ = false;  // Of the transaction is left to be sent, once the attempt is durable.
   std::optional<Waiting> next_, follower_;

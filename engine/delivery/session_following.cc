@@ -60,7 +60,6 @@ void Session::GiveNext() {
 void Session::OnFollowerWritten() {
   follower_->written = true;
   follower_->written_at = context_.clock.Now();
-  owner_.OnSessionWrites(*this);
   owner_.OnSessionMayTakeNext(*this);
 }
 
@@ -107,7 +106,7 @@ void Session::TakeOver(std::optional<Waiting>& waiting) {
   sealed_at_ = busy_since_ = context_.clock.Now();
   written_at_ = waiting->written ? waiting->written_at : busy_since_;
   waiting.reset();
-  attempted_ = false;
+  attempted_ = is_written_ = false;
 }
 
 void Session::OnFollowing() {
@@ -116,7 +115,7 @@ void Session::OnFollowing() {
     in_flight_.pop_front();
     const base::Duration queued = first->written_at - first->sealed_at;
     TakeOver(first);
-    attempted_ = true;
+    attempted_ = is_written_ = true;
     timings_.queue = static_cast<std::uint32_t>(std::clamp<std::int64_t>(queued.microseconds(), 0, UINT32_MAX));
     ++uses_;
     state_ = State::kSending;
@@ -162,6 +161,8 @@ void Session::DropContent() {
 
 void Session::SendContent() {
   only_content_ = false;
+  is_written_ = true;
+  owner_.OnSessionWrites(*this);
   written_at_ = context_.clock.Now();
   timings_.queue =
       static_cast<std::uint32_t>(std::clamp<std::int64_t>((written_at_ - sealed_at_).microseconds(), 0, UINT32_MAX));

@@ -225,7 +225,6 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void SendOverflow();
   std::uint64_t RoomToBegin();
   void CountBegun();
-  void CountBegunAgain();
   void CountPutBack();
   bool Try(ledger::RecipientId id);
   void EndTryOf(ledger::RecipientId id);

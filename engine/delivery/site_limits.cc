@@ -150,12 +150,6 @@ void Site::CountBegun() {
   for (const auto& member : members_) member->group().Begin(*member);
 }
 
-// A message whose bytes left, and that was not sent after all. Of a warm-up it stays counted.
-void Site::CountBegunAgain() {
-  CountBegun();
-  if (warmup_ != nullptr) warmup_->warmup().Begin(*warmup_);
-}
-
 void Site::CountPutBack() {
   CHECK(unwritten_ > 0);
   --unwritten_;

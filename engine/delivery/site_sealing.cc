@@ -113,10 +113,7 @@ void Site::OnNextNotSealed(Session&, const absl::Status& status) {
   context_.facts.OnSigningFailed(std::string(status.message()));
 }
 
-void Site::OnNextLost(const Session::Waiting& waiting) {
-  if (waiting.written) CountBegunAgain();  // Its token is gone; PutBack counts as if it had none.
-  PutBack(*waiting.destination, waiting.recipient);
-}
+void Site::OnNextLost(const Session::Waiting& waiting) { PutBack(*waiting.destination, waiting.recipient); }
 
 bool Site::KeepsNext(Session& session) { return !IsToEnd(session) && !HeldUntil().has_value(); }
 
@@ -144,7 +141,6 @@ bool Site::TakeUnanswered(const Session& session, const smtp::TransactionResult&
   if (goodbye && !smtp::Judge(result, *context_.job.reply_rules).session_limit) Trouble(session.opened_at());
   if (result.end == End::kTimedOut)  // It loses what comes behind the end of a message.
     serial_until_[session.options().remote.address] = context_.clock.Now() + kSerialFor;
-  CountBegunAgain();
   PutBack(*session.destination(), session.recipient());
   return true;
 }

@@ -317,6 +317,10 @@ smtp::Outcome Site::ApplyBreaker(ledger::RecipientId id, smtp::Verdict& verdict)
 void Site::OnSessionResult(Session& session, const smtp::TransactionResult& result) {
   CHECK(transactions_ > 0 && session.destination() != nullptr);
   if (TakeUnanswered(session, result)) return;
+  if (!session.is_written()) {  // Its envelope was answered, or its content waits and is not wanted any more.
+    if (session.writer_hook.IsLinked()) writers_.Remove(session);
+    OnSessionWrites(session);
+  }
   --transactions_;
   Destination& destination = *session.destination();
   smtp::Verdict verdict = smtp::Judge(result, *context_.job.reply_rules);

@@ -169,6 +169,26 @@ TEST_F(FollowingMessages, AReceiverThatIsLimitedMeanwhileHasFewerConnectionsAtOn
   EXPECT_LE(receiver.open(), 1u);
 }
 
+// A rate that begins while messages wait behind others holds for them, too.
+TEST_F(FollowingMessages, ContentsKeepToARateThatHasBegunMeanwhile) {
+  Scenario scenario({.addresses = Many(3000), .shaping = "[\"default\"]\nadaptive = false\nconnection_limit = 10\n"});
+  Receiver& receiver = Start(scenario);
+  receiver.At(Point::kContent, Always({.reply = "250 ok", .wait = Duration::Seconds(1)}));
+  scenario.RunFor(Duration::Milliseconds(10'300));
+  EXPECT_EQ(receiver.open(), 10u);
+  const std::size_t before = receiver.accepted().size();
+  std::vector<std::string> warnings;
+  const config::Shaping::File file = {
+      "shaping", "[\"default\"]\nadaptive = false\nconnection_limit = 10\nmax_message_rate = \"1/min,max_burst=1\"\n"};
+  scenario.process().ChangeShaping(
+      std::make_shared<const config::Shaping>(*config::Shaping::Parse(absl::MakeConstSpan(&file, 1), warnings)));
+  scenario.RunFor(Duration::Seconds(30));
+  EXPECT_LE(receiver.accepted().size() - before, 11u) << "those on their way, and one";
+  scenario.RunFor(Duration::Minutes(10));
+  EXPECT_LE(receiver.accepted().size() - before, 21u);
+  EXPECT_GE(receiver.accepted().size() - before, 18u);
+}
+
 TEST_F(FollowingMessages, WhoIsTooLateWhenTheServerWantsTheContentGetsNone) {
   Scenario scenario({.addresses = Many(3), .shaping = kOneSession});
   Receiver& receiver = Start(scenario);
