@@ -37,10 +37,11 @@ void ShapingWatch::LookUp(config::Shaping shaping) {
 std::shared_ptr<const config::Shaping> ShapingWatch::TakeLookedUp(base::Instant now, base::Log& log) {
   if (looking_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return nullptr;
   LookedUp found = looking_.get();
-  last_ = std::move(found.shaping);
+  const bool is_known = !std::exchange(files_have_changed_, false) && found.shaping->HasRollupHostsOf(*last_);
+  if (!is_known) last_ = std::move(found.shaping);
   look_up_at_ = now + (found.warning.empty() ? kLookUpEvery : kTryAgain);
   if (!found.warning.empty() && !std::exchange(warned_, true)) log.Warning(found.warning);
-  return last_;
+  return is_known ? nullptr : last_;
 }
 
 std::shared_ptr<const config::Shaping> ShapingWatch::Poll(base::Instant now, base::Log& log) {
@@ -63,6 +64,7 @@ std::shared_ptr<const config::Shaping> ShapingWatch::Poll(base::Instant now, bas
   warned_ = is_first;  // Who loaded them has said it.
   if (!shaping->RollupDomains().empty()) {
     shaping->TakeRollupHosts(*last_);  // The DNS may be silent now.
+    files_have_changed_ = true;
     LookUp(*std::move(shaping));
     return nullptr;
   }

@@ -29,9 +29,11 @@ class ShapingWatch {
   ShapingWatch(const ShapingWatch&) = delete;
   ShapingWatch& operator=(const ShapingWatch&) = delete;
 
-  // To be asked all the time; looks every two seconds. What the files say now, if that is something else; else null.
+  // To be asked all the time; looks every two seconds. What the files and the DNS say now, if that is something else;
+  // else null.
   // Files that cannot be read or are wrong change nothing, and are a warning.
   std::shared_ptr<const config::Shaping> Poll(base::Instant now, base::Log& log);
+  bool IsLookingUp() const { return looking_.valid(); }
 
  private:
   struct LookedUp {
@@ -49,6 +51,7 @@ class ShapingWatch {
   std::vector<std::optional<io::FileStamp>> seen_;  // At the last look, where that was something else.
   base::Instant next_;
   std::shared_ptr<const config::Shaping> last_;
+  bool files_have_changed_ = false;  // Since last_.
   std::atomic<bool> ends_ = false;
   std::future<LookedUp> looking_;
   base::Instant look_up_at_ = base::Instant::Never();

@@ -379,6 +379,7 @@ bool Shard::IsQuiet() const {
 void Shard::EndTurn() {
   if (phase_ == Phase::kFailed) return;
   commits_.Tell();
+  Reshape();
   router_.Pump();
   sweeper_.Run();
   for (std::size_t n = to_pump_.size(); n > 0; --n) {
@@ -394,8 +395,8 @@ void Shard::EndTurn() {
 }
 
 base::Instant Shard::NextWake() const {
-  if (!to_pump_.empty() || commits_.WantsTurn() || sweeper_.WantsTurn() || seams_.signer.WantsTurn())
-    return seams_.clock.Now();
+  const bool has_more = !to_pump_.empty() || reshaped_before_.has_value() || commits_.WantsTurn();
+  if (has_more || sweeper_.WantsTurn() || seams_.signer.WantsTurn()) return seams_.clock.Now();
   return seams_.timers.NextAt();
 }
 

@@ -135,6 +135,7 @@ class Shard final : private delivery::Router::Owner,
     std::vector<config::MailHost> hosts;
   };
   void SetShaping(std::shared_ptr<const config::Shaping> shaping);
+  void Reshape();
   std::string OverriddenDomain(const delivery::Destination& destination) const;
   void RestoreOverrides(delivery::Site& site);
   void RestoreDomainOverrides(const delivery::Destination& destination, const dns::Route& route,
@@ -203,7 +204,8 @@ class Shard final : private delivery::Router::Owner,
   absl::flat_hash_map<std::uint64_t, delivery::Site*> sites_by_id_;  // Look-up only, never iterated.
   absl::flat_hash_map<std::uint64_t, SiteNames> site_names_;         // By id; the same.
   const config::Shaping* shaping_;                                   // The job's, or…
-  std::shared_ptr<const config::Shaping> new_shaping_;               // …what came since.
+  std::shared_ptr<const config::Shaping> new_shaping_;               // …what came since…
+  std::optional<delivery::SiteKey> reshaped_before_;                 // …which sites from this one on have to get yet.
   base::IntrusiveList<delivery::Site, &delivery::Site::pump_hook> to_pump_;
   std::vector<std::unique_ptr<delivery::Session>> retired_;
   std::vector<base::Instant> source_rests_until_;  // Those that could not be bound to.

@@ -20,6 +20,8 @@ namespace {
 
 using Group = delivery::LimitGroup;
 
+constexpr int kReshapedAtOnce = 256;
+
 Group::Options OptionsOf(const std::optional<std::uint32_t>& connections, const std::optional<base::Rate>& messages) {
   return {connections.value_or(Group::kNoLimit), std::nullopt, messages};
 }
@@ -96,11 +98,20 @@ void Shard::WantsLimits(Site& site) {
 void Shard::SetShaping(std::shared_ptr<const config::Shaping> shaping) {
   new_shaping_ = std::move(shaping);
   shaping_ = new_shaping_.get();
-  for (const auto& [key, site] : sites_) {
-    const SiteNames& names = site_names_.at(site->id());
-    site->SetAutomation(shaping_->AutomationFor(names.domain, names.hosts));
-    WantsLimits(*site);
+  reshaped_before_ = delivery::SiteKey();
+}
+
+// Some sites in each turn, so that mail goes on meanwhile.
+void Shard::Reshape() {
+  if (!reshaped_before_.has_value()) return;
+  auto next = sites_.lower_bound(*reshaped_before_);
+  for (int n = 0; n < kReshapedAtOnce && next != sites_.end(); ++n, ++next) {
+    Site& site = *next->second;
+    const SiteNames& names = site_names_.at(site.id());
+    site.SetAutomation(shaping_->AutomationFor(names.domain, names.hosts));
+    WantsLimits(site);
   }
+  reshaped_before_ = next == sites_.end() ? std::nullopt : std::optional(next->first);
 }
 
 // What rules have set there before: in an earlier program, by another campaign, or with the exchangers that it had.

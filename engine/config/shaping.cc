@@ -203,6 +203,12 @@ void Shaping::TakeRollupHosts(const Shaping& from) {
   }
 }
 
+bool Shaping::HasRollupHostsOf(const Shaping& from) const {
+  return std::equal(
+      domains_.begin(), domains_.end(), from.domains_.begin(), from.domains_.end(),
+      [](const Domain& a, const Domain& b) { return a.name == b.name && a.rollup_hosts == b.rollup_hosts; });
+}
+
 bool Shaping::NamesDomain(std::string_view domain) const {
   const std::string name = FoldName(domain);
   return std::any_of(domains_.begin(), domains_.end(), [&name](const Domain& block) { return block.name == name; });

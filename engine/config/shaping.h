@@ -88,8 +88,9 @@ class Shaping {
   // block holds for its name alone.
   std::vector<std::string> RollupDomains() const;  // In the order of their names.
   void SetRollupHosts(std::string_view domain, absl::Span<const MailHost> hosts);
-  void TakeRollupHosts(const Shaping& from);        // What is known there of the blocks that are here, too.
-  bool NamesDomain(std::string_view domain) const;  // The domain has a block.
+  void TakeRollupHosts(const Shaping& from);         // What is known there of the blocks that are here, too.
+  bool HasRollupHostsOf(const Shaping& from) const;  // The same files with the same answers.
+  bool NamesDomain(std::string_view domain) const;   // The domain has a block.
   // The domain has a block with mx_rollup = false: its limits are not those of the others at the same hosts.
   bool HasOwnLimits(std::string_view domain) const;
 

@@ -203,6 +203,24 @@ TEST(RestartedRules, ADomainsOwnLimitsHoldForTheRestOfTheirTime) {
   EXPECT_GE(CountAt(receiver, slow) - after, 15u);
 }
 
+// More sites than are looked at in one turn.
+TEST(Shaping, ThatChangesHoldsForAllSites) {
+  constexpr int kSites = 600;
+  std::vector<std::string> addresses;
+  for (int i = 0; i < kSites; ++i) {
+    for (const std::string& address : Many(3, "d" + std::to_string(i) + ".example")) addresses.push_back(address);
+  }
+  Scenario scenario({.addresses = addresses, .shaping = kOneSession});
+  std::vector<Receiver*> receivers;
+  for (int i = 0; i < kSites; ++i) receivers.push_back(&scenario.Serve("d" + std::to_string(i) + ".example"));
+  for (Receiver* receiver : receivers)
+    receiver->At(Point::kContent, Always({.reply = "250 2.0.0 Taken", .wait = Duration::Minutes(1)}));
+  scenario.RunFor(Duration::Seconds(50));
+  scenario.process().ChangeShaping(Parse("[\"default\"]\nmax_message_rate = \"1/h,max_burst=1\"\n"));
+  scenario.RunFor(Duration::Minutes(30));
+  for (const Receiver* receiver : receivers) EXPECT_THAT(receiver->accepted(), SizeIs(2));
+}
+
 // ---- limits that several sites share ----
 
 // A provider with eight sites, at two shards; the reply comes from one of them.

@@ -126,6 +126,26 @@ TEST_F(ShapingWatchTest, WithoutAnAnswerTheKnownMailExchangersStay) {
   }
 }
 
+// To look at all sites again would cost, and change nothing.
+TEST_F(ShapingWatchTest, WhereTheLookUpSaysTheSameNothingIsNew) {
+  Write("[\"one.example\"]\nconnection_limit = 3\n");
+  config::Config config = With({path_});
+  config.dns.servers = {"127.0.0.1:1"};
+  ShapingWatch watch(config, Parse("[\"one.example\"]\nconnection_limit = 3\n"));
+  int looked_up = 0, told = 0;
+  for (int i = 0; i < 3; ++i) {
+    now_ = now_ + base::Duration::Hours(1);
+    told += watch.Poll(now_, log_) != nullptr ? 1 : 0;
+    looked_up += watch.IsLookingUp() ? 1 : 0;
+    while (watch.IsLookingUp()) {
+      std::this_thread::yield();
+      told += watch.Poll(now_, log_) != nullptr ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(looked_up, 3);
+  EXPECT_EQ(told, 1) << "that of the first look at the files";
+}
+
 TEST_F(ShapingWatchTest, ItsEndDoesNotWaitForTheDns) {
   const int silent = socket(AF_INET, SOCK_DGRAM, 0);
   sockaddr_in address = {};
