@@ -76,7 +76,10 @@ Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
       source_timer_([this] { OnSourceRested(); }),
       finish_timer_([this] { ExpireEveryone(); }),
       watch_timer_([this] { Watch(); }),
-      domain_timer_([this] { EndDomainOverrides(seams_.clock.Now()); }) {}
+      domain_timer_([this] { EndDomainOverrides(seams_.clock.Now()); }) {
+  for (const RestoredSuspension& old : options_.suspensions)
+    suspensions_.emplace(std::pair(old.site, old.source), &old);
+}
 
 Shard::~Shard() {
   commits_.Cancel(*this);
@@ -245,11 +248,6 @@ std::string Shard::HostsOf(const Destination& destination, const dns::Route& rou
   return IsAlone(destination) ? dns::SiteName(route.hosts) : "";
 }
 
-config::Limits Shard::LimitsOf(const Destination& destination, const Site& site, const dns::Route& route) const {
-  return shaping_->For(destination.name, delivery::MailHostsOf(route), job_.sources[site.key().source].name,
-                       site.overrides());
-}
-
 Site& Shard::SiteFor(Destination& destination, const dns::Route& route) {
   const std::uint32_t source = SourceOf(destination);
   const std::string name = SiteNameOf(destination, route);
@@ -270,12 +268,7 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route) {
   made.SetAutomation(shaping_->AutomationFor(domain, hosts));
   RestoreOverrides(made);
   sites_.emplace(key, std::move(site));
-  for (const RestoredSuspension& old : options_.suspensions) {
-    if (suspensions_lifted_ || seams_.limits.WasLifted(job_.sources[source].name, name)) break;
-    if (old.site != name || old.source != job_.sources[source].name || old.until <= seams_.clock.WallNow()) continue;
-    made.RestoreSuspension(old.scope, seams_.clock.Now() + (old.until - seams_.clock.WallNow()), old.reason,
-                           old.sample);
-  }
+  TakeUpSuspensions(made);
   return made;
 }
 

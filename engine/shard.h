@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -149,6 +150,7 @@ class Shard final : private delivery::Router::Owner,
   bool MayTakeOverflow(const delivery::Site& from, std::uint32_t source, bool whole) const;
   std::optional<std::uint32_t> SourceForOverflow(const delivery::Destination& destination) const;
   delivery::Site& SiteFor(delivery::Destination& destination, const dns::Route& route);
+  void TakeUpSuspensions(delivery::Site& site) const;
   void RemoveSite(delivery::Site& site);
   std::vector<delivery::Site*> SitesOf(const std::string& name, std::uint32_t source) const;
   bool IsAlone(const delivery::Destination& destination) const;
@@ -176,7 +178,7 @@ class Shard final : private delivery::Router::Owner,
   void Pause(const delivery::PauseCampaign& message);
   void Hold(const delivery::PauseReason& pause);
   void HoldSite(delivery::Site& site);
-  bool IsBlocked() const;
+  bool IsBlocked();
   void Drain();
   void ExpireEveryone();
   void SetWatch();
@@ -217,7 +219,10 @@ class Shard final : private delivery::Router::Owner,
   Phase phase_ = Phase::kRunning;
   absl::Status failure_;
   std::unique_ptr<delivery::PauseReason> pause_;
-  bool suspensions_lifted_ = false;                        // Those of earlier runs.
+  delivery::DestinationKey unblocked_;  // The one that was found last to have something to do.
+  bool suspensions_lifted_ = false;     // Those of earlier runs.
+  // These, by site and source.
+  std::multimap<std::pair<std::string, std::string>, const RestoredSuspension*> suspensions_;
   std::vector<std::uint64_t> answers_due_, answers_next_;  // Questions; the former wait for records.
 };
 

@@ -114,12 +114,17 @@ void Shard::HoldSite(Site& site) {
 }
 
 // Everything that is left to do here is paused.
-bool Shard::IsBlocked() const {
+bool Shard::IsBlocked() {
   if (phase_ != Phase::kRunning || router_.HasWork()) return false;
-  return std::all_of(destinations_.begin(), destinations_.end(), [](const auto& entry) {
+  const auto is_blocked = [](const auto& entry) {
     const Site* const site = entry.second->site;
     return site != nullptr && site->IsPaused() && !site->HasTransactions();
-  });
+  };
+  const auto last = destinations_.find(unblocked_);
+  if (last != destinations_.end() && !is_blocked(*last)) return false;
+  const auto found = std::find_if_not(destinations_.begin(), destinations_.end(), is_blocked);
+  if (found != destinations_.end()) unblocked_ = found->first;
+  return found == destinations_.end();
 }
 
 void Shard::Drain() {

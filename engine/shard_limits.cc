@@ -79,6 +79,11 @@ delivery::SharedLimits Shard::SharedLimitsOf(const delivery::SiteKey& key, const
   return shared;
 }
 
+config::Limits Shard::LimitsOf(const Destination& destination, const Site& site, const dns::Route& route) const {
+  return shaping_->For(destination.name, delivery::MailHostsOf(route), job_.sources[site.key().source].name,
+                       site.overrides());
+}
+
 void Shard::SetLimits(Site& site, const config::Limits& limits) {
   site.SetLimits(limits, SharedLimitsOf(site.key(), site_names_.at(site.id()), site.provider(), limits));
 }
@@ -123,6 +128,19 @@ void Shard::RestoreOverrides(Site& site) {
   const config::AutomationRules rules = shaping_->AutomationFor(names.domain, names.hosts);
   for (const delivery::RuleSetting& setting : kept) {
     if (auto override = OverrideOf(rules, setting)) site.Override(*std::move(override));
+  }
+}
+
+void Shard::TakeUpSuspensions(Site& site) const {
+  const std::string& name = site.key().name;
+  const std::string& source = job_.sources[site.key().source].name;
+  const base::WallTime now = seams_.clock.WallNow();
+  const auto [begin, end] = suspensions_.equal_range({name, source});
+  if (begin == end || suspensions_lifted_ || seams_.limits.WasLifted(source, name)) return;
+  for (auto next = begin; next != end; ++next) {
+    const RestoredSuspension& old = *next->second;
+    if (old.until > now)
+      site.RestoreSuspension(old.scope, seams_.clock.Now() + (old.until - now), old.reason, old.sample);
   }
 }
 

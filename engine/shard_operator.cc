@@ -25,21 +25,17 @@ constexpr std::size_t kHeldMax = 10'000;  // Named in an answer; the rest is cou
 void Shard::AnswerStatus(std::uint64_t question) {
   delivery::ShardAnswer answer;
   answer.question = question;
-  const auto add = [&answer](delivery::HeldQueue held) {
+  for (const auto& [key, site] : sites_) {
+    if (!site->HasDestinations()) continue;
     if (answer.held.size() < kHeldMax) {
-      answer.held.push_back(std::move(held));
-    } else {
+      if (std::optional<delivery::HeldQueue> held = site->HeldNow()) answer.held.push_back(*std::move(held));
+    } else if (site->IsHeldNow()) {
       ++answer.held_more;
     }
-  };
-  for (const auto& [key, site] : sites_) {
-    std::optional<delivery::HeldQueue> held = site->HeldNow();
-    if (held.has_value() && site->HasDestinations()) add(*std::move(held));
-    std::optional<delivery::LimitedQueue> limited = site->LimitedNow();
-    if (!limited.has_value()) continue;
     if (answer.limited.size() < kHeldMax) {
-      answer.limited.push_back(*std::move(limited));
-    } else {
+      if (std::optional<delivery::LimitedQueue> limited = site->LimitedNow())
+        answer.limited.push_back(*std::move(limited));
+    } else if (site->IsLimitedNow()) {
       ++answer.limited_more;
     }
   }
@@ -49,12 +45,16 @@ void Shard::AnswerStatus(std::uint64_t question) {
     if (!destination->timer.IsSet()) continue;
     const base::Instant at = std::max(now, destination->timer.at());
     if (destination->site == nullptr && destination->dns_backoff != base::Duration()) {
-      add({.queue = destination->name,
-           .provider = "",
-           .source = job_.sources[SourceOf(key)].name,
-           .reason = "without an answer from the DNS",
-           .sample = "",
-           .until = seams_.clock.WallNow() + (at - now)});
+      if (answer.held.size() >= kHeldMax) {
+        ++answer.held_more;
+        continue;
+      }
+      answer.held.push_back({.queue = destination->name,
+                             .provider = "",
+                             .source = job_.sources[SourceOf(key)].name,
+                             .reason = "without an answer from the DNS",
+                             .sample = "",
+                             .until = seams_.clock.WallNow() + (at - now)});
     } else if (destination->site == nullptr || !destination->site->IsPaused()) {
       next = std::min(next.value_or(at), at);
     }

@@ -149,9 +149,13 @@ void RecipientQueue::Unclaim(ledger::RecipientId id) {
   scan_ = std::min(scan_, id - share_.first);
 }
 
-std::uint32_t RecipientQueue::NextDue() const {
+std::uint32_t RecipientQueue::NextDue(std::uint32_t enough) const {
   if (pending_ == claimed_) return kNever;
-  return *std::min_element(block_due_.begin(), block_due_.end());
+  const auto here = block_due_.begin() + static_cast<std::ptrdiff_t>(scan_ / kBlock);
+  std::uint32_t next = kNever;
+  for (auto block = here; block != block_due_.end() && next > enough; ++block) next = std::min(next, *block);
+  for (auto block = block_due_.begin(); block != here && next > enough; ++block) next = std::min(next, *block);
+  return next;
 }
 
 }  // namespace delivery

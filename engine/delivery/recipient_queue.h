@@ -68,7 +68,8 @@ class RecipientQueue {
   PendingCounts counts() const;
   bool IsFinished() const { return pending_ == 0; }
   // When somebody may be claimed; may be early, never late; kNever: nobody that is not claimed.
-  std::uint32_t NextDue() const;
+  // A time that is not after `enough` will do, where there are several.
+  std::uint32_t NextDue(std::uint32_t enough = 0) const;
 
  private:
   static constexpr std::uint64_t kBlock = 1024;

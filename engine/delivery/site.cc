@@ -147,8 +147,8 @@ void Site::Reconsider(Destination& destination) {
     owner_.WantsPump(*this);  // Without any it may go.
     return;
   }
-  const std::uint32_t due_s = destination.queue.NextDue();
   const std::uint32_t now_s = context_.settler.now_s();
+  const std::uint32_t due_s = destination.queue.NextDue(now_s);
   const bool open = !destination.leaving && !destination.sweeping && !draining_;
   if (open && due_s <= now_s) {
     // After a rest its mail exchangers may be others: the old ones may be dead, or refuse its recipients.
@@ -209,7 +209,7 @@ void Site::SweepAll(const Sweep& sweep) {
 
 std::optional<base::Instant> Site::HeldUntil() const {
   const base::Instant now = context_.clock.Now();
-  const base::Instant until = std::max({rests_until_, dns_until_, standing_->suspension(scopes_).until()});
+  const base::Instant until = std::max({rests_until_, dns_until_, standing_->SuspendedUntil(scopes_)});
   if (until <= now) return std::nullopt;
   return until;
 }

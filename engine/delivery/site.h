@@ -135,6 +135,11 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::optional<HeldQueue> HeldNow() const;
   // What limit keeps it from sending more now; none: nothing does.
   std::optional<LimitedQueue> LimitedNow() const;
+  // Whether there is one of these, for those who only count.
+  bool IsHeldNow() const { return paused_ || HeldUntil().has_value(); }
+  bool IsLimitedNow() const {
+    return HasDestinations() && (IsHeldNow() || !throttle_.Limit(context_.clock.Now()).empty());
+  }
   bool HasDestinations() const { return !ready_.empty() || !waiting_.empty(); }
 
   base::ListHook pump_hook;  // In the shard's list of sites to pump at the end of the turn.

@@ -150,6 +150,11 @@ Suspension SiteStanding::suspension(Scopes scopes) const {
   return suspensions_.Last(scopes);
 }
 
+base::Instant SiteStanding::SuspendedUntil(Scopes scopes) const {
+  const std::lock_guard lock(mutex_);
+  return suspensions_.LastUntil(scopes);
+}
+
 std::uint64_t SiteStanding::RoomToTry(Scopes scopes) {
   const std::lock_guard lock(mutex_);
   if (!suspensions_.MayTry(scopes)) return 0;

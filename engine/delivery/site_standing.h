@@ -66,7 +66,8 @@ class SiteStanding {
                     std::string_view sample);
   // The operator resumes: what rules have set is forgotten, too. Returns whose were suspended.
   std::vector<std::string> Lift(Scopes scopes, base::Instant now);
-  Suspension suspension(Scopes scopes) const;  // What holds the mail of these.
+  Suspension suspension(Scopes scopes) const;         // What holds the mail of these.
+  base::Instant SuspendedUntil(Scopes scopes) const;  // When that ends; the past: nothing does.
 
   // ---- what automation rules have set, for those who send here after a restart ----
   void RememberSetting(RuleSetting setting);

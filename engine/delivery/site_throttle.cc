@@ -17,7 +17,7 @@ void Site::Pump() {
 // What holds everything there; "": nothing.
 std::string_view Site::Hold() const {
   const base::Instant now = context_.clock.Now();
-  if (standing_->suspension(scopes_).until() > now) return "suspended";
+  if (standing_->SuspendedUntil(scopes_) > now) return "suspended";
   if (rests_until_ > now) return "unreachable";
   return dns_until_ > now ? "dns" : "";
 }

@@ -49,6 +49,15 @@ Suspension Suspensions::Last(Scopes scopes) const {
   return last;
 }
 
+base::Instant Suspensions::LastUntil(Scopes scopes) const {
+  base::Instant until = base::Instant::FromNanoseconds(INT64_MIN);
+  if (entries_.empty()) return until;
+  for (const std::string& scope : scopes) {
+    if (const Entry* const entry = Find(scope)) until = std::max(until, entry->suspension.until());
+  }
+  return until;
+}
+
 std::vector<std::string> Suspensions::Lift(Scopes scopes, base::Instant now) {
   std::vector<std::string> lifted;
   for (const std::string& scope : scopes) {

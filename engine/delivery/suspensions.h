@@ -42,6 +42,7 @@ class Suspensions {
   bool IsActive(std::string_view scope, base::Instant now) const;
   // Of those that hold one of `scopes`, the one that ends last; one that has never begun: there is none.
   Suspension Last(Scopes scopes) const;
+  base::Instant LastUntil(Scopes scopes) const;  // When that ends; the past: there is none.
   // Ends them; in doubt they stay, until a message that is begun from now on is answered. Returns whose were active.
   std::vector<std::string> Lift(Scopes scopes, base::Instant now);
   // A message was accepted: the next suspension of everybody starts at its shortest again.

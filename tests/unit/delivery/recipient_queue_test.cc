@@ -97,6 +97,16 @@ TEST(RecipientQueue, BringsBackWhoIsDueAndNotBefore) {
   EXPECT_EQ(queue.ClaimAny(), 2u) << "due or not";
 }
 
+TEST(RecipientQueue, LooksNoFurtherThanForATimeThatWillDo) {
+  Entries entries(3000);
+  RecipientQueue queue(entries.table, {.first = 0, .count = 3000});
+  for (RecipientId id = 0; id < 3000; ++id) ASSERT_TRUE(queue.Claim(100).has_value());
+  for (RecipientId id = 0; id < 3000; ++id) queue.ReleaseUntil(id, id < 2500 ? 300 : 200);
+  EXPECT_EQ(queue.NextDue(), 200u);
+  EXPECT_EQ(queue.NextDue(250), 200u);
+  EXPECT_EQ(queue.NextDue(400), 300u);
+}
+
 TEST(RecipientQueue, IsFinishedWhenEverybodyIsFinal) {
   Entries entries(3);
   RecipientQueue queue(entries.table, {.first = 0, .count = 3});
