@@ -329,6 +329,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   const GroupMember* message_blocker_ = nullptr;       // What it waits for since it was pumped.
   const GroupMember* connection_blocker_ = nullptr;
   std::unique_ptr<WarmupMember> warmup_;  // Null: none.
+  std::size_t overflow_left_ = 0;         // Destinations that this look for overflow has not come to.
+  base::Instant overflow_next_;           // The next look begins then.
   bool waits_for_session_ = false;
   bool told_idle_ = false;
   struct Tried {

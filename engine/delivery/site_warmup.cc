@@ -9,7 +9,8 @@
 namespace delivery {
 namespace {
 
-constexpr int kSentAwayAtOnce = 256;
+constexpr int kSentAwayAtOnce = 256, kLookedAtAtOnce = 256;
+constexpr base::Duration kLookEvery = base::Duration::Seconds(1);
 constexpr int kStuckAtOnce = 16;  // Destinations that no other source takes; the others are looked at later.
 constexpr base::Duration kLookAgain = base::Duration::Minutes(1);  // Whether another source may send by now.
 
@@ -49,8 +50,20 @@ void Site::SendOverflow() {
     return !warmup_->warmup().MayTakeOverflow(context_.clock.WallNow(), /*whole=*/false);
   };
   if (!is_used_up()) return;
+  const base::Instant now = context_.clock.Now();
+  if (overflow_left_ == 0) {
+    if (ready_.empty()) return;
+    if (now < overflow_next_) return SetTimer(overflow_next_);
+    overflow_left_ = ready_.size();
+    overflow_next_ = now + kLookEvery;
+  }
   int sent = 0, stuck = 0;
-  for (std::size_t n = ready_.size(); n > 0 && !ready_.empty() && stuck < kStuckAtOnce; --n) {
+  for (int n = 0; n < kLookedAtAtOnce && overflow_left_ > 0 && stuck < kStuckAtOnce; ++n) {
+    if (ready_.empty()) {
+      overflow_left_ = 0;
+      break;
+    }
+    --overflow_left_;
     Destination& destination = ready_.front();
     MoveTo(destination, Destination::Place::kReady);  // To the back.
     if (destination.key.via != 0) continue;           // It has been given to this source.
@@ -67,9 +80,18 @@ void Site::SendOverflow() {
       break;
     }
     if (sent != sent_before) Reconsider(destination);  // Else it would be looked at again at once.
-    if (sent == kSentAwayAtOnce) return owner_.WantsPump(*this);
+    if (sent == kSentAwayAtOnce) break;
   }
-  if (stuck > 0) SetTimer(context_.clock.Now() + kLookAgain);
+  if (sent == kSentAwayAtOnce) {  // Perhaps of one that has more.
+    overflow_left_ = ready_.size();
+    return owner_.WantsPump(*this);
+  }
+  if (stuck > 0) {
+    overflow_left_ = 0;
+    SetTimer(now + kLookAgain);
+  } else if (overflow_left_ > 0) {
+    owner_.WantsPump(*this);
+  }
 }
 
 }  // namespace delivery
