@@ -80,6 +80,7 @@ std::shared_ptr<SiteStanding> HostLimits::Site(const std::string& source, const 
     made->Restore(Now(old->second, now), now);
     old_sites_.erase(old);
   }
+  if (outlives_) made->group().WriteDown(&has_news_);
   sites_.emplace(name, made);
   has_news_ = true;
   return made;
@@ -95,6 +96,7 @@ std::shared_ptr<LimitGroup> HostLimits::Group(const GroupName& name, const Limit
     made->Restore(Now(old->second, now).debts, now);
     old_groups_.erase(old);
   }
+  if (outlives_) made->WriteDown(&has_news_);
   groups_.emplace(name, made);
   has_news_ = true;
   return made;
@@ -129,6 +131,12 @@ void HostLimits::OnSaved(const std::string& source) {
   const std::lock_guard lock(mutex_);
   for (const auto& [name, warmup] : warmups_) {
     if (name.source == source) warmup->OnKept();
+  }
+  for (const auto& [name, site] : sites_) {
+    if (name.first == source) site->group().OnSaved();
+  }
+  for (const auto& [name, group] : groups_) {
+    if (IsIn(source, name)) group->OnSaved();
   }
 }
 
@@ -183,6 +191,12 @@ bool HostLimits::WasLifted(const std::string& source, const std::string& site) c
   return lifted_.contains({source, site});
 }
 
+// Whether it is in the text of this source.
+bool HostLimits::IsIn(const std::string& source, const GroupName& name) {
+  if (name.kind == Kind::kProviderTotal || name.kind == Kind::kSiteTotal) return source.empty();
+  return !source.empty() && (name.source.empty() || name.source == source);
+}
+
 std::string HostLimits::Save(const std::string& source, base::Instant now, base::WallTime wall,
                              base::Duration unsaved) const {
   const std::lock_guard lock(mutex_);
@@ -191,18 +205,20 @@ std::string HostLimits::Save(const std::string& source, base::Instant now, base:
     if (name.first == source && !kept.IsNew()) AppendLimits(kSiteWord, name.first, name.second, kept, now, text);
   };
   const auto add_group = [&](const GroupName& name, const SiteStanding::Kept& kept) {
-    const bool is_total = name.kind == Kind::kProviderTotal || name.kind == Kind::kSiteTotal;
-    const bool is_source = !source.empty() && (name.source.empty() || name.source == source);
-    if ((is_total ? !source.empty() : !is_source) || kept.IsNew()) return;
+    if (!IsIn(source, name) || kept.IsNew()) return;
     for (const auto& [kind, word] : kKinds) {
       if (kind == name.kind) AppendLimits(word, name.source, name.name, kept, now, text);
     }
   };
   for (const auto& [name, site] : sites_) {
-    if (name.first == source) add_site(name, site->Keep(now, unsaved));
+    if (name.first != source) continue;
+    site->group().StartSave();
+    add_site(name, site->Keep(now, unsaved));
   }
   for (const auto& [name, old] : old_sites_) add_site(name, Now(old, now));
   for (const auto& [name, group] : groups_) {
+    if (!IsIn(source, name)) continue;
+    group->StartSave();
     SiteStanding::Kept kept;
     kept.debts = group->debts(now, unsaved);
     add_group(name, kept);
@@ -290,40 +306,6 @@ void HostLimits::TakeOld(const GroupName& name, Old old, base::Instant now) {
   if (groups_.contains(name)) return;
   const auto [known, is_new] = old_groups_.try_emplace(name, old);
   if (!is_new && Now(known->second, now).debts.messages < Now(old, now).debts.messages) known->second = std::move(old);
-}
-
-void HostLimits::Inherit(const std::string& source, const std::string& from, const std::string& to, base::Instant now) {
-  const std::lock_guard lock(mutex_);
-  InheritWarmup({Kind::kSite, source, from}, {Kind::kSite, source, to});
-  const auto heir = sites_.find({source, to});
-  if (heir == sites_.end()) return;
-  const auto known = sites_.find({source, from});
-  const auto old = old_sites_.find({source, from});
-  SiteStanding::Kept kept;
-  if (known != sites_.end()) {
-    kept = known->second->Keep(now, {});
-  } else if (old != old_sites_.end()) {
-    kept = Now(old->second, now);
-  }
-  if (heir->second->Keep(now, {}).IsNew()) {
-    heir->second->Restore(kept, now);
-  } else {
-    heir->second->Tighten(kept, now);
-  }
-  has_news_ = true;
-}
-
-void HostLimits::InheritWarmup(const GroupName& from, const GroupName& to) {
-  const auto heir = warmups_.find(to);
-  if (heir == warmups_.end() || !heir->second->kept().IsNew()) return;
-  const auto known = warmups_.find(from);
-  const auto old = old_warmups_.find(from);
-  if (known != warmups_.end()) {
-    heir->second->Restore(known->second->kept());
-  } else if (old != old_warmups_.end()) {
-    heir->second->Restore(old->second);
-  }
-  has_news_ = true;
 }
 
 std::size_t HostLimits::LiftSuspensions(const std::string& source, Suspensions::Scopes scopes, base::Instant now) {

@@ -82,6 +82,7 @@ class HostLimits {
 
   template <typename Name, typename Value>
   static void Forget(std::map<Name, std::shared_ptr<Value>>& known, Name& cursor, base::Instant now);
+  static bool IsIn(const std::string& source, const GroupName& name);
   void ForgetWarmups();
   void TakeOld(const GroupName& name, Old old, base::Instant now);
   void InheritWarmup(const GroupName& from, const GroupName& to);

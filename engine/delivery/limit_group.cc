@@ -125,9 +125,16 @@ void LimitGroup::ForgetOptionsOf(GroupMember& member) {
 void LimitGroup::Apply(const Options& options, base::Instant now) {
   CHECK(options.connections >= 1);
   if (options == options_) return;
+  const bool are_new =
+      options.message_rate != options_.message_rate || options.connection_rate != options_.connection_rate;
   options_ = options;
   SetGate(messages_, options.message_rate, now);
   SetGate(connection_rate_, options.connection_rate, now);
+  if (are_new && wants_save_ != nullptr) {
+    is_saved_ = is_being_saved_ = false;
+    wants_save_->store(true);
+  }
+  SetBursts();
   CallEveryone();
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -141,6 +142,11 @@ class LimitGroup {
   void LeaveMessageLine(GroupMember& member);
 
   // ---- what outlives the program ----
+  // What it owes is written down from now on: `wants_save` (which outlives it) is set where it should be soon. Of rates
+  // that nobody has written down yet, a burst is one: when the program is killed, the next one sends no other burst.
+  void WriteDown(std::atomic<bool>* wants_save);
+  void StartSave();  // Debts that were asked for from now on are to be durable…
+  void OnSaved();    // …and are: what they allow for may pass.
   // How long until nothing of the past holds it; of what may pass in the next `unsaved`, as if it had.
   struct Debts {
     base::Duration messages, connections;  // Zero: none.
@@ -185,6 +191,9 @@ class LimitGroup {
 
   // With the lock held:
   void Apply(const Options& options, base::Instant now);
+  bool SetBursts();
+  base::Duration DebtOf(const std::optional<RateGate>& gate, const std::optional<base::Rate>& rate, base::Instant now,
+                        base::Duration unsaved) const;
   void ForgetOptionsOf(GroupMember& member);
   std::uint32_t ConnectionsMax() const { return std::min(options_.connections, window_); }
   std::uint32_t FreeConnections() const;
@@ -206,6 +215,8 @@ class LimitGroup {
   std::vector<Allowed> allowed_;  // By its members: as many as there are settings in files, and rules at work.
   std::uint32_t window_ = kNoLimit;
   std::optional<RateGate> messages_, learned_, connection_rate_;
+  std::atomic<bool>* wants_save_ = nullptr;        // Null: nothing is written down.
+  bool is_saved_ = true, is_being_saved_ = false;  // Its rates as they are.
   std::uint32_t connections_ = 0, closing_ = 0;
   std::uint64_t unwritten_ = 0;  // Messages that were begun, and have not taken their token.
   base::IntrusiveList<GroupMember, &GroupMember::member_hook_> members_;

@@ -8,12 +8,6 @@
 namespace delivery {
 namespace {
 
-base::Duration DebtOf(const std::optional<RateGate>& gate, base::Instant now, base::Duration unsaved) {
-  if (!gate.has_value()) return {};
-  const base::Instant rested = gate->RestedAfter(now, unsaved);
-  return rested.IsNever() || rested <= now ? base::Duration() : rested - now;
-}
-
 double NsForOne(const std::optional<RateGate>& gate) {
   if (!gate.has_value() || gate->options().count == 0) return 0;
   return static_cast<double>(gate->options().period.nanoseconds()) / static_cast<double>(gate->options().count);
@@ -44,10 +38,52 @@ LimitOptions Strictest(const LimitOptions& a, const LimitOptions& b) {
           Slower(a.message_rate, b.message_rate)};
 }
 
+// What may pass once it is durable counts.
+base::Duration LimitGroup::DebtOf(const std::optional<RateGate>& gate, const std::optional<base::Rate>& rate,
+                                  base::Instant now, base::Duration unsaved) const {
+  if (!gate.has_value()) return {};
+  RateGate whole = *gate;
+  whole.SetBurst(GateOptions(*rate).burst_max);
+  const base::Instant rested = whole.RestedAfter(now, unsaved);
+  return rested.IsNever() || rested <= now ? base::Duration() : rested - now;
+}
+
 LimitGroup::Debts LimitGroup::debts(base::Instant now, base::Duration unsaved) const {
   const std::lock_guard lock(mutex_);
-  return {DebtOf(messages_, now, unsaved), DebtOf(connection_rate_, now, unsaved), NsForOne(messages_),
+  return {DebtOf(messages_, options_.message_rate, now, unsaved),
+          DebtOf(connection_rate_, options_.connection_rate, now, unsaved), NsForOne(messages_),
           NsForOne(connection_rate_)};
+}
+
+// Whether there is one of more than a message.
+bool LimitGroup::SetBursts() {
+  const auto set = [this](std::optional<RateGate>& gate, const std::optional<base::Rate>& rate) {
+    if (!gate.has_value()) return false;
+    const std::uint64_t burst = GateOptions(*rate).burst_max;
+    gate->SetBurst(is_saved_ ? burst : 1);
+    return burst > 1;
+  };
+  const bool of_messages = set(messages_, options_.message_rate);
+  return set(connection_rate_, options_.connection_rate) || of_messages;
+}
+
+void LimitGroup::WriteDown(std::atomic<bool>* wants_save) {
+  const std::lock_guard lock(mutex_);
+  wants_save_ = wants_save;
+  is_saved_ = false;
+  SetBursts();
+}
+
+void LimitGroup::StartSave() {
+  const std::lock_guard lock(mutex_);
+  is_being_saved_ = true;
+}
+
+void LimitGroup::OnSaved() {
+  const std::lock_guard lock(mutex_);
+  if (is_saved_ || !is_being_saved_) return;
+  is_saved_ = true;
+  if (SetBursts()) CallEveryone();
 }
 
 void LimitGroup::Restore(const Debts& debts, base::Instant now) {

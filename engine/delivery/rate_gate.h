@@ -38,6 +38,7 @@ class RateGate {
   const Options& options() const { return options_; }
   // Passes one, or says no and changes nothing.
   [[nodiscard]] bool TryPass(base::Instant now);
+  void SetBurst(std::uint64_t burst_max) { options_.burst_max = burst_max; }  // Of the rate as it is. At least 1.
   // Replaces the rate. What has passed counts on; a faster rate makes up for it sooner.
   void SetOptions(const Options& options, base::Instant now);
 

@@ -1,0 +1,41 @@
+// What is known of a receiver goes with it when its hosts change.
+
+#include "engine/delivery/host_limits.h"
+
+namespace delivery {
+
+void HostLimits::Inherit(const std::string& source, const std::string& from, const std::string& to, base::Instant now) {
+  const std::lock_guard lock(mutex_);
+  InheritWarmup({Kind::kSite, source, from}, {Kind::kSite, source, to});
+  const auto heir = sites_.find({source, to});
+  if (heir == sites_.end()) return;
+  const auto known = sites_.find({source, from});
+  const auto old = old_sites_.find({source, from});
+  SiteStanding::Kept kept;
+  if (known != sites_.end()) {
+    kept = known->second->Keep(now, {});
+  } else if (old != old_sites_.end()) {
+    kept = Now(old->second, now);
+  }
+  if (heir->second->Keep(now, {}).IsNew()) {
+    heir->second->Restore(kept, now);
+  } else {
+    heir->second->Tighten(kept, now);
+  }
+  has_news_ = true;
+}
+
+void HostLimits::InheritWarmup(const GroupName& from, const GroupName& to) {
+  const auto heir = warmups_.find(to);
+  if (heir == warmups_.end() || !heir->second->kept().IsNew()) return;
+  const auto known = warmups_.find(from);
+  const auto old = old_warmups_.find(from);
+  if (known != warmups_.end()) {
+    heir->second->Restore(known->second->kept());
+  } else if (old != old_warmups_.end()) {
+    heir->second->Restore(old->second);
+  }
+  has_news_ = true;
+}
+
+}  // namespace delivery
