@@ -93,8 +93,14 @@ void LimitGroup::Restore(const Debts& debts, base::Instant now) {
 }
 
 void LimitGroup::Tighten(const Debts& debts, base::Instant now) {
-  const Debts own = this->debts(now);
-  Restore({std::max(own.messages, debts.messages), std::max(own.connections, debts.connections)}, now);
+  const std::lock_guard lock(mutex_);
+  const auto tighten = [now](base::Duration debt, double ns_for_one, std::optional<RateGate>& gate) {
+    const std::optional<RateGate> own = gate;
+    RestoreDebt(debt, ns_for_one, now, gate);
+    if (own.has_value() && own->RestedAfter(now, {}) > gate->RestedAfter(now, {})) gate = own;
+  };
+  tighten(debts.messages, debts.ns_per_message, messages_);
+  tighten(debts.connections, debts.ns_per_connection, connection_rate_);
 }
 
 bool LimitGroup::IsUnused(base::Instant now) const {

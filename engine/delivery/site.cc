@@ -370,33 +370,4 @@ base::Instant Site::RestedAt() const {
   return std::max({rests_until_, dns_until_, lingers_until_, automation_.RestedAt()});
 }
 
-std::optional<HeldQueue> Site::HeldNow() const {
-  const base::Instant now = context_.clock.Now();
-  HeldQueue held{.queue = key_.Title(),
-                 .provider = provider_,
-                 .source = context_.job.sources[key_.source].name,
-                 .reason = "",
-                 .sample = ""};
-  if (paused_) {
-    held.reason = "paused: " + pause_reason_;
-    return held;
-  }
-  base::Instant until;
-  if (const Suspension suspension = standing_->suspension(scopes_); suspension.IsActive(now)) {
-    held.reason = "suspended: " + suspension.reason();
-    held.sample = suspension.sample();
-    until = suspension.until();
-  } else if (rests_until_ > now) {
-    held.reason = "unreachable: " + last_failure_;
-    until = rests_until_;
-  } else if (dns_until_ > now) {
-    held.reason = "without a known address";
-    until = dns_until_;
-  } else {
-    return std::nullopt;
-  }
-  held.until = context_.clock.WallNow() + (until - now);
-  return held;
-}
-
 }  // namespace delivery

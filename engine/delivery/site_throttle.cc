@@ -1,6 +1,7 @@
 // The part of a site that says what holds it back.
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -36,6 +37,35 @@ base::Instant Site::HoldSince(std::string_view hold) const {
   if (hold == "suspended") return standing_->suspension(scopes_).since();
   const std::optional<base::Instant>& since = hold == "dns" ? dns_since_ : rests_since_;
   return since.value_or(context_.clock.Now());
+}
+
+std::optional<HeldQueue> Site::HeldNow() const {
+  const base::Instant now = context_.clock.Now();
+  HeldQueue held{.queue = key_.Title(),
+                 .provider = provider_,
+                 .source = context_.job.sources[key_.source].name,
+                 .reason = "",
+                 .sample = ""};
+  if (paused_) {
+    held.reason = "paused: " + pause_reason_;
+    return held;
+  }
+  base::Instant until;
+  if (const Suspension suspension = standing_->suspension(scopes_); suspension.IsActive(now)) {
+    held.reason = "suspended: " + suspension.reason();
+    held.sample = suspension.sample();
+    until = suspension.until();
+  } else if (rests_until_ > now) {
+    held.reason = "unreachable: " + last_failure_;
+    until = rests_until_;
+  } else if (dns_until_ > now) {
+    held.reason = "without a known address";
+    until = dns_until_;
+  } else {
+    return std::nullopt;
+  }
+  held.until = context_.clock.WallNow() + (until - now);
+  return held;
 }
 
 // A reply that is why it is so, where one is.

@@ -203,24 +203,6 @@ TEST(RestartedRules, ADomainsOwnLimitsHoldForTheRestOfTheirTime) {
   EXPECT_GE(CountAt(receiver, slow) - after, 15u);
 }
 
-// More sites than are looked at in one turn.
-TEST(Shaping, ThatChangesHoldsForAllSites) {
-  constexpr int kSites = 600;
-  std::vector<std::string> addresses;
-  for (int i = 0; i < kSites; ++i) {
-    for (const std::string& address : Many(3, "d" + std::to_string(i) + ".example")) addresses.push_back(address);
-  }
-  Scenario scenario({.addresses = addresses, .shaping = kOneSession});
-  std::vector<Receiver*> receivers;
-  for (int i = 0; i < kSites; ++i) receivers.push_back(&scenario.Serve("d" + std::to_string(i) + ".example"));
-  for (Receiver* receiver : receivers)
-    receiver->At(Point::kContent, Always({.reply = "250 2.0.0 Taken", .wait = Duration::Minutes(1)}));
-  scenario.RunFor(Duration::Seconds(50));
-  scenario.process().ChangeShaping(Parse("[\"default\"]\nmax_message_rate = \"1/h,max_burst=1\"\n"));
-  scenario.RunFor(Duration::Minutes(30));
-  for (const Receiver* receiver : receivers) EXPECT_THAT(receiver->accepted(), SizeIs(2));
-}
-
 // ---- limits that several sites share ----
 
 // A provider with eight sites, at two shards; the reply comes from one of them.
@@ -342,60 +324,6 @@ TEST(AutomationRules, SetDomainConfigHoldsForTheDomainAlone) {
   scenario.RunFor(Duration::Seconds(30));
   EXPECT_GE(CountAt(receiver, slow) - after, 15u);
   EXPECT_LE(receiver.accepted().size() - all, 63u);  // One site, one rate.
-}
-
-// Many domains have the same mail exchanger, and each gets limits of its own.
-struct ManyOverridden {
-  static constexpr int kDomains = 20;
-  explicit ManyOverridden(const std::string& limits, const std::string& override)
-      : scenario({.addresses = Addresses(), .shaping = "[\"default\"]\nadaptive = false\n" + limits + override}),
-        receiver(scenario.AddReceiver("mx.example")) {
-    for (int i = 0; i < kDomains; ++i) scenario.names().SetMx(Domain(i), {"mx.example"});
-  }
-  static std::string Domain(int i) { return "d" + std::to_string(i) + ".example"; }
-  static std::vector<std::string> Addresses() {
-    std::vector<std::string> addresses;
-    for (int i = 0; i < kDomains; ++i) {
-      for (const std::string& address : Many(100, Domain(i))) addresses.push_back(address);
-    }
-    return addresses;
-  }
-  // The first recipient of each domain is answered with `reply`.
-  void RefuseFirst(const std::string& reply) {
-    receiver.At(Point::kRcpt, [this, reply](const Question& question) -> std::optional<Answer> {
-      if (!question.recipient.starts_with("a00@")) return std::nullopt;
-      return Answer{.reply = reply};
-    });
-  }
-  Scenario scenario;
-  Receiver& receiver;
-};
-
-TEST(SetDomainConfig, OfManyDomainsLoosensNoLimitOfTheirSite) {
-  ManyOverridden many(
-      "connection_limit = 3\nmax_message_rate = \"4/s,max_burst=1\"\n",
-      Rule("[{SetDomainConfig={name=\"connection_limit\", value=2}}, " + Rate("2/s", "SetDomainConfig") + "]", "1h"));
-  many.RefuseFirst("450 4.2.0 [TS01] slow down");
-  many.receiver.At(Point::kContent, Always({.reply = "250 2.0.0 Taken", .wait = Duration::Milliseconds(300)}));
-  many.scenario.RunFor(Duration::Seconds(60));
-  ASSERT_GE(many.scenario.log().CountOf("connection_limit = 2 for 3600 s"), 20u);
-  std::size_t taken = 0;
-  for (int i = 0; i < 60; ++i) {
-    taken += Taken(many.scenario, many.receiver, Duration::Seconds(1));
-    EXPECT_LE(many.receiver.open(), 3u);
-  }
-  EXPECT_LE(taken, 241u);
-  EXPECT_GE(taken, 200u) << "and they have all that it allows";
-}
-
-TEST(SetDomainConfig, DoesNotEndTheSuspensionOfItsSite) {
-  ManyOverridden many("connection_limit = 3\n", Rule(Rate("2/s", "SetDomainConfig"), "3h"));
-  many.receiver.At(Point::kRcpt, First(1, {"450 4.7.0 [TS01] Rate limit, try again in 2 hours"}));
-  many.scenario.RunFor(Duration::Seconds(5));
-  EXPECT_THAT(many.scenario.Suspensions(), SizeIs(1));
-  many.scenario.RunFor(Duration::Seconds(60));  // What was in flight has ended.
-  EXPECT_EQ(Taken(many.scenario, many.receiver, Duration::Minutes(110)), 0u);
-  EXPECT_GE(Taken(many.scenario, many.receiver, Duration::Minutes(20)), 100u);
 }
 
 TEST(AutomationRules, ATenantsActionNeedsATenant) {

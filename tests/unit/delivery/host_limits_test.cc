@@ -249,38 +249,6 @@ TEST(HostLimits, ASourceMayBeRenamed) {
   EXPECT_EQ(after.Site("other", "mx", 0, kSlow, kNow)->suspension(kEvery).until() - kNow, Duration::Hours(1));
 }
 
-// The program may be killed at any time: what it has sent by then is written down, but for one message.
-TEST(HostLimits, OfABurstThatIsNotWrittenDownYetOneMessageIsSent) {
-  Nobody nobody;
-  HostLimits limits(/*outlives=*/true);
-  const SiteStanding::Options burst{.limits = {.message_rate = base::Rate{100, Duration::Hours(24), 100}}};
-  const auto room = [&nobody](LimitGroup& group, const std::shared_ptr<void>& owner) {
-    GroupMember member(std::shared_ptr<LimitGroup>(owner, &group), GroupMember::Identity{nobody, 1, 0, 1});
-    return group.RoomToBegin(member, kNow, {}).count;
-  };
-  const auto site = limits.Site("one", "mx.example", 0, burst, kNow);
-  const auto group = limits.Group({HostLimits::Kind::kProvider, "one", "big"}, burst.limits, kNow);
-  EXPECT_EQ(room(site->group(), site), 1u);
-  EXPECT_EQ(room(*group, group), 1u);
-  const std::string text = limits.Save("one", kNow, kWall, Duration::Seconds(2));
-  EXPECT_EQ(room(site->group(), site), 1u) << "it is not durable";
-  const auto later = limits.Site("one", "later.example", 0, burst, kNow);
-  limits.OnSaved("one");
-  EXPECT_EQ(room(site->group(), site), 100u);
-  EXPECT_EQ(room(*group, group), 100u);
-  EXPECT_EQ(room(later->group(), later), 1u) << "it was not there";
-  HostLimits after;
-  ASSERT_TRUE(after.Load(text, "one", kNow, kWall).ok());
-  const auto again = after.Site("one", "mx.example", 0, burst, kNow);
-  EXPECT_EQ(room(again->group(), again), 0u);
-  // A rate that changes is new.
-  SiteStanding::Options more = burst;
-  more.limits.message_rate->burst_max = 200;
-  site->SetOptions(0, more, kNow);
-  EXPECT_EQ(room(site->group(), site), 1u);
-  EXPECT_TRUE(limits.TakeNews());
-}
-
 TEST(HostLimits, ASiteThatGetsAnotherHostIsTheSameReceiver) {
   HostLimits limits;
   const auto old = limits.Site("one", "(a|b)", 0, kSlow, kNow);
@@ -292,28 +260,6 @@ TEST(HostLimits, ASiteThatGetsAnotherHostIsTheSameReceiver) {
   EXPECT_EQ(made->suspension(kEvery).until() - kNow, Duration::Hours(1));
   EXPECT_EQ(made->group().TokenAt(), old->group().TokenAt());
   EXPECT_EQ(made->group().connections_max(), old->group().connections_max());
-}
-
-TEST(HostLimits, OfASiteThatIsKnownWhatIsStricterHoldsForWhoMovesThere) {
-  HostLimits limits;
-  const auto old = limits.Site("one", "(a|b)", 0, kSlow, kNow);
-  const auto known = limits.Site("one", "(b|d)", 0, kSlow, kNow);
-  Send(old, kNow + Duration::Seconds(1));
-  Send(known, kNow);  // It owes less.
-  old->OnTrouble(kNow, kNow);
-  (void)old->Suspend(kNow, {Duration::Hours(1), Duration::Hours(1)}, "r", "s");
-  limits.Inherit("one", "(a|b)", "(b|d)", kNow);
-  EXPECT_EQ(known->suspension(kEvery).until() - kNow, Duration::Hours(1));
-  EXPECT_EQ(known->group().TokenAt(), old->group().TokenAt());
-  EXPECT_EQ(known->group().connections_max(), 1u);
-  // What is stricter there stays.
-  (void)known->SuspendUntil(kEverybody, kNow + Duration::Hours(5), kNow, "r", "s");
-  limits.Inherit("one", "(a|b)", "(b|d)", kNow);
-  EXPECT_EQ(known->suspension(kEvery).until() - kNow, Duration::Hours(5));
-  const auto healthy = limits.Site("one", "(e|f)", 0, kSlow, kNow);
-  limits.Inherit("one", "(e|f)", "(b|d)", kNow);
-  EXPECT_EQ(known->suspension(kEvery).until() - kNow, Duration::Hours(5));
-  EXPECT_EQ(known->group().connections_max(), 1u);
 }
 
 TEST(HostLimits, WhatTheOperatorResumesIsNotTakenUpAgain) {

@@ -1,0 +1,109 @@
+// Limits that change while mail goes out: those of one domain beside others at the same hosts, and those of many sites.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/sim/scenario.h"
+
+namespace sim {
+namespace {
+
+using base::Duration;
+using testing::SizeIs;
+
+constexpr char kRate[] = "{SetDomainConfig={name=\"max_message_rate\", value=\"2/s\"}}";
+
+std::string Rule(const std::string& action, const std::string& duration) {
+  return "[[\"default\".automation]]\nregex = \"TS01\"\naction = " + action + "\nduration = \"" + duration + "\"\n";
+}
+
+// Messages that `receiver` takes from now on in this time.
+std::size_t Taken(Scenario& scenario, Receiver& receiver, Duration time) {
+  const std::size_t before = receiver.accepted().size();
+  scenario.RunFor(time);
+  return receiver.accepted().size() - before;
+}
+
+std::shared_ptr<const config::Shaping> Parse(const std::string& text) {
+  std::vector<std::string> warnings;
+  return std::make_shared<const config::Shaping>(*config::Shaping::Parse({{{"shaping", text}}}, warnings));
+}
+
+// Many domains have the same mail exchanger, and each gets limits of its own.
+struct ManyOverridden {
+  static constexpr int kDomains = 20;
+  explicit ManyOverridden(const std::string& limits, const std::string& override)
+      : scenario({.addresses = Addresses(), .shaping = "[\"default\"]\nadaptive = false\n" + limits + override}),
+        receiver(scenario.AddReceiver("mx.example")) {
+    for (int i = 0; i < kDomains; ++i) scenario.names().SetMx(Domain(i), {"mx.example"});
+  }
+  static std::string Domain(int i) { return "d" + std::to_string(i) + ".example"; }
+  static std::vector<std::string> Addresses() {
+    std::vector<std::string> addresses;
+    for (int i = 0; i < kDomains; ++i) {
+      for (const std::string& address : Many(100, Domain(i))) addresses.push_back(address);
+    }
+    return addresses;
+  }
+  // The first recipient of each domain is answered with `reply`.
+  void RefuseFirst(const std::string& reply) {
+    receiver.At(Point::kRcpt, [this, reply](const Question& question) -> std::optional<Answer> {
+      if (!question.recipient.starts_with("a00@")) return std::nullopt;
+      return Answer{.reply = reply};
+    });
+  }
+  Scenario scenario;
+  Receiver& receiver;
+};
+
+TEST(SetDomainConfig, OfManyDomainsLoosensNoLimitOfTheirSite) {
+  ManyOverridden many(
+      "connection_limit = 3\nmax_message_rate = \"4/s,max_burst=1\"\n",
+      Rule("[{SetDomainConfig={name=\"connection_limit\", value=2}}, " + std::string(kRate) + "]", "1h"));
+  many.RefuseFirst("450 4.2.0 [TS01] slow down");
+  many.receiver.At(Point::kContent, Always({.reply = "250 2.0.0 Taken", .wait = Duration::Milliseconds(300)}));
+  many.scenario.RunFor(Duration::Seconds(60));
+  ASSERT_GE(many.scenario.log().CountOf("connection_limit = 2 (domain) for 3600 s"), 20u);
+  std::size_t taken = 0;
+  for (int i = 0; i < 60; ++i) {
+    taken += Taken(many.scenario, many.receiver, Duration::Seconds(1));
+    EXPECT_LE(many.receiver.open(), 3u);
+  }
+  EXPECT_LE(taken, 241u);
+  EXPECT_GE(taken, 200u) << "and they have all that it allows";
+}
+
+TEST(SetDomainConfig, DoesNotEndTheSuspensionOfItsSite) {
+  ManyOverridden many("connection_limit = 3\n", Rule(std::string(kRate), "3h"));
+  many.receiver.At(Point::kRcpt, First(1, {"450 4.7.0 [TS01] Rate limit, try again in 2 hours"}));
+  many.scenario.RunFor(Duration::Seconds(5));
+  EXPECT_THAT(many.scenario.Suspensions(), SizeIs(1));
+  many.scenario.RunFor(Duration::Seconds(60));  // What was in flight has ended.
+  EXPECT_EQ(Taken(many.scenario, many.receiver, Duration::Minutes(110)), 0u);
+  EXPECT_GE(Taken(many.scenario, many.receiver, Duration::Minutes(20)), 100u);
+}
+
+// More sites than are looked at in one turn.
+TEST(Shaping, ThatChangesHoldsForAllSites) {
+  constexpr int kSites = 600;
+  std::vector<std::string> addresses;
+  for (int i = 0; i < kSites; ++i) {
+    for (const std::string& address : Many(3, "d" + std::to_string(i) + ".example")) addresses.push_back(address);
+  }
+  Scenario scenario({.addresses = addresses, .shaping = kOneSession});
+  std::vector<Receiver*> receivers;
+  for (int i = 0; i < kSites; ++i) receivers.push_back(&scenario.Serve("d" + std::to_string(i) + ".example"));
+  for (Receiver* receiver : receivers)
+    receiver->At(Point::kContent, Always({.reply = "250 2.0.0 Taken", .wait = Duration::Minutes(1)}));
+  scenario.RunFor(Duration::Seconds(50));
+  scenario.process().ChangeShaping(Parse("[\"default\"]\nmax_message_rate = \"1/h,max_burst=1\"\n"));
+  scenario.RunFor(Duration::Minutes(30));
+  for (const Receiver* receiver : receivers) EXPECT_LE(receiver->accepted().size(), 2u);
+}
+
+}  // namespace
+}  // namespace sim
