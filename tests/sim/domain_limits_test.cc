@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,15 +50,16 @@ struct ManyOverridden {
     }
     return addresses;
   }
-  // The first recipient of each domain is answered with `reply`.
+  // The first message to each domain is answered with `reply`.
   void RefuseFirst(const std::string& reply) {
     receiver.At(Point::kRcpt, [this, reply](const Question& question) -> std::optional<Answer> {
-      if (!question.recipient.starts_with("a00@")) return std::nullopt;
+      if (!refused.insert(question.recipient.substr(question.recipient.find('@') + 1)).second) return std::nullopt;
       return Answer{.reply = reply};
     });
   }
   Scenario scenario;
   Receiver& receiver;
+  std::set<std::string> refused;
 };
 
 TEST(SetDomainConfig, OfManyDomainsLoosensNoLimitOfTheirSite) {
