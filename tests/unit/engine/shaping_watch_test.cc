@@ -6,13 +6,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "engine/io/clock.h"
+#include "tests/unit/campaign/scratch_folder.h"
 
 namespace engine {
 namespace {
@@ -29,13 +29,13 @@ class Lines final : public base::Log {
 
 class ShapingWatchTest : public testing::Test {
  protected:
-  ~ShapingWatchTest() override { std::filesystem::remove(path_); }
   void Write(const std::string& text) { std::ofstream(path_) << text; }
   std::shared_ptr<const config::Shaping> Poll() {
     now_ = now_ + base::Duration::Seconds(2);
     return watch_.Poll(now_, log_);
   }
-  const std::string path_ = testing::TempDir() + "/shaping_watch_test.toml";
+  const campaign::testing::ScratchFolder folder_;  // Tests run beside each other.
+  const std::string path_ = folder_.Path("shaping.toml");
   static config::Config With(std::vector<std::string> files) {
     config::Config config;
     config.shaping_files = std::move(files);
