@@ -1,9 +1,15 @@
-// One DNS server, asked through a c-ares channel of its own, and what is known of the server's health. One thread.
+// One DNS server, asked through c-ares channels of its own, and what is known of the server's health. One thread.
+//
+// A forged answer has to have the number of a question and the port that it was asked from (RFC 5452 section 9.2).
+// c-ares keeps a port while anything is under way there, which is for hours in a busy campaign: so another channel
+// takes over now and then, and the old one only waits for its answers.
 #pragma once
 
 #include <ares.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <random>
 #include <string>
@@ -46,28 +52,43 @@ class CaresChannel final : private io::PollHandler {
   std::uint32_t silent_in_a_row() const { return silent_; }
 
  private:
-  struct Asked {
-    CaresChannel& channel;
-    ReplyCallback callback;
-  };
   struct Socket {
     int fd;
     bool readable;
     bool writable;
   };
+  struct Port {
+    explicit Port(CaresChannel& of) : owner(of) {}
+    Port(const Port&) = delete;
+    Port& operator=(const Port&) = delete;
+    ~Port();
+    CaresChannel& owner;
+    ares_channel handle = nullptr;
+    std::vector<Socket> sockets;  // One of UDP, those of TCP.
+    std::size_t asking = 0;       // Questions under way.
+    std::size_t asked = 0;        // So far.
+  };
+  struct Asked {
+    Port& port;
+    ReplyCallback callback;
+  };
 
-  CaresChannel(const io::Endpoint& server, io::FdPoller& poller, absl::AnyInvocable<void()> after_events);
-  absl::Status Start(base::Duration timeout);
+  CaresChannel(const io::Endpoint& server, base::Duration timeout, io::FdPoller& poller,
+               absl::AnyInvocable<void()> after_events);
+  absl::Status OpenPort();
+  absl::Status Start(Port& port) const;
+  Port* PortOf(int fd);
+  void ForgetOldPorts();
   void OnReady(int fd, bool readable, bool writable) override;
   void Watch(int fd);
-  static void OnSocketState(void* channel, ares_socket_t fd, int readable, int writable);
+  static void OnSocketState(void* port, ares_socket_t fd, int readable, int writable);
   static void OnReply(void* asked, int status, int timeouts, unsigned char* message, int size);
 
   const io::Endpoint server_;
+  const base::Duration timeout_;
   io::FdPoller& poller_;
   absl::AnyInvocable<void()> after_events_;
-  ares_channel channel_ = nullptr;
-  std::vector<Socket> sockets_;
+  std::list<Port> ports_;  // The last one is asked from.
   std::size_t asking_ = 0;
   std::random_device random_;  // Of the kernel: nobody can guess the next query's number.
   std::uint32_t silent_ = 0;

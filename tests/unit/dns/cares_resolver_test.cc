@@ -10,7 +10,7 @@
 #include "engine/base/log.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/unit/dns/small_server.h"
+#include "tests/unit/dns/cares_resolver_fixture.h"
 
 namespace dns {
 namespace {
@@ -18,70 +18,9 @@ namespace {
 using base::Duration;
 using testing::HasSubstr;
 
-struct QuietLog final : base::Log {
-  void Write(base::Severity, std::string_view) override {}
-};
-
-std::string OneAddress(const Query& query, bool /*tcp*/) {
-  ResponseBuilder builder(query, ResponseCode::kNoError);
-  Record record;
-  record.address = *base::IpAddress::Parse("192.0.2.1");
-  builder.AddAnswer(RecordType::kA, 60, record);
-  return builder.Build(query.udp_size);
-}
-
-std::string Silence(const Query&, bool) { return ""; }
-
 SmallServer::Handler Code(ResponseCode code) {
   return [code](const Query& query, bool) { return ResponseBuilder(query, code).Build(512); };
 }
-
-class CaresResolverTest : public testing::TestWithParam<io::Backend> {
- protected:
-  void SetUp() override {
-    io::ReactorOptions options;
-    options.backend = GetParam();
-    options.streams_max = 16;
-    auto reactor = io::MakeReactor(options, log_);
-    if (!reactor.ok()) GTEST_SKIP() << reactor.status();
-    reactor_ = *std::move(reactor);
-  }
-  SmallServer& Serve(SmallServer::Handler handler) {
-    servers_.push_back(std::make_unique<SmallServer>(std::move(handler)));
-    options_.servers.push_back(servers_.back()->address());
-    return *servers_.back();
-  }
-  void Start() {
-    options_.timeout = Duration::Milliseconds(250);
-    auto made = CaresResolver::Make(options_, *reactor_, clock_, timers_);
-    ASSERT_TRUE(made.ok()) << made.status();
-    resolver_ = *std::move(made);
-  }
-  void Turn() {
-    reactor_->RunOnce(clock_.Now() + Duration::Milliseconds(2));
-    clock_.Update();
-    timers_.Advance(clock_.Now());
-    for (const auto& server : servers_) server->Work();
-  }
-  Answer Ask(const std::string& name = "example.com", RecordType type = RecordType::kA) {
-    if (resolver_ == nullptr) Start();
-    std::optional<Answer> answer;
-    resolver_->Resolve(name, type, [&answer](const Answer& found) { answer = found; });
-    EXPECT_FALSE(answer.has_value());
-    const base::Instant end = clock_.Now() + Duration::Seconds(20);
-    while (!answer.has_value() && clock_.Now() < end) Turn();
-    EXPECT_TRUE(answer.has_value());
-    return answer.value_or(Answer());
-  }
-
-  QuietLog log_;
-  io::SystemClock clock_;
-  io::TimerWheel timers_{clock_.Now()};
-  std::unique_ptr<io::Reactor> reactor_;
-  std::vector<std::unique_ptr<SmallServer>> servers_;
-  CaresResolver::Options options_;
-  std::unique_ptr<CaresResolver> resolver_;
-};
 
 TEST_P(CaresResolverTest, GivesTheServersAnswer) {
   Serve(OneAddress);
@@ -300,54 +239,6 @@ TEST_P(CaresResolverTest, WhileTheServersAreDownTheCacheTellsWhatItKnew) {
   EXPECT_EQ(server.udp_queries, 1 + 3);  // It was asked, in vain.
   EXPECT_EQ(cache.counters().stale, 1U);
   EXPECT_EQ(ask("unknown.example").kind, AnswerKind::kTimeout);
-}
-
-TEST_P(CaresResolverTest, HoldsTheRateAndTheNumberOutstanding) {
-  SmallServer& server = Serve(Silence);
-  options_.queries_per_second_max = 40;
-  options_.outstanding_max = 3;
-  options_.tries = 1;
-  Start();
-  int finished = 0;
-  for (int i = 0; i < 8; ++i) resolver_->Resolve("example.com", RecordType::kA, [&](const Answer&) { ++finished; });
-  for (int i = 0; i < 20; ++i) {
-    Turn();
-    EXPECT_LE(resolver_->outstanding(), 3U);
-  }
-  EXPECT_LE(server.udp_queries, 3);
-  const base::Instant end = clock_.Now() + Duration::Seconds(20);
-  while (finished < 8 && clock_.Now() < end) {
-    Turn();
-    EXPECT_LE(resolver_->outstanding(), 3U);
-  }
-  EXPECT_EQ(finished, 8);
-  EXPECT_EQ(server.udp_queries, 8);
-}
-
-TEST_P(CaresResolverTest, ManyQuestionsAtOnceAllGetTheirAnswers) {
-  Serve(OneAddress);
-  options_.queries_per_second_max = 100'000;
-  Start();
-  int found = 0;
-  for (int i = 0; i < 1000; ++i) {
-    resolver_->Resolve(absl::StrCat("host", i, ".example"), RecordType::kA,
-                       [&found](const Answer& answer) { found += answer.kind == AnswerKind::kFound; });
-  }
-  const base::Instant end = clock_.Now() + Duration::Seconds(20);
-  while (found < 1000 && clock_.Now() < end) Turn();
-  EXPECT_EQ(found, 1000);
-}
-
-TEST_P(CaresResolverTest, DestroyedWithQuestionsUnderWayItCallsNobody) {
-  Serve(Silence);
-  Start();
-  int heard = 0;
-  for (int i = 0; i < 5; ++i) resolver_->Resolve("example.com", RecordType::kA, [&](const Answer&) { ++heard; });
-  for (int i = 0; i < 5; ++i) Turn();
-  EXPECT_GT(resolver_->outstanding(), 0U);
-  resolver_.reset();
-  for (int i = 0; i < 150; ++i) Turn();
-  EXPECT_EQ(heard, 0);
 }
 
 TEST_P(CaresResolverTest, ACallbackMayAskAgainAndEndTheResolver) {

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,6 +49,7 @@ class SmallServer {
 
   std::string address() const { return absl::StrCat("127.0.0.1:", port_); }
   int udp_queries = 0;
+  std::set<std::uint16_t> ports;  // That they came from.
   int tcp_queries = 0;
 
   void Work() {
@@ -57,6 +59,7 @@ class SmallServer {
     ssize_t size;
     while ((size = recvfrom(udp_, buffer, sizeof(buffer), 0, reinterpret_cast<sockaddr*>(&peer), &peer_size)) >= 0) {
       ++udp_queries;
+      ports.insert(ntohs(peer.sin_port));
       const std::string response = Respond({buffer, static_cast<std::size_t>(size)}, false);
       if (!response.empty()) {
         CHECK(sendto(udp_, response.data(), response.size(), 0, reinterpret_cast<sockaddr*>(&peer), peer_size) >= 0);
