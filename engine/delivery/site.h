@@ -267,7 +267,6 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void OnRoundFailed(const tls::Policy& policy);
   void OnOtherFamily(const tls::Policy* under);
   bool MoveToIpv4();
-  std::uint64_t Demand(const tls::Policy& policy) const;
   bool WantsSession(const tls::Policy& policy, std::uint64_t demand, std::uint64_t tokens);
 
   static smtp::TlsUse TlsUseOf(const tls::Policy& policy, bool broken);

@@ -161,6 +161,7 @@ void Site::CountPutBack() {
 bool Site::MayWrite(Session& session) {
   if (writers_.empty() && TakeTokens()) return true;
   writers_.PushBack(session);
+  session.ReleaseNext();  // Nobody waits behind one that waits: its route may be another one by then.
   ServeWriters();
   return false;
 }

@@ -38,12 +38,6 @@ void Site::CountDemand(Destination& destination) {
   demand_.Count(destination.tls, destination.queue.pending() - destination.queue.claimed(), destination.demand);
 }
 
-// How many messages wait; more than the window can use are not counted.
-std::uint64_t Site::Demand(const tls::Policy& policy) const {
-  const std::uint64_t most = std::uint64_t{standing_->group().connections_max()} * kMessagesForASession;
-  return std::min(most, demand_.Recipients(policy));
-}
-
 // A new connection costs as much as several messages on one that is open: it is made where enough of them wait, or
 // where the others are slow. Each that is being opened is to find one of the `tokens` that the message rate has left.
 bool Site::WantsSession(const tls::Policy& policy, std::uint64_t demand, std::uint64_t tokens) {
@@ -73,7 +67,7 @@ void Site::OpenSessions() {
 
 void Site::OpenSessions(const tls::Policy& policy) {
   const base::Instant now = context_.clock.Now();
-  const std::uint64_t demand = Demand(policy);
+  const std::uint64_t demand = demand_.Recipients(policy);
   // Who cannot connect stands in no line for messages: whoever has the connection would wait behind him.
   if (!WantsSession(policy, demand, UINT64_MAX)) return;
   for (const auto& member : members_) {  // More connections would be of no use.

@@ -104,4 +104,4 @@ class FullDiskTest(Lab):
         self.campaign()
         self.config(dns="127.0.0.1:1", port=1)
         done = self.sluice("send", "campaign.toml", code=1)
-        self.assertRegex(done.stderr, r"^sluice: .*not enough space: \d MB are free, and about 4 MB are needed\n$")
+        self.assertRegex(done.stderr, r"(?m)^sluice: \S+: not enough space: \d MB are free, and about 4 MB are needed\n\Z")

@@ -14,6 +14,9 @@ using base::Duration;
 constexpr Duration kUsualTtl = Duration::Minutes(5), kLeast = Duration::Minutes(1);
 // An answer is asked for anew when it is over, and counts until then, a minute at most; what is under way is then sent.
 constexpr Duration kLonger = Duration::Minutes(1), kUnderWay = Duration::Minutes(1);
+// Where the DNS is silent, which takes its time, what it said before counts for a minute more, and then that much
+// longer.
+constexpr Duration kSilence = Duration::Seconds(10) + Duration::Minutes(1) + kLonger;
 
 // Of "mx1.p2.example".
 std::optional<std::size_t> ProviderOf(std::string_view host) {
@@ -86,7 +89,7 @@ Duration MovingMx::Patience(std::string_view domain) const {
   Duration patience = std::max(ttl == ttls_.end() ? kUsualTtl : ttl->second, kLeast) + kLonger + kUnderWay;
   if (const auto silent = silent_at_.find(domain); silent != silent_at_.end()) {
     for (const base::Instant at : silent->second) {
-      if (at + kUsualTtl * 2 > world_.now()) patience = patience + kLonger;
+      if (at + kUsualTtl * 2 > world_.now()) patience = patience + kSilence;
     }
   }
   return patience;
