@@ -40,7 +40,7 @@ TEST(LearnedAddresses, NobodyWaitsForOtherProgramsThatAddToTheList) {
   });
 
   LearnedAddresses learned;
-  for (const ledger::RecipientId id : {0, 1}) {
+  for (const ledger::RecipientId id : {ledger::RecipientId{0}, ledger::RecipientId{1}}) {
     learned.Add(id);
     EXPECT_TRUE(learned.Write(*job.roster, path, suppression).ok());
   }
