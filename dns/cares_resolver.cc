@@ -169,7 +169,7 @@ void CaresResolver::OnReply(std::unique_ptr<Question> question, int status, std:
     if (question->refuted && !answer.authenticated && answer.kind != AnswerKind::kServerFail) {
       answer = Answer();
       answer.kind = AnswerKind::kServerFail;
-      answer.detail = "another server says SERVFAIL, and this one's answer is not authenticated";
+      answer.detail = "a server said SERVFAIL, and this answer is not authenticated";
     }
     if (answer.kind == AnswerKind::kServerFail) {
       RepeatOrFail(std::move(question), answer.kind, absl::StrCat(answer.detail, " (", server, ")"));

@@ -40,7 +40,12 @@ absl::Status Run::LoadMeans() {
 
 absl::Status Run::CheckSender() const {
   if (request_.test.has_value() || request_.seals) return absl::OkStatus();  // The send will ask.
-  return RequireReady({campaign_, *request_.config, *request_.shaping, means_}, request_.preflight, log_);
+  return RequireReady({.campaign = campaign_,
+                       .config = *request_.config,
+                       .shaping = *request_.shaping,
+                       .means = means_,
+                       .is_rehearsal = request_.rehearsal},
+                      request_.preflight, log_);
 }
 
 absl::Status Run::Prepare(const campaign::TokenKey& token_key) {

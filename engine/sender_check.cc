@@ -78,11 +78,12 @@ std::optional<base::IpAddress> OwnAddress() {
 }
 
 // The address that receivers see; none where it cannot be known.
-std::optional<base::IpAddress> SeenAddress(const config::Config& config, const delivery::Source& source) {
-  for (const config::SourceConfig& known : config.sources) {
+std::optional<base::IpAddress> SeenAddress(const SenderCheck& check, const delivery::Source& source) {
+  for (const config::SourceConfig& known : check.config.sources) {
     if (known.name == source.name && known.public_address.has_value()) return known.public_address;
   }
-  const std::optional<base::IpAddress> address = source.address.has_value() ? source.address : OwnAddress();
+  const bool is_open = !source.address.has_value() && !check.is_rehearsal;
+  const std::optional<base::IpAddress> address = is_open ? OwnAddress() : source.address;
   return address.has_value() && address->IsPrivate() ? std::nullopt : address;
 }
 
@@ -119,7 +120,7 @@ absl::StatusOr<preflight::Sender> SenderOf(const SenderCheck& check) {
   sender.has_verp = envelope.substr(0, envelope.rfind('@')).find("{{") != std::string_view::npos;
   sender.envelope_local_part = WithoutFields(base::TrimAscii(envelope.substr(0, envelope.rfind('@'))));
   for (const delivery::Source& source : check.means.sources) {
-    sender.sources.push_back({source.name, SeenAddress(check.config, source), base::LowerAscii(source.ehlo_domain)});
+    sender.sources.push_back({source.name, SeenAddress(check, source), base::LowerAscii(source.ehlo_domain)});
   }
   for (const dkim::SigningKey& key : check.means.keys) {
     absl::StatusOr<dkim::PublishedKey> published = dkim::PublishedKeyOf(key);

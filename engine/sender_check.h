@@ -30,6 +30,7 @@ struct SenderCheck {
   const config::Shaping& shaping;
   const SendingMeans& means;
   std::optional<bool> shows_unsubscribe = std::nullopt;  // As CheckResult says. None: no message was looked at.
+  bool is_rehearsal = false;  // The mail goes to a sandbox: how this machine is seen from outside is of no account.
 };
 // The domain of the envelope sender; empty: it differs from row to row.
 std::string EnvelopeDomain(const campaign::Campaign& campaign);

@@ -26,10 +26,12 @@ std::uint32_t HomeOf(std::string_view name, std::uint32_t shards) {
   return static_cast<std::uint32_t>(base::StableHash(name) % shards);
 }
 
-bool SharesHosts(const std::vector<config::MailHost>& hosts, const dns::Route& route) {
-  return std::any_of(route.hosts.begin(), route.hosts.end(), [&hosts](const dns::MxHost& host) {
-    return std::any_of(hosts.begin(), hosts.end(), [&host](const auto& known) { return known.name == host.name; });
-  });
+void NoteWhereFrom(const std::string& site, const std::vector<config::MailHost>& hosts, const dns::Route& route,
+                   Destination& destination) {
+  const std::size_t shared = delivery::SharedHosts(hosts, route);
+  if (shared == 0) return;
+  destination.came_from = site;
+  destination.came_whole = shared == hosts.size();
 }
 
 }  // namespace
@@ -200,19 +202,18 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
       destination.site->Refresh(destination, TlsPolicyOf(destination, *destination.site, route), route,
                                 seams_.clock.Now() + std::max(route.ttl, kRouteFloor));
     } else {
-      if (key.name != name && SharesHosts(site_names_.at(destination.site->id()).hosts, route))
-        destination.came_from = key.name;
+      if (key.name != name) NoteWhereFrom(key.name, site_names_.at(destination.site->id()).hosts, route, destination);
       destination.site->SendAway(destination);
     }
     return;
   }
   const std::string left = std::exchange(destination.left, "");
-  for (auto old = sites_.lower_bound({left, "", 0}); old != sites_.end() && old->first.name == left; ++old) {
-    if (left != name && SharesHosts(site_names_.at(old->second->id()).hosts, route)) destination.came_from = left;
-  }
+  const auto old = sites_.lower_bound({left, "", 0});
+  if (left != name && old != sites_.end() && old->first.name == left)
+    NoteWhereFrom(left, site_names_.at(old->second->id()).hosts, route, destination);
   if (owner != options_.index) {
-    delivery::PlaceDestination message{destination.key, route, destination.sts, destination.came_from,
-                                       destination.elsewhere};
+    delivery::PlaceDestination message{
+        destination.key, route, destination.sts, destination.came_from, destination.elsewhere, destination.came_whole};
     RemoveDestination(destination);
     seams_.links.Post(owner, std::move(message));
     return;
@@ -227,7 +228,7 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
   }
   if (!destination.came_from.empty()) {
     seams_.limits.Inherit(job_.sources[site.key().source].name, std::exchange(destination.came_from, ""), name,
-                          seams_.clock.Now());
+                          destination.came_whole, seams_.clock.Now());
     RestoreOverrides(site);
   }
   ApplyDomainOverrides(destination, site);
@@ -278,7 +279,8 @@ void Shard::RemoveSite(Site& site) {
   sites_by_id_.erase(site.id());
   site_names_.erase(site.id());
   sites_.erase(key);
-  for (Site* const same : SitesOf(key.name, key.source)) WantsLimits(*same);
+  const auto same = SitesOf(key.name, key.source);
+  if (!same.empty()) WantsLimits(*same.front());  // One says it for all.
 }
 
 // Several, where the mail exchangers of a domain that is a site of its own have changed, or domains have limits of
@@ -317,6 +319,7 @@ void Shard::Handle(delivery::ShardMessage message) {
       destination.counted = true;
       destination.sts = std::move(m.sts);
       destination.came_from = std::move(m.came_from);
+      destination.came_whole = m.came_whole;
       destination.elsewhere = std::move(m.elsewhere);
       shard.PlaceAtSite(destination, m.route);
       if (shard.job_.finish_by.has_value() && shard.seams_.clock.WallNow() >= *shard.job_.finish_by)

@@ -45,7 +45,7 @@ struct CurlFetcher::Transfer {
   List resolve;
   std::string file;
   bool too_long = false;
-  std::vector<base::IpAddress> addresses;
+  base::IpAddress first_address;
   Done done;
 
   static std::size_t OnBytes(char* bytes, std::size_t size, std::size_t count, void* transfer) {
@@ -111,11 +111,11 @@ class CurlFetcher::Worker {
     auto transfer = std::make_unique<Transfer>();
     transfer->easy.reset(curl_easy_init());
     transfer->resolve.reset(curl_slist_append(nullptr, addresses.c_str()));
-    transfer->addresses = std::move(wanted.addresses);
+    transfer->first_address = wanted.addresses.front();
     transfer->done = std::move(wanted.done);
     CURL* const easy = transfer->easy.get();
     if (easy == nullptr || !SetUp(*transfer, absl::StrCat("https://", host, "/.well-known/mta-sts.txt"))) {
-      End(transfer->addresses, /*slow=*/false);
+      End(transfer->first_address, /*slow=*/false);
       transfer->done(absl::UnavailableError("libcurl cannot fetch it"));
       return;
     }
@@ -140,11 +140,11 @@ class CurlFetcher::Worker {
            curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, Transfer::OnBytes) == CURLE_OK;
   }
 
-  void End(const std::vector<base::IpAddress>& addresses, bool slow) {
+  void End(const base::IpAddress& first_address, bool slow) {
     std::vector<FetchTurns::Fetch> given_up;
     {
       const std::lock_guard lock(owner_.mutex_);
-      given_up = owner_.turns_.OnEnded(addresses, slow);
+      given_up = owner_.turns_.OnEnded(first_address, slow);
     }
     for (const FetchTurns::Fetch& fetch : given_up)
       fetch.done(absl::UnavailableError("the policy's host is too slow for others, too"));
@@ -164,7 +164,8 @@ class CurlFetcher::Worker {
       curl_multi_remove_handle(multi_, transfer->easy.get());
       curl_off_t took_us = 0;
       curl_easy_getinfo(transfer->easy.get(), CURLINFO_TOTAL_TIME_T, &took_us);
-      End(transfer->addresses, took_us >= owner_.options_.timeout.microseconds() / kSlowPart);
+      const bool is_slow = took_us >= owner_.options_.timeout.microseconds() / kSlowPart;
+      End(transfer->first_address, is_slow || code == CURLE_OPERATION_TIMEDOUT);
       transfer->done(transfer->Result(code));
       any = true;
     }

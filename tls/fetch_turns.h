@@ -1,5 +1,8 @@
-// Whose turn it is to have an MTA-STS policy fetched: who came first, as long as no server has too many of the fetches.
-// A server that is slow holds up those who want something from it, and nobody else. Pure.
+// Whose turn it is to have an MTA-STS policy fetched: each server's in turn, as long as none has too many of the
+// fetches. A server that is slow holds up those who want something from it, and nobody else. Pure.
+//
+// A fetch is its first address's: that is the one that is tried first. The others are the word of whoever published
+// them, and may be somebody else's.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +23,7 @@ class FetchTurns {
   using Done = std::function<void(absl::StatusOr<std::string> file)>;
   struct Fetch {
     std::string domain;
-    std::vector<base::IpAddress> addresses;
+    std::vector<base::IpAddress> addresses;  // At least one.
     Done done;
   };
   static constexpr std::size_t kAtOnce = 64;            // Fetches under way…
@@ -33,25 +36,23 @@ class FetchTurns {
   bool Add(Fetch fetch);
   // The one whose turn it is; it is under way from now on. Nullopt: nobody's.
   std::optional<Fetch> Next();
-  // A fetch from these addresses is over. Returns those that are given up with it, because the server is slow.
-  std::vector<Fetch> OnEnded(const std::vector<base::IpAddress>& addresses, bool slow);
-  std::size_t waiting() const { return waiting_.size(); }
+  // A fetch from there is over. Returns those that are given up with it, because the server is slow.
+  std::vector<Fetch> OnEnded(const base::IpAddress& first_address, bool slow);
+  std::size_t waiting() const { return waiting_; }
 
  private:
   struct Server {
-    std::size_t waiting = 0, under_way = 0;
-    int slow = 0;  // In a row.
+    std::deque<Fetch> waiting;
+    std::size_t under_way = 0;
+    int slow = 0;           // In a row.
+    bool in_turns = false;  // It may begin another one.
   };
-  using Servers = std::map<std::string, Server>;
-  // Each once.
-  static std::vector<std::string> ServersOf(const std::vector<base::IpAddress>& addresses);
-  bool MayBegin(const Fetch& fetch) const;
-  void Forget(const std::string& name);
-  std::vector<Fetch> GiveUp(const std::string& server);
+  static std::string ServerOf(const base::IpAddress& address);
+  void TakeTurn(const std::string& name, Server& server);
 
-  std::deque<Fetch> waiting_;
-  std::size_t under_way_ = 0;
-  Servers servers_;  // For which somebody waits, or from which a fetch is under way.
+  std::size_t waiting_ = 0, under_way_ = 0;
+  std::map<std::string, Server> servers_;  // For which somebody waits, or from which a fetch is under way.
+  std::deque<std::string> turns_;
 };
 
 }  // namespace tls

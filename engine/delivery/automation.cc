@@ -122,11 +122,13 @@ RuleSetting SettingOf(const Automation::Override& override) {
 
 std::optional<Automation::Override> OverrideOf(const config::AutomationRules& rules, const RuleSetting& setting) {
   using Kind = config::AutomationAction::Kind;
-  const Kind kind = setting.of_domain ? Kind::kSetDomainConfig : Kind::kSetConfig;
   for (const auto& rule : rules) {
     if (rule->Identity() != setting.rule) continue;
     for (const config::AutomationAction& action : rule->actions) {
-      if (action.kind == kind && action.change.setting.key == setting.key)
+      // Where the connection was refused, there was no domain to set it for.
+      const bool sets =
+          action.kind == Kind::kSetDomainConfig || (action.kind == Kind::kSetConfig && !setting.of_domain);
+      if (sets && action.change.setting.key == setting.key)
         return Automation::Override{action.change, setting.until, setting.rule, setting.sample, setting.of_domain};
     }
   }

@@ -63,7 +63,8 @@ struct Destination {
   std::string canonical;                      // At a site: what the domain is an alias of; empty: it is none.
   std::shared_ptr<const tls::StsPolicy> sts;  // The domain's MTA-STS policy when it was last looked up; null: none.
   std::string left;                           // The site that it left after a rest, until its new route is known.
-  std::string came_from;  // The site with some of the same hosts that it left when its MX records changed.
+  std::string came_from;    // The site with some of the same hosts that it left when its MX records changed…
+  bool came_whole = false;  // …and all of them are where it goes.
   bool looking_up = false;
   bool leaving = false;               // Its route changed: it moves once nothing is in flight.
   bool missing_before = false;        // The DNS said once that it does not exist.

@@ -52,9 +52,11 @@ class HostLimits {
   // nothing is taken up.
   absl::Status Load(std::string_view text, const std::string& source, base::Instant now, base::WallTime wall);
 
-  // `to` is `from` with some other hosts: what is known of `from` holds there, or what is known of `to` where that is
-  // stricter. A warm-up goes on unless `to` has one.
-  void Inherit(const std::string& source, const std::string& from, const std::string& to, base::Instant now);
+  // Somebody goes from `from` to `to`, which has some of its hosts: what is known of `from` holds there. Where
+  // something is known of `to`, the stricter of both, if it has `all_hosts` of `from`: else whoever names another's
+  // hosts beside his own could bring his trouble there. A warm-up goes on unless `to` has one.
+  void Inherit(const std::string& source, const std::string& from, const std::string& to, bool all_hosts,
+               base::Instant now);
   // Of the sites that nobody uses now; what rules have set there ends, too. Returns how many of both there were.
   std::size_t LiftSuspensions(const std::string& source, Suspensions::Scopes scopes, base::Instant now);
 

@@ -4,7 +4,8 @@
 
 namespace delivery {
 
-void HostLimits::Inherit(const std::string& source, const std::string& from, const std::string& to, base::Instant now) {
+void HostLimits::Inherit(const std::string& source, const std::string& from, const std::string& to, bool all_hosts,
+                         base::Instant now) {
   const std::lock_guard lock(mutex_);
   InheritWarmup({Kind::kSite, source, from}, {Kind::kSite, source, to});
   const auto heir = sites_.find({source, to});
@@ -19,7 +20,7 @@ void HostLimits::Inherit(const std::string& source, const std::string& from, con
   }
   if (heir->second->Keep(now, {}).IsNew()) {
     heir->second->Restore(kept, now);
-  } else {
+  } else if (all_hosts) {
     heir->second->Tighten(kept, now);
   }
   has_news_ = true;

@@ -179,10 +179,10 @@ void HostPlan::ForgetFailures() {
   }
 }
 
-base::Instant HostPlan::NextResolveAt() const {
+base::Instant HostPlan::NextResolveAt(std::uint32_t refused) const {
   base::Instant next = base::Instant::Never();
-  for (const Host& host : hosts_) {
-    if (host.resolution == Resolution::kFailed) next = std::min(next, host.until);
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    if (hosts_[i].resolution == Resolution::kFailed && !IsRefused(i, refused)) next = std::min(next, hosts_[i].until);
   }
   return next;
 }

@@ -89,7 +89,7 @@ class HostPlan {
   // Starts a new round: every address may be tried again.
   void ForgetFailures();
   // When a host without an answer may be asked again; Never() when there is none.
-  base::Instant NextResolveAt() const;
+  base::Instant NextResolveAt(std::uint32_t refused = 0) const;
 
  private:
   struct Address {

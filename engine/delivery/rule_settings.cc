@@ -8,6 +8,8 @@ namespace delivery {
 
 void Remember(RuleSettings& settings, RuleSetting setting) {
   Forget(settings, setting.rule, setting.key);
+  if (setting.of_domain)  // Whichever rule it was: as Automation::Add.
+    std::erase_if(settings, [&](const RuleSetting& one) { return one.of_domain && one.key == setting.key; });
   settings.push_back(std::move(setting));
 }
 

@@ -31,6 +31,7 @@ struct PlaceDestination {
   std::shared_ptr<const tls::StsPolicy> sts;
   std::string came_from;
   std::set<std::uint16_t> elsewhere;
+  bool came_whole = false;
 };
 
 // Facts for the coordinator.

@@ -255,7 +255,7 @@ void Site::OnNamedHostsFailed(const tls::Policy& policy, HostPlan::Step step) {
     return;
   }
   if (step == HostPlan::Step::kDnsFailure) {  // They are held.
-    SetTimer(std::max(context_.clock.Now() + base::Duration::Seconds(1), hosts_.NextResolveAt()));
+    SetTimer(std::max(context_.clock.Now() + base::Duration::Seconds(1), hosts_.NextResolveAt(policy.refused_hosts)));
     return throttle_.Note("dns");
   }
   if (step == HostPlan::Step::kPrivate) return SweepUnder(policy, AllPrivate());

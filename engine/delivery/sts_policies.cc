@@ -11,7 +11,7 @@ namespace delivery {
 namespace {
 
 constexpr std::size_t kFailuresMax = 10'000;  // When there are more, all are forgotten.
-constexpr std::size_t kAddressesMax = 4;      // Of a policy's host: each that is silent costs time.
+constexpr std::size_t kAddressesMax = 4;      // Of a policy's host and of a family: each that is silent costs time.
 constexpr int kWarningsMax = 20;              // Of a run: a word to the operator, not a list.
 
 std::optional<std::string> IdOf(const dns::Answer& answer) {
@@ -73,9 +73,13 @@ void StsPolicies::Begin(const std::string& domain, const std::string& id) {
 
 void StsPolicies::OnAddresses(const std::string& domain, const std::string& id, const dns::HostAddresses& found) {
   std::vector<base::IpAddress> addresses;
+  std::size_t v4 = 0, v6 = 0;
   for (const base::IpAddress& address : found.addresses) {
+    std::size_t& of_family = address.IsV6() ? v6 : v4;
     const bool may_be_asked = seams_.allow_private || !address.IsPrivate();
-    if (may_be_asked && addresses.size() < kAddressesMax) addresses.push_back(address);
+    if (!may_be_asked || of_family == kAddressesMax) continue;
+    ++of_family;
+    addresses.push_back(address);
   }
   if (addresses.empty()) {
     Fail(domain, id, tls::Result::kStsPolicyFetchError,

@@ -255,7 +255,7 @@ class TargetTest(BenchLab):
 class FailureTest(BenchLab):
     def test_wrong_words_are_one_line_and_exit_code_2(self):
         cases = {("--scenario", "rsa,sealed"): "already", ("--scenario", "quick"): "not a word of a scenario",
-                 ("--scenario", "plain,tls"): "already", ("--scenario", "rtt=fast"): "such as rtt=50ms", ("--scenario", "skew=100"): "from 1 to 99", ("--scenario", ""): "empty word",
+                 ("--scenario", "plain,tls"): "already", ("--scenario", "rtt=fast"): "such as rtt=50ms", ("--scenario", "skew=100"): "from 1 to 99", ("--scenario", "sites=1,skew=60"): "more than one", ("--scenario", ""): "empty word",
                  ("--compare", "tls", "tls,plain"): "already", ("--compare", "tls"): "--compare",
                  ("--scenario", "tls", "--compare", "tls", "plain"): "--compare", ("--body", "10x"): "--body",
                  ("--seconds", "0"): "--seconds", ("--connections", "0"): "--connections", ("--connections", "-1"): "--connections", ("--rounds", "2"): "--rounds",

@@ -38,7 +38,8 @@ absl::Status WriteRows(const std::string& path, const Settings& settings, std::u
   const std::uint64_t domains = settings.DomainsInUse(), others = std::max<std::uint64_t>(1, domains - 1);
   const auto domain_of = [&, skew = settings.scenario.skew](std::uint64_t row) {
     if (skew == 0) return row % domains;
-    return row % 100 < skew ? 0 : 1 + row % others;
+    const std::uint64_t of_hundred = row % 100;
+    return of_hundred < skew ? 0 : 1 + (row / 100 * (100 - skew) + of_hundred - skew) % others;
   };
   std::ofstream file(path, std::ios::binary);
   std::string text = "email,first_name\n";

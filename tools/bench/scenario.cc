@@ -102,6 +102,8 @@ absl::StatusOr<Scenario> ParseScenario(std::string_view list) {
     if (comma == std::string_view::npos) break;
     rest.remove_prefix(comma + 1);
   }
+  if (parser.scenario_.skew != 0 && parser.scenario_.sites == 1)
+    return Wrong(list, "skew is among several sites; write more than one, or none");
   parser.scenario_.text = list;
   return parser.scenario_;
 }

@@ -64,6 +64,17 @@ TEST(StrictHostLimits, OfABurstThatIsNotWrittenDownYetOneMessageIsSent) {
   EXPECT_TRUE(limits.TakeNews());
 }
 
+// Its trouble may have been that of the host that is gone.
+TEST(StrictHostLimits, WhoLeavesAHostBehindBringsNoTroubleToASiteThatIsKnown) {
+  HostLimits limits;
+  const auto old = limits.Site("one", "(evil|b)", 0, kSlow, kNow);
+  const auto known = limits.Site("one", "(b|d)", 0, kSlow, kNow);
+  Send(known, kNow);
+  (void)old->Suspend(kNow, {Duration::Hours(1), Duration::Hours(1)}, "r", "s");
+  limits.Inherit("one", "(evil|b)", "(b|d)", /*all_hosts=*/false, kNow);
+  EXPECT_FALSE(known->suspension(kEvery).IsActive(kNow));
+}
+
 TEST(StrictHostLimits, OfASiteThatIsKnownWhatIsStricterHoldsForWhoMovesThere) {
   HostLimits limits;
   const auto old = limits.Site("one", "(a|b)", 0, kSlow, kNow);
@@ -72,16 +83,16 @@ TEST(StrictHostLimits, OfASiteThatIsKnownWhatIsStricterHoldsForWhoMovesThere) {
   Send(known, kNow);  // It owes less.
   old->OnTrouble(kNow, kNow);
   (void)old->Suspend(kNow, {Duration::Hours(1), Duration::Hours(1)}, "r", "s");
-  limits.Inherit("one", "(a|b)", "(b|d)", kNow);
+  limits.Inherit("one", "(a|b)", "(b|d)", /*all_hosts=*/true, kNow);
   EXPECT_EQ(known->suspension(kEvery).until() - kNow, Duration::Hours(1));
   EXPECT_EQ(known->group().TokenAt(), old->group().TokenAt());
   EXPECT_EQ(known->group().connections_max(), 1u);
   // What is stricter there stays.
   (void)known->SuspendUntil(kEverybody, kNow + Duration::Hours(5), kNow, "r", "s");
-  limits.Inherit("one", "(a|b)", "(b|d)", kNow);
+  limits.Inherit("one", "(a|b)", "(b|d)", /*all_hosts=*/true, kNow);
   EXPECT_EQ(known->suspension(kEvery).until() - kNow, Duration::Hours(5));
   const auto healthy = limits.Site("one", "(e|f)", 0, kSlow, kNow);
-  limits.Inherit("one", "(e|f)", "(b|d)", kNow);
+  limits.Inherit("one", "(e|f)", "(b|d)", /*all_hosts=*/true, kNow);
   EXPECT_EQ(known->suspension(kEvery).until() - kNow, Duration::Hours(5));
   EXPECT_EQ(known->group().connections_max(), 1u);
 }

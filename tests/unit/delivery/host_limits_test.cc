@@ -256,7 +256,7 @@ TEST(HostLimits, ASiteThatGetsAnotherHostIsTheSameReceiver) {
   old->OnTrouble(kNow, kNow);
   (void)old->Suspend(kNow, {Duration::Hours(1), Duration::Hours(1)}, "r", "s");
   const auto made = limits.Site("one", "(a|b|c)", 0, kSlow, kNow);
-  limits.Inherit("one", "(a|b)", "(a|b|c)", kNow);
+  limits.Inherit("one", "(a|b)", "(a|b|c)", /*all_hosts=*/true, kNow);
   EXPECT_EQ(made->suspension(kEvery).until() - kNow, Duration::Hours(1));
   EXPECT_EQ(made->group().TokenAt(), old->group().TokenAt());
   EXPECT_EQ(made->group().connections_max(), old->group().connections_max());

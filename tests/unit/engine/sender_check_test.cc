@@ -52,6 +52,7 @@ TEST(SenderCheckTest, WhatCouldNotBeCheckedIsToldBeforeTheMailGoesOut) {
   config.dns.servers = {"127.0.0.1:1"};  // Nobody listens there.
   SendingMeans means;
   means.sources.emplace_back().name = "one";
+  means.sources.back().address = base::IpAddress::Parse("127.0.0.2");  // What others see of it is not known.
   KeptLog log;
   const config::Shaping shaping;
   EXPECT_TRUE(RequireReady({campaign, config, shaping, means}, Preflight::kWarn, log).ok());

@@ -10,7 +10,7 @@ TEST(OwnAddress, IsWhatTheRoutesSay) {
   EXPECT_EQ(OwnAddressTowards({*base::IpAddress::Parse("127.0.0.9"), 25}), loopback);
 }
 
-TEST(OwnAddress, WhereNoRouteLeadsThereIsNone) {
+TEST(OwnAddress, WhereTheKernelRefusesThereIsNone) {
   EXPECT_EQ(OwnAddressTowards({*base::IpAddress::Parse("255.255.255.255"), 25}), std::nullopt);
 }
 
