@@ -7,30 +7,14 @@
 
 #include "engine/delivery/host_limits.h"
 
+#include "tests/unit/delivery/kept_limits.h"
+
 namespace delivery {
 namespace {
 
 using base::Duration;
 using base::Instant;
 using base::WallTime;
-
-constexpr Instant kNow = Instant::FromNanoseconds(5'000'000'000);
-constexpr WallTime kWall = WallTime::FromSeconds(1'800'000'000);
-const SiteStanding::Options kSlow{
-    .limits = {.connections = 20, .message_rate = base::Rate{1, Duration::Minutes(10), 1}}};
-const std::vector<std::string> kEvery = ScopesOf("", "");
-
-class Nobody final : public GroupMember::Caller {
-  void CallSite(std::uint64_t, GroupMember::Call) override {}
-};
-
-void Send(const std::shared_ptr<SiteStanding>& site, Instant now) {
-  Nobody nobody;
-  GroupMember member(std::shared_ptr<LimitGroup>(site, &site->group()), GroupMember::Identity{nobody, 1, 0, 1});
-  site->group().Begin(member);
-  EXPECT_TRUE(site->group().TakeToken(member, now));
-  site->group().OnWritten(member);
-}
 
 // The program may be killed at any time: what it has sent by then is written down, but for one message.
 TEST(StrictHostLimits, OfABurstThatIsNotWrittenDownYetOneMessageIsSent) {
