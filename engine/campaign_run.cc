@@ -287,6 +287,8 @@ RunOutcome Run::GoOn() {
   RunOutcome outcome = Conclude(result);
   outcome.signatures = result.signatures;
   outcome.signing = result.signing;
+  outcome.io = result.io;
+  outcome.signer = result.signer;
   if (signatures_ != nullptr && !outcome.line.empty()) outcome.line += SealedText(result.signatures);
   return outcome;
 }

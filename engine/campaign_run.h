@@ -84,6 +84,7 @@ struct RunOutcome {
   SealTotals sealed = {};                     // RunRequest::seals
   delivery::SignatureCounts signatures = {};  // Of a campaign that was sealed before.
   dkim::SigningPool::Counts signing = {};     // While it was sent.
+  std::string_view io = {}, signer = {};      // As RunResult's; where something was sent.
 };
 
 // Runs one campaign. Everything is on the disk when it returns.

@@ -224,6 +224,8 @@ RunResult Engine::Run(Watcher& watcher) {
   finished = last.finals() >= pending_;
   result.counters = last;
   result.signing = signing_.counts();
+  result.io = shards_.front()->io();
+  result.signer = shards_.front()->signer();
   result.end = stopped ? RunEnd::kInterrupted : RunEnd::kFailed;
   for (const auto& shard : shards_) {
     result.signatures.Add(shard->snapshot().signatures);

@@ -60,6 +60,7 @@ struct RunResult {
   delivery::PauseReason pause;  // kPaused
   delivery::SignatureCounts signatures = {};
   dkim::SigningPool::Counts signing = {};
+  std::string_view io = {}, signer = {};  // What was used: io::Reactor::name(), dkim::MethodOf.
   delivery::Counters counters = {};
   std::vector<delivery::ShardMetrics> metrics = {};  // Outcomes, without who is pending.
 };

@@ -260,6 +260,7 @@ absl::StatusOr<std::vector<std::unique_ptr<Worker>>> MakeWorkers(io::Disk& disk,
     if (!file.ok()) return file.status();
     absl::StatusOr<std::unique_ptr<dkim::DigestSigner>> signer = dkim::MakeDigestSigner(task.job.keys, batches, log);
     if (!signer.ok()) return signer.status();
+    if (i == 0) log.Info(absl::StrFormat("signs: %s", dkim::MethodOf(**signer)));
     workers.push_back(std::make_unique<Worker>(task, *std::move(file), *std::move(signer), shared));
   }
   return workers;

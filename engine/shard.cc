@@ -69,7 +69,7 @@ Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
                seams.tls_results,
                authenticator_.get()},
       sts_(MakeStsPolicies()),
-      coordinator_(job.budget),
+      coordinator_(job.budget, job.roster->domains()),
       budgets_(options_.index, seams.links, seams.clock, seams.timers, [this] { return IsBlocked(); }),
       router_(context_, sts_.get(), *this),
       sweeper_(settler_, commits_, [this](Destination& destination) { OnSwept(destination); }),

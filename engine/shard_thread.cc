@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_format.h"
 #include "dns/cached_resolver.h"
 #include "engine/base/check.h"
 #include "engine/dkim/batch_rsa_signer.h"
@@ -126,6 +127,8 @@ void ShardThread::Run() {
   absl::StatusOr<std::unique_ptr<dkim::DigestSigner>> digest_signer =
       dkim::MakeDigestSigner(job_.keys, options_.batch_signatures, log_);
   CHECK(digest_signer.ok());  // The keys were read and tried.
+  const dkim::DigestSigner& method = **digest_signer;
+  if (options_.shard.index == 0 && !job_.keys.empty()) log_.Info(absl::StrFormat("signs: %s", dkim::MethodOf(method)));
   const auto signer = signing_.Join(*std::move(digest_signer), [this] { Wake(); });
   std::optional<PolicyInbox> policies;
   if (options_.host_tls != nullptr) policies.emplace(options_.host_tls->fetcher(), [this] { Wake(); });
@@ -147,6 +150,8 @@ void ShardThread::Run() {
     clock.Expire();
     reactor_->RunOnce(shard.NextWake());
   }
+  io_ = reactor_->name();
+  signer_ = dkim::MethodOf(method);
   failure_ = shard.failure();
   outcomes_ = shard.outcomes();
   if (shard.pause() != nullptr) pause_ = std::make_unique<delivery::PauseReason>(*shard.pause());

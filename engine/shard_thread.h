@@ -66,6 +66,8 @@ class ShardThread {
   const absl::Status& failure() const { return failure_; }
   const std::vector<delivery::OutcomeGroup>& outcomes() const { return outcomes_; }
   const std::unique_ptr<delivery::PauseReason>& pause() const { return pause_; }
+  std::string_view io() const { return io_; }
+  std::string_view signer() const { return signer_; }
 
  private:
   void Wake();
@@ -91,6 +93,7 @@ class ShardThread {
   absl::Status failure_;
   std::vector<delivery::OutcomeGroup> outcomes_;
   std::unique_ptr<delivery::PauseReason> pause_;
+  std::string_view io_, signer_;  // What it worked with in the end.
 };
 
 }  // namespace engine

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "engine/base/secret_string.h"
 #include "engine/dkim/private_key.h"
 #include "engine/io/disk.h"
 
@@ -26,15 +27,16 @@ struct ReadKey {
 
 absl::StatusOr<ReadKey> Read(const config::DkimKey& from) {
   const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();
-  absl::StatusOr<std::string> pem = io::ReadFile(*disk, from.key_file, kKeyFileMax);
-  if (!pem.ok()) return At(from, std::string(pem.status().message()));
+  absl::StatusOr<std::string> text = io::ReadFile(*disk, from.key_file, kKeyFileMax);
+  if (!text.ok()) return At(from, std::string(text.status().message()));
+  base::SecretString pem(*std::move(text));
   const dkim::Crypto crypto;
-  const auto parsed = dkim::PrivateKey::Parse(*pem, from.allow_weak, crypto);
+  const auto parsed = dkim::PrivateKey::Parse(pem, from.allow_weak, crypto);
   if (!parsed.ok()) return At(from, std::string(parsed.status().message()));
   ReadKey read;
   read.bits = (*parsed)->bits();
   dkim::SigningKey& key = read.key;
-  key.pem = *std::move(pem);
+  key.pem = std::move(pem);
   key.fingerprint = (*parsed)->Fingerprint();
   key.spec.domain = from.domain;
   key.spec.selector = from.selector;

@@ -184,8 +184,7 @@ CurlFetcher::~CurlFetcher() { Stop(); }
 void CurlFetcher::Stop() {
   {
     const std::lock_guard lock(mutex_);
-    ends_ = true;
-    if (multi_ != nullptr) curl_multi_wakeup(multi_);
+    if (!std::exchange(ends_, true) && multi_ != nullptr) curl_multi_wakeup(multi_);  // Its thread frees it then.
   }
   if (thread_.joinable()) thread_.join();
 }

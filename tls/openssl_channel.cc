@@ -141,7 +141,7 @@ OpensslChannel::OpensslChannel(Context& context, SSL_CTX* settings, const Channe
     ExpectName(name, peer.address, is_address);
   }
   const OpensslPtr<SSL_SESSION> session = context_.sessions_.Take(cache_key_);
-  if (session != nullptr && MayResume(*session, verifies_, WallNow()))
+  if (session != nullptr && MayResume(*session, verifies_ || observes_, WallNow()))
     offered_session_ = SSL_set_session(ssl_.get(), session.get()) == 1;
 }
 

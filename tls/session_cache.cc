@@ -18,7 +18,9 @@ std::string SessionCache::KeyOf(const ChannelFactory::Peer& peer, std::uint64_t 
   if (peer.profile == Profile::kCompatible) key += " compatible";
   if (peer.tlsa.empty() && peer.policy.verification != Policy::Verification::kNone)
     absl::StrAppend(&key, " ", authorities);
-  if (HasTrustAnchor(peer.tlsa)) absl::StrAppend(&key, " ", base::AbslView(peer.domain));
+  if (HasTrustAnchor(peer.tlsa)) {
+    absl::StrAppend(&key, " ", base::AbslView(peer.domain), " ", base::AbslView(peer.canonical_domain));
+  }
   for (const TlsaRecord& record : peer.tlsa) {
     absl::StrAppend(&key, "\n", record.usage, " ", record.selector, " ", record.matching, " ",
                     base::StableHash(record.data));

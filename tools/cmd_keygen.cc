@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "engine/base/secret_string.h"
 #include "engine/config/config.h"
 #include "engine/dkim/private_key.h"
 #include "nlohmann/json.hpp"
@@ -60,9 +61,10 @@ int Make(Arguments arguments, Context& context) {
   const dkim::Crypto crypto;
   const auto key = dkim::PrivateKey::Generate(algorithm, crypto);
   if (!key.ok()) return Fail(context.log, key.status(), kExitFailure);
-  const absl::StatusOr<std::string> pem = (*key)->ToPem();
-  if (!pem.ok()) return Fail(context.log, pem.status(), kExitFailure);
-  if (absl::Status status = WriteKey(arguments.out, *pem); !status.ok())
+  absl::StatusOr<std::string> text = (*key)->ToPem();
+  if (!text.ok()) return Fail(context.log, text.status(), kExitFailure);
+  const base::SecretString pem(*std::move(text));
+  if (absl::Status status = WriteKey(arguments.out, pem); !status.ok())
     return Fail(context.log, status, absl::IsInvalidArgument(status) ? kExitInvalid : kExitFailure);
   const std::string name = arguments.selector + "._domainkey." + arguments.domain;
   const std::string record = (*key)->PublicRecord();

@@ -9,7 +9,7 @@ std::optional<PauseReason> Coordinator::OnDomain(bool missing) {
   if (domains_ >= kFirstDomains) return std::nullopt;
   ++domains_;
   missing_ += missing ? 1 : 0;
-  if (!missing || missing_ != kMissingAtMost + 1) return std::nullopt;
+  if (!missing || missing_ != missing_at_most_ + 1) return std::nullopt;
   return PauseReason{
       std::string(ledger::kResolverSuspect),
       absl::StrFormat("resolver suspect: %d of the first %d domains do not exist or have no mail exchanger", missing_,

@@ -2,6 +2,7 @@
 // unusable). One per campaign, on one shard; the others send it their facts. Pure.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -16,10 +17,13 @@ namespace delivery {
 
 class Coordinator {
  public:
-  explicit Coordinator(const campaign::Budget& limits) : budgets_(limits) {}
+  // `domains`: of the campaign.
+  explicit Coordinator(const campaign::Budget& limits, std::uint64_t domains = kFirstDomains)
+      : missing_at_most_(MissingAtMost(domains)), budgets_(limits) {}
 
   // A domain was looked up for the first time: it does not exist or has no way to receive mail (`missing`), or it can.
-  // More than 5 % of the first 1,000 missing: the resolver is suspect.
+  // More than 5 % of the first 1,000 missing, or of all where there are fewer: the resolver is suspect. But ten may be
+  // missing in any campaign, and all where there are two.
   std::optional<PauseReason> OnDomain(bool missing);
   // MAIL was refused for good at a site. At once for an invalid sender; else the same text at three sites.
   std::optional<PauseReason> OnSenderRefused(std::string_view site, std::string_view normalized_text,
@@ -42,12 +46,17 @@ class Coordinator {
   }
 
  private:
-  static constexpr std::uint32_t kFirstDomains = 1'000;
-  static constexpr std::uint32_t kMissingAtMost = kFirstDomains * 5 / 100;
+  static constexpr std::uint64_t kFirstDomains = 1'000;
+  static constexpr std::uint64_t kMissingOfFew = 10;
+  static constexpr std::uint64_t MissingAtMost(std::uint64_t domains) {
+    if (domains <= 2) return domains;
+    return std::max(std::min(kMissingOfFew, domains - 1), std::min(domains, kFirstDomains) * 5 / 100);
+  }
   static constexpr std::size_t kSitesToPause = 3;
   static constexpr std::size_t kTextsMax = 256;  // Remembered texts; beyond, the campaign meets suspensions only.
 
-  std::uint32_t domains_ = 0, missing_ = 0;
+  const std::uint64_t missing_at_most_;
+  std::uint64_t domains_ = 0, missing_ = 0;
   Budgets budgets_;
   std::optional<PauseReason> first_part_;  // Of the parts that are paused.
   std::set<std::uint32_t> blocked_shards_;

@@ -175,7 +175,12 @@ void Router::OnRoute(DestinationKey key, const dns::Route& route) {
 void Router::Count(Destination& destination, const dns::Route& route, bool missing) {
   if (destination.counted || route.kind == dns::RouteKind::kTemporary) return;
   destination.counted = true;
-  if (context_.job.resolver_trusted || destination.key.share != 0 || (missing && destination.missing_before)) return;
+  if (context_.job.resolver_trusted || (missing && destination.missing_before)) return;
+  for (std::uint32_t share = 0; share < context_.job.sources.size(); ++share) {
+    const Destination* const other =
+        share == destination.key.share ? nullptr : owner_.FindDestination({destination.key.domain, share});
+    if (other != nullptr && other->counted) return;
+  }
   context_.facts.OnDomain(missing);
 }
 

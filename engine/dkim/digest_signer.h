@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
@@ -18,5 +19,8 @@ class DigestSigner {
   // before) why it cannot. Calls no OnSigned. Requires: at most batch_max() requests.
   virtual void SignDigests(absl::Span<SignRequest* const> requests, absl::Span<absl::Status> statuses) = 0;
 };
+
+// "batches" or "openssl": how it signs from now on.
+inline std::string_view MethodOf(const DigestSigner& signer) { return signer.batch_max() > 1 ? "batches" : "openssl"; }
 
 }  // namespace dkim

@@ -146,7 +146,7 @@ bool PrivateKey::Verify(const Digest& digest, std::string_view signature) const 
 }
 
 absl::StatusOr<std::string> PrivateKey::ToPem() const {
-  const BioPtr bio(BIO_new(BIO_s_mem()));
+  const BioPtr bio(BIO_new(BIO_s_secmem()));  // Wipes its memory.
   CHECK(bio != nullptr);
   if (PEM_write_bio_PKCS8PrivateKey(bio.get(), key_.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1)
     return OpensslError("the key cannot be written");

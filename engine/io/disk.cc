@@ -229,8 +229,13 @@ absl::StatusOr<std::string> ReadFile(Disk& disk, const std::string& path, std::u
     if (piece.size() > left) {
       return absl::ResourceExhaustedError(absl::StrCat(path, ": larger than ", size_max, " bytes"));
     }
-    content += piece;
-    if (piece.size() < want) return content;
+    const bool is_last = piece.size() < want;
+    if (content.empty()) {
+      content.swap(piece);  // One copy of it, where it is small: it may be a secret.
+    } else {
+      content += piece;
+    }
+    if (is_last) return content;
   } while (true);
 }
 

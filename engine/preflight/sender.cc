@@ -140,10 +140,11 @@ void Check::CheckDmarc() {
 // strictly, nor where the organization ends.
 void Check::CheckAlignment(const dns::DmarcRecord* record) {
   // A smarthost may sign with keys of its own, and an envelope domain that differs by row may align.
-  bool open = keys_open_ || !sender_.smarthost.empty() || sender_.envelope_domain.empty();
+  const bool is_vague = !sender_.smarthost.empty() || sender_.envelope_domain.empty();
+  bool unanswered = keys_open_;
   const auto aligns = [&](std::string_view domain, bool strict) {
     const std::optional<bool> aligned = dns::IsAligned(lookup_, sender_.from_domain, domain, strict);
-    if (!aligned.has_value()) open = true;
+    if (!aligned.has_value()) unanswered = true;
     return aligned.value_or(false);
   };
   std::vector<std::string> by;
@@ -164,10 +165,16 @@ void Check::CheckAlignment(const dns::DmarcRecord* record) {
                absl::StrFormat("%s only by SPF as %s, which is not known to pass", sender_.from_domain,
                                sender_.envelope_domain));
   }
-  if (open || record == nullptr) {
-    return Add("alignment", Verdict::kWarn,
-               absl::StrFormat("what belongs to %s cannot be told %s", sender_.from_domain,
-                               open ? "without an answer from the DNS" : "without a DMARC record"));
+  if (unanswered) {
+    return AddOpen("alignment", absl::StrFormat("what belongs to %s cannot be told without an answer from the DNS",
+                                                sender_.from_domain));
+  }
+  if (is_vague || record == nullptr) {
+    return Add(
+        "alignment", Verdict::kWarn,
+        absl::StrFormat("what belongs to %s cannot be told %s", sender_.from_domain,
+                        record == nullptr ? "without a DMARC record"
+                                          : "where a smarthost signs or envelope.sender differs from row to row"));
   }
   Add("alignment", Verdict::kFail,
       absl::StrFormat("neither SPF nor DKIM passes for a domain that belongs to %s; sign with a key of %s",
@@ -234,7 +241,11 @@ void Check::CheckOneClick() {
   if (sender_.keys.empty()) {
     return Add("one_click", Verdict::kWarn, "List-Unsubscribe-Post is there, but no DKIM signature covers it");
   }
-  Add("one_click", Verdict::kPass, "List-Unsubscribe and List-Unsubscribe-Post are there and signed");
+  if (!good_keys_.empty()) {
+    return Add("one_click", Verdict::kPass, "List-Unsubscribe and List-Unsubscribe-Post are there and signed");
+  }
+  if (keys_open_) return AddOpen("one_click", "whether the signature that covers it verifies is not known");
+  Add("one_click", Verdict::kFail, "no signature that covers List-Unsubscribe-Post will verify: see dkim");
 }
 
 // Gmail: marketing mail shows clearly how to unsubscribe.

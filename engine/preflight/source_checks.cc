@@ -160,12 +160,19 @@ Finding CheckReverse(dns::Lookup& lookup, const Source& source, const dns::Answe
       finding.what = absl::StrFormat("%s is %s, and that leads back", Place(source), name);
       return finding;
     }
-    if (dns::IsTemporary(forward)) finding.verdict = Verdict::kWarn;
+    if (dns::IsTemporary(forward)) {
+      finding.is_open = true;
+      finding.what = absl::StrFormat("%s is %s, and whether that leads back could not be checked: %s", Place(source),
+                                     name, forward.detail);
+    }
+  }
+  if (finding.is_open) {
+    finding.verdict = Verdict::kWarn;
+    return finding;
   }
   finding.what =
       absl::StrFormat("%s is %s, which does not lead back to it", Place(source), JoinNames(pointers.records));
-  if (finding.verdict == Verdict::kFail)
-    finding.publish = {AddressRecord(pointers.records.front().name, *source.address)};
+  finding.publish = {AddressRecord(pointers.records.front().name, *source.address)};
   return finding;
 }
 
@@ -178,6 +185,7 @@ Finding CheckEhlo(dns::Lookup& lookup, const Source& source, const dns::Answer& 
   }
   const dns::Answer answer = dns::AskAddresses(lookup, source.ehlo, *source.address);
   if (dns::IsTemporary(answer)) {
+    finding.is_open = true;
     finding.what = absl::StrFormat("%s: could not be checked: %s", source.ehlo, answer.detail);
   } else if (!dns::HasAddress(answer, *source.address)) {
     finding.verdict = Verdict::kFail;

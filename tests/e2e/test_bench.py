@@ -165,6 +165,10 @@ class OutputTest(BenchLab):
         result = self.measure("plain,unsigned", "--recipients", "1500", "--io", "epoll")
         self.assertEqual((result["messages"], result["whole_run"]["delivered"]), (1500, 1500))
         self.assertEqual((result["settings"]["io"], result["settings"]["seconds"]), ("epoll", None))
+        self.assertEqual(result["settings"]["signer"], "openssl", "there is no key")
+        signed = self.measure("plain,rsa", *SHORT)
+        self.assertIn(signed["settings"]["io"], ("io_uring", "epoll"))
+        self.assertEqual(signed["settings"]["signer"], "batches" if "avx512ifma" in pathlib.Path("/proc/cpuinfo").read_text() else "openssl")
 
     def test_people_get_a_summary(self):
         text = self.bench("--scenario", "plain,rsa", *SHORT).stdout

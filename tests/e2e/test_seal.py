@@ -2,7 +2,9 @@
 
 import json
 import os
+import pathlib
 import re
+import shutil
 import signal
 import subprocess
 
@@ -169,6 +171,17 @@ class SealTest(Lab):
         seen = sandbox.end()
         self.assertNotIn("user7@d7.example", [address for address, row in seen.items() if row["accepted"]])
         self.assertEqual(self.report()["totals"]["withdrawn"], 1)
+
+    def test_the_signer_of_the_configuration_signs(self):
+        """In batches where the processor can."""
+        has_batches = "avx512ifma" in pathlib.Path("/proc/cpuinfo").read_text()
+        keys, sandbox = self.prepared(8, "rsa2048")
+        for signer, method in (("openssl", "openssl"), ("auto", "batches" if has_batches else "openssl")):
+            self.config(dns=sandbox.dns, port=sandbox.port, engine=f'signer = "{signer}"')
+            self.sign_with(keys)
+            for command in ("seal", "send"):
+                self.assertIn(f"signs: {method}\n", self.sluice(command, "campaign.toml", "--log-level", "info").stderr)
+            shutil.rmtree(self.path("state"))
 
     def test_only_one_program_at_a_time(self):
         self.prepared(5000, "rsa2048", engine=SLOW)

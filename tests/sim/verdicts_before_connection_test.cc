@@ -80,13 +80,21 @@ TEST(BeforeAConnection, WhereMostDomainsDoNotExistTheResolverIsSuspectAndNobodyB
 }
 
 TEST(BeforeAConnection, AFewDomainsThatDoNotExistAreNoReasonToSuspectTheResolver) {
-  std::vector<std::string> addresses = OneInEach(50);
-  for (int i = 50; i < 60; ++i) addresses.push_back(absl::StrFormat("a@well%d.example", i));
+  std::vector<std::string> addresses = OneInEach(10);
+  for (int i = 0; i < 50; ++i) addresses.push_back(absl::StrFormat("a@well%d.example", i));
   Scenario scenario({.addresses = addresses});
-  for (int i = 50; i < 60; ++i) scenario.Serve(absl::StrFormat("well%d.example", i));
+  for (int i = 0; i < 50; ++i) scenario.Serve(absl::StrFormat("well%d.example", i));
   EXPECT_TRUE(scenario.Finish());
-  EXPECT_EQ(scenario.CountLast("bounced BadDomain"), 50u);
-  EXPECT_EQ(scenario.CountLast("delivered"), 10u);
+  EXPECT_EQ(scenario.CountLast("bounced BadDomain"), 10u);
+  EXPECT_EQ(scenario.CountLast("delivered"), 50u);
+}
+
+TEST(BeforeAConnection, OfASmallCampaignMoreThanTenMakeTheResolverSuspectWhateverTheirSource) {
+  Scenario scenario({.addresses = OneInEach(11)});
+  scenario.UseTwoSources();
+  EXPECT_FALSE(scenario.Finish());
+  EXPECT_THAT(scenario.Pauses(), ElementsAre(HasSubstr("resolver suspect: 11 of the first 11 domains")));
+  EXPECT_EQ(scenario.CountLast("bounced"), 0u);
 }
 
 class WithoutAnswer : public testing::TestWithParam<dns::AnswerKind> {};

@@ -238,6 +238,8 @@ absl::StatusOr<Measurement> Measure(const Settings& settings, const GeneratedCam
   result->prepare_seconds = Seconds(meter.start() - begin);
   result->signed_while_sending = outcome.signatures.made_now;
   result->signing = outcome.signing;
+  result->io = outcome.io;
+  result->signer = outcome.signer;
   result->openssl_signatures_per_s = openssl;
   if (settings.scenario.ledger) {
     const absl::StatusOr<std::uint64_t> recorded = CountDelivered(request, disk);

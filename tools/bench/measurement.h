@@ -40,6 +40,7 @@ struct Measurement {
   double seal_seconds = 0;  // Of a sealed campaign.
   std::uint64_t signed_while_sending = 0;
   dkim::SigningPool::Counts signing;  // Of the whole run.
+  std::string_view io, signer;        // As RunOutcome says.
 
   double messages_per_s() const { return static_cast<double>(messages) / seconds; }
   double cpu_us_per_message() const { return sender.total_s() * 1e6 / static_cast<double>(messages); }

@@ -35,18 +35,6 @@ std::string_view NameOf(Signing signing) {
   return "";
 }
 
-std::string_view NameOf(config::IoChoice io) {
-  switch (io) {
-    case config::IoChoice::kAuto:
-      return "auto";
-    case config::IoChoice::kIoUring:
-      return "io_uring";
-    case config::IoChoice::kEpoll:
-      return "epoll";
-  }
-  return "";
-}
-
 nlohmann::ordered_json SettingsJson(const Result& result) {
   const Settings& settings = result.settings;
   const Scenario& scenario = settings.scenario;
@@ -65,7 +53,8 @@ nlohmann::ordered_json SettingsJson(const Result& result) {
   json["seconds"] = nullptr;
   if (settings.is_timed()) json["seconds"] = Figure(static_cast<double>(settings.seconds.milliseconds()) / 1e3);
   json["recipients"] = result.measurement.recipients;
-  json["io"] = NameOf(settings.io);
+  json["io"] = result.measurement.io;
+  json["signer"] = result.measurement.signer;  // Of what is signed while it is sent.
   json["sender_cores"] = result.cores.sender;
   json["sink_cores"] = result.cores.sink;
   json["target"] = nullptr;

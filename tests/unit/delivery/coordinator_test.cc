@@ -23,6 +23,26 @@ TEST(Coordinator, DomainsAfterTheFirstThousandDoNotCount) {
   for (int i = 0; i < 1000; ++i) EXPECT_FALSE(coordinator.OnDomain(true).has_value());
 }
 
+// How many domains may be missing of so many.
+int MissingOf(std::uint64_t domains) {
+  Coordinator coordinator({}, domains);
+  for (std::uint64_t i = 0; i < domains; ++i) {
+    if (coordinator.OnDomain(true).has_value()) return static_cast<int>(i);
+  }
+  return static_cast<int>(domains);
+}
+
+TEST(Coordinator, OfFewDomainsTenMayBeMissingButNotAll) {
+  EXPECT_EQ(MissingOf(1), 1);
+  EXPECT_EQ(MissingOf(2), 2);
+  EXPECT_EQ(MissingOf(3), 2);
+  EXPECT_EQ(MissingOf(11), 10);
+  EXPECT_EQ(MissingOf(60), 10);
+  EXPECT_EQ(MissingOf(400), 20);
+  EXPECT_EQ(MissingOf(999), 49);
+  EXPECT_EQ(MissingOf(5'000'000), 50);
+}
+
 TEST(Coordinator, TheSameRefusalOfTheSenderAtThreeSitesPauses) {
   Coordinator coordinator({});
   EXPECT_FALSE(coordinator.OnSenderRefused("a", "no", false, "550 no").has_value());

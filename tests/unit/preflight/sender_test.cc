@@ -207,6 +207,7 @@ TEST(SenderTest, A02_TheEhloNameHasToLeadToTheSource) {
 TEST(SenderTest, EachKeyHasToBePublished) {
   Expect(Look(Without({"s1._domainkey.example.com"})), "dkim", Verdict::kFail,
          "s1._domainkey.example.com is not published", {{"s1._domainkey.example.com", "TXT", kKey}});
+  Expect(Look(Without({"s1._domainkey.example.com"})), "one_click", Verdict::kFail, "no signature that covers");
   const Zone other =
       With(Without({"s1._domainkey.example.com"}), {{"s1._domainkey.example.com", "TXT v=DKIM1; p=BBBB"}});
   Expect(Look(other), "dkim", Verdict::kFail, "another key", {{"s1._domainkey.example.com", "TXT", kKey}});
@@ -365,8 +366,14 @@ TEST(SenderTest, WithoutAnAnswerNothingFails) {
   const Report report = Look(silent);
   EXPECT_FALSE(report.HasFailed());
   EXPECT_THAT(report.ChecksWith(Verdict::kWarn),
-              ElementsAre("spf", "dkim", "dmarc", "alignment", "ptr", "ehlo", "return_path", "replies"));
-  for (const Finding& finding : report.findings) EXPECT_THAT(finding.publish, IsEmpty()) << finding.what;
+              ElementsAre("spf", "dkim", "dmarc", "alignment", "ptr", "ehlo", "return_path", "replies", "one_click"));
+  for (const Finding& finding : report.findings) {
+    EXPECT_THAT(finding.publish, IsEmpty()) << finding.what;
+    EXPECT_EQ(finding.is_open, finding.verdict == Verdict::kWarn) << finding.what;
+  }
+  const Zone half = With(Without({"mta1.example.com"}), {{"mta1.example.com", "FAIL"}});
+  EXPECT_TRUE(Only(Look(half), "ptr").is_open);
+  Expect(Look(half), "ptr", Verdict::kWarn, "whether that leads back could not be checked");
 }
 
 TEST(SenderTest, AnotherServerThatSendsIsNotLookedAt) {
@@ -386,14 +393,6 @@ TEST(SenderTest, WhatIsAskedFirstIsWhatIsAskedAnyway) {
   EXPECT_THAT(first, testing::Not(IsEmpty()));
   EXPECT_THAT(lookup.asked(), IsSupersetOf(std::set<std::string>{"_dmarc.example.com", "bounces.example.com"}));
   for (const std::string& name : first) EXPECT_THAT(lookup.asked(), testing::Contains(name));
-}
-
-TEST(DnsRecordTest, IsALineOfAZoneFile) {
-  EXPECT_EQ((DnsRecord{"a.example", "TXT", "v=\"x\\y\""}).ToString(), "a.example. TXT \"v=\\\"x\\\\y\\\"\"");
-  EXPECT_EQ((DnsRecord{"a.example", "TXT", std::string(300, 'a')}).ToString(),
-            "a.example. TXT \"" + std::string(255, 'a') + "\" \"" + std::string(45, 'a') + "\"");
-  EXPECT_EQ((DnsRecord{"a.example", "MX", "10 mx.example"}).ToString(), "a.example. MX 10 mx.example.");
-  EXPECT_EQ((DnsRecord{"a.example", "A", "192.0.2.1"}).ToString(), "a.example. A 192.0.2.1");
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "tests/unit/tls/connection.h"
 #include "tls/context.h"
@@ -92,6 +94,35 @@ TEST_F(ResumptionTest, ASessionIsWorthNothingWhereOthersAreTrusted) {
   EXPECT_TRUE(resumed(ServerSettings::Authority(), kVerifying));
   EXPECT_FALSE(resumed(ServerSettings::Authority(), kTrusting));
   EXPECT_TRUE(resumed(others, kTrusting)) << "nobody was asked";
+}
+
+TEST_F(ResumptionTest, WhereCertificatesAreOnlyObservedTheirEndIsSeenEachTime) {
+  ServerSettings expired({.certificate = testing::CertificateKind::kExpired});
+  for (int i = 0; i < 2; ++i) {
+    Connection c(context_, expired, {Policy::Use::kWhereOffered, Policy::Verification::kObserved});
+    EXPECT_TRUE(c.Carry().ok());
+    EXPECT_TRUE(c.Send({"QUIT\r\n"}).ok());
+    EXPECT_TRUE(c.Carry().ok());
+    EXPECT_FALSE(c.channel->info().resumed);
+    EXPECT_FALSE(c.channel->info().verified);
+  }
+  EXPECT_GT(context_.sessions().size(), 0u);
+}
+
+TEST(SessionKey, OfATrustAnchorIsOfTheDomainAndOfWhatItIsAnAliasOf) {
+  const std::vector<TlsaRecord> anchor = {{.usage = 2, .selector = 1, .matching = 1, .data = std::string(32, 'a')}};
+  const auto key = [&anchor](std::string_view domain, std::string_view canonical) {
+    return SessionCache::KeyOf({.host_name = testing::kHostName,
+                                .address = *base::IpAddress::Parse("192.0.2.1"),
+                                .policy = kVerifying,
+                                .tlsa = anchor,
+                                .domain = domain,
+                                .canonical_domain = canonical},
+                               0);
+  };
+  EXPECT_EQ(key("a.example", "b.example"), key("a.example", "b.example"));
+  EXPECT_NE(key("a.example", "b.example"), key("a.example", "c.example"));
+  EXPECT_NE(key("a.example", "b.example"), key("c.example", "b.example"));
 }
 
 TEST_F(ResumptionTest, TheCacheIsBounded) {
