@@ -31,6 +31,12 @@
 #include "engine/test_send.h"
 
 namespace engine {
+namespace {
+
+constexpr std::uint64_t kSourcesFileMax = 1ull << 24;
+
+}  // namespace
+
 absl::Status Run::LoadMeans() {
   absl::StatusOr<SendingMeans> means = engine::LoadMeans(disk_, *request_.config, campaign_, request_.host_name, log_);
   if (!means.ok()) return means.status();
@@ -100,6 +106,7 @@ absl::Status Run::MakeJob() {
   run_memory_ = *std::move(run);
   std::memcpy(run_memory_->data(), fold_memory_->data(), ledger::StateTable::Bytes(recipients));
   states_ = std::make_unique<ledger::StateTable>(run_memory_->data(), recipients);
+  if (absl::Status status = KeepSources(); !status.ok()) return status;
   const base::WallTime start = journal_->facts().started_at;
   const bool learns = !request_.test.has_value() && !request_.rehearsal;
   job_ = std::make_unique<delivery::Job>(
@@ -116,6 +123,7 @@ absl::Status Run::MakeJob() {
                     .reply_rules = request_.reply_rules,
                     .states = states_.get(),
                     .sources = means_.sources,
+                    .kept_sources = kept_sources_.IsSame() ? nullptr : &kept_sources_,
                     .retry_plan = RetryPlanOf(*request_.config, campaign_),
                     .date = campaign_.message.date == campaign::DateMode::kStart ? std::optional(start) : std::nullopt,
                     .max_message_rate = campaign_.delivery.max_message_rate,
@@ -138,6 +146,33 @@ absl::Status Run::MakeJob() {
                     .campaign_number = request_.campaign_number,
                     .weight = campaign_.delivery.weight,
                     .run = journal_->facts().runs});
+  return absl::OkStatus();
+}
+
+// The pool may be another one than in earlier runs: whoever was tried keeps his source.
+absl::Status Run::KeepSources() {
+  const std::string path = request_.paths.campaign + "/sources";
+  std::string before;
+  if (disk_.Exists(path)) {
+    absl::StatusOr<std::string> text = io::ReadFile(disk_, path, kSourcesFileMax);
+    if (!text.ok()) return text.status();
+    before = *std::move(text);
+  }
+  absl::StatusOr<delivery::KeptSources> kept = delivery::KeptSources::Parse(before);
+  if (!kept.ok())
+    return absl::DataLossError(
+        absl::StrFormat("%s is damaged: %s; without it, who was tried and is pending may go by another source: remove "
+                        "it, and send again",
+                        path, std::string(kept.status().message())));
+  kept_sources_ = *std::move(kept);
+  kept_sources_.Use(means_.sources);
+  const std::string text = kept_sources_.Text();
+  if (text != before) {
+    if (absl::Status status = io::WriteFileAtomically(disk_, path, text); !status.ok()) return status;
+  }
+  if (kept_sources_.IsSame()) return absl::OkStatus();
+  for (ledger::RecipientId id = 0; id < states_->size(); ++id)
+    (*states_)[id].via = kept_sources_.InRun(id, (*states_)[id]);
   return absl::OkStatus();
 }
 

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "engine/campaign_run.h"
 #include "engine/control_desk.h"
+#include "engine/delivery/kept_sources.h"
 #include "engine/host_tls.h"
 #include "engine/io/clock.h"
 #include "engine/io/file_lock.h"
@@ -42,6 +43,7 @@ class Run final {
   absl::Status Open();
   absl::Status Prepare(const campaign::TokenKey& token_key);
   absl::Status MakeJob();
+  absl::Status KeepSources();
   std::shared_ptr<const campaign::SuppressionLists> NewSuppression();
   std::optional<RunOutcome> AwaitStart();
   absl::Status UseHost();
@@ -75,6 +77,7 @@ class Run final {
   LearnedAddresses learned_;
   std::unique_ptr<SmarthostLogin> login_;                      // Null: there is no smarthost.
   std::unique_ptr<const delivery::SignatureFile> signatures_;  // Null: it was not sealed.
+  delivery::KeptSources kept_sources_;
   std::unique_ptr<delivery::Job> job_;
   bool is_new_ = false;      // It was not prepared before this run.
   bool is_started_ = false;  // The journal.

@@ -39,6 +39,7 @@ class Roster;
 
 namespace delivery {
 
+class KeptSources;
 class SignatureFile;
 
 // A (source, site) rests for a while. `scope`: for whom (suspensions.h).
@@ -60,8 +61,9 @@ struct Job {
   std::function<std::string(std::uint64_t row)> token;  // The token of a row; any thread.
   const config::Shaping* shaping = nullptr;
   const smtp::RuleSet* reply_rules = &smtp::RuleSet::None();  // The operator's.
-  ledger::StateTable* states = nullptr;  // The run's own; each entry is touched by one shard at a time.
-  std::vector<Source> sources;           // At least one.
+  ledger::StateTable* states = nullptr;       // The run's own; each entry is touched by one shard at a time.
+  std::vector<Source> sources;                // At least one.
+  const KeptSources* kept_sources = nullptr;  // Null: the ledger says of each recipient what `states` does.
   RetryPlan retry_plan;
   std::optional<base::WallTime> date;                         // What the Date header says; none: the moment of sending.
   std::optional<base::Rate> max_message_rate = std::nullopt;  // Over all sites.

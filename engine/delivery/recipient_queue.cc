@@ -6,11 +6,28 @@
 #include "engine/base/stable_hash.h"
 
 namespace delivery {
+namespace {
+
+std::uint64_t SlotOf(ledger::RecipientId id, std::uint64_t weight_total) {
+  return base::StableHashCombine(id, 0x50) % weight_total;
+}
+
+}  // namespace
+
+std::size_t OwnSource(ledger::RecipientId id, const std::vector<std::uint32_t>& weights) {
+  std::uint64_t total = 0;
+  for (const std::uint32_t weight : weights) total += weight;
+  CHECK(total > 0);
+  std::uint64_t slot = SlotOf(id, total);
+  std::size_t source = 0;
+  for (; slot >= weights[source]; ++source) slot -= weights[source];
+  return source;
+}
 
 bool RecipientShare::Contains(ledger::RecipientId id) const {
   if (!IsSampled(id, sample_below)) return false;
   if (weight_end - weight_begin == weight_total) return true;
-  const std::uint64_t slot = base::StableHashCombine(id, 0x50) % weight_total;
+  const std::uint64_t slot = SlotOf(id, weight_total);
   return slot >= weight_begin && slot < weight_end;
 }
 

@@ -3,6 +3,7 @@
 // number.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -13,6 +14,10 @@
 #include "engine/ledger/state.h"
 
 namespace delivery {
+
+// Of sources with these weights (none is 0, and there is one at least), the place of the one whose share a recipient is
+// in: chosen by stable hash.
+std::size_t OwnSource(ledger::RecipientId id, const std::vector<std::uint32_t>& weights);
 
 // Which recipients are meant: a range of the roster, and of that a share by stable hash (those that keep to one
 // source).

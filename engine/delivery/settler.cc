@@ -4,6 +4,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/stable_hash.h"
+#include "engine/delivery/kept_sources.h"
 #include "engine/ledger/state.h"
 #include "engine/roster/roster.h"
 
@@ -21,8 +22,9 @@ std::uint16_t Settler::BeginAttempt(ledger::RecipientId id, std::uint64_t sessio
   attempt.number = static_cast<std::uint16_t>(std::min<std::uint32_t>(entry.attempts + 1u, UINT16_MAX));
   attempt.time = clock_.WallNow();
   attempt.session = session;
-  attempt.via = entry.via;
+  attempt.via = job_.kept_sources == nullptr ? entry.via : job_.kept_sources->InLedger(id, entry.via);
   commits_.batch().Add(attempt);
+  attempt.via = entry.via;
   job_.states->Apply(attempt);
   return attempt.number;
 }

@@ -28,7 +28,8 @@ struct RecipientEntry {
   std::uint16_t attempts = 0;         // That count.
   State state = State::kUnattempted;
   std::uint8_t flags = 0;
-  // The source that it keeps to, where it is not its own: its place in the pool, from 1. 0: its own.
+  // The source that it keeps to, where it is not its own; 0: its own. In the ledger a number for the campaign's life,
+  // in a run's own table its place in the pool, from 1 (delivery/kept_sources.h).
   std::uint16_t via = 0;
   std::uint16_t reserved = 0;
 };
