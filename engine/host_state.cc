@@ -17,8 +17,10 @@ constexpr base::Duration kFailingLong = base::Duration::Seconds(10);
 constexpr int kShareOfTime = 50;  // So many times as long as a save took, until the next one.
 constexpr std::uint64_t kBytesMax = 1ull << 30;
 
+constexpr std::string_view kAny = "any";
+
 std::string AddressOf(const delivery::Source& source) {
-  return source.address.has_value() ? source.address->ToString() : "any";
+  return source.address.has_value() ? source.address->ToString() : std::string(kAny);
 }
 
 absl::Status LoadFile(io::Disk& disk, const std::string& path, const std::string& source,
@@ -59,18 +61,41 @@ absl::Status HostState::UseTotals() {
   return Take("total", "", "total", "total_connection_limit and total_message_rate, over all sources");
 }
 
+// First the own name, then a look at the others: of two programs that begin at once one at least sees the other.
+absl::StatusOr<std::unique_ptr<io::NameLock>> HostState::TakeName(const std::string& address) const {
+  absl::StatusOr<std::unique_ptr<io::NameLock>> name = io::NameLock::Take(names_ + address);
+  if (!name.ok()) return name;
+  for (const std::string& held : io::NameLock::Held(names_)) {
+    const std::string other = held.substr(names_.size());
+    if (other == address || (other != kAny && address != kAny) || used_.find(other) != used_.end()) continue;
+    const std::string_view which = other == kAny ? "whichever address the kernel chooses" : std::string_view(other);
+    return absl::UnavailableError(absl::StrCat(base::AbslView(which), " is in use by ", io::NameLock::HolderOf(held)));
+  }
+  return name;
+}
+
 absl::Status HostState::Take(const std::string& address, const std::string& source, const std::string& lock_name,
                              std::string_view what) {
   if (used_.find(address) != used_.end()) return absl::OkStatus();
   if (absl::Status status = disk_.MakeDirectories(directory_); !status.ok()) return status;
-  absl::StatusOr<std::unique_ptr<io::FileLock>> taken = io::FileLock::Take(absl::StrCat(directory_, "/", lock_name));
-  if (absl::IsUnavailable(taken.status()))
+  const auto taken_by = [&what](const absl::Status& status) {
     return absl::UnavailableError(absl::StrCat(
-        base::AbslView(what), ": ", std::string(taken.status().message()),
+        base::AbslView(what), ": ", std::string(status.message()),
         "; its limits would hold twice: wait for its end, or send the campaigns together: sluice send A B"));
-  if (!taken.ok()) return taken.status();
+  };
+  Used used;
+  used.source = source;
+  absl::StatusOr<std::unique_ptr<io::FileLock>> taken = io::FileLock::Take(absl::StrCat(directory_, "/", lock_name));
+  if (!taken.ok()) return absl::IsUnavailable(taken.status()) ? taken_by(taken.status()) : taken.status();
+  used.lock = *std::move(taken);
+  if (!names_.empty() && !source.empty()) {
+    absl::StatusOr<std::unique_ptr<io::NameLock>> name = TakeName(address);
+    if (!name.ok()) return absl::IsUnavailable(name.status()) ? taken_by(name.status()) : name.status();
+    used.name = *std::move(name);
+  }
   Load(address, source);
-  used_[address] = {source, *std::move(taken), disk_.Exists(PathOf(address))};
+  used.is_written = disk_.Exists(PathOf(address));
+  used_[address] = std::move(used);
   return absl::OkStatus();
 }
 
@@ -119,13 +144,16 @@ void HostState::Save(const std::string& address, Used& used, base::Duration unsa
     limits_.OnSaved(used.source);
     used.is_written = !is_empty;
     failing_since_.reset();
+    warned_ = false;
     return;
   }
   // A disk that is full for a moment is no news, and one that stays so ends the campaigns with their own words.
   if (!failing_since_.has_value()) failing_since_ = clock.Now();
   if (clock.Now() - *failing_since_ > kFailingLong && !std::exchange(warned_, true)) {
-    log_.Warning(absl::StrFormat("%s cannot be written; the limits begin anew with the next program: %s",
-                                 PathOf(address), std::string(status.message())));
+    log_.Warning(
+        absl::StrFormat("%s cannot be written; until it can, the limits would begin anew with the next "
+                        "program, and rates that are new have no bursts: %s",
+                        PathOf(address), std::string(status.message())));
   }
 }
 

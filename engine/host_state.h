@@ -17,20 +17,24 @@
 #include "engine/delivery/source.h"
 #include "engine/io/disk.h"
 #include "engine/io/file_lock.h"
+#include "engine/io/name_lock.h"
 
 namespace engine {
 
 class HostState {
  public:
   // `directory`: <state_dir>/host. Empty: a rehearsal's, which has limits as the others, and leaves nothing behind.
-  HostState(io::Disk& disk, std::string directory, base::Log& log)
-      : disk_(disk), directory_(std::move(directory)), log_(log) {}
+  // `names`: what the names of sources that programs of this host use begin with (io/name_lock.h), whichever folder
+  // they have. Empty: only those of the same folder are looked for.
+  HostState(io::Disk& disk, std::string directory, base::Log& log, std::string names = "")
+      : disk_(disk), directory_(std::move(directory)), log_(log), names_(std::move(names)) {}
   ~HostState();  // Saves, exactly.
   HostState(const HostState&) = delete;
   HostState& operator=(const HostState&) = delete;
 
   // Takes the sources for this program, and takes up what the last ones that had them left behind. Again and for other
-  // sources, too. Errors: Unavailable, another program has one of them (the text says which).
+  // sources, too. One without an address may leave from any, so nobody has another one beside it but the same program.
+  // Errors: Unavailable, another program has one of them (the text says which).
   absl::Status Use(const std::vector<delivery::Source>& sources);
   // The same for what holds over all sources (total_connection_limit, total_message_rate): one program at a time, or
   // such a limit would hold twice.
@@ -45,11 +49,13 @@ class HostState {
   struct Used {
     std::string source;  // Its name; "": what holds over all sources.
     std::unique_ptr<io::FileLock> lock;
-    bool is_written = false;  // There is something in the file; who saves says so.
+    std::unique_ptr<io::NameLock> name = nullptr;  // Null: it is no source, or names are not looked at.
+    bool is_written = false;                       // There is something in the file; who saves says so.
   };
   std::string PathOf(const std::string& address) const { return directory_ + "/limits-" + address; }
   absl::Status Take(const std::string& address, const std::string& source, const std::string& lock_name,
                     std::string_view what);
+  absl::StatusOr<std::unique_ptr<io::NameLock>> TakeName(const std::string& address) const;
   void Load(const std::string& address, const std::string& source);
   struct Saved {
     base::Instant end;
@@ -61,8 +67,9 @@ class HostState {
   io::Disk& disk_;
   const std::string directory_;  // Before limits_.
   base::Log& log_;
+  const std::string names_;
   delivery::HostLimits limits_{/*outlives=*/!directory_.empty()};
-  bool warned_ = false;  // This and the next: used by who saves, and nobody else does meanwhile.
+  bool warned_ = false;  // Since it last worked. This and the next: of who saves, and nobody else does meanwhile.
   std::optional<base::Instant> failing_since_;
   std::mutex mutex_;                  // Guards what follows.
   std::map<std::string, Used> used_;  // By the source's address; "any": the kernel chooses; "total": over all.

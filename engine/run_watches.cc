@@ -46,7 +46,9 @@ void AddWatches(const RunRequest& request, const SendingMeans& means, Suppressio
   options.new_shaping = [watch, seen = std::uint64_t{0}, host = request.host, &log]() mutable {
     std::shared_ptr<const config::Shaping> shaping = watch->Poll(seen, io::SystemClock().Now(), log);
     if (shaping == nullptr || !shaping->HasTotals() || host == nullptr) return shaping;
-    if (absl::Status status = host->UseTotals(); !status.ok()) log.Warning(std::string(status.message()));
+    if (absl::Status status = host->UseTotals(); !status.ok())
+      log.Warning(
+          absl::StrFormat("%s; until this program begins anew, they have no bursts", std::string(status.message())));
     return shaping;
   };
   options.new_suppression = [&suppression, &log] { return suppression.Poll(io::SystemClock().Now(), log); };

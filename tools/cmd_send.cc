@@ -236,6 +236,7 @@ void Share(io::Disk& disk, const config::Config& config, const config::Shaping& 
 }
 
 int Send(const Arguments& arguments, Context& context) {
+  constexpr char kSourceNames[] = "sluice-source-";  // Of all programs of a host, also of later versions.
   if (absl::Status status = CheckArguments(arguments, context); !status.ok())
     return Fail(context.log, status, kExitUsage);
   const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();
@@ -267,7 +268,7 @@ int Send(const Arguments& arguments, Context& context) {
   config->dns.max_queries_per_second =
       std::max(1u, config->dns.max_queries_per_second / static_cast<std::uint32_t>(campaigns->size()));
   const std::string host_folder = *config->engine.state_dir + "/host";
-  engine::HostState host(*disk, ready_file.empty() ? host_folder : "", context.log);
+  engine::HostState host(*disk, ready_file.empty() ? host_folder : "", context.log, kSourceNames);
   const std::uint32_t shards = ShardsOf(*config);
   delivery::SessionPool sessions(SessionsMax(shards * static_cast<std::uint32_t>(campaigns->size())));
   Shared shared;

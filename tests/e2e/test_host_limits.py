@@ -71,6 +71,22 @@ class HostLimitsTest(Lab):
         first.stop(signal.SIGTERM)
         self.sluice("send", "b.toml")
 
+    def test_a_second_program_with_another_state_folder_is_told_who_has_the_source(self):
+        self.prepare([300, 1], WHOLE_HOST + '"20/s"\n')
+        first = self.start("send", "a.toml", "--progress", "off")
+        wait_until("the first delivery", lambda: self.path("state/campaigns/a").exists() and
+                   self.sluice("events", "a", "--type", "Delivery", code=None).stdout != "")
+        config = self.path("sluice.toml")
+        config.write_text(config.read_text().replace(str(self.path("state")), str(self.path("other"))))
+        done = self.sluice("send", "b.toml", code=1)
+        self.assertRegex(done.stderr, rf"source default: in use by process {first.popen.pid} of user 0")
+        with config.open("a") as text:  # The first one may leave from this address, too.
+            text.write('[sources.b]\nsource_address = "127.0.0.1"\n')
+        done = self.sluice("send", "b.toml", "--force", code=1)
+        self.assertRegex(done.stderr, rf"source b: whichever address the kernel chooses is in use by process {first.popen.pid} of user 0")
+        first.stop(signal.SIGTERM)
+        self.sluice("send", "b.toml", "--force")
+
     def test_the_next_program_pays_what_the_last_one_owes(self):
         for number, kill in enumerate((False, True)):
             with self.subTest(kill=kill):

@@ -1,11 +1,14 @@
 #include "engine/host_state.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <vector>
 
 #include "absl/strings/str_format.h"
 #include "engine/io/clock.h"
@@ -54,6 +57,61 @@ TEST(HostState, NobodyWaitsForTheDisk) {
     const base::Instant end = io::SystemClock().Now() + base::Duration::Seconds(30);
     while (!disk.Exists(folder + "/limits-any") && io::SystemClock().Now() < end) std::this_thread::yield();
     EXPECT_TRUE(disk.Exists(folder + "/limits-any"));
+  }
+  std::filesystem::remove_all(folder);
+}
+
+struct KeptLog final : base::Log {
+  void Write(base::Severity, std::string_view line) override { lines.emplace_back(line); }
+  std::vector<std::string> lines;
+};
+
+delivery::Source At(std::string_view name, std::string_view address) {
+  delivery::Source source;
+  source.name = std::string(name);
+  if (!address.empty()) source.address = base::IpAddress::Parse(address);
+  return source;
+}
+
+// Whichever folders they have.
+TEST(HostState, ASourceIsOfOneProgramOnTheHost) {
+  const std::string folder = testing::TempDir() + absl::StrFormat("/host_names.%d", ::getpid());
+  const std::string names = absl::StrFormat("host-state-test.%d.", ::getpid());
+  NoLog log;
+  const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();
+  auto first = std::make_unique<HostState>(*disk, folder + "/1", log, names);
+  HostState second(*disk, folder + "/2", log, names);
+  ASSERT_TRUE(first->Use({At("a", "192.0.2.1"), At("b", "192.0.2.2")}).ok());
+  const absl::Status taken = second.Use({At("x", "192.0.2.2")});
+  EXPECT_TRUE(absl::IsUnavailable(taken));
+  EXPECT_THAT(std::string(taken.message()),
+              testing::HasSubstr(absl::StrFormat("source x: in use by process %d of user", ::getpid())));
+  EXPECT_TRUE(second.Use({At("y", "192.0.2.3")}).ok());
+  EXPECT_TRUE(HostState(*disk, folder + "/3", log).Use({At("z", "192.0.2.3")}).ok()) << "it does not look at names";
+  first.reset();
+  EXPECT_TRUE(second.Use({At("x", "192.0.2.2")}).ok());
+  std::filesystem::remove_all(folder);
+}
+
+// It may leave from the other's.
+TEST(HostState, ASourceWithoutAnAddressHasNoOtherProgramBesideIt) {
+  const std::string folder = testing::TempDir() + absl::StrFormat("/host_any.%d", ::getpid());
+  const std::string names = absl::StrFormat("host-any-test.%d.", ::getpid());
+  NoLog log;
+  const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();
+  for (const bool any_is_first : {true, false}) {
+    const delivery::Source any = At("any", ""), named = At("named", "192.0.2.1");
+    auto first = std::make_unique<HostState>(*disk, folder, log, names);
+    HostState second(*disk, folder, log, names);
+    ASSERT_TRUE(first->Use({any_is_first ? any : named}).ok());
+    const absl::Status taken = second.Use({any_is_first ? named : any});
+    EXPECT_TRUE(absl::IsUnavailable(taken));
+    EXPECT_THAT(std::string(taken.message()),
+                testing::HasSubstr(any_is_first ? "whichever address the kernel chooses is in use by process"
+                                                : "192.0.2.1 is in use by process"));
+    EXPECT_TRUE(first->Use({any, named}).ok()) << "the same program";
+    first.reset();
+    EXPECT_TRUE(second.Use({any, named}).ok());
   }
   std::filesystem::remove_all(folder);
 }
