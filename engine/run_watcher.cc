@@ -34,20 +34,18 @@ void LearnedAddresses::Add(ledger::RecipientId id) {
 absl::Status LearnedAddresses::TakeWritten(const std::string& path, SuppressionWatch& suppression) {
   const absl::StatusOr<io::Appended> appended = writing_.get();
   const std::vector<ledger::RecipientId> written = std::exchange(being_written_, {});
-  if (appended.ok()) {
-    suppression.NoteOwn(path, *appended);
-    return absl::OkStatus();
-  }
+  suppression.NoteOwn(path, appended.ok() ? std::optional(*appended) : std::nullopt);
+  if (appended.ok()) return absl::OkStatus();
   const std::lock_guard lock(mutex_);
   added_.insert(added_.begin(), written.begin(), written.end());
   return appended.status();
 }
 
-absl::Status LearnedAddresses::Write(const roster::Roster& roster, const std::string& path,
-                                     SuppressionWatch& suppression) {
-  absl::Status status;
+std::optional<absl::Status> LearnedAddresses::Write(const roster::Roster& roster, const std::string& path,
+                                                    SuppressionWatch& suppression) {
+  std::optional<absl::Status> status;
   if (writing_.valid()) {
-    if (writing_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return absl::OkStatus();
+    if (writing_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return std::nullopt;
     status = TakeWritten(path, suppression);
   }
   {
@@ -60,15 +58,18 @@ absl::Status LearnedAddresses::Write(const roster::Roster& roster, const std::st
     const absl::StatusOr<std::string> line = campaign::SuppressionLine(roster.Recipient(id).address);
     if (line.ok()) lines += *line + "\n";
   }
+  suppression.ExpectOwn(path);
   writing_ = std::async(std::launch::async, [path, lines = std::move(lines)] { return io::AppendLines(path, lines); });
   return status;
 }
 
-absl::Status LearnedAddresses::Finish(const roster::Roster& roster, const std::string& path,
-                                      SuppressionWatch& suppression) {
-  if (writing_.valid()) TakeWritten(path, suppression).IgnoreError();  // Tried once more.
-  Write(roster, path, suppression).IgnoreError();                      // Nothing was under way.
-  return writing_.valid() ? TakeWritten(path, suppression) : absl::OkStatus();
+std::optional<absl::Status> LearnedAddresses::Finish(const roster::Roster& roster, const std::string& path,
+                                                     SuppressionWatch& suppression) {
+  std::optional<absl::Status> status;
+  if (writing_.valid()) status = TakeWritten(path, suppression);  // What failed is tried once more.
+  (void)Write(roster, path, suppression);                         // Nothing was under way.
+  if (writing_.valid()) status = TakeWritten(path, suppression);
+  return status;
 }
 
 void RunWatcher::OnProgress(const delivery::Counters& counters, std::uint32_t open_sessions) {
@@ -81,11 +82,13 @@ void RunWatcher::OnProgress(const delivery::Counters& counters, std::uint32_t op
   watcher_.OnProgress(counters, open_sessions);
 }
 
-void RunWatcher::OnLearned(const absl::Status& status) {
-  if (!status.ok() && !std::exchange(write_failed_, true)) {
+// Once, until it works again.
+void RunWatcher::OnLearned(const std::optional<absl::Status>& status) {
+  if (!status.has_value()) return;
+  const bool had_failed = std::exchange(write_failed_, !status->ok());
+  if (!status->ok() && !had_failed)
     parts_.log.Warning(absl::StrFormat("addresses that bounced are not on the suppression list yet: %s",
-                                       std::string(status.message())));
-  }
+                                       std::string(status->message())));
 }
 
 void RunWatcher::Finish() { OnLearned(learned_.Finish(parts_.roster, parts_.host_list, parts_.suppression)); }

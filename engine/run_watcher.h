@@ -28,10 +28,13 @@ class LearnedAddresses {
  public:
   void Add(ledger::RecipientId id);  // Any thread.
   // Writes down what was added, on a thread of its own: other programs add to the list, too, and are waited for there.
-  // Errors: the list could not be written; the next call tries again.
-  absl::Status Write(const roster::Roster& roster, const std::string& path, SuppressionWatch& suppression);
+  // Nullopt: there is no news. OK: something has been written. Errors: the list could not be written; the next call
+  // tries again.
+  std::optional<absl::Status> Write(const roster::Roster& roster, const std::string& path,
+                                    SuppressionWatch& suppression);
   // The same to the end.
-  absl::Status Finish(const roster::Roster& roster, const std::string& path, SuppressionWatch& suppression);
+  std::optional<absl::Status> Finish(const roster::Roster& roster, const std::string& path,
+                                     SuppressionWatch& suppression);
 
  private:
   absl::Status TakeWritten(const std::string& path, SuppressionWatch& suppression);
@@ -63,7 +66,7 @@ class RunWatcher final : public Engine::Watcher {
   void Finish();  // The engine has ended: waits for what is being written down.
 
  private:
-  void OnLearned(const absl::Status& status);
+  void OnLearned(const std::optional<absl::Status>& status);
 
   Engine::Watcher& watcher_;
   LearnedAddresses& learned_;

@@ -68,6 +68,7 @@ std::vector<SuppressionWatch::Reading> SuppressionWatch::ReadAll(io::Disk& disk,
 absl::Status SuppressionWatch::TakeUp(Reading read) {
   Watched& watched = files_[read.number];
   watched.stamp = read.stamp;
+  for (const io::Appended& own : std::exchange(watched.own, {})) PassOwn(own, watched);
   watched.is_unread = read.is_unread;
   if (read.list == nullptr) return read.status;
   if (read.status.ok()) watched.good.reset();
@@ -112,6 +113,9 @@ std::vector<SuppressionWatch::Reading> SuppressionWatch::FindChanged(bool patien
     Watched& watched = files_[i];
     const std::optional<io::FileStamp> stamp = io::StampOf(watched.file.path);
     if (!watched.is_unread && stamp == watched.stamp) continue;
+    // A change by others beside its own is seen at the next look.
+    if (patient && watched.expects_own && !std::exchange(watched.was_put_off, true)) continue;
+    watched.was_put_off = false;
     const bool is_shorter = stamp.has_value() && watched.stamp.has_value() && stamp->inode == watched.stamp->inode &&
                             stamp->size < watched.stamp->size;
     if (patient && is_shorter &&
@@ -144,12 +148,33 @@ std::shared_ptr<const campaign::SuppressionLists> SuppressionWatch::TakeUpAll(st
   return lists_;
 }
 
-void SuppressionWatch::NoteOwn(const std::string& path, const io::Appended& appended) {
+SuppressionWatch::Watched* SuppressionWatch::Find(const std::string& path) {
   const auto watched =
       std::find_if(files_.begin(), files_.end(), [&path](const Watched& known) { return known.file.path == path; });
-  if (watched == files_.end() || !appended.is_all) return;
-  if (watched->stamp == appended.before) watched->stamp = appended.after;
-  if (watched->shorter == appended.before) watched->shorter = appended.after;
+  return watched == files_.end() ? nullptr : &*watched;
+}
+
+void SuppressionWatch::ExpectOwn(const std::string& path) {
+  if (Watched* const watched = Find(path)) watched->expects_own = true;
+}
+
+// What it was before is known, and so is what it is now.
+void SuppressionWatch::PassOwn(const io::Appended& own, Watched& watched) {
+  const bool was_made = !watched.stamp.has_value() && own.before.size == 0;
+  if (was_made || watched.stamp == own.before) {
+    watched.stamp = own.after;
+    watched.was_put_off = false;
+  }
+  if (watched.shorter == own.before) watched.shorter = own.after;
+}
+
+void SuppressionWatch::NoteOwn(const std::string& path, const std::optional<io::Appended>& appended) {
+  Watched* const watched = Find(path);
+  if (watched == nullptr) return;
+  watched->expects_own = false;
+  if (!appended.has_value() || !appended->is_all) return;
+  PassOwn(*appended, *watched);
+  if (reading_.valid()) watched->own.push_back(*appended);
 }
 
 }  // namespace engine

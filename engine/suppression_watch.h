@@ -47,15 +47,20 @@ class SuppressionWatch {
   // The same at once, waiting for the disk, and without patience for a list that may be in the middle of being written.
   // Before the first Poll only.
   std::shared_ptr<const campaign::SuppressionLists> PollAtOnce(base::Log& log);
-  // This program has added lines to the file itself: they are nothing new.
-  void NoteOwn(const std::string& path, const io::Appended& appended);
+  // This program is about to add lines to the file itself…
+  void ExpectOwn(const std::string& path);
+  // …and has, or could not (nullopt): they are nothing new.
+  void NoteOwn(const std::string& path, const std::optional<io::Appended>& appended);
 
  private:
   struct Watched {
     SuppressionFile file;
-    std::optional<io::FileStamp> stamp;                 // When it was read; none: it was not there.
-    std::optional<io::FileStamp> shorter;               // When it was last seen to have become shorter.
-    bool is_unread = false;                             // It was there, and could not be read: tried again.
+    std::optional<io::FileStamp> stamp;    // When it was read; none: it was not there.
+    std::optional<io::FileStamp> shorter;  // When it was last seen to have become shorter.
+    bool is_unread = false;                // It was there, and could not be read: tried again.
+    bool expects_own = false;              // This program adds lines to it just now: a change may be only that…
+    bool was_put_off = false;              // …and a look was put off for that, since it was last known to be so.
+    std::vector<io::Appended> own = {};    // Added while it is being read.
     std::shared_ptr<const campaign::Suppression> good;  // As it was when it was last without fault; null: never.
     std::shared_ptr<const campaign::Suppression> bad;   // As it is, where it has lines that are no entries.
   };
@@ -72,6 +77,8 @@ class SuppressionWatch {
   absl::Status TakeUp(Reading read);
   std::shared_ptr<const campaign::SuppressionLists> TakeUpAll(std::vector<Reading> all, base::Log& log);
   std::vector<Reading> FindChanged(bool patient);
+  static void PassOwn(const io::Appended& own, Watched& watched);
+  Watched* Find(const std::string& path);
   void Join();
 
   io::Disk& disk_;

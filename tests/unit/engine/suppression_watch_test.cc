@@ -245,6 +245,71 @@ TEST_F(SuppressionWatchTest, WhatItAddsItselfIsNothingNew) {
   EXPECT_TRUE(Has(*changed, "c@example.com"));
 }
 
+// It is written on another thread: the look may come before anybody knows.
+TEST_F(SuppressionWatchTest, WhatItIsAddingJustNowIsNotReadAgain) {
+  Write("stop.txt", "");
+  Write("host.txt", "a@example.com\n");
+  SuppressionWatch watch = Watch();
+  ASSERT_TRUE(watch.Load().ok());
+  const auto look = [&] {
+    now_ = now_ + base::Duration::Seconds(2);
+    EXPECT_EQ(watch.Poll(now_, log_), nullptr);
+    return watch.IsReading();
+  };
+  for (int i = 0; i < 10; ++i) {  // Again and again.
+    watch.ExpectOwn(Path("host.txt"));
+    const auto appended = io::AppendLines(Path("host.txt"), absl::StrFormat("own%d@example.com\n", i));
+    ASSERT_TRUE(appended.ok());
+    EXPECT_FALSE(look());
+    watch.NoteOwn(Path("host.txt"), *appended);
+    EXPECT_FALSE(look());
+  }
+  // What others add beside it is, at the next look.
+  watch.ExpectOwn(Path("host.txt"));
+  ASSERT_TRUE(io::AppendLines(Path("host.txt"), "other@example.com\n").ok());
+  const auto appended = io::AppendLines(Path("host.txt"), "own@example.com\n");
+  EXPECT_FALSE(look());
+  watch.NoteOwn(Path("host.txt"), *appended);
+  watch.ExpectOwn(Path("host.txt"));
+  const auto changed = Poll(watch);
+  ASSERT_NE(changed, nullptr);
+  EXPECT_TRUE(Has(*changed, "other@example.com"));
+  // Nor is it put off for one that never comes to an end.
+  ASSERT_TRUE(io::AppendLines(Path("host.txt"), "later@example.com\n").ok());
+  EXPECT_FALSE(look());
+  const auto later = Poll(watch);
+  ASSERT_NE(later, nullptr);
+  EXPECT_TRUE(Has(*later, "later@example.com"));
+}
+
+TEST_F(SuppressionWatchTest, AListThatItMakesIsNothingNew) {
+  Write("stop.txt", "");
+  SuppressionWatch watch = Watch();
+  ASSERT_TRUE(watch.Load().ok());
+  ASSERT_TRUE(Add(watch, Path("host.txt"), "own@example.com\n").ok());
+  EXPECT_EQ(Poll(watch), nullptr);
+}
+
+TEST_F(SuppressionWatchTest, WhatItAddsWhileItIsReadIsNotReadAgain) {
+  Write("stop.txt", "");
+  TroubledDisk disk;
+  SuppressionWatch watch(disk, {{Path("stop.txt"), false}});
+  ASSERT_TRUE(watch.Load().ok());
+  ASSERT_TRUE(io::AppendLines(Path("stop.txt"), "other@example.com\n").ok());
+  disk.Hold();
+  now_ = now_ + base::Duration::Seconds(2);
+  EXPECT_EQ(watch.Poll(now_, log_), nullptr);
+  ASSERT_TRUE(watch.IsReading());
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(Add(watch, Path("stop.txt"), absl::StrFormat("own%d@example.com\n", i)).ok());
+  EXPECT_TRUE(disk.LetGo());
+  const auto read = Poll(watch);
+  ASSERT_NE(read, nullptr);
+  EXPECT_TRUE(Has(*read, "other@example.com"));
+  now_ = now_ + base::Duration::Seconds(2);
+  EXPECT_EQ(watch.Poll(now_, log_), nullptr);
+  EXPECT_FALSE(watch.IsReading());
+}
+
 // Another program adds lines while this one does, over and over.
 TEST_F(SuppressionWatchTest, WhatOthersAddBesideItIsRead) {
   Write("stop.txt", "");
