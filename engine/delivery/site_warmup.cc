@@ -17,11 +17,13 @@ constexpr base::Duration kLookAgain = base::Duration::Minutes(1);  // Whether an
 }  // namespace
 
 void Site::SetWarmup(std::shared_ptr<Warmup> warmup) {
-  if (warmup_ != nullptr && &warmup_->warmup() == warmup.get()) return;
-  warmup_.reset();
-  if (warmup == nullptr) return;
-  warmup_ = std::make_unique<WarmupMember>(std::move(warmup), context_.caller, id_);
-  for (std::uint32_t i = 0; i < unwritten_; ++i) warmup_->warmup().Begin(*warmup_);
+  if (warmup_ == nullptr || &warmup_->warmup() != warmup.get()) {
+    warmup_.reset();
+    if (warmup == nullptr) return;
+    warmup_ = std::make_unique<WarmupMember>(std::move(warmup), context_.caller, id_);
+    for (std::uint32_t i = 0; i < unwritten_; ++i) warmup_->warmup().Begin(*warmup_);
+  }
+  warmup_->warmup().SetNumbersOf(*warmup_, limits_.warmup);
 }
 
 // Of the day's number. Where there is none the site is pumped when there is.

@@ -12,6 +12,13 @@ constexpr std::int64_t kDaySeconds = 24 * 3600;
 constexpr std::int64_t kWarmDays = 180;  // Who has sent nothing for so long begins anew.
 constexpr std::uint64_t kPortions = 8;   // A promise is this part of the day's number.
 
+// Of each day the smaller number. After its last one a list has no limit.
+std::vector<std::uint32_t> LeastOf(const std::vector<std::uint32_t>& a, const std::vector<std::uint32_t>& b) {
+  std::vector<std::uint32_t> least = a.size() < b.size() ? b : a;
+  for (std::size_t day = 0; day < std::min(a.size(), b.size()); ++day) least[day] = std::min(a[day], b[day]);
+  return least;
+}
+
 }  // namespace
 
 WarmupMember::WarmupMember(std::shared_ptr<Warmup> warmup, GroupMember::Caller& caller, std::uint64_t site)
@@ -25,6 +32,7 @@ WarmupMember::~WarmupMember() {
   --warmup_->members_;
   if (line_hook_.IsLinked()) warmup_->line_.Remove(*this);
   while (unwritten_ > 0) warmup_->DoGiveBack(*this);
+  warmup_->Forget(*this);
 }
 
 std::int64_t Warmup::DayOf(base::WallTime time) { return time.seconds() / kDaySeconds; }
@@ -72,8 +80,34 @@ void Warmup::TurnTo(base::WallTime now) {
   promised_ = promising_ = 0;
 }
 
-void Warmup::SetNumbers(std::vector<std::uint32_t> numbers) {
+void Warmup::SetNumbersOf(WarmupMember& member, const std::vector<std::uint32_t>& numbers) {
   const std::lock_guard lock(mutex_);
+  if (member.says_.has_value() && (*member.says_)->first == numbers) return;
+  const auto says = said_.try_emplace(numbers, 0).first;
+  ++says->second;
+  Forget(member);
+  member.says_ = says;
+  Apply(numbers);
+}
+
+void Warmup::SetNumbers(const std::vector<std::uint32_t>& numbers) {
+  const std::lock_guard lock(mutex_);
+  if (said_.empty()) Apply(numbers);
+}
+
+// The site says nothing any more.
+void Warmup::Forget(WarmupMember& member) {
+  if (!member.says_.has_value()) return;
+  const auto says = *member.says_;
+  member.says_.reset();
+  if (--says->second > 0) return;
+  said_.erase(says);
+  if (!said_.empty()) Apply(said_.begin()->first);
+}
+
+// Beside what sites say.
+void Warmup::Apply(std::vector<std::uint32_t> numbers) {
+  for (const auto& [said, sites] : said_) numbers = LeastOf(numbers, said);
   if (numbers == numbers_) return;
   numbers_ = std::move(numbers);
   CallEveryone();

@@ -12,8 +12,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -43,6 +45,8 @@ class WarmupMember {
   GroupMember::Caller& caller_;
   const std::uint64_t site_;
   std::uint64_t unwritten_ = 0;
+  // What its site says, among Warmup::said_.
+  std::optional<std::map<std::vector<std::uint32_t>, std::uint64_t>::iterator> says_;
   base::ListHook line_hook_;
 };
 
@@ -70,7 +74,11 @@ class Warmup {
   Warmup& operator=(const Warmup&) = delete;
   ~Warmup() = default;
 
-  void SetNumbers(std::vector<std::uint32_t> numbers);
+  // Each site says what number each day has, and the least of each day holds. Where no site is left, what was last
+  // stays.
+  void SetNumbersOf(WarmupMember& member, const std::vector<std::uint32_t>& numbers);
+  // Where no site has said anything yet, or says anything any more.
+  void SetNumbers(const std::vector<std::uint32_t>& numbers);
 
   // How many messages may be begun now. Where there is none the member is called as soon as there is; it asks again by
   // itself when the day is over.
@@ -107,13 +115,16 @@ class Warmup {
   std::uint64_t Left() const;
   std::uint64_t Portion() const;
   void WantPromise();
+  void Apply(std::vector<std::uint32_t> numbers);
+  void Forget(WarmupMember& member);
   void DoBegin(WarmupMember& member);
   void DoGiveBack(WarmupMember& member);
   void CallEveryone();
 
   std::atomic<bool>* const wants_save_;
   std::mutex mutex_;
-  std::vector<std::uint32_t> numbers_;
+  std::map<std::vector<std::uint32_t>, std::uint64_t> said_;  // By how many sites.
+  std::vector<std::uint32_t> numbers_;                        // What holds.
   Kept kept_;
   std::uint64_t unwritten_ = 0;  // Of those that are counted as sent.
   bool wants_promise_ = false;

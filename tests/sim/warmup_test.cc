@@ -71,6 +71,15 @@ TEST(Warmup, EachDayOfWarmingHasItsNumberOverAllSitesOfTheProvider) {
   EXPECT_THAT(world.Days("one"), ElementsAre(5, 10, 20, 65));
 }
 
+TEST(Warmup, WhatItsSitesSayDifferentlyTheSmallestNumberHolds) {
+  for (const char* const odd : {"d0", "d4"}) {
+    ColdWorld world(std::string(kProvider) + "warmup = [5, 10, 20]\n[\"" + odd + ".big.example\"]\nwarmup = [50, 4]\n",
+                    20);
+    EXPECT_TRUE(world.scenario.Finish());
+    EXPECT_THAT(world.Days("one"), ElementsAre(5, 4, 20, 71)) << odd;
+  }
+}
+
 TEST(Warmup, ASiteOfNoProviderWarmsByItself) {
   Scenario scenario({.addresses = ColdWorld::Addresses(20), .shaping = "[\"default\"]\nwarmup = [5]\n", .shards = 2});
   std::vector<Receiver*> receivers;

@@ -51,6 +51,36 @@ TEST_F(WarmupTest, EachUsedAndCleanDayIsFollowedByTheNextNumber) {
   EXPECT_EQ(SendAll(member, kMorning + kDay * 5), 1000u) << "no limit any more";
 }
 
+// Not what one of them said last.
+TEST_F(WarmupTest, OfEachDayTheLeastHoldsThatOneOfItsSitesSays) {
+  WarmupMember one(warmup_, calls_, 1), other(warmup_, calls_, 2);
+  warmup_->SetNumbersOf(one, {5, 100});
+  warmup_->SetNumbersOf(other, {50, 20, 30});
+  warmup_->SetNumbers({1000});  // Somebody asks who is not there yet.
+  EXPECT_EQ(SendAll(other, kMorning), 5u);
+  EXPECT_EQ(SendAll(one, kMorning + kDay), 20u);
+  EXPECT_EQ(SendAll(one, kMorning + kDay * 2), 30u);
+  EXPECT_EQ(SendAll(one, kMorning + kDay * 3), 1000u);
+}
+
+TEST_F(WarmupTest, WhatASiteSaidHoldsAsLongAsItIsThereAndSaysSo) {
+  WarmupMember one(warmup_, calls_, 1);
+  {
+    WarmupMember other(warmup_, calls_, 2), same(warmup_, calls_, 3);
+    warmup_->SetNumbersOf(one, {20});
+    warmup_->SetNumbersOf(other, {5});
+    warmup_->SetNumbersOf(same, {5});
+    EXPECT_EQ(SendAll(one, kMorning), 5u);
+    EXPECT_EQ(warmup_->Room(one, kMorning), 0u);
+    warmup_->SetNumbersOf(other, {7});
+    EXPECT_EQ(SendAll(one, kMorning), 0u) << "one says five";
+    warmup_->SetNumbersOf(same, {7});
+    EXPECT_THAT(calls_.sites, testing::Contains(1u));
+    EXPECT_EQ(SendAll(one, kMorning), 2u);
+  }
+  EXPECT_EQ(SendAll(one, kMorning), 13u);
+}
+
 TEST_F(WarmupTest, ADayCountsThatIsUsedByFourFifths) {
   warmup_->SetNumbers({10, 20});
   WarmupMember member(warmup_, calls_, 1);
