@@ -276,6 +276,7 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route) {
 // What the campaign allows there stays, where others are at a site of the same name.
 void Shard::RemoveSite(Site& site) {
   const delivery::SiteKey key = site.key();
+  if (SitesOf(key.name, key.source).size() > 1) site.LeaveLimits();
   sites_by_id_.erase(site.id());
   site_names_.erase(site.id());
   sites_.erase(key);

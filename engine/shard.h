@@ -109,7 +109,7 @@ class Shard final : private delivery::Router::Owner,
   bool SendByAnother(delivery::Destination& destination, ledger::RecipientId recipient) override;
   void Retire(std::unique_ptr<delivery::Session> session) override;
   void WantsLimits(delivery::Site& site) override;
-  void OverrideDomain(delivery::Destination& destination, delivery::Automation::Override override) override;
+  bool OverrideDomain(delivery::Destination& destination, delivery::Automation::Override override) override;
   void WantsPump(delivery::Site& site) override;
   delivery::Site* FindSite(std::uint64_t id) override;
   std::uint64_t NextSessionId() override;
@@ -141,7 +141,7 @@ class Shard final : private delivery::Router::Owner,
   void RestoreOverrides(delivery::Site& site);
   void RestoreDomainOverrides(const delivery::Destination& destination, const dns::Route& route,
                               const std::string& place);
-  void AddDomainOverride(delivery::DestinationKey key, delivery::Automation::Override override);
+  bool AddDomainOverride(delivery::DestinationKey key, delivery::Automation::Override override);
   void ApplyDomainOverrides(const delivery::Destination& destination, delivery::Site& site);
   void EndDomainOverrides(base::Instant now);
   std::uint32_t SourceOf(const delivery::DestinationKey& key) const;
@@ -161,6 +161,7 @@ class Shard final : private delivery::Router::Owner,
   config::Limits LimitsOfOthers(const delivery::SiteKey& key, const SiteNames& names,
                                 const config::Limits& limits) const;
   void SetLimits(delivery::Site& site, const config::Limits& limits);
+  void SetLimitsOfFiles(delivery::Site& site);
   config::Limits LimitsOf(const delivery::Destination& destination, const delivery::Site& site,
                           const dns::Route& route) const;
   std::unique_ptr<delivery::StsPolicies> MakeStsPolicies() const;

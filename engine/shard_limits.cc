@@ -2,6 +2,7 @@
 // a while, for a site or for one domain, and the groups whose limits it shares.
 
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -94,9 +95,22 @@ void Shard::CallSite(std::uint64_t site, delivery::GroupMember::Call call) {
 
 void Shard::CallForSessions() { seams_.links.Post(options_.index, delivery::CallForSessions()); }
 
-void Shard::WantsLimits(Site& site) {
+// Of the shaping files, and of what rules have set there.
+void Shard::SetLimitsOfFiles(Site& site) {
   const SiteNames& names = site_names_.at(site.id());
   SetLimits(site, shaping_->For(names.domain, names.hosts, job_.sources[site.key().source].name, site.overrides()));
+}
+
+// Domains with limits of their own there keep these, too: their sites follow in the list.
+void Shard::WantsLimits(Site& site) {
+  SetLimitsOfFiles(site);
+  const delivery::SiteKey& key = site.key();
+  const auto next = sites_.upper_bound(key);
+  if (next == sites_.end() ||
+      std::tie(next->first.name, next->first.hosts, next->first.source) != std::tie(key.name, key.hosts, key.source))
+    return;
+  if (key.domain.empty() && (!reshaped_before_.has_value() || next->first < *reshaped_before_))
+    reshaped_before_ = next->first;
 }
 
 // A provider's name, and the TLS policy of domains that are at their sites, stay as they are.
@@ -114,7 +128,7 @@ void Shard::Reshape() {
     Site& site = *next->second;
     const SiteNames& names = site_names_.at(site.id());
     site.SetAutomation(shaping_->AutomationFor(names.domain, names.hosts));
-    WantsLimits(site);
+    SetLimitsOfFiles(site);
   }
   reshaped_before_ = next == sites_.end() ? std::nullopt : std::optional(next->first);
 }
@@ -159,7 +173,7 @@ void Shard::RestoreDomainOverrides(const Destination& destination, const dns::Ro
   const config::AutomationRules rules = shaping_->AutomationFor(destination.name, delivery::MailHostsOf(route));
   for (const delivery::RuleSetting& setting : kept) {
     auto override = OverrideOf(rules, setting);
-    if (setting.of_domain && override.has_value()) AddDomainOverride(destination.key, *std::move(override));
+    if (setting.of_domain && override.has_value()) (void)AddDomainOverride(destination.key, *std::move(override));
   }
 }
 
@@ -169,18 +183,25 @@ void Shard::ApplyDomainOverrides(const Destination& destination, Site& site) {
   for (const delivery::Automation::Override& override : found->second) site.Override(override);
 }
 
-void Shard::AddDomainOverride(DestinationKey key, delivery::Automation::Override override) {
+// False: the same held already, and does so for longer now.
+bool Shard::AddDomainOverride(DestinationKey key, delivery::Automation::Override override) {
   if (!domain_timer_.IsSet() || override.until < domain_timer_.at()) seams_.timers.Set(domain_timer_, override.until);
   auto& overrides = domain_overrides_[key];
-  std::erase_if(overrides,
-                [&override](const auto& one) { return one.change.setting.key == override.change.setting.key; });
+  bool held_already = false;
+  std::erase_if(overrides, [&](const auto& one) {
+    const bool is_of_key = one.change.setting.key == override.change.setting.key;
+    held_already = held_already || (is_of_key && one.change.setting.value == override.change.setting.value);
+    return is_of_key;
+  });
   overrides.push_back(std::move(override));
+  return !held_already;
 }
 
 // It is remembered at once: until nothing is in flight any more the domain is still at the site of the others.
-void Shard::OverrideDomain(Destination& destination, delivery::Automation::Override override) {
+bool Shard::OverrideDomain(Destination& destination, delivery::Automation::Override override) {
   const bool is_overridden = domain_overrides_.contains(destination.key);
   const bool has_own_site = shaping_->HasOwnLimits(destination.name) || job_.smarthost.has_value();
+  if (has_own_site && !is_overridden) return destination.site->Override(std::move(override));
   if (has_own_site || (is_overridden && !destination.leaving)) {
     destination.site->Override(override);
   } else {
@@ -188,9 +209,8 @@ void Shard::OverrideDomain(Destination& destination, delivery::Automation::Overr
                                   destination.name + "@" + destination.site->key().name, SettingOf(override),
                                   seams_.clock.Now());
   }
-  if (has_own_site && !is_overridden) return;
-  AddDomainOverride(destination.key, std::move(override));
   if (!is_overridden) destination.leaving = true;
+  return AddDomainOverride(destination.key, std::move(override));
 }
 
 // Domains whose time is over go back to the others.

@@ -56,6 +56,11 @@ void TlsMemory::OnFailed(const TlsPeer& peer) {
   if (found != entries_.end() && (peer.verifies || !found->second.confirmed)) entries_.erase(found);
 }
 
+void TlsMemory::Forget(const TlsPeer& peer) {
+  const std::lock_guard lock(mutex_);
+  entries_.erase(peer);
+}
+
 std::vector<std::pair<TlsPeer, base::Instant>> TlsMemory::List(base::Instant now) const {
   const std::lock_guard lock(mutex_);
   std::vector<std::pair<TlsPeer, base::Instant>> list;

@@ -42,6 +42,7 @@ class TlsMemory {
   // It failed the other way as well: it may not have been TLS, or that does not help. Where the certificate must hold,
   // nothing is lost by trying the usual way again, and a server that has better TLS by now takes only that.
   void OnFailed(const TlsPeer& peer);
+  void Forget(const TlsPeer& peer);
   // All that count at `now`, and until when.
   std::vector<std::pair<TlsPeer, base::Instant>> List(base::Instant now) const;
   std::size_t size() const;

@@ -49,6 +49,15 @@ void HostLimits::Forget(std::map<Name, std::shared_ptr<Value>>& known, Name& cur
   }
 }
 
+void HostLimits::ForgetOldSites(base::Instant now) {
+  for (int i = 0; i < kLooks && !old_sites_.empty(); ++i) {
+    auto next = old_sites_.upper_bound(old_site_cursor_);
+    if (next == old_sites_.end()) next = old_sites_.begin();
+    old_site_cursor_ = next->first;
+    if (Now(next->second, now).IsNew()) old_sites_.erase(next);
+  }
+}
+
 SiteStanding::Kept HostLimits::Now(const Old& old, base::Instant now) {
   SiteStanding::Kept kept = old.kept;
   const base::Duration passed = now - old.at;
@@ -172,6 +181,7 @@ void HostLimits::RememberSetting(const std::string& source, const std::string& s
   if (const auto found = sites_.find(name); found != sites_.end()) {
     found->second->RememberSetting(std::move(setting));
   } else {
+    ForgetOldSites(now);
     const auto old = old_sites_.try_emplace(name, Old{{}, now}).first;
     Remember(old->second.kept.settings, std::move(setting));
   }

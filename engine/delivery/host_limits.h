@@ -41,7 +41,8 @@ class HostLimits {
   // `options`: of a group that is new. What holds then, its sites say (LimitGroup::SetOptionsOf).
   std::shared_ptr<LimitGroup> Group(const GroupName& name, const LimitGroup::Options& options, base::Instant now);
 
-  // Of a source at a provider, or at a site (kSite) of none. `numbers` hold from now on, for everybody.
+  // Of a source at a provider, or at a site (kSite) of none. `numbers` hold until its sites say what does
+  // (Warmup::SetNumbersOf).
   std::shared_ptr<Warmup> WarmupOf(const GroupName& name, const std::vector<std::uint32_t>& numbers);
 
   // What outlives the program of one source, or of what holds over all of them (""), as text: one line for each that is
@@ -54,7 +55,8 @@ class HostLimits {
 
   // Somebody goes from `from` to `to`, which has some of its hosts: what is known of `from` holds there. Where
   // something is known of `to`, the stricter of both, if it has `all_hosts` of `from`: else whoever names another's
-  // hosts beside his own could bring his trouble there. A warm-up goes on unless `to` has one.
+  // hosts beside his own could bring his trouble there; of what is learned only for the first who goes that way: from
+  // then on `to` learns itself. A warm-up goes on unless `to` has one.
   void Inherit(const std::string& source, const std::string& from, const std::string& to, bool all_hosts,
                base::Instant now);
   // Of the sites that nobody uses now; what rules have set there ends, too. Returns how many of both there were.
@@ -84,6 +86,8 @@ class HostLimits {
 
   template <typename Name, typename Value>
   static void Forget(std::map<Name, std::shared_ptr<Value>>& known, Name& cursor, base::Instant now);
+  void ForgetOldSites(base::Instant now);
+  bool IsFirstOf(const std::string& source, const std::string& from, const std::string& to);
   static bool IsIn(const std::string& source, const GroupName& name);
   void ForgetWarmups();
   void TakeOld(const GroupName& name, Old old, base::Instant now);
@@ -102,7 +106,8 @@ class HostLimits {
   std::map<GroupName, std::shared_ptr<Warmup>> warmups_;
   std::map<GroupName, Warmup::Kept> old_warmups_;
   std::set<SiteName> lifted_;
-  SiteName site_cursor_;
+  std::set<std::tuple<std::string, std::string, std::string>> inherited_;  // Source, from, to.
+  SiteName site_cursor_, old_site_cursor_;
   GroupName group_cursor_, warmup_cursor_;
 };
 

@@ -3,6 +3,17 @@
 #include "engine/delivery/host_limits.h"
 
 namespace delivery {
+namespace {
+
+constexpr std::size_t kInheritedMax = 100'000;  // Then it begins anew.
+
+}  // namespace
+
+// With the lock held. Whether nobody has gone that way before.
+bool HostLimits::IsFirstOf(const std::string& source, const std::string& from, const std::string& to) {
+  if (inherited_.size() >= kInheritedMax) inherited_.clear();
+  return inherited_.emplace(source, from, to).second;
+}
 
 void HostLimits::Inherit(const std::string& source, const std::string& from, const std::string& to, bool all_hosts,
                          base::Instant now) {
@@ -18,6 +29,7 @@ void HostLimits::Inherit(const std::string& source, const std::string& from, con
   } else if (old != old_sites_.end()) {
     kept = Now(old->second, now);
   }
+  if (!IsFirstOf(source, from, to)) kept.window = kept.messages_per_second = 0;
   if (heir->second->Keep(now, {}).IsNew()) {
     heir->second->Restore(kept, now);
   } else if (all_hosts) {

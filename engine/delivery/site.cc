@@ -61,9 +61,8 @@ Site::Site(std::uint64_t id, SiteKey key, std::string provider, const config::Li
 
 Site::~Site() {
   EndTry();
-  for (const auto& standing : {standing_, own_}) {
-    if (standing != nullptr) standing->Forget(context_.job.campaign_number, context_.clock.Now());
-  }
+  if (!leaves_limits_) standing_->Forget(context_.job.campaign_number, context_.clock.Now());
+  if (own_ != nullptr) own_->Forget(context_.job.campaign_number, context_.clock.Now());
   context_.budget.Cancel(*this);
   context_.line.Cancel(*this);
   while (!writers_.empty()) writers_.PopFront();

@@ -73,8 +73,9 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
     virtual bool SendByAnother(Destination& destination, ledger::RecipientId recipient) = 0;
     // Call SetLimits: the overrides have changed.
     virtual void WantsLimits(Site& site) = 0;
-    // The destination's domain gets limits of its own for a while: it moves once nothing of it is in flight.
-    virtual void OverrideDomain(Destination& destination, Automation::Override override) = 0;
+    // The destination's domain gets limits of its own for a while: it moves once nothing of it is in flight. False: it
+    // was overridden so already, and is for longer now.
+    virtual bool OverrideDomain(Destination& destination, Automation::Override override) = 0;
     virtual void WantsPump(Site& site) = 0;                     // At the end of the turn.
     virtual Site* FindSite(std::uint64_t id) = 0;               // Null: it is gone.
     virtual void Retire(std::unique_ptr<Session> session) = 0;  // Destroy it at the end of the turn.
@@ -92,6 +93,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
                base::Instant route_expires);
   // What holds from now on.
   void SetLimits(const config::Limits& limits, const SharedLimits& shared);
+  // What its campaign allows there stays when it goes: the campaign has others of the same standing.
+  void LeaveLimits() { leaves_limits_ = true; }
   // One of its groups calls.
   void OnCall(GroupMember::Call call);
   // The automation rules from now on; what earlier ones have set ends. SetLimits is to follow.
@@ -231,6 +234,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::uint64_t RoomToBegin();
   void CountBegun();
   void CountPutBack();
+  void CountUnwritten();
   bool Try(ledger::RecipientId id);
   void EndTryOf(ledger::RecipientId id);
   void EndTry();
@@ -281,6 +285,10 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   static TlsPeer PeerOf(const Session::Options& options);
   bool RetriesCompatibly(const Session& session, const smtp::ConnectionFact& fact);
   bool TakeTlsFailure(const Session& session, const smtp::ConnectionFact& fact);
+  bool NoteTlsDemand(const Session& session, const smtp::Reply& reply);
+  void TakeTlsDemand(Session& session, smtp::Verdict& verdict);
+  bool IsTlsDemanded(const base::IpAddress& address) const;
+  bool IsWrongInClear(const Session& session) const;
   bool OnTlsUnsatisfied(const tls::Policy& policy);
   bool RefusesEveryHost(const tls::Policy& policy) const;
   Sweep TlsRequired(std::string text) const;
@@ -359,8 +367,11 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::vector<TlsFailure> tls_failures_;         // Addresses that rest.
   // Addresses that go wrong when commands come in groups: one at a time, until then.
   std::map<base::IpAddress, base::Instant> serial_until_;
+  // Addresses that wanted TLS when they were spoken to in clear: not again, until then.
+  std::map<base::IpAddress, base::Instant> tls_demanded_until_;
   bool missing_before_ = false;  // Once already no host had an address.
   bool draining_ = false;
+  bool leaves_limits_ = false;
   bool paused_ = false;
   std::string pause_reason_;
   base::Instant paused_since_;

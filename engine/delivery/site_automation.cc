@@ -54,7 +54,7 @@ void Site::CarryOut(const config::AutomationRule& rule, const config::Automation
   Automation::Override override{.change = action.change, .until = until, .rule = rule.Identity(), .sample = sample};
   if (action.kind == Kind::kSetDomainConfig && destination != nullptr) {
     override.of_domain = true;
-    owner_.OverrideDomain(*destination, std::move(override));
+    if (!owner_.OverrideDomain(*destination, std::move(override))) return;
   } else if (!Override(std::move(override))) {
     return;  // It has been told.
   }

@@ -157,6 +157,14 @@ void Site::CountPutBack() {
   for (const auto& member : members_) member->group().PutBack(*member);
 }
 
+// It was answered before its turn to be written came: it takes no token, and leaves one that the site has for another.
+void Site::CountUnwritten() {
+  CHECK(unwritten_ > 0);
+  --unwritten_;
+  for (const auto& member : members_) member->group().PutBack(*member);
+  if (warmup_ != nullptr) warmup_->warmup().OnWritten(*warmup_);
+}
+
 // The tokens are taken at the write. Those whose attempt is durable too early stand in line.
 bool Site::MayWrite(Session& session) {
   if (writers_.empty() && TakeTokens()) return true;

@@ -150,7 +150,8 @@ bool Site::OpenSession(const HostPlan::Next& next, const tls::Policy& policy) {
   }
   ApplyDane(next.host, options);
   const base::Instant now = context_.clock.Now();
-  const bool may_be_clear = !options.has_tlsa && policy.use == tls::Policy::Use::kWhereOffered;
+  const bool may_be_clear =
+      !options.has_tlsa && policy.use == tls::Policy::Use::kWhereOffered && !IsTlsDemanded(next.address);
   options.tls_broken =
       may_be_clear && policy.MayFallBackToClear() && context_.broken_tls.clear.Contains(PeerOf(options), now);
   options.tls_refused = may_be_clear && context_.broken_tls.refused.Contains(PeerOf(options), now);

@@ -225,6 +225,7 @@ void SiteStanding::Tighten(const Kept& kept, base::Instant now) {
   group_.Tighten(kept.debts, now);
   const std::lock_guard lock(mutex_);
   Kept stricter = kept;
+  stricter.debts = {};
   if (kept.window >= window_.exact_size()) stricter.window = 0;
   if (rate_.per_second() > 0 && kept.messages_per_second >= rate_.per_second()) stricter.messages_per_second = 0;
   std::erase_if(stricter.suspensions, [this, now](const Suspensions::Kept& one) {

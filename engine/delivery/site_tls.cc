@@ -1,9 +1,11 @@
 // The part of a site that keeps TLS policies apart: which session may serve whom, and which addresses satisfy nobody's.
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "engine/delivery/site.h"
+#include "engine/smtp/normalize.h"
 
 namespace delivery {
 namespace {
@@ -19,6 +21,17 @@ constexpr int kLookAhead = 64;  // Destinations that are looked at, for one that
 // peer is to have as much security as it is capable of (RFC 7435 section 3).
 base::Duration RememberedFor(const smtp::ConnectionFact& fact, base::Duration after_an_end, base::Duration most) {
   return fact.why.empty() ? std::min(after_an_end, most) : most;
+}
+
+// "530 5.7.0 Must issue a STARTTLS command first" (RFC 3207 section 4); some say it with another code.
+bool DemandsTls(const smtp::Reply& reply) {
+  return reply.code == 530 ||
+         (reply.first_digit() == 5 && smtp::NormalizeReplyText(reply.text).find("starttls") != std::string::npos);
+}
+
+// TLS is not asked for, because it came to nothing before.
+bool IsClearByMemory(const Session::Options& options) {
+  return (options.tls_broken || options.tls_refused) && options.client.tls == smtp::TlsUse::kNever;
 }
 
 }  // namespace
@@ -178,11 +191,12 @@ bool Site::TakeTlsFailure(const Session& session, const smtp::ConnectionFact& fa
   if (RetriesCompatibly(session, fact)) return true;
   const base::Instant now = context_.clock.Now();
   const bool is_refused = fact.tls == smtp::TlsTrouble::kRefused;
-  if (is_refused && policy.use == tls::Policy::Use::kWhereOffered && !session.options().has_tlsa) {
+  const bool may_be_clear = !session.options().has_tlsa && !IsTlsDemanded(address);
+  if (is_refused && policy.use == tls::Policy::Use::kWhereOffered && may_be_clear) {
     context_.broken_tls.refused.Remember(PeerOf(session.options()),
                                          now + std::min(kClearAfterRefusal, limits_.remember_broken_tls));
   } else if (fact.tls == smtp::TlsTrouble::kFailed && policy.MayFallBackToClear() &&
-             !session.options().has_tlsa) {  // The next connection there is in clear.
+             may_be_clear) {  // The next connection there is in clear.
     context_.broken_tls.clear.Remember(PeerOf(session.options()),
                                        now + RememberedFor(fact, kClearAfterAnEnd, limits_.remember_broken_tls));
   } else {
@@ -190,6 +204,42 @@ bool Site::TakeTlsFailure(const Session& session, const smtp::ConnectionFact& fa
   }
   owner_.WantsPump(*this);
   return true;
+}
+
+// The server was spoken to in clear because TLS had come to nothing there, and it wants TLS. That was an accident of
+// the moment, or somebody on the way: from now on it is TLS or nothing. True: the reply is about that.
+bool Site::NoteTlsDemand(const Session& session, const smtp::Reply& reply) {
+  if (!IsClearByMemory(session.options()) || !DemandsTls(reply)) return false;
+  for (TlsMemory* const memory : {&context_.broken_tls.clear, &context_.broken_tls.refused})
+    memory->Forget(PeerOf(session.options()));
+  tls_demanded_until_[session.options().remote.address] = context_.clock.Now() + kAddressRest;
+  for (std::size_t n = idle_.size(); n > 0; --n) {
+    Session& idle = idle_.front();
+    MoveSession(idle, Session::Listing::kIdle);
+    if (IsWrongInClear(idle)) idle.Quit();
+  }
+  return true;
+}
+
+void Site::TakeTlsDemand(Session& session, smtp::Verdict& verdict) {
+  if (!verdict.reply.has_value() || !NoteTlsDemand(session, *verdict.reply)) return;
+  session.WearOut();
+  smtp::Verdict deferred;
+  deferred.scope = smtp::Scope::kSession;
+  deferred.classification = smtp::Classification::kTlsRequired;
+  deferred.command = verdict.command;
+  deferred.reply = verdict.reply;
+  verdict = std::move(deferred);
+}
+
+// It was opened in clear before the server wanted TLS.
+bool Site::IsWrongInClear(const Session& session) const {
+  return IsClearByMemory(session.options()) && IsTlsDemanded(session.options().remote.address);
+}
+
+bool Site::IsTlsDemanded(const base::IpAddress& address) const {
+  const auto found = tls_demanded_until_.find(address);
+  return found != tls_demanded_until_.end() && found->second > context_.clock.Now();
 }
 
 // Every address failed, and some of them because of TLS. Those who are due wait for their next retry: others, with

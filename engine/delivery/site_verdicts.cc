@@ -94,7 +94,7 @@ bool Site::IsToEnd(const Session& session) const {
   });
   const bool is_elsewhere = std::find(without_smtputf8_.begin(), without_smtputf8_.end(),
                                       session.options().remote.address) != without_smtputf8_.end();
-  return draining_ || paused_ || session.IsWornOut() || is_one_too_many || is_elsewhere;
+  return IsWrongInClear(session) || draining_ || paused_ || session.IsWornOut() || is_one_too_many || is_elsewhere;
 }
 
 void Site::OnSessionReady(Session& session) {
@@ -158,6 +158,7 @@ void Site::OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fac
                                    tls::HasTrustAnchor(session.options().tlsa);
   if (is_for_another_name) KeepToItsDomain(session);  // It may be for the name of another domain.
   if (TakeTlsFailure(session, fact)) return;
+  if (fact.reply.has_value() && NoteTlsDemand(session, *fact.reply)) return owner_.WantsPump(*this);
   if (session.options().tls_broken) context_.broken_tls.clear.OnFailed(PeerOf(session.options()));
   if (session.options().tls_refused) context_.broken_tls.refused.OnFailed(PeerOf(session.options()));
   if (fact.reply.has_value() || !refusal_.has_value()) last_fact_ = fact;
@@ -319,7 +320,7 @@ void Site::OnSessionResult(Session& session, const smtp::TransactionResult& resu
   if (TakeUnanswered(session, result)) return;
   if (!session.is_written()) {  // Its envelope was answered, or its content waits and is not wanted any more.
     if (session.writer_hook.IsLinked()) writers_.Remove(session);
-    OnSessionWrites(session);
+    CountUnwritten();
   }
   --transactions_;
   Destination& destination = *session.destination();
@@ -333,6 +334,7 @@ void Site::OnSessionResult(Session& session, const smtp::TransactionResult& resu
       verdict.counts_for_breaker = verdict.sender_refused = false;
     }
   }
+  TakeTlsDemand(session, verdict);
   if (verdict.counts_for_breaker && verdict.reply.has_value())
     verdict.outcome = ApplyBreaker(session.recipient(), verdict);
   // The connection had carried others before; or another host may take what this one does not.

@@ -6,6 +6,7 @@ import pathlib
 import signal
 import socket
 import stat
+import time
 
 from lab import BUILD, SHAPING, SLUICE, Lab
 from servers import Nsd, Process, wait_until
@@ -362,3 +363,31 @@ class ControlTest(Lab):
         for command in ("status", "report"):
             self.assertIn(there, self.sluice(command, "test", "--state", folder).stdout)
         self.assertIn(f"CAMPAIGN_FILE --state {folder}", self.sluice("resume", "test", "--state", folder).stdout)
+
+
+class BusyTest(Lab):
+    """A large campaign, which keeps every shard busy."""
+
+    def ask(self) -> int:
+        """How many are delivered; the answer comes within a second."""
+        client = socket.socket(socket.AF_UNIX)
+        self.addCleanup(client.close)
+        begin = time.monotonic()
+        client.connect(str(self.path("state/campaigns/test/control")))
+        client.sendall(b'{"command":"status"}\n')
+        status = json.loads(client.makefile("rb").readline())
+        self.assertLess(time.monotonic() - begin, 1)
+        self.assertEqual(status["state"], "running")
+        return status["totals"]["delivered"]
+
+    def test_status_is_answered_within_a_second(self):
+        receivers = self.sandbox()
+        self.rows(f"user{n}@d{n % 5000}.example" for n in range(200_000))
+        self.campaign()
+        self.config(dns=receivers.dns, port=receivers.port, engine="shards = 2")
+        sending = self.start("send", "campaign.toml", "--progress", "off")
+        self.wait_for_report("mail to many", lambda report: report["totals"]["delivered"] > 2000)
+        for _ in range(20):
+            delivered = self.ask()
+            wait_until("more mail", lambda: self.ask() > delivered)
+        self.assertEqual(sending.stop(signal.SIGTERM), 4, "it was not over")

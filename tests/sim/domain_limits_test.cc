@@ -2,10 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/sim/scenario.h"
@@ -32,6 +34,12 @@ std::size_t Taken(Scenario& scenario, Receiver& receiver, Duration time) {
 std::shared_ptr<const config::Shaping> Parse(const std::string& text) {
   std::vector<std::string> warnings;
   return std::make_shared<const config::Shaping>(*config::Shaping::Parse({{{"shaping", text}}}, warnings));
+}
+
+std::vector<std::string> Both(int each) {
+  std::vector<std::string> addresses = Many(each, "own.example");
+  for (const std::string& address : Many(each, "other.example")) addresses.push_back(address);
+  return addresses;
 }
 
 // Many domains have the same mail exchanger, and each gets limits of its own.
@@ -77,6 +85,75 @@ TEST(SetDomainConfig, OfManyDomainsLoosensNoLimitOfTheirSite) {
   }
   EXPECT_LE(taken, 241u);
   EXPECT_GE(taken, 200u) << "and they have all that it allows";
+}
+
+TEST(SetDomainConfig, IsSaidOnceWhileItHolds) {
+  Scenario scenario({.addresses = Many(200), .shaping = Rule(std::string(kRate), "1h")});
+  Receiver& receiver = scenario.Serve("one.example");
+  receiver.At(Point::kRcpt, "450 4.2.0 [TS01] slow down");
+  scenario.RunFor(Duration::Minutes(5));
+  EXPECT_GT(receiver.CountOf("RCPT"), 200u);
+  EXPECT_EQ(scenario.log().CountOf("(domain) for 3600 s"), 1u);
+}
+
+// What the others got for a while, and it kept, it has no more when their time is over.
+TEST(SetDomainConfig, KeepsWhatTheOthersHaveAsLongAsTheyHaveIt) {
+  const std::string provider =
+      "[provider.\"p\"]\nmatch = [{MXSuffix = \"mx.example\"}]\nprovider_connection_limit = 10\n";
+  const std::string rule =
+      "[[\"default\".automation]]\nregex = \"TS02\"\naction = {SetConfig={name=\"provider_connection_limit\", "
+      "value=1}}\nduration = \"5m\"\n";
+  Scenario scenario(
+      {.addresses = Both(2000),
+       .shaping = "[\"default\"]\nadaptive = false\n" + provider +
+                  Rule(std::string("{SetDomainConfig={name=\"max_deliveries_per_connection\", value=5}}"), "3h") +
+                  rule});
+  Receiver& receiver = scenario.AddReceiver("mx.example");
+  for (const char* domain : {"own.example", "other.example"}) scenario.names().SetMx(domain, {"mx.example"});
+  const base::Instant later = scenario.world().now() + Duration::Seconds(10);
+  bool own_said = false, other_said = false;
+  receiver.At(Point::kRcpt, [&](const Question& question) -> std::optional<Answer> {
+    if (question.recipient.ends_with("@other.example"))
+      return std::exchange(other_said, true) ? std::nullopt : std::optional(Answer{"450 4.2.0 [TS02] slow down"});
+    if (scenario.world().now() < later || std::exchange(own_said, true)) return std::nullopt;
+    return Answer{"450 4.2.0 [TS01] slow down"};
+  });
+  receiver.At(Point::kContent, Always({.reply = "250 2.0.0 Taken", .wait = Duration::Seconds(2)}));
+  scenario.RunFor(Duration::Minutes(4));
+  receiver.ForgetMost();
+  scenario.RunFor(Duration::Seconds(30));
+  EXPECT_EQ(receiver.open_max(), 1u);
+  scenario.RunFor(Duration::Minutes(3));
+  receiver.ForgetMost();
+  scenario.RunFor(Duration::Seconds(30));
+  EXPECT_GE(receiver.open_max(), 8u);
+}
+
+struct Calls final : delivery::GroupMember::Caller {
+  void CallSite(std::uint64_t, delivery::GroupMember::Call) override { ++count; }
+  int count = 0;
+};
+
+// Another campaign of the program is not called: there is no moment at which more is allowed.
+TEST(SetDomainConfig, WhatTheCampaignAllowsStaysWhenADomainGoesBackToTheOthers) {
+  Scenario scenario({.addresses = Both(2000),
+                     .shaping = "[\"default\"]\nadaptive = false\nconnection_limit = 2\n" + Rule(kRate, "1m")});
+  Receiver& receiver = scenario.AddReceiver("mx.example");
+  for (const char* domain : {"own.example", "other.example"}) scenario.names().SetMx(domain, {"mx.example"});
+  receiver.At(Point::kRcpt, [said = false](const Question& question) mutable -> std::optional<Answer> {
+    if (!question.recipient.ends_with("@own.example") || std::exchange(said, true)) return std::nullopt;
+    return Answer{"450 4.2.0 [TS01] slow down"};
+  });
+  receiver.At(Point::kContent, Always({.reply = "250 2.0.0 Taken", .wait = Duration::Seconds(1)}));
+  scenario.RunFor(Duration::Seconds(10));
+  Calls calls;
+  const auto standing = scenario.process().limits().Site(scenario.job().sources[0].name, "mx.example", /*campaign=*/7,
+                                                         {.limits = {.connections = 100}}, scenario.world().now());
+  delivery::GroupMember other(std::shared_ptr<delivery::LimitGroup>(standing, &standing->group()), {calls, 1, 7, 1});
+  ASSERT_EQ(standing->group().connections_max(), 2u);
+  scenario.RunFor(Duration::Minutes(3));
+  EXPECT_EQ(scenario.log().CountOf("(domain) for 60 s"), 1u);
+  EXPECT_EQ(calls.count, 0);
 }
 
 TEST(SetDomainConfig, DoesNotEndTheSuspensionOfItsSite) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -110,6 +111,54 @@ TEST(Sessions, AreNotGivenUpBeforeTheyCarryAnything) {
   EXPECT_EQ(few.scenario.CountLast("delivered"), 160u);
   EXPECT_LE(few.most_open, 2u);
   EXPECT_LE(few.Connections(), 170u);
+}
+
+// Whoever has the most there, and however many of them are to be tried again.
+TEST(Destinations, OfOneSiteTakeTurnsFromTheFirstMessageOn) {
+  constexpr int kSmall = 5;
+  std::vector<std::string> domains = {"big.example"}, addresses = Many(1000, "big.example");
+  for (int i = 0; i < kSmall; ++i) {
+    domains.push_back(absl::StrFormat("d%d.example", i));
+    for (const std::string& address : Many(100, domains.back())) addresses.push_back(address);
+  }
+  Scenario scenario({.addresses = addresses, .shaping = "[\"default\"]\nconnection_limit = 1\nadaptive = false\n"});
+  scenario.job().retry_plan = delivery::RetryPlan({Duration::Seconds(10)});
+  Receiver& receiver = scenario.AddReceiver("mx.example");
+  for (const std::string& domain : domains) scenario.names().SetMx(domain, {"mx.example"});
+  std::map<std::string, int> asked;
+  int big_at_last = 0;  // When the last of the others has had a first attempt.
+  receiver.At(Point::kRcpt, [&](const Question& question) -> std::optional<Answer> {
+    const std::string domain = question.recipient.substr(question.recipient.find('@') + 1);
+    if (++asked[domain] == 100 && domain != "big.example") big_at_last = asked["big.example"];
+    const std::optional<Answer> later = Answer{.reply = "450 4.2.1 Later", .wait = Duration::Milliseconds(100)};
+    return domain == "big.example" ? later : Answer{.reply = "250 2.1.5 Ok", .wait = Duration::Milliseconds(100)};
+  });
+  while (asked["big.example"] < 50) scenario.RunFor(Duration::Seconds(1));
+  for (int i = 1; i <= kSmall; ++i) EXPECT_GE(asked[domains[i]], 40) << domains[i];
+  scenario.RunFor(Duration::Minutes(2));
+  for (int i = 1; i <= kSmall; ++i) EXPECT_EQ(asked[domains[i]], 100) << domains[i];
+  EXPECT_LE(big_at_last, 110);
+}
+
+// Of a source that could not be bound to; also who is never without something to do, so that nothing else looks where
+// he belongs.
+TEST(Sources, WhoGoesByAnotherGoesBackToHisOwnWhenThatHasRested) {
+  Scenario scenario({.addresses = Many(3000), .shaping = "[\"default\"]\nmax_message_rate = \"1/s,max_burst=1\"\n"});
+  scenario.UseTwoSources();
+  const base::IpAddress first = *scenario.job().sources[0].address;
+  scenario.network().SetBindable(first, false);
+  Receiver& receiver = scenario.Serve("one.example");
+  std::uint32_t from_first = 0;
+  receiver.At(Point::kMail, [&](const Question& question) -> std::optional<Answer> {
+    from_first += question.client == first ? 1 : 0;
+    return std::nullopt;
+  });
+  scenario.RunFor(Duration::Minutes(9));
+  EXPECT_EQ(scenario.log().CountOf("source one cannot be used"), 1u);
+  scenario.network().SetBindable(first, true);
+  EXPECT_EQ(from_first, 0u);
+  scenario.RunFor(Duration::Minutes(3));
+  EXPECT_GT(from_first, 60u);
 }
 
 }  // namespace

@@ -11,8 +11,14 @@ namespace sim {
 namespace {
 
 using base::Duration;
+using testing::AllOf;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+using testing::StartsWith;
+using testing::UnorderedElementsAre;
 
 constexpr char kA[] = "a@one.example";
 constexpr char kB[] = "b@one.example";
@@ -65,6 +71,41 @@ TEST(Standards, R01ARememberedFailureOfTlsCountsForEachSession) {
       failures += count;
     }
     EXPECT_EQ(failures, receiver.connections().size());
+  }
+}
+
+// RFC 3207 section 4. It was out of order for a moment, and whoever comes then in clear is refused for that.
+TEST(Standards, P17AServerThatWantsTlsAfterItRefusedItIsAskedForTlsAgain) {
+  for (const char* reply : {"530 5.7.0 Must issue a STARTTLS command first", "550 5.7.10 Please use STARTTLS"}) {
+    Scenario scenario({.addresses = {kA, kB}});
+    Receiver& receiver = scenario.Serve("one.example");
+    receiver.certificate = "mx.one.example";
+    receiver.At(Point::kStartTls, First(1, {"454 4.7.0 Not now"}));
+    receiver.At(Point::kMail, First(1, {reply}));
+    EXPECT_TRUE(scenario.Finish());
+    EXPECT_THAT(receiver.encrypted(), UnorderedElementsAre(kA, kB));
+    EXPECT_THAT(receiver.accepted(), SizeIs(2));
+    EXPECT_EQ(receiver.CountOf("MAIL"), 3u);
+    EXPECT_THAT(scenario.Story(kA),
+                AllOf(Contains(StartsWith("deferred TlsRequired 5")), Not(Contains(StartsWith("bounced")))));
+  }
+}
+
+// Nobody gets through, and nobody is asked for each recipient.
+TEST(Standards, P17AServerThatWantsTlsAndRefusesItDefers) {
+  for (const bool fails : {true, false}) {
+    Scenario scenario({.addresses = Many(30)});
+    Receiver& receiver = scenario.Serve("one.example");
+    receiver.certificate = receiver.bad_name = "mx.one.example";
+    if (!fails) receiver.At(Point::kStartTls, "454 4.7.0 Not now");
+    receiver.At(Point::kMail, "530 5.7.0 Must issue a STARTTLS command first");
+    scenario.RunFor(Duration::Seconds(30));
+    EXPECT_EQ(scenario.CountLast("deferred TlsRequired"), 30u);
+    EXPECT_LE(receiver.CountOf("MAIL"), 10u);
+    EXPECT_LE(receiver.connections().size(), 20u);
+    scenario.RunFor(Duration::Minutes(25));  // Several retries.
+    EXPECT_LE(receiver.CountOf("MAIL"), 10u) << "nothing more in clear";
+    EXPECT_EQ(scenario.CountLast("deferred TlsRequired"), 30u);
   }
 }
 

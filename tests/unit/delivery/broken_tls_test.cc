@@ -33,6 +33,15 @@ TEST(BrokenTls, AHostThatFailsInClearAsWellMayHaveBeenDown) {
   EXPECT_EQ(broken.size(), 1u);
 }
 
+TEST(BrokenTls, ForgetsWhatWorked) {
+  TlsMemory broken;
+  broken.Remember(Host(1), At(10));
+  broken.OnWorks(Host(1));
+  broken.Forget(Host(1));
+  broken.Forget(Host(2));
+  EXPECT_EQ(broken.size(), 0u);
+}
+
 TEST(BrokenTls, AnotherNameOrAnotherNeedOfTheCertificateIsAnotherPeer) {
   TlsMemory broken;
   const TlsPeer peer = Host(1);

@@ -81,5 +81,41 @@ TEST(StrictHostLimits, OfASiteThatIsKnownWhatIsStricterHoldsForWhoMovesThere) {
   EXPECT_EQ(known->group().connections_max(), 1u);
 }
 
+// Each of its domains goes that way: what was learned there is not said again to whoever has learned since.
+TEST(StrictHostLimits, WhatWasLearnedGoesWithTheFirstWhoMoves) {
+  HostLimits limits;
+  const SiteStanding::Options wide{.limits = {.connections = 20}};
+  const auto old = limits.Site("one", "(a|b)", 0, wide, kNow);
+  const auto known = limits.Site("one", "(b|d)", 0, wide, kNow);
+  for (const auto& site : {old, known}) {
+    for (int i = 0; i < 100; ++i) site->OnAccepted(kNow, Duration::Milliseconds(1));
+  }
+  const std::uint32_t before = known->group().connections_max();
+  for (int i = 0; i < 3; ++i) old->OnTrouble(kNow + Duration::Seconds(i), kNow + Duration::Seconds(i));
+  limits.Inherit("one", "(a|b)", "(b|d)", /*all_hosts=*/true, kNow);
+  EXPECT_LT(known->group().connections_max(), before);
+  for (int i = 0; i < 100; ++i) known->OnAccepted(kNow + Duration::Seconds(9), Duration::Milliseconds(1));
+  const std::uint32_t learned = known->group().connections_max();
+  limits.Inherit("one", "(a|b)", "(b|d)", /*all_hosts=*/true, kNow + Duration::Seconds(10));
+  EXPECT_EQ(known->group().connections_max(), learned);
+  // But a suspension is of the hosts, whoever comes when.
+  (void)old->Suspend(kNow + Duration::Seconds(11), {Duration::Hours(1), Duration::Hours(1)}, "r", "s");
+  limits.Inherit("one", "(a|b)", "(b|d)", /*all_hosts=*/true, kNow + Duration::Seconds(12));
+  EXPECT_TRUE(known->suspension(kEvery).IsActive(kNow + Duration::Seconds(12)));
+}
+
+// Domains with limits of their own come and go, and nobody asks for them again.
+TEST(StrictHostLimits, WhatRulesHaveSetIsForgottenWhenItIsOver) {
+  HostLimits limits(/*outlives=*/true);
+  for (int hour = 0; hour < 10; ++hour) {
+    const Instant now = kNow + Duration::Hours(hour);
+    for (int i = 0; i < 100; ++i) {
+      limits.RememberSetting("one", "d" + std::to_string(hour * 100 + i) + ".example@mx",
+                             {"rule", "max_message_rate", true, now + Duration::Minutes(30), "450 slow"}, now);
+    }
+    EXPECT_LE(limits.size(), 200u);
+  }
+}
+
 }  // namespace
 }  // namespace delivery
