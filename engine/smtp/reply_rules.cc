@@ -82,6 +82,8 @@ constexpr TextRule kRules[] = {
     {"too many connections", 0, C::kRateLimited, false, false, kNoSuspend},
     {"rate limit", 0, C::kRateLimited, false, false, kNoSuspend},
     {"temporarily deferred", 4, C::kRateLimited, false, false, kNoSuspend},
+    {"too many messages from", 4, C::kRateLimited, false, false, kNoSuspend},
+    {"slow down", 4, C::kRateLimited, false, false, kNoSuspend},
     {"blacklist", 5, C::kSpamBlock, false, false, kNoSuspend},
     {"blocklist", 5, C::kSpamBlock, false, false, kNoSuspend},
 };

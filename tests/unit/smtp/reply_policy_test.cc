@@ -120,7 +120,9 @@ TEST(ReplyPolicy, DefersAndShrinksTheWindowWhereTheSiteThrottles) {
   for (const std::string_view reply :
        {"451 4.7.500 Server busy", "451 4.7.652 exceeded maximum number of connections (S3115)",
         "450 too many connections", "450 rate limit reached", "450 4.7.28 too much", "451 4.7.699 slow down",
-        "450 4.7.1 deferred due to excessive volume", "450 RL000010 throttled"}) {
+        "450 4.7.1 deferred due to excessive volume", "450 RL000010 throttled",
+        "450 4.7.1 Too many messages from your address, slow down", "450 4.7.1 Please slow down",
+        "451 4.7.0 Too many messages from 192.0.2.1"}) {
     for (const Command command : {Command::kMail, Command::kRcpt, Command::kData, Command::kDot, Command::kBdat}) {
       const Verdict verdict = Judge(Refused(command, reply));
       EXPECT_EQ(verdict.outcome, Outcome::kDeferred) << reply;
