@@ -90,7 +90,7 @@ TEST(SetDomainConfig, OfManyDomainsLoosensNoLimitOfTheirSite) {
 TEST(SetDomainConfig, IsSaidOnceWhileItHolds) {
   Scenario scenario({.addresses = Many(200), .shaping = Rule(std::string(kRate), "1h")});
   Receiver& receiver = scenario.Serve("one.example");
-  receiver.At(Point::kRcpt, "450 4.2.0 [TS01] slow down");
+  receiver.At(Point::kRcpt, "450 4.2.0 [TS01] not now");
   scenario.RunFor(Duration::Minutes(5));
   EXPECT_GT(receiver.CountOf("RCPT"), 200u);
   EXPECT_EQ(scenario.log().CountOf("(domain) for 3600 s"), 1u);
