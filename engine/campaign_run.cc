@@ -205,6 +205,7 @@ absl::Status Run::Open() {
     if (!key.ok()) return key.status();
     if (absl::Status status = suppression_->Load(); !status.ok()) return status;
     if (absl::Status status = Prepare(*key); !status.ok()) return status;
+    observer_.OnPrepared();
   }
   absl::StatusOr<StartedCampaign> started = OpenStarted(disk_, request_.paths, request_.token_key_file);
   if (!started.ok()) return started.status();

@@ -63,6 +63,8 @@ class RunObserver : public Engine::Watcher {
  public:
   // Rows and bytes of the recipients file read so far. False: stop.
   virtual bool OnPreparing(std::uint64_t rows, std::uint64_t bytes) = 0;
+  // All of them are read, and what is prepared is on the disk.
+  virtual void OnPrepared() {}
   // Sending begins: so many recipients in all, so many of them final already.
   virtual void OnStart(std::uint64_t recipients, std::uint64_t finals) = 0;
   // So many of `all` who are to be sealed are. False: stop.

@@ -1,9 +1,20 @@
 #include "engine/base/text.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 #include <vector>
 
 namespace base {
+namespace {
+
+bool IsAscii8(const char* eight) {
+  std::uint64_t bytes;
+  std::memcpy(&bytes, eight, sizeof bytes);
+  return (bytes & 0x8080808080808080) == 0;
+}
+
+}  // namespace
 
 std::string LowerAscii(std::string_view text) {
   std::string lower(text);
@@ -40,7 +51,7 @@ bool IsUtf8(std::string_view text) {
   while (i < text.size()) {
     const auto lead = static_cast<unsigned char>(text[i]);
     if (lead < 0x80) {
-      ++i;
+      for (++i; text.size() - i >= 8 && IsAscii8(text.data() + i);) i += 8;
       continue;
     }
     const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;

@@ -68,7 +68,9 @@ std::string_view CheckDomain(std::string_view domain) {
     if (label.size() == rest.size()) break;
     rest.remove_prefix(label.size() + 1);
   }
-  if (base::IpAddress::Parse(domain).has_value()) return "an IP address where a domain belongs";
+  // Of those that consist of such labels, only IPv4's: they end with a digit.
+  const bool ends_with_digit = domain.back() >= '0' && domain.back() <= '9';
+  if (ends_with_digit && base::IpAddress::Parse(domain).has_value()) return "an IP address where a domain belongs";
   return "";
 }
 

@@ -24,12 +24,6 @@ class Builder::Output {
     if (absl::Status status = Flush(); !status.ok()) return status;
     return file_->Sync();
   }
-  std::uint64_t size() const { return size_ + buffer_.size(); }
-  FileEntry entry() const { return {size_, crc_}; }  // After Finish.
-  const std::string& path() const { return path_; }
-
- private:
-  static constexpr std::size_t kBuffer = 256u << 10;
   absl::Status Flush() {
     if (file_ == nullptr) {
       absl::StatusOr<std::unique_ptr<io::File>> file = disk_.Open(path_, io::OpenMode::kCreate);
@@ -43,6 +37,12 @@ class Builder::Output {
     buffer_.clear();
     return absl::OkStatus();
   }
+  std::uint64_t size() const { return size_ + buffer_.size(); }
+  FileEntry entry() const { return {size_, crc_}; }  // After Finish.
+  const std::string& path() const { return path_; }
+
+ private:
+  static constexpr std::size_t kBuffer = 256u << 10;
 
   io::Disk& disk_;
   const std::string path_;
@@ -134,7 +134,7 @@ absl::Status Builder::Visit(const SortRecord& record) {
     domain_ = std::string(record.group);
   }
   any_ = true;
-  identity_ = std::string(record.key);
+  identity_.assign(record.key);
   first_row_ = record.number;
   std::string offset;
   PutU64(data_->size(), offset);
@@ -143,9 +143,9 @@ absl::Status Builder::Visit(const SortRecord& record) {
   return data_->Append(record.payload);
 }
 
-// The names follow the entries, whose number is known only now.
+// The names follow the entries, whose number is known only now. Their own file need not survive.
 absl::Status Builder::WriteDomains() {
-  if (absl::Status status = names_->Finish(); !status.ok()) return status;
+  if (absl::Status status = names_->Flush(); !status.ok()) return status;
   absl::StatusOr<std::unique_ptr<io::Mapping>> names = disk_.Map(names_->path(), /*writable=*/false);
   if (!names.ok()) return names.status();
   return domains_->Append((*names)->view());

@@ -206,13 +206,14 @@ absl::Status Preparation::AddRow(const campaign::Row& row, const campaign::Addre
   if (key.empty())
     return Reject(row, Reject::Type::kInvalid, address.wire,
                   absl::StrFormat("the key \"%s\" is empty", recipients_.key));
-  campaign::Address receiver = address;
+  campaign::Address tester;
   if (manifest_.test.has_value()) {
     std::string_view reason;
-    if (!campaign::ParseAddress(manifest_.test->recipient, receiver, reason))
+    if (!campaign::ParseAddress(manifest_.test->recipient, tester, reason))
       return absl::InvalidArgumentError(absl::StrFormat("%s: %s", manifest_.test->recipient, reason));
     manifest_.test->shown = address.wire;
   }
+  const campaign::Address& receiver = manifest_.test.has_value() ? tester : address;
   NewRecipient recipient;
   recipient.row = row.number;
   recipient.line = row.line;

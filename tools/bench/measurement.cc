@@ -46,6 +46,7 @@ class Meter final : public engine::RunObserver {
     LookAtMemory();
     return stops_() == 0;
   }
+  void OnPrepared() override { prepared_ = io::SystemClock().Now(); }
   void OnStart(std::uint64_t recipients, std::uint64_t) override {
     recipients_ = recipients;
     start_ = Take({});
@@ -67,7 +68,7 @@ class Meter final : public engine::RunObserver {
     }
   }
 
-  base::Instant start() const { return start_->at; }
+  base::Instant prepared() const { return prepared_; }
   // Requires: the campaign ended without an error.
   absl::StatusOr<Measurement> Result() const {
     if (sink_ended_) return absl::InternalError("the sink has ended: nothing was measured");
@@ -111,6 +112,7 @@ class Meter final : public engine::RunObserver {
   const std::function<int()>& stops_;
   io::SystemClock clock_;
   std::optional<Mark> start_, begin_, end_;
+  base::Instant prepared_;
   std::optional<base::Instant> first_delivery_;
   delivery::Counters last_;
   std::uint64_t recipients_ = 0, rss_anon_kb_ = 0;
@@ -235,7 +237,7 @@ absl::StatusOr<Measurement> Measure(const Settings& settings, const GeneratedCam
     return absl::Status(result.status().code(),
                         absl::StrCat(result.status().message(), " (", outcome.line, ")", FirstFailure(request, disk)));
   }
-  result->prepare_seconds = Seconds(meter.start() - begin);
+  result->prepare_seconds = Seconds(meter.prepared() - begin);
   result->signed_while_sending = outcome.signatures.made_now;
   result->signing = outcome.signing;
   result->io = outcome.io;
