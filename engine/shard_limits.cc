@@ -80,7 +80,13 @@ delivery::SharedLimits Shard::SharedLimitsOf(const delivery::SiteKey& key, const
   return shared;
 }
 
+// Domains there that the files do not speak of have the same, as long as they are up to date and nobody is known by
+// addresses, which may have changed.
 config::Limits Shard::LimitsOf(const Destination& destination, const Site& site, const dns::Route& route) const {
+  const bool is_up_to_date = !reshaped_before_.has_value() && !delivery::FamiliesFor(*shaping_).Any();
+  if (is_up_to_date && !shaping_->SpeaksOf(destination.name) && !shaping_->SpeaksOf(site_names_.at(site.id()).domain)) {
+    return site.limits();
+  }
   return shaping_->For(destination.name, delivery::MailHostsOf(route), job_.sources[site.key().source].name,
                        site.overrides());
 }

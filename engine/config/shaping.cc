@@ -214,6 +214,14 @@ bool Shaping::NamesDomain(std::string_view domain) const {
   return std::any_of(domains_.begin(), domains_.end(), [&name](const Domain& block) { return block.name == name; });
 }
 
+bool Shaping::SpeaksOf(std::string_view domain) const {
+  const std::string name = FoldName(domain);
+  const auto is_end_of_it = [&name](const std::string& suffix) { return EndsWith(name, suffix); };
+  return NamesDomain(name) || std::any_of(providers_.begin(), providers_.end(), [&](const Provider& provider) {
+           return AnyOf(provider.domain_suffixes, is_end_of_it);
+         });
+}
+
 bool Shaping::HasOwnLimits(std::string_view domain) const {
   const std::string name = FoldName(domain);
   return std::any_of(domains_.begin(), domains_.end(),

@@ -91,6 +91,9 @@ class Shaping {
   void TakeRollupHosts(const Shaping& from);         // What is known there of the blocks that are here, too.
   bool HasRollupHostsOf(const Shaping& from) const;  // The same files with the same answers.
   bool NamesDomain(std::string_view domain) const;   // The domain has a block.
+  // Something is said of the domain by its name, or by the end of its name; else what holds for it depends on its mail
+  // exchangers alone.
+  bool SpeaksOf(std::string_view domain) const;
   // The domain has a block with mx_rollup = false: its limits are not those of the others at the same hosts.
   bool HasOwnLimits(std::string_view domain) const;
 

@@ -139,7 +139,7 @@ TEST_F(ShapingTest, ADomainsBlockHoldsForItsNameEvenBeforeItsHostsAreKnown) {
   EXPECT_THAT(shaping.RollupDomains(), ElementsAre("example.com"));
   EXPECT_EQ(shaping.For("example.com", Hosts{"mx.example"}, "s").connection_limit, 3U);
   EXPECT_EQ(shaping.For("example.org", Hosts{"mx.example"}, "s").connection_limit, 10U);
-  EXPECT_TRUE(shaping.HasOwnLimits("B.example"));
+  EXPECT_TRUE(shaping.HasOwnLimits("B.example") && shaping.SpeaksOf("B.example") && shaping.SpeaksOf("example.com."));
   EXPECT_FALSE(shaping.HasOwnLimits("example.com"));
 }
 
@@ -155,6 +155,8 @@ match = [{DomainSuffix = ".corp.example"}]
   EXPECT_EQ(shaping.ProviderFor("x.org", Hosts{"b.mx.two.example"}), "");
   EXPECT_EQ(shaping.ProviderFor("a.corp.example", Hosts{"mx.three.example"}), "suffix");
   EXPECT_EQ(shaping.ProviderFor("x.org", Hosts{}), "");
+  EXPECT_TRUE(shaping.SpeaksOf("A.corp.example"));
+  EXPECT_FALSE(shaping.SpeaksOf("corp.example") || shaping.SpeaksOf("a.one.example"));
 }
 
 TEST_F(ShapingTest, TheLargeProvidersAreKnownByTheirHosts) {
