@@ -159,7 +159,6 @@ void CaresResolver::Send(std::unique_ptr<Question> question) {
 void CaresResolver::OnReply(std::unique_ptr<Question> question, int status, std::string_view message) {
   --outstanding_;
   CaresChannel& channel = *channels_[question->server];
-  const std::string server = channel.server().ToString();
   if (!message.empty()) {
     channel.OnAnswered();
     Answer answer = ParseAnswer(message, question->name, question->type);
@@ -172,7 +171,8 @@ void CaresResolver::OnReply(std::unique_ptr<Question> question, int status, std:
       answer.detail = "a server said SERVFAIL, and this answer is not authenticated";
     }
     if (answer.kind == AnswerKind::kServerFail) {
-      RepeatOrFail(std::move(question), answer.kind, absl::StrCat(answer.detail, " (", server, ")"));
+      RepeatOrFail(std::move(question), answer.kind,
+                   absl::StrCat(answer.detail, " (", channel.server().ToString(), ")"));
     } else {
       Finish(*question, std::move(answer));
     }
@@ -186,7 +186,7 @@ void CaresResolver::OnReply(std::unique_ptr<Question> question, int status, std:
     return;
   }
   channel.OnSilent(clock_.Now());
-  std::string detail = absl::StrFormat("no answer from %s (%s)", server, ares_strerror(status));
+  std::string detail = absl::StrFormat("no answer from %s (%s)", channel.server().ToString(), ares_strerror(status));
   if (channel.silent_in_a_row() > 1) {
     absl::StrAppendFormat(&detail, ", which left its last %d questions unanswered", channel.silent_in_a_row());
   }

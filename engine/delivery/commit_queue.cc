@@ -26,7 +26,7 @@ void Counters::Add(const Counters& other) {
 }
 
 CommitQueue::CommitQueue(ledger::CommitLog& log, std::uint32_t shard, const PlantedBugs& bugs)
-    : log_(log), shard_(shard), bugs_(bugs), batch_(std::make_unique<ledger::RecordBatch>()) {}
+    : log_(log), shard_(shard), bugs_(bugs), batch_(log.NewBatch()) {}
 
 CommitQueue::~CommitQueue() {
   while (!waiters_.empty()) waiters_.PopFront();
@@ -81,7 +81,7 @@ void CommitQueue::Flush() {
   unsettled_.push_back(
       {ticket_, std::exchange(counted_, Counters()), std::exchange(entries_, {}), std::exchange(learning_, {})});
   if (bugs_.tell_before_sync) durable_.Add(std::exchange(unsettled_.back().counters, Counters()));
-  log_.Submit(shard_, std::exchange(batch_, std::make_unique<ledger::RecordBatch>()), ticket_);
+  log_.Submit(shard_, std::exchange(batch_, log_.NewBatch()), ticket_);
   ++ticket_;
 }
 

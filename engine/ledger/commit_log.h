@@ -26,6 +26,8 @@ class CommitLog {
   // Queues a batch (never blocks on the disk). Tickets of one shard increase. Batches of one shard become durable in
   // order.
   virtual void Submit(std::uint32_t shard, std::unique_ptr<RecordBatch> batch, std::uint64_t ticket) = 0;
+  // An empty batch; perhaps one that was submitted before, with its memory.
+  virtual std::unique_ptr<RecordBatch> NewBatch() { return std::make_unique<RecordBatch>(); }
 };
 
 }  // namespace ledger

@@ -4,6 +4,12 @@
 #include <utility>
 
 namespace ledger {
+namespace {
+
+constexpr std::size_t kBatchesKept = 16;
+constexpr std::size_t kRecordsKept = 2048;  // A larger batch is rare, and its memory goes back.
+
+}  // namespace
 
 JournalThread::JournalThread(Journal& journal, std::uint32_t shards, Listener listener)
     : journal_(journal), listener_(std::move(listener)), highest_(shards, 0) {}
@@ -18,6 +24,24 @@ void JournalThread::Submit(std::uint32_t shard, std::unique_ptr<RecordBatch> bat
   const std::lock_guard lock(mutex_);
   submitted_.push_back({shard, ticket, std::move(batch)});
   if (submitted_.size() == 1) wake_.notify_one();
+}
+
+std::unique_ptr<RecordBatch> JournalThread::NewBatch() {
+  const std::lock_guard lock(mutex_);
+  if (used_.empty()) return std::make_unique<RecordBatch>();
+  std::unique_ptr<RecordBatch> batch = std::move(used_.back());
+  used_.pop_back();
+  return batch;
+}
+
+// To be called with the lock.
+void JournalThread::KeepMemory(std::vector<Submitted>& group) {
+  for (Submitted& one : group) {
+    if (used_.size() >= kBatchesKept || one.batch->count() > kRecordsKept) continue;
+    one.batch->Clear();
+    used_.push_back(std::move(one.batch));
+  }
+  group.clear();
 }
 
 absl::Status JournalThread::Stop() {
@@ -46,10 +70,11 @@ absl::Status JournalThread::CommitGroup(std::vector<Submitted>& group) {
 
 void JournalThread::Run() {
   bool prepared = false;  // Nothing is left to prepare in this segment.
+  std::vector<Submitted> group;
   while (true) {
-    std::vector<Submitted> group;
     {
       std::unique_lock lock(mutex_);
+      KeepMemory(group);
       if (prepared) wake_.wait(lock, [this] { return stopping_ || !submitted_.empty(); });
       if (submitted_.empty() && stopping_) return;
       group.swap(submitted_);

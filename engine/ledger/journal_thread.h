@@ -31,6 +31,7 @@ class JournalThread final : public CommitLog {
   void Start();
 
   void Submit(std::uint32_t shard, std::unique_ptr<RecordBatch> batch, std::uint64_t ticket) override;
+  std::unique_ptr<RecordBatch> NewBatch() override;
   // Commits what was submitted and ends the thread. Returns how the journal fared.
   absl::Status Stop();
 
@@ -42,6 +43,7 @@ class JournalThread final : public CommitLog {
   };
   void Run();
   absl::Status CommitGroup(std::vector<Submitted>& group);
+  void KeepMemory(std::vector<Submitted>& group);
 
   Journal& journal_;
   Listener listener_;
@@ -49,6 +51,7 @@ class JournalThread final : public CommitLog {
   std::mutex mutex_;                    // Guards what follows.
   std::condition_variable wake_;
   std::vector<Submitted> submitted_;
+  std::vector<std::unique_ptr<RecordBatch>> used_;  // Empty ones, for NewBatch.
   bool stopping_ = false;
   absl::Status failure_;
   std::thread thread_;

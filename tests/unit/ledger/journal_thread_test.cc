@@ -204,6 +204,21 @@ TEST_F(JournalThreadTest, TellsOnlyWhatIsSyncedAndGathersAGroupMeanwhile) {
   EXPECT_TRUE(thread.Stop().ok());
 }
 
+TEST_F(JournalThreadTest, GivesBatchesThatAreCommittedAgain) {
+  JournalThread thread(*journal_, 1, told_.Listener());
+  thread.Start();
+  std::unique_ptr<RecordBatch> batch = thread.NewBatch();
+  EXPECT_TRUE(batch->empty());
+  batch->Add(AttemptOf(1, 1));
+  const RecordBatch* const submitted = batch.get();
+  thread.Submit(0, std::move(batch), 1);
+  EXPECT_TRUE(thread.Stop().ok());
+  batch = thread.NewBatch();
+  EXPECT_EQ(batch.get(), submitted);
+  EXPECT_TRUE(batch->empty());
+  EXPECT_NE(thread.NewBatch().get(), submitted);
+}
+
 TEST_F(JournalThreadTest, StopCommitsWhatWasSubmitted) {
   {
     JournalThread thread(*journal_, 1, told_.Listener());
