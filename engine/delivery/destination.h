@@ -54,6 +54,7 @@ struct Destination {
   const std::string name;
   RecipientQueue queue;
   Place place = Place::kNowhere;
+  std::uint8_t begun_in_turn = 0;  // Of its recipients, since it is at the front of the list.
   Site* site = nullptr;
   base::ListHook hook;                        // In the list of its place.
   io::Timer timer;                            // kRouting: look up again. kWaiting: somebody is due.
@@ -73,7 +74,7 @@ struct Destination {
   std::set<std::uint16_t> elsewhere;  // Where via is 0: destinations of those that go by others, which may exist.
   base::Duration dns_backoff;         // Last wait after a DNS failure; zero: none lately.
   bool sweeping = false;
-  Sweep sweep;  // While `sweeping`.
+  std::unique_ptr<Sweep> sweep;  // While `sweeping`.
   base::ListHook sweep_hook;
 };
 

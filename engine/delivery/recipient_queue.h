@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <optional>
 #include <set>
-#include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "engine/delivery/sample.h"
 #include "engine/delivery/tally.h"
 #include "engine/ledger/state.h"
@@ -88,9 +88,9 @@ class RecipientQueue {
   const RecipientShare share_;
   std::uint64_t pending_ = 0;
   std::uint64_t claimed_ = 0;
-  PendingCounts open_;                    // Of those that are not claimed.
-  std::vector<std::uint32_t> block_due_;  // At or before the earliest due of the block's open recipients.
-  std::uint64_t scan_ = 0;                // Where the next scan goes on: an offset in the share.
+  PendingCounts open_;                               // Of those that are not claimed.
+  absl::InlinedVector<std::uint32_t, 1> block_due_;  // At or before the earliest due of the block's open recipients.
+  std::uint64_t scan_ = 0;                           // Where the next scan goes on: an offset in the share.
   std::set<std::uint16_t> elsewhere_;
 };
 

@@ -12,6 +12,7 @@ namespace delivery {
 namespace {
 
 constexpr int kSettledAtOnce = 256;
+constexpr int kBegunInTurn = 8;  // Of a destination: its recipients, and what is known of it, are near each other.
 constexpr base::Duration kLinger = base::Duration::Hours(1);        // Without destinations, where some have left.
 constexpr base::Duration kRouteGrace = base::Duration::Minutes(1);  // Of a route that is asked for again.
 constexpr base::Duration kKeepsTurn = base::Duration::Minutes(1);   // Until who left for a new route is back.
@@ -84,6 +85,7 @@ void Site::MoveTo(Destination& destination, Destination::Place place) {
   if (destination.place == Destination::Place::kReady && destination.hook.IsLinked()) ready_.Remove(destination);
   if (destination.place == Destination::Place::kWaiting && destination.hook.IsLinked()) waiting_.Remove(destination);
   destination.place = place;
+  destination.begun_in_turn = 0;
   if (place == Destination::Place::kReady) ready_.PushBack(destination);
   if (place == Destination::Place::kWaiting) waiting_.PushBack(destination);
   CountDemand(destination);
@@ -269,7 +271,8 @@ std::optional<Site::Claimed> Site::ClaimUnder(const tls::Policy& policy) {
       SendAway(destination);
       continue;
     }
-    MoveTo(destination, Destination::Place::kReady);  // To the back: the destinations take turns.
+    if (++destination.begun_in_turn >= kBegunInTurn)
+      MoveTo(destination, Destination::Place::kReady);  // To the back: the destinations take turns.
     if (destination.route_expires <= now) owner_.OnRouteExpired(destination);
     const auto recipient = destination.queue.Claim(context_.settler.now_s());
     CountDemand(destination);

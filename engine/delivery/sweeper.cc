@@ -1,6 +1,7 @@
 #include "engine/delivery/sweeper.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -11,7 +12,7 @@ Sweeper::~Sweeper() {
 }
 
 void Sweeper::Start(Destination& destination, Sweep sweep) {
-  destination.sweep = std::move(sweep);
+  destination.sweep = std::make_unique<Sweep>(std::move(sweep));
   if (!destination.sweeping) sweeping_.PushBack(destination);
   destination.sweeping = true;
 }
@@ -19,12 +20,13 @@ void Sweeper::Start(Destination& destination, Sweep sweep) {
 void Sweeper::Cancel(Destination& destination) {
   if (destination.sweeping) sweeping_.Remove(destination);
   destination.sweeping = false;
+  destination.sweep.reset();
 }
 
 bool Sweeper::WantsTurn() const { return !sweeping_.empty() && commits_.batches_on_their_way() < kBatchesAhead; }
 
 bool Sweeper::SweepOne(Destination& destination) {
-  const Sweep& sweep = destination.sweep;
+  const Sweep& sweep = *destination.sweep;
   const std::optional<ledger::RecipientId> id =
       sweep.only_due ? destination.queue.Claim(settler_.now_s()) : destination.queue.ClaimAny();
   if (!id.has_value()) return false;

@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "tests/sim/scenario.h"
@@ -53,6 +57,51 @@ TEST(Routing, WhereNoAddressIsKnownItWaitsToKnowWhoseTheExchangersAre) {
   scenario.names().SetAnswer("mx.one.example", dns::AnswerKind::kFound);
   EXPECT_TRUE(scenario.Finish());
   EXPECT_THAT(receiver.accepted(), ElementsAre(kA));
+}
+
+// ---- several domains at a site ----
+
+// Some messages each: what lies near each other is sent one after the other, and nobody waits for a large domain.
+TEST(Routing, DomainsOfASiteTakeTurns) {
+  std::vector<std::string> addresses = Many(50, "large.example");
+  for (const std::string& address : Many(20, "small.example")) addresses.push_back(address);
+  Scenario scenario({.addresses = addresses, .shaping = kOneSession});
+  Receiver& receiver = scenario.AddReceiver("mx.host.example");
+  for (const char* const domain : {"large.example", "small.example"})
+    scenario.names().SetMx(domain, {"mx.host.example"});
+  ASSERT_TRUE(scenario.Finish());
+  std::vector<std::size_t> turns;
+  std::string last;
+  std::size_t of_small = 0, before_the_last_of_small = 0;
+  for (const std::string& address : receiver.accepted()) {
+    const std::string domain = address.substr(address.find('@'));
+    if (domain != last) turns.push_back(0);
+    last = domain;
+    ++turns.back();
+    if (domain == "@small.example") ++of_small;
+    if (of_small < 20) ++before_the_last_of_small;
+  }
+  EXPECT_LE(turns.size(), 10u);
+  turns.pop_back();  // Then only the large one is left.
+  EXPECT_LE(*std::max_element(turns.begin(), turns.end()), 9u);
+  EXPECT_LT(before_the_last_of_small, 50u);
+}
+
+// The domain that a site is made for says nothing of others there of which the files speak.
+TEST(Routing, DomainsOfASiteHaveTheirOwnTlsPolicy) {
+  for (const char* const block :
+       {"[\"b.example\"]\nmx_rollup = true\n", "[provider.\"p\"]\nmatch = [{DomainSuffix = \"b.example\"}]\n"}) {
+    for (const int first : {1, 9}) {  // The larger one is placed first.
+      std::vector<std::string> addresses = Many(first, "b.example");
+      for (const std::string& address : Many(5, "a.example")) addresses.push_back(address);
+      Scenario scenario({.addresses = addresses, .shaping = std::string(block) + "enable_tls = \"Required\"\n"});
+      scenario.AddReceiver("mx.host.example");  // It does not offer STARTTLS.
+      for (const char* const domain : {"a.example", "b.example"}) scenario.names().SetMx(domain, {"mx.host.example"});
+      scenario.RunFor(Duration::Minutes(1));
+      EXPECT_THAT(scenario.Story("a00@b.example"), ElementsAre("deferred TlsRequired STARTTLS")) << block << first;
+      EXPECT_THAT(scenario.Last("a00@a.example"), testing::StartsWith("delivered")) << block << first;
+    }
+  }
 }
 
 // ---- MTA-STS ----
