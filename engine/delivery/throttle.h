@@ -3,9 +3,10 @@
 // seconds is the one that it is slow for. Names are string literals. Pure.
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <string_view>
 
+#include "absl/container/inlined_vector.h"
 #include "engine/base/time.h"
 
 namespace delivery {
@@ -30,11 +31,12 @@ class Throttle {
     std::string_view limit;
     double seconds = 0;  // Those of long ago count less and less.
   };
-  using Table = std::array<Held, 20>;  // "" among them. More than there are limits.
+  static constexpr std::size_t kHeldMax = 20;  // More than there are limits.
+  using Table = absl::InlinedVector<Held, 4>;  // "" is the first.
   Table Now(base::Instant now) const;
-  static std::string_view Longest(const Table& table);
+  std::string_view LongestOf(const Table& table) const;
 
-  Table held_{};
+  Table held_ = {Held()};
   std::string_view now_holds_, noted_, longest_;
   base::Instant looked_, since_;
   bool is_known_ = false;  // There was an End with work.
