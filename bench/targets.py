@@ -7,6 +7,7 @@ with the least CPU time where the target is of CPU time), which is what must rea
 
   T4   by perf (Debian's linux-perf): samples of the engine's threads in user space, outside libcrypto and the kernels of RSA, over the whole
        run, by the messages of the whole run
+  T5   until the roster is on the disk
   T6   of one run with ten million recipients, which takes minutes: 200,000 domains at 1,000 sites
   T7   of whole campaigns of a million recipients: five at each domain, so that looking a domain up, and opening a site's connection, is part
        of it, and not all of it as in the first seconds of a larger one
