@@ -225,7 +225,7 @@ class Sandbox:
             arguments += ["--dkim-key", f"{key.name}={key.file}"]
         lab.counter += 1
         self.process = lab.started(Process([SLUICE, "sandbox", *map(str, arguments)], lab.path(f"log.{lab.counter}"), cwd=lab.folder))
-        wait_until("the sandbox's ready file", self.ready.exists)
+        self.process.wait_until_ready("the sandbox's ready file", self.ready.exists)
         ready = json.loads(self.ready.read_text())
         self.dns = ready["dns"]
         self.port = ready["smtp_port"]

@@ -59,6 +59,16 @@ def run_inside(names) -> int:
     return 0 if result.wasSuccessful() and result.testsRun > 0 else 1
 
 
+def failures_of(output) -> list[str]:
+    """For each test that failed its name and the end of its trace: CI keeps the last lines of a long output and cuts out the middle."""
+    failures = []
+    for name, trace in re.findall(r"^={70}\n((?:FAIL|ERROR): [^\n]*)\n-{70}\n(.*?)\n\n(?=={70}\n|-{70}\n)", output, re.MULTILINE | re.DOTALL):
+        lines = trace[max(0, trace.rfind('  File "')):].rstrip().splitlines()
+        kept = lines if len(lines) <= 12 else [*lines[:6], "  ...", *lines[-5:]]
+        failures.append("\n".join([name, *(line[:400] for line in kept)]))
+    return failures
+
+
 def run_in_namespaces(options) -> int:
     groups = by_class(each_test(load(options.tests)))
     common = ["unshare", "--mount", "--net", "--fork", "--kill-child", "sh", "-c", 'ip link set lo up && exec "$@"', "sh",
@@ -70,14 +80,18 @@ def run_in_namespaces(options) -> int:
         done = subprocess.run([*common, *names], env={**os.environ, INSIDE: "1"}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         return names, done, time.monotonic() - start
 
-    count, failed = 0, []
+    count, failed, failures = 0, [], []
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for task in concurrent.futures.as_completed([pool.submit(run, names) for names in groups]):
             names, done, seconds = task.result()
             ran = re.search(r"^Ran (\d+) test", done.stdout, re.MULTILINE)
             count += int(ran[1]) if ran else 0
-            failed += [] if done.returncode == 0 else [names[0].rsplit(".", 1)[0]]
+            if done.returncode != 0:
+                failed.append(names[0].rsplit(".", 1)[0])
+                failures += failures_of(done.stdout) or [f"{failed[-1]} ended with {done.returncode} and named no test\n" + done.stdout[-1000:]]
             print(f"{done.stdout.strip()}\n== {names[0].rsplit('.', 1)[0]}: {seconds:.1f} s\n", flush=True)
+    for failure in failures:
+        print(failure)
     print(f"{count} end-to-end tests in {time.monotonic() - begin:.0f} s: " + (f"FAILED: {' '.join(failed)}" if failed else "all passed"))
     return 1 if failed or count == 0 else 0
 

@@ -18,7 +18,7 @@ class Process:
         with open(log, "wb") as out:
             self.popen = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, **options)
 
-    def stop(self, how=signal.SIGTERM, timeout=20) -> int:
+    def stop(self, how=signal.SIGTERM, timeout=60) -> int:
         if self.popen.poll() is None:
             self.popen.send_signal(how)
         try:
@@ -28,7 +28,13 @@ class Process:
             self.popen.wait()
             raise AssertionError(f"{self.popen.args[0]} did not end after {how!r}; its log: {self.text()[-2000:]}") from None
 
-    def wait_until_ready(self, what, condition, timeout=20.0):
+    def wait_for_end(self, code, timeout=60):
+        """Waits until it has ended by itself, which must be with this exit code."""
+        wait_until(f"the end of {self.popen.args[:2]}", lambda: self.popen.poll() is not None, timeout)
+        if self.popen.returncode != code:
+            raise AssertionError(f"{self.popen.args[:2]} ended with {self.popen.returncode}, not {code}; its log: {self.text()[-2000:]}")
+
+    def wait_until_ready(self, what, condition, timeout=60.0):
         """For constructors of servers: waits until it serves. One that does not is ended: nobody else knows of it yet, and it may have a port."""
         def is_ready():
             if self.popen.poll() is not None:
@@ -44,7 +50,7 @@ class Process:
         return self.log.read_text(errors="replace")
 
 
-def wait_until(what, condition, timeout=20.0):
+def wait_until(what, condition, timeout=60.0):
     """Waits for something that another process does. The only waiting there is: bounded, and it says what did not happen."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
@@ -64,7 +70,8 @@ def accepts(address: str, port: int) -> bool:
 
 
 def wait_until_free(address: str, port: int):
-    """A server that was stopped may leave a child that listens for a moment: the next one could not bind, and nobody would notice."""
+    """A server that was stopped may leave a child, or work in the kernel, that listens for a moment: the next one could not bind, and nobody
+    would notice."""
     wait_until(f"{address}:{port} to be free", lambda: not accepts(address, port), timeout=60)
 
 
@@ -92,6 +99,18 @@ class SmtpSink(Process):
                 if not line:
                     break
         return sorted(found)
+
+
+class Sink(Process):
+    """`sluice sink` on port 2525 of `address`; what it says goes to sink.ADDRESS in `folder`."""
+
+    def __init__(self, build: pathlib.Path, folder: pathlib.Path, address: str = "127.0.0.1", options=()):
+        port_file = folder / f"port.{address}"
+        port_file.unlink(missing_ok=True)  # An earlier one's.
+        wait_until_free(address, 2525)
+        super().__init__([str(build / "sluice"), "sink", "--listen", f"{address}:2525", "--port-file", str(port_file), *map(str, options)],
+                         folder / f"sink.{address}", cwd=folder)
+        self.wait_until_ready("the sink listening", port_file.exists)
 
 
 class Nginx(Process):

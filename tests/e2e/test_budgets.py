@@ -2,8 +2,8 @@
 
 import pathlib
 
-from lab import BUILD, SHAPING, SLUICE, Lab
-from servers import Nsd, Process, wait_until
+from lab import BUILD, SHAPING, Lab
+from servers import Nsd, Sink, wait_until
 
 
 class BudgetsTest(Lab):
@@ -22,12 +22,7 @@ class BudgetsTest(Lab):
         self.sink("127.0.0.3")
 
     def sink(self, address, *options):
-        port = self.path(f"port.{address}")
-        port.unlink(missing_ok=True)  # An earlier one's.
-        sink = self.started(Process([SLUICE, "sink", "--listen", f"{address}:2525", "--port-file", str(port), *options],
-                                    self.path(f"sink.{address}"), cwd=self.folder))
-        wait_until("the sink's port", port.exists)
-        return sink
+        return self.started(Sink(BUILD, self.folder, address, options))
 
     def prepare(self, budget, intervals='["1s", "2s"]', each=10):
         self.rows([f"user{n}@{domain}" for n in range(each) for domain in ("bad.test", "worse.test", "good.test")])

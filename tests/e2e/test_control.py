@@ -8,8 +8,8 @@ import socket
 import stat
 import time
 
-from lab import BUILD, SHAPING, SLUICE, Lab
-from servers import Nsd, Process, wait_until
+from lab import BUILD, SHAPING, Lab
+from servers import Nsd, Sink, wait_until
 
 SUSPENDED = "451 4.7.651 The mail server has been temporarily rate limited, try again in 600 seconds"
 
@@ -24,10 +24,7 @@ class ControlTest(Lab):
         self.sinks = {}
 
     def sink(self, address, *options):
-        port = self.path(f"port.{address}")
-        self.sinks[address] = self.started(Process(
-            [SLUICE, "sink", "--listen", f"{address}:2525", "--port-file", str(port), *options], self.path(f"sink.{address}"), cwd=self.folder))
-        wait_until("the sink's port", port.exists)
+        self.sinks[address] = self.started(Sink(BUILD, self.folder, address, options))
 
     def prepare(self, each, domains=("slow.test",), shaping="", delivery="", intervals='["1s", "2s"]'):
         """A campaign of `each` recipients at each domain; `slow.test` takes one in a tenth of a second."""
@@ -223,7 +220,6 @@ class ControlTest(Lab):
         self.assertEqual(self.status()["held"], [])
         self.assertIn("not paused", self.sluice("resume", "test").stdout)
         self.sinks["127.0.0.4"].stop()
-        self.path("port.127.0.0.4").unlink()
         self.sink("127.0.0.4")
         process = self.start("send", "campaign.toml", "--progress", "off")  # The host has forgotten it, too.
         wait_until("a mail at once", lambda: self.report()["totals"]["delivered"] > 0)

@@ -5,10 +5,10 @@ import json
 import subprocess
 
 from certificates import Authority
-from lab import BUILD, SHAPING, SLUICE, Lab
+from lab import BUILD, SHAPING, Lab
 from machine import run
 from name_servers import Knot, Unbound
-from servers import Nginx, Process, wait_until
+from servers import Nginx, Sink, wait_until
 
 SELF_SIGNED, WRONG_NAME, IN_CLEAR, TRUSTED, WEB = "127.0.0.21", "127.0.0.22", "127.0.0.23", "127.0.0.28", "127.0.0.30"
 ALIAS, DOMAIN_NAME, RENAMED, OF_DOMAIN = "127.0.0.25", "127.0.0.26", "127.0.0.27", "127.0.0.24"
@@ -30,10 +30,7 @@ class DaneTest(Lab):
         self.zones, self.signed = {}, set()
 
     def sink(self, address, *options):
-        port = self.path(f"port.{address}")
-        self.started(Process([SLUICE, "sink", "--listen", f"{address}:2525", "--port-file", str(port), *map(str, options)],
-                             self.path(f"sink.{address}.log"), cwd=self.folder))
-        wait_until("the sink's port", port.exists)
+        self.started(Sink(BUILD, self.folder, address, options))
 
     def sinks(self):
         """One with an expired certificate that nobody has signed, one with the authority's for another host, and one without TLS."""

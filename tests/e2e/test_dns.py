@@ -8,8 +8,8 @@ import socket
 import subprocess
 import time
 
-from lab import BUILD, SLUICE, SOAK, Lab
-from servers import Nsd, Process, wait_until
+from lab import BUILD, SOAK, Lab
+from servers import Nsd, Sink, wait_until
 
 MANY = """format = 1
 name = "many"
@@ -84,9 +84,7 @@ class OddExchangersTest(Lab):
         folder = self.path("nsd")
         folder.mkdir()
         self.started(Nsd(BUILD, folder, "127.0.0.1", 5300, zones))
-        self.started(Process([SLUICE, "sink", "--listen", "127.0.0.1:2525", "--port-file", str(self.path("port"))], self.path("sink.log"),
-                             cwd=self.folder))
-        wait_until("the sink's port", self.path("port").exists)
+        self.started(Sink(BUILD, self.folder))
         self.rows(addresses)
         self.campaign()
         self.config(dns=dns)

@@ -3,8 +3,8 @@
 import json
 
 from certificates import Authority
-from lab import BUILD, SHAPING, SLUICE, Lab
-from servers import Nginx, Nsd, Process, wait_until
+from lab import BUILD, SHAPING, Lab
+from servers import Nginx, Nsd, Sink, wait_until
 
 GOOD, WRONG_NAME, IN_CLEAR, WEB = "127.0.0.21", "127.0.0.22", "127.0.0.23", "127.0.0.30"
 EXPIRED, STRANGER = "127.0.0.24", "127.0.0.25"
@@ -22,10 +22,7 @@ class MtaStsTest(Lab):
         self.zones, self.sites = {}, {}
 
     def sink(self, address, *options):
-        port = self.path(f"port.{address}")
-        self.started(Process([SLUICE, "sink", "--listen", f"{address}:2525", "--port-file", str(port), *map(str, options)],
-                             self.path(f"sink.{address}.log"), cwd=self.folder))
-        wait_until("the sink's port", port.exists)
+        self.started(Sink(BUILD, self.folder, address, options))
 
     def sinks(self):
         """One whose certificate is for mx.good.test, one whose is for another host, and one without TLS."""
@@ -108,6 +105,7 @@ class MtaStsTest(Lab):
             self.assertEqual(event.get("tls_protocol_version"), "TLSv1.3" if encrypted else None, domain)
         # R01
         results = {(entry["domain"], entry["policy"]): entry for entry in self.report()["tls_results"]}
+        self.assertIn(("good.test", "sts"), results, results)
         self.assertEqual(results["good.test", "sts"]["failures"], {})
         self.assertEqual(results["good.test", "sts"]["success"], 1)
         for domain, failure in (("expired.test", "certificate-expired"), ("stranger.test", "certificate-not-trusted"),

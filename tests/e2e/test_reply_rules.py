@@ -2,8 +2,8 @@
 
 import pathlib
 
-from lab import BUILD, SLUICE, Lab
-from servers import Nsd, Process, wait_until
+from lab import BUILD, Lab
+from servers import Nsd, Sink
 
 
 class ReplyRulesTest(Lab):
@@ -12,9 +12,7 @@ class ReplyRulesTest(Lab):
         folder = pathlib.Path(self.path("nsd"))
         folder.mkdir()
         self.started(Nsd(BUILD, folder, "127.0.0.1", 5300, {"d.test": "@ MX 10 mx\nmx A 127.0.0.1"}))
-        self.started(Process([SLUICE, "sink", "--listen", "127.0.0.1:2525", "--port-file", str(self.path("port")), "--reply-on",
-                              "rcpt:550 the cup runs over"], self.path("sink.log"), cwd=self.folder))
-        wait_until("the sink's port", self.path("port").exists)
+        self.sink = self.started(Sink(BUILD, self.folder, options=["--reply-on", "rcpt:550 the cup runs over"]))
         self.rows([f"user{n}@d.test" for n in range(3)])
         self.campaign()
         self.config(port=2525)
@@ -40,5 +38,5 @@ class ReplyRulesTest(Lab):
         done = self.sluice("send", "campaign.toml", code=3)
         self.assertIn("bounces.toml:2", done.stderr)
         self.assertIn("bounces.toml:3: rules.Nonsense is no class", done.stderr)
-        self.assertNotIn("MAIL", self.path("sink.log").read_text())
+        self.assertNotIn("MAIL", self.sink.text())
         self.assertFalse(self.path("state/campaigns/test").exists())

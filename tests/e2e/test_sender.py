@@ -9,8 +9,8 @@ import socket
 import subprocess
 import time
 
-from lab import BUILD, SLUICE, Lab
-from servers import Knot, Process, wait_until
+from lab import BUILD, Lab
+from servers import Knot, Sink, wait_until
 
 DNS = "127.0.0.1:5300"
 RECEIVERS = ("gmail", "yahoo", "microsoft", "others")
@@ -84,10 +84,7 @@ class SenderTest(Lab):
                 for check in answer["sender"] if check["verdict"] == "fail"}
 
     def sink(self, *options):
-        sink = self.started(Process([SLUICE, "sink", "--listen", "127.0.0.1:2525", "--port-file", str(self.path("port")), *options],
-                                    self.path("sink.log"), cwd=self.folder))
-        wait_until("the sink's port", self.path("port").exists)
-        return sink
+        return self.started(Sink(BUILD, self.folder, options=options))
 
     def delivered(self, sink) -> int:
         sink.stop()

@@ -6,8 +6,8 @@ import socket
 import threading
 import time
 
-from lab import BUILD, SHAPING, SLUICE, Lab
-from servers import Nsd, Process, wait_until
+from lab import BUILD, SHAPING, Lab
+from servers import Nsd, Sink, wait_until, wait_until_free
 
 
 class SitesTest(Lab):
@@ -16,13 +16,10 @@ class SitesTest(Lab):
         folder.mkdir()
         self.started(Nsd(BUILD, folder, "127.0.0.1", 5300, zones))
 
-    def sink(self, *options):
+    def sink(self):
         saved = self.path("saved")
         saved.mkdir()
-        sink = self.started(Process([SLUICE, "sink", "--listen", "127.0.0.1:2525", "--port-file", str(self.path("port")), "--save", str(saved),
-                                     *options], self.path("sink.log"), cwd=self.folder))
-        wait_until("the sink's port", self.path("port").exists)
-        return sink
+        self.started(Sink(BUILD, self.folder, options=["--save", saved]))
 
     def arrivals(self):
         """When each recipient's message was written, in order."""
@@ -110,7 +107,7 @@ class SitesTest(Lab):
         wait_until("a word about the mistake", lambda: "max_message_rate" in process.text())
         self.assertLess(self.report()["totals"]["delivered"], 100)
         self.write("shaping.toml", '["default"]\nmax_message_rate = "1000/s"\n')
-        self.assertEqual(process.popen.wait(timeout=30), 0, process.text())
+        process.wait_for_end(0)
         self.assertIn("the shaping files have changed", process.text())
         self.assertEqual(self.report()["totals"]["delivered"], 200)
 
@@ -128,13 +125,15 @@ class SitesTest(Lab):
                     text = self.campaign(which, name=f"{name}.toml").read_text().replace("rows.csv", rows)
                     self.write(f"{name}.toml", text + ('[meta]\ntenant = "acme"\n' if name == "a" else ""))
                 process = self.start("send", "a.toml", "b.toml", "--progress", "off")
-                wait_until("the end of the other campaign", lambda: json.loads(
-                    self.sluice("report", other, "--format", "json", code=None).stdout or "{}").get("state") == "finished")
-                process.stop()
+                try:
+                    wait_until("the suspension", lambda: f"is suspended for {scope}" in process.text())
+                    wait_until("the end of the other campaign", lambda: json.loads(
+                        self.sluice("report", other, "--format", "json", code=None).stdout or "{}").get("state") == "finished")
+                finally:
+                    process.stop()  # The next one needs its source.
                 self.assertEqual(self.report(other)["totals"]["delivered"], 30)
                 self.assertGreater(self.report(identity)["pending"]["unattempted"], 0)
-                suspended, = self.report(identity)["suspended"]
-                self.assertEqual(suspended["scope"], scope)
+                self.assertEqual([suspended["scope"] for suspended in self.report(identity)["suspended"]], [scope])
 
     def test_what_a_rule_has_set_holds_for_other_campaigns_and_after_a_crash_until_resume(self):
         self.zones({"d.test": "@ MX 10 mx\nmx A 127.0.0.1"})
@@ -152,7 +151,7 @@ class SitesTest(Lab):
         process.popen.wait()
         begin = time.monotonic()
         process = self.start("send", "b.toml", "--progress", "off")
-        wait_until("two deliveries", lambda: self.sluice("events", "b", "--type", "Delivery", code=None).stdout.count("\n") == 2)
+        wait_until("two deliveries", lambda: self.sluice("events", "b", "--type", "Delivery", code=None).stdout.count("\n") >= 2)
         process.stop()
         self.assertGreater(time.monotonic() - begin, 9, "one in ten seconds")
         self.assertIn("\nset\t", host.read_text())
@@ -160,7 +159,7 @@ class SitesTest(Lab):
         self.assertNotIn("\nset\t", host.read_text())
         begin = time.monotonic()
         self.sluice("send", "b.toml")
-        self.assertLess(time.monotonic() - begin, 25, "six of them would need a minute")
+        self.assertLess(time.monotonic() - begin, 45, "six of them would need a minute")
 
     def test_a_campaigns_retries_count_more_than_the_configurations(self):
         self.zones({"d.test": "@ MX 10 mx\nmx A 127.0.0.1"})
@@ -183,7 +182,7 @@ class SitesTest(Lab):
         self.campaign()
         self.config(shaping='["default"]\nmax_message_rate = "5/s"\nmax_deliveries_per_connection = 2\n')
         begin = time.monotonic()
-        self.sluice("send", "campaign.toml", timeout=30)
+        self.sluice("send", "campaign.toml", timeout=60)
         self.assertEqual(self.report()["totals"]["delivered"], 7)
         self.assertGreater(time.monotonic() - begin, 1.1, "six intervals of 200 ms")
 
@@ -191,32 +190,33 @@ class SitesTest(Lab):
         self.zones({"big.test": "@ MX 10 mx.one.test.\n", "slow.test": "@ MX 10 mx.one.test.\n", "one.test": "mx A 127.0.0.1",
                     "alone.test": "@ MX 10 mx.one.test.\n"})
         self.sink()
-        self.rows([f"user{n}@big.test" for n in range(20)] + [f"user{n}@slow.test" for n in range(3)] +
-                  [f"user{n}@alone.test" for n in range(3)])
+        self.rows([f"user{n}@big.test" for n in range(20)] + [f"user{n}@slow.test" for n in range(6)] +
+                  [f"user{n}@alone.test" for n in range(4)])
         self.campaign()
         self.config(shaping='["default"]\nconnection_limit = 5\n["slow.test"]\nmax_message_rate = "4/s"\n'
                             '["alone.test"]\nmx_rollup = false\nmax_message_rate = "2/s"\n')
         self.sluice("send", "campaign.toml", timeout=60)
-        self.assertEqual(self.report()["totals"]["delivered"], 26)
+        self.assertEqual(self.report()["totals"]["delivered"], 30)
         by_domain = {}
         for when, recipient in self.arrivals():
             by_domain.setdefault(recipient.split("@")[1], []).append(when)
-        self.assertGreater(by_domain["slow.test"][-1] - by_domain["slow.test"][0], 0.4, "two intervals of 250 ms")
-        self.assertGreater(by_domain["alone.test"][-1] - by_domain["alone.test"][0], 0.9, "two intervals of 500 ms")
+        # Without a limit it takes less than a tenth of a second; the first ones may be written late.
+        self.assertGreater(by_domain["slow.test"][-1] - by_domain["slow.test"][0], 0.8, "five intervals of 250 ms")
+        self.assertGreater(by_domain["alone.test"][-1] - by_domain["alone.test"][0], 1, "three intervals of 500 ms")
         self.assertIn("alone.test", [site["site"] for site in self.report()["sites"]])
 
     def test_a_domains_block_holds_for_the_others_at_its_mail_exchangers_too(self):
         self.zones({"named.test": "@ MX 10 mx.one.test.\n", "other.test": "@ MX 10 mx.one.test.\n", "one.test": "mx A 127.0.0.1"})
         self.sink()
-        self.rows([f"user{n}@other.test" for n in range(4)])
+        self.rows([f"user{n}@other.test" for n in range(6)])
         self.campaign()
         self.config(shaping='["named.test"]\nmax_message_rate = "4/s"\nenable_tls = "Disabled"\n')
         explained = json.loads(self.sluice("config", "explain", "other.test", "--json").stdout)["sources"][0]["settings"]
         self.assertEqual(explained["max_message_rate"], {"value": '"4/s"', "from": f"{self.path('shaping.toml')}:2"})
         self.sluice("send", "campaign.toml", timeout=60)
         arrivals = self.arrivals()
-        self.assertEqual(len(arrivals), 4)
-        self.assertGreater(arrivals[-1][0] - arrivals[0][0], 0.65, "three intervals of 250 ms")
+        self.assertEqual(len(arrivals), 6)
+        self.assertGreater(arrivals[-1][0] - arrivals[0][0], 0.8, "five intervals of 250 ms")
 
     def test_mail_exchangers_that_nobody_knows_leave_a_block_to_its_name_and_are_told(self):
         self.zones({"other.test": "@ MX 10 mx\nmx A 127.0.0.1"})
@@ -267,6 +267,7 @@ class SitesTest(Lab):
 
     def test_a_server_that_hangs_up_at_mail_is_not_connected_to_for_each_recipient(self):
         self.zones({"d.test": "@ MX 10 mx\nmx A 127.0.0.1"})
+        wait_until_free("127.0.0.1", 2525)  # An earlier test's sink.
         listener = socket.create_server(("127.0.0.1", 2525))
         self.addCleanup(listener.close)
         self.addCleanup(listener.shutdown, socket.SHUT_RDWR)  # It goes first, and ends the accept that waits.

@@ -144,9 +144,9 @@ class BusyServerTest(SubmissionTest):
         process = self.start("send", "campaign.toml", "--progress", "off")
         wait_until("the line about the server", lambda: f"{HOST} is suspended for 300 s" in process.text())
         self.assertIn(reply, process.text())
-        logins = len(server.logins)
         self.assertEqual(process.stop(signal.SIGINT), 4)
-        self.assertEqual(len(server.logins), logins)
+        logins = len(server.logins)
+        self.assertLessEqual(logins, 4, "none but those that were opened at once")
         report = self.report()
         self.check_nobody_was_tried(report)
         rest, = report["suspended"]

@@ -2,8 +2,8 @@
 
 import json
 
-from lab import BUILD, SLUICE, Lab
-from servers import Nsd, Process, accepts, wait_until
+from lab import BUILD, Lab
+from servers import Nsd, Sink
 
 SLOW = '["default"]\nconnection_limit = 1\nmax_message_rate = "4/s"\n'
 
@@ -14,9 +14,7 @@ class SuppressionTest(Lab):
         for name in ("nsd", "sink"):
             self.path(name).mkdir()
         self.started(Nsd(BUILD, self.path("nsd"), "127.0.0.1", 5300, {"a.test": "@ MX 10 mx\nmx A 127.0.0.1"}))
-        self.sink = self.started(Process([SLUICE, "sink", "--listen", "127.0.0.1:2525", "--save", str(self.path("sink"))],
-                                         self.path("sink.log")))
-        wait_until("the sink listening", lambda: accepts("127.0.0.1", 2525))
+        self.started(Sink(BUILD, self.folder, options=["--save", self.path("sink")]))
 
     def arrived(self) -> list:
         return sorted(json.loads(path.read_text())["recipients"][0] for path in self.path("sink").glob("*.json"))
@@ -27,11 +25,11 @@ class SuppressionTest(Lab):
         self.campaign(recipients='suppress = ["stop.txt"]')
         self.config(shaping=SLOW)
         sending = self.start("send", "campaign.toml", "--progress", "off")
-        wait_until("the first messages", self.arrived)
+        self.wait_for_report("the first messages", lambda report: report["totals"]["delivered"] > 0)
         self.write("stop.new", "user0@a.test\nuser58@a.test\n")
         self.path("stop.new").rename(self.path("stop.txt"))
         self.sluice("suppress", "USER59@a.test", "@nowhere.test")
-        self.assertEqual(sending.popen.wait(timeout=60), 0)
+        sending.wait_for_end(0)
         totals = self.report()["totals"]
         self.assertEqual((totals["suppressed"], totals["delivered"], totals["withdrawn"]), (1, 57, 2))
         arrived = self.arrived()
@@ -48,9 +46,8 @@ class SuppressionTest(Lab):
         self.campaign(recipients='suppress = ["stop.txt"]')
         self.config(shaping=SLOW)
         sending = self.start("send", "campaign.toml", "--progress", "off")
-        wait_until("the first messages", self.arrived)
-        sending.popen.terminate()
-        self.assertEqual(sending.popen.wait(timeout=60), 4)
+        self.wait_for_report("the first messages", lambda report: report["totals"]["delivered"] > 0)
+        self.assertEqual(sending.stop(), 4)
         self.path("stop.txt").unlink()
         done = self.sluice("send", "campaign.toml", code=3)
         self.assertIn("stop.txt: No such file or directory", done.stderr)
