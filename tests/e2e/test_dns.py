@@ -68,7 +68,8 @@ class ManyDomainsTest(Lab):
         gone = totals["bounced"]
         self.assertEqual(totals["delivered"] + gone, domains + busy)
         self.assertAlmostEqual(gone / domains, 0.01, delta=0.004)
-        self.assertLessEqual(to_busy[-1], to_others[len(to_others) * 9 // 10], "the busy domain had to wait for the others")
+        # But for a hundredth: who is tried again, or was held up with its connection, comes seconds later.
+        self.assertLessEqual(to_busy[-len(to_busy) // 100], to_others[len(to_others) * 9 // 10], "the busy domain had to wait for the others")
         self.assertGreater(queries, domains)
         self.assertLessEqual(queries, 10_000 * (seconds + 1), "the query rate")
         self.assertLess(most, 400_000 if not SOAK else 600_000, "kB of memory")
@@ -105,7 +106,7 @@ class OddExchangersTest(Lab):
         good = ["alias.test", "www.moved.test", "many.test", "literal.test", "root.test", "plain.test"]
         bad = ["only-literal.test", "null.test"]
         process = self.sends(zones, [f"user@{domain}" for domain in good + bad])
-        self.assertEqual(process.popen.wait(timeout=60), 0, process.text())
+        process.wait_for_end(0)
         self.assertEqual(sorted(event["recipient"] for event in self.events("test", "--type", "Delivery")), sorted(f"user@{d}" for d in good))
         bounces = {event["recipient"]: event for event in self.events("test", "--type", "Bounce")}
         self.assertEqual(sorted(bounces), sorted(f"user@{domain}" for domain in bad))
@@ -126,7 +127,7 @@ class OddExchangersTest(Lab):
         dead.setblocking(False)
         zones = {f"d{number}.test": "@ MX 10 mx\nmx A 127.0.0.1" for number in range(150)}
         process = self.sends(zones, [f"user@{domain}" for domain in zones], dns='127.0.0.1:5301", "127.0.0.1:5300')
-        self.assertEqual(process.popen.wait(timeout=60), 0, process.text())
+        process.wait_for_end(0)
         self.assertEqual(self.report()["totals"]["delivered"], len(zones))
         asked = 0
         with contextlib.suppress(BlockingIOError):

@@ -90,10 +90,10 @@ class HostLimitsTest(Lab):
     def test_the_next_program_pays_what_the_last_one_owes(self):
         for number, kill in enumerate((False, True)):
             with self.subTest(kill=kill):
-                self.prepare([6, 1], WHOLE_HOST + '"20/min,max_burst=5"\n')
+                self.prepare([20, 1], WHOLE_HOST + '"20/min,max_burst=5"\n')
                 self.path("state/host/limits-any").unlink(missing_ok=True)
                 first = self.start("send", "a.toml", "--progress", "off")
-                wait_until("five deliveries", lambda: self.sluice("events", "a", "--type", "Delivery", code=None).stdout.count("\n") == 5)
+                wait_until("five deliveries", lambda: self.sluice("events", "a", "--type", "Delivery", code=None).stdout.count("\n") >= 5)
                 if kill:
                     wait_until("what is owed to be written down", self.path("state/host/limits-any").exists)
                     first.popen.kill()
@@ -101,7 +101,7 @@ class HostLimitsTest(Lab):
                 else:
                     first.stop(signal.SIGTERM)
                 self.sluice("send", "b.toml")
-                gap = self.times("b")[0] - self.times("a")[4]
+                gap = self.times("b")[0] - self.times("a")[-1]
                 self.assertGreater(gap, 2.5)  # A token comes every three seconds.
                 for name in "ab":
                     self.sluice("cancel", name, code=None)
@@ -112,7 +112,7 @@ class HostLimitsTest(Lab):
     def test_a_campaigns_rate_holds_through_a_restart(self):
         self.prepare([8], SHAPING, ['max_message_rate = "20/min,max_burst=5"'])
         first = self.start("send", "a.toml", "--progress", "off")
-        wait_until("five deliveries", lambda: self.sluice("events", "a", "--type", "Delivery", code=None).stdout.count("\n") == 5)
+        wait_until("five deliveries", lambda: self.sluice("events", "a", "--type", "Delivery", code=None).stdout.count("\n") >= 5)
         first.stop(signal.SIGTERM)
         self.sluice("send", "a.toml")
         times = self.times("a")
@@ -137,18 +137,20 @@ class HostLimitsTest(Lab):
         explained = json.loads(self.sluice("config", "explain", "one.example", "--json").stdout)["sources"][0]["settings"]["warmup"]
         self.assertEqual(explained["value"].replace(" ", ""), "[24,100]")
         self.assertTrue(explained["from"].endswith("shaping.toml:3"), explained)
-        for _ in range(2):
+        for kills in (1, 2):
             sending = self.start("send", "a.toml", "--progress", "off")
             wait_until("some of the day's number to be sent", lambda: self.warmup_line() is not None and self.sluice(
                 "events", "a", "--type", "Delivery", code=None).stdout != "")
             sending.popen.kill()
             sending.popen.wait()
+            # An eighth that may have been sent, and another that has just been begun.
+            self.assertLessEqual(int(self.warmup_line()[6]) - self.report("a")["attempts"]["total"], 2 * 3 * kills)
         sending = self.start("send", "a.toml", "--progress", "off")
         wait_until("the day's number to be used up", lambda: self.warmup_line()[6] == "24" and self.waits_for_warmup())
         sending.stop(signal.SIGTERM)
         attempts = self.report("a")["attempts"]["total"]
         self.assertLessEqual(attempts, 24)
-        self.assertGreaterEqual(attempts, 24 - 2 * 3)  # An eighth is lost each time.
+        self.assertGreaterEqual(attempts, 24 - 2 * 2 * 3)
         plan = json.loads(self.sluice("plan", "a.toml", "--json").stdout)
         self.assertEqual(plan["limited_by"], "warmup")
         # A day later; and what the killed ones have sent without saying so was sent.
@@ -180,12 +182,12 @@ class HostLimitsTest(Lab):
         first.stop(signal.SIGTERM)
 
     def test_the_next_program_pays_what_the_last_one_owes_over_all_sources(self):
-        self.prepare_two_sources('["default"]\nconnect_timeout = "5s"\ntotal_message_rate = "20/min,max_burst=5"\n', [6, 1])
+        self.prepare_two_sources('["default"]\nconnect_timeout = "5s"\ntotal_message_rate = "20/min,max_burst=5"\n', [20, 1])
         first = self.start("send", "a.toml", "--progress", "off", "--force")
-        wait_until("five deliveries", lambda: self.sluice("events", "a", "--type", "Delivery", code=None).stdout.count("\n") == 5)
+        wait_until("five deliveries", lambda: self.sluice("events", "a", "--type", "Delivery", code=None).stdout.count("\n") >= 5)
         first.stop(signal.SIGTERM)
         self.sluice("send", "b.toml", "--force")
-        self.assertGreater(self.times("b")[0] - self.times("a")[4], 2.5)  # A token comes every three seconds.
+        self.assertGreater(self.times("b")[0] - self.times("a")[-1], 2.5)  # A token comes every three seconds.
 
     def test_several_campaigns_have_the_worst_exit_code(self):
         self.prepare([3, 3, 3], SHAPING)

@@ -94,10 +94,10 @@ class MaliciousServersTest(Lab):
         self.started(Nsd(BUILD, self.path("nsd"), "127.0.0.1", 5300, zones))
         addresses = {name: [f"user{n}@{name}.test" for n in range(self.EACH)] for name in servers}
         self.rows([addresses[name][n] for n in range(self.EACH) for name in servers])
-        end = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=20)).isoformat(timespec="seconds")
+        end = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=28)).isoformat(timespec="seconds")
         self.campaign(delivery=f'finish_by = {end}\n[delivery.budget]\nbounce = "off"\nblocked = "off"')
-        self.config(dns="127.0.0.1:5300", port=2525, shaping='["default"]\nconnection_limit = 2\n' + "".join(
-            f'{name}_timeout = "2s"\n' for name in ("connect", "banner", "ehlo", "mail_from", "rcpt_to", "data", "data_dot", "rset", "idle")))
+        self.config(dns="127.0.0.1:5300", port=2525, intervals='["1s", "2s", "4s"]', shaping='["default"]\nconnection_limit = 2\n' + "".join(
+            f'{name}_timeout = "3s"\n' for name in ("connect", "banner", "ehlo", "mail_from", "rcpt_to", "data", "data_dot", "rset", "idle")))
         process = self.start("send", "campaign.toml", "--progress", "off")
         most = 0
         while process.popen.poll() is None:

@@ -18,11 +18,12 @@ class InFlightTest(CrashTest):
     arrived = test_server_dialogues.DialogueTest.arrived
     everyone_arrives_at_the_first_attempt = test_server_dialogues.DialogueTest.everyone_arrives_at_the_first_attempt
     commands = test_server_dialogues.ExtensionsTest.commands
+    counts = test_server_dialogues.ExtensionsTest.counts
 
     def test_postfix_gets_each_behind_the_one_before(self):
         server = self.server(Postfix)
         self.everyone_arrives_at_the_first_attempt(server, count=200, shaping=MANY)
-        commands = self.commands(server)
+        commands = self.commands(server, 200)
         self.assertEqual((commands["mail"], commands["bdat"]), (200, 200))
         self.assertGreater(commands["rset"], 100)
 

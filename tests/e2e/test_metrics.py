@@ -62,8 +62,8 @@ class MetricsTest(Lab):
         def everybody_was_tried():
             try:
                 outcomes = self.sums(self.scrape(), "sluice_outcomes_total", "outcome")
-            except urllib.error.URLError:
-                return False  # It does not listen yet.
+            except OSError:
+                return False  # It does not listen yet, or begins.
             return sum(outcomes.values()) == 181
 
         wait_until("everybody's first attempt", everybody_was_tried)
@@ -72,6 +72,7 @@ class MetricsTest(Lab):
     def test_what_it_says_is_what_the_report_says(self):
         self.send()
         samples = self.scrape()
+        self.wait_for_report("the same in the ledger", lambda report: report["attempts"]["total"] >= 181)
         report = self.report()
         self.assertEqual(self.sums(samples, "sluice_outcomes_total", "outcome"), {"delivered": 61, "bounced": 60, "deferred": 60})
         self.assertEqual(self.sums(samples, "sluice_outcomes_total", "source"), {"default": 181})
@@ -97,7 +98,7 @@ class MetricsTest(Lab):
         def everybody_was_tried():
             try:
                 return sum(self.sums(self.scrape(), "sluice_outcomes_total", "outcome").values()) == 81
-            except urllib.error.URLError:
+            except OSError:
                 return False
 
         wait_until("everybody's first attempt", everybody_was_tried)

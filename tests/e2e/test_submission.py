@@ -186,7 +186,7 @@ class BusyServerTest(SubmissionTest):
         process = self.start("send", "campaign.toml", "--progress", "off")
         self.wait_for_report("deferred recipients", lambda report: report["attempts"]["deferred"] > 0)
         server.on_auth = accept
-        self.assertEqual(process.popen.wait(timeout=120), 0, process.text())
+        process.wait_for_end(0, timeout=120)
         self.check_everyone_has_it(server)
         self.assertEqual({event["bounce_classification"] for event in self.events("test", "--type", "TransientFailure")}, {"NoAnswerFromHost"})
 

@@ -5,7 +5,7 @@ import signal
 
 from lab import SHAPING
 from mail_lab import MailLab
-from mail_servers import Aiosmtpd, Exim, OpenSmtpd, Postfix
+from mail_servers import Aiosmtpd, Exim, OpenSmtpd, Postfix, wait_until_it_speaks_tls
 
 FEW = SHAPING.replace("max_deliveries_per_connection = 100", "max_deliveries_per_connection = 4")
 REQUIRED = FEW + 'enable_tls = "Required"\n'
@@ -127,6 +127,7 @@ class RealServersTest(TlsTest):
 
     def test_mail_reaches_all_four_under_verified_tls(self):
         servers = [self.server(kind) for kind in (Postfix, Exim, OpenSmtpd, Aiosmtpd)]
+        wait_until_it_speaks_tls(servers[0])
         self.prepare(*servers)
         self.sluice("send", "campaign.toml")
         self.assertEqual(self.report()["totals"]["delivered"], COUNT)
@@ -139,6 +140,7 @@ class RealServersTest(TlsTest):
 
     def test_postfix_that_speaks_the_older_version_only(self):
         server = self.server(Postfix, settings="smtpd_tls_protocols = TLSv1.2")
+        wait_until_it_speaks_tls(server)
         self.prepare(server)
         self.sluice("send", "campaign.toml")
         self.assertEqual(self.tls_of_deliveries(), {"TLSv1.2"})

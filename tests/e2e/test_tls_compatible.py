@@ -5,7 +5,7 @@ import socket
 
 from lab import SHAPING
 from mail_lab import PORT, MailLab
-from mail_servers import Postfix
+from mail_servers import Postfix, wait_until_it_speaks_tls
 from servers import wait_until
 from submission_server import HungUp, SubmissionServer
 
@@ -71,6 +71,7 @@ class CompatibleTlsTest(MailLab):
     def test_postfix_with_a_cipher_that_the_usual_profile_does_not_have(self):
         cipher = "ECDHE-ECDSA-CAMELLIA256-SHA384"
         server = self.server(Postfix, settings=f"smtpd_tls_protocols = TLSv1.2\nsmtpd_tls_ciphers = high\ntls_high_cipherlist = {cipher}")
+        wait_until_it_speaks_tls(server, cipher)
         self.prepare(server, REQUIRED)
         self.sluice("send", "campaign.toml")
         self.assertEqual(self.profiles(), {("TLSv1.2", "compatible")})

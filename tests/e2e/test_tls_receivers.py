@@ -4,7 +4,7 @@ import signal
 
 from lab import BUILD, SHAPING
 from mail_lab import PORT, MailLab
-from mail_servers import Exim, Face, Postfix
+from mail_servers import Exim, Face, Postfix, wait_until_it_speaks_tls
 from servers import Nsd
 
 KINDS = ("good", "expired", "other-name", "older", "none", "broken")
@@ -27,6 +27,7 @@ class TlsReceiversTest(MailLab):
         own = self.authority.certificate(f"mx.{name}.test", f"127.0.0.{first - 1}")
         server = kind(BUILD, self.path(name), f"mx.{name}.test", f"127.0.0.{first - 1}", PORT, list(zones), own, faces=faces)
         self.addCleanup(server.remove)
+        wait_until_it_speaks_tls(server)
         return zones
 
     def versions(self, identity):

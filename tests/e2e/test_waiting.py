@@ -51,7 +51,7 @@ class WaitingTest(Lab):
         status = pathlib.Path(f"/proc/{process.popen.pid}/status")
         wait_until("the first signal to be taken", lambda: int(status.read_text().split("ShdPnd:", 1)[1].split()[0], 16) == 0)
         self.assertIsNone(process.popen.poll(), "the first waits for what is in flight")
-        self.assertEqual(process.stop(signal.SIGINT, timeout=20), 4)
+        self.assertEqual(process.stop(signal.SIGINT, timeout=40), 4)  # Of the 60 seconds that the server takes.
 
     def test_a_second_signal_ends_it_at_once_and_consistently(self):
         sandbox = self.sandbox('format = 1\nname = "slow"\n[provider.slow]\nweight = 1\nmx = ["mx.slow.example"]\n'
@@ -61,12 +61,14 @@ class WaitingTest(Lab):
         self.wait_for_report("attempts in flight", lambda report: report["attempts"]["total"] > 0)
         self.end_at_once(process)
         self.sluice("ledger", "verify", "test")
+        before = self.report()["attempts"]["total"]
         again = self.start("send", "campaign.toml", "--progress", "off")
         wait_until("the line about what was in flight", lambda: "in doubt" in again.text())
+        self.wait_for_report("attempts in flight again", lambda report: report["attempts"]["total"] > before)
         self.end_at_once(again)
         totals = self.report()["totals"]
         self.assertGreater(totals["in_doubt"], 0)
-        self.assertLessEqual(totals["in_doubt"], 20)
+        self.assertLessEqual(totals["in_doubt"], 2 * 20)
 
     def test_a_signal_while_preparing_leaves_nothing_behind_and_can_be_repeated(self):
         fifo = self.path("rows.csv")
@@ -82,7 +84,7 @@ class WaitingTest(Lab):
                     rows.write(f"user{number}@d.example,x\n")
             except BrokenPipeError:
                 pass
-        self.assertEqual(process.popen.wait(20), 4, process.text())
+        process.wait_for_end(4)
         self.assertFalse((self.path("state") / "campaigns" / "test" / "manifest.json").exists())
 
     def test_sigterm_with_live_peers_leaves_nobody_in_doubt(self):

@@ -283,10 +283,13 @@ TEST(SigningPoolThreads, EveryRequestIsToldOnce) {
     std::vector<Counter> counters(kAtOnce);
     const auto seat = pool.Join(std::make_unique<ScriptedSigner>(), [] {});
     int asked = 0;
-    for (bool waiting = true; waiting || asked < kRequests;) {
+    // It asks on until somebody has helped: the helpers may have no processor at first.
+    const auto asks_on = [&] { return asked < kRequests || (helped == 0 && asked < 200 * kRequests); };
+    for (bool waiting = true; waiting || asks_on();) {
       waiting = false;
+      const bool asks = asks_on();
       for (Counter& counter : counters) {
-        if (!counter.waits && asked < kRequests) {
+        if (!counter.waits && asks) {
           counter.digest[0] = static_cast<std::uint8_t>(20 + asked++ % 200);
           counter.waits = true;
           seat->Sign(counter);
@@ -297,7 +300,8 @@ TEST(SigningPoolThreads, EveryRequestIsToldOnce) {
     }
     int told = 0;
     for (const Counter& counter : counters) told += counter.told;
-    EXPECT_EQ(told, kRequests);
+    EXPECT_EQ(told, asked);
+    EXPECT_GE(asked, kRequests);
   }
   is_over = true;
   for (std::thread& helper : helpers) helper.join();

@@ -18,12 +18,12 @@ TEST_P(BusyResolver, HoldsTheRateAndTheNumberOutstanding) {
   Start();
   int finished = 0;
   for (int i = 0; i < 8; ++i) resolver_->Resolve("example.com", RecordType::kA, [&](const Answer&) { ++finished; });
-  for (int i = 0; i < 20; ++i) {
+  const base::Instant end = clock_.Now() + Duration::Seconds(20);
+  while (finished == 0 && clock_.Now() < end) {  // Until the first has timed out, no fourth is asked.
+    EXPECT_LE(server.udp_queries, 3);
     Turn();
     EXPECT_LE(resolver_->outstanding(), 3U);
   }
-  EXPECT_LE(server.udp_queries, 3);
-  const base::Instant end = clock_.Now() + Duration::Seconds(20);
   while (finished < 8 && clock_.Now() < end) {
     Turn();
     EXPECT_LE(resolver_->outstanding(), 3U);

