@@ -19,7 +19,7 @@ bool ShapingWatch::HaveFilesChanged() {
   std::vector<std::optional<io::FileStamp>> stamps;
   for (const std::string& path : config_.shaping_files) stamps.push_back(io::StampOf(path));
   if (stamps_ == stamps) return false;
-  if (stamps_.has_value() && seen_ != stamps) {  // Perhaps it is being written: it has to look the same twice.
+  if (seen_ != stamps) {  // Perhaps it is being written, at the first look, too: it has to look the same twice.
     seen_ = std::move(stamps);
     return false;
   }

@@ -46,7 +46,7 @@ class ShapingWatch {
   std::shared_ptr<const config::Shaping> TakeLookedUp(base::Instant now, base::Log& log);
 
   const config::Config config_;
-  // None: who loaded the files did it before anybody watched them, so that the first look is at the text.
+  // None: who loaded the files did it before anybody watched them, so that their text is read once in any case.
   std::optional<std::vector<std::optional<io::FileStamp>>> stamps_;
   std::vector<std::optional<io::FileStamp>> seen_;  // At the last look, where that was something else.
   base::Instant next_;
