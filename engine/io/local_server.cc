@@ -200,21 +200,25 @@ void LocalServer::Flush(base::Duration longest) {
 
 absl::StatusOr<std::string> AskLocal(const std::string& path, std::string_view line, base::Duration patience) {
   const auto end = EndOf(patience);
-  const Descriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (fd.get() < 0) return Failed(path);
+  const Descriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  // Where many wait already, connect() waits for its turn, so long (unix(7), socket(7): SO_SNDTIMEO).
+  const timeval longest = {.tv_sec = patience.microseconds() / 1'000'000,
+                           .tv_usec = std::max<std::int64_t>(patience.microseconds() % 1'000'000, 1)};
+  if (fd.get() < 0 || setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &longest, sizeof longest) != 0) return Failed(path);
   const LocalAddress address(path);
-  if (connect(fd.get(), address.get(), address.size()) != 0) {
+  while (connect(fd.get(), address.get(), address.size()) != 0) {
     if (errno == ENOENT || errno == ECONNREFUSED) return absl::NotFoundError(path);
-    return Failed(path);
+    if (errno == EAGAIN) return absl::DeadlineExceededError(path);
+    if (errno != EINTR) return Failed(path);
   }
   const std::string request = std::string(line) + "\n";
   // A short line fits into the socket's buffer. Where it does not go, the other side has ended, and the read says so.
-  (void)send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL);
+  (void)send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   std::string answer;
   char buffer[65536];
   while (answer.size() <= kAnswerMax) {
     if (!WaitFor(fd.get(), POLLIN, end)) return absl::DeadlineExceededError(path);
-    const ssize_t size = recv(fd.get(), buffer, sizeof buffer, 0);
+    const ssize_t size = recv(fd.get(), buffer, sizeof buffer, MSG_DONTWAIT);
     if (size > 0) answer.append(buffer, static_cast<std::size_t>(size));
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) continue;
     if (size <= 0) break;

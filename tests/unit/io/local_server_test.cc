@@ -4,8 +4,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_format.h"
@@ -65,6 +67,43 @@ TEST_F(LocalServerTest, AClientThatGoesLaterWaitsNoMore) {
   EXPECT_TRUE(Serve().empty());
   EXPECT_FALSE(server_->Waits(requests[0].connection));
   server_->Answer(requests[0].connection, "too late");
+}
+
+class CrowdedServerTest : public LocalServerTest {
+ protected:
+  // Clients that have gone again, and of whom the server knows nothing yet: nobody else finds room.
+  void FillQueue() {
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    path_.copy(address.sun_path, sizeof address.sun_path - 1);
+    for (bool found_room = true; found_room;) {
+      const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+      found_room = connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+      close(fd);
+    }
+  }
+};
+
+TEST_F(CrowdedServerTest, WhoFindsNoRoomWaitsForIt) {
+  FillQueue();
+  absl::StatusOr<std::string> answer;
+  std::atomic<bool> is_over = false;
+  std::thread client([&] {
+    answer = AskLocal(path_, "status", base::Duration::Seconds(60));
+    is_over = true;
+  });
+  while (!is_over) {
+    for (const LocalServer::Request& request : Serve()) server_->Answer(request.connection, request.line + ": fine");
+    std::this_thread::yield();
+  }
+  client.join();
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(*answer, "status: fine");
+}
+
+TEST_F(CrowdedServerTest, WhoWaitsInVainIsToldSo) {
+  FillQueue();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(AskLocal(path_, "status", base::Duration::Milliseconds(20)).status()));
 }
 
 }  // namespace
