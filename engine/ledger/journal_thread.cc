@@ -68,6 +68,11 @@ absl::Status JournalThread::CommitGroup(std::vector<Submitted>& group) {
   return absl::OkStatus();
 }
 
+bool JournalThread::HasNothingToDo() {
+  const std::lock_guard lock(mutex_);
+  return submitted_.empty();
+}
+
 void JournalThread::Run() {
   bool prepared = false;  // Nothing is left to prepare in this segment.
   std::vector<Submitted> group;
@@ -82,6 +87,8 @@ void JournalThread::Run() {
     absl::Status status;
     if (!group.empty()) {
       status = CommitGroup(group);
+      // Whoever reads along must not wait for the next segment's sync.
+      if (status.ok() && HasNothingToDo()) status = journal_.Confirm();
       if (status.ok()) status = journal_.PrepareNext().status();
       prepared = false;
     } else {

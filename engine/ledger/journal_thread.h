@@ -44,6 +44,7 @@ class JournalThread final : public CommitLog {
   void Run();
   absl::Status CommitGroup(std::vector<Submitted>& group);
   void KeepMemory(std::vector<Submitted>& group);
+  bool HasNothingToDo();
 
   Journal& journal_;
   Listener listener_;

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "tests/unit/ledger/small_ledger.h"
 
@@ -78,6 +79,11 @@ class GatedDisk final : public io::Disk {
     shut_ = false;
     change_.notify_all();
   }
+  // From the sync after the next one on.
+  void ShutAfterOne() {
+    const std::lock_guard lock(mutex_);
+    shuts_after_one_ = true;
+  }
   void FailSyncs() {
     const std::lock_guard lock(mutex_);
     fails_ = true;
@@ -125,6 +131,10 @@ class GatedDisk final : public io::Disk {
   bool Pass() {
     std::unique_lock lock(mutex_);
     blocked_ = shut_;
+    if (std::exchange(shuts_after_one_, false)) {
+      shut_ = true;
+      return !fails_;
+    }
     change_.notify_all();
     change_.wait(lock, [this] { return !shut_; });
     blocked_ = false;
@@ -134,7 +144,7 @@ class GatedDisk final : public io::Disk {
   std::unique_ptr<io::Disk> disk_ = io::MakeFileDisk();
   std::mutex mutex_;
   std::condition_variable change_;
-  bool shut_ = false, blocked_ = false, fails_ = false;
+  bool shut_ = false, shuts_after_one_ = false, blocked_ = false, fails_ = false;
 };
 
 class JournalThreadTest : public ::testing::Test {
@@ -270,6 +280,23 @@ TEST_F(JournalThreadTest, LetsReadersOfOtherProcessesSeeTheLastGroup) {
     ASSERT_TRUE(next.ok()) << next.status();
     if (next->has_value()) seen = (*next)->seq;
   }
+  EXPECT_TRUE(thread.Stop().ok());
+}
+
+TEST_F(JournalThreadTest, ReadersDoNotWaitUntilTheNextSegmentIsReady) {
+  disk_.ShutAfterOne();  // The group is durable; the slice of zeros that is made next is not.
+  JournalThread thread(*journal_, 1, told_.Listener());
+  thread.Submit(0, BatchOf(1, 1), 1);
+  thread.Start();
+  told_.WaitForTicket(0, 1);
+  disk_.WaitUntilBlocked();
+  Reader reader(disk_, {.directory = folder_, .campaign_hash = testing::kHash, .first_segment = 1, .live = true});
+  for (std::uint64_t seq = 1; seq <= 2; ++seq) {
+    const auto next = reader.Next();
+    ASSERT_TRUE(next.ok()) << next.status();
+    EXPECT_TRUE(next->has_value() && (*next)->seq == seq);
+  }
+  disk_.Open();
   EXPECT_TRUE(thread.Stop().ok());
 }
 
