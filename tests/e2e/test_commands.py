@@ -163,6 +163,10 @@ class SinkTest(Lab):
     def test_it_keeps_what_it_receives_and_counts_it(self):
         saved = self.path("mail")
         saved.mkdir()
+        older = saved / "00000001.json"
+        older.write_text("an older run's\n")
+        reader = older.open()
+        self.addCleanup(reader.close)
         self.counter += 1
         sink = self.started(Process([SLUICE, "sink", "--listen", "127.0.0.1:0", "--port-file", str(self.path("port")), "--save", str(saved),
                                      "--json", "--without", "CHUNKING"], self.path("sink.json"), cwd=self.folder))
@@ -182,3 +186,4 @@ class SinkTest(Lab):
         self.assertEqual([path.read_bytes() for path in kept], [b"Subject: hello\r\n\r\n.dot\r\n"])
         envelope = json.loads(kept[0].with_suffix(".json").read_text())
         self.assertIn("b@b.example", json.dumps(envelope))
+        self.assertEqual(reader.read(), "an older run's\n", "whoever reads a file has a whole one")

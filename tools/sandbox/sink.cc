@@ -167,8 +167,11 @@ bool Sink::Save(const Transaction& transaction, const Received& received) {
   const std::string json = envelope.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   for (const auto& [path, bytes] : {std::pair<std::string, std::string_view>{stem + ".eml", received.content},
                                     std::pair<std::string, std::string_view>{stem + ".json", json}}) {
-    absl::StatusOr<std::unique_ptr<io::File>> file = disk_.Open(path, io::OpenMode::kCreate);
-    const absl::Status status = file.ok() ? (*file)->WriteAt(0, bytes) : file.status();
+    // Whoever looks at the folder meanwhile finds whole files.
+    const std::string unfinished = path + ".new";
+    absl::StatusOr<std::unique_ptr<io::File>> file = disk_.Open(unfinished, io::OpenMode::kCreate);
+    absl::Status status = file.ok() ? (*file)->WriteAt(0, bytes) : file.status();
+    if (status.ok()) status = disk_.Rename(unfinished, path);
     if (status.ok()) continue;
     log_.Error(absl::StrCat("message refused: ", status.message()));
     return false;
