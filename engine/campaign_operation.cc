@@ -184,8 +184,8 @@ OperationOutcome OperateOn(const IdleLedger& idle, const OperationOrder& order, 
 }
 
 OperationOutcome Operate(io::Disk& disk, const StartedCampaign& started, const OperationOrder& order,
-                         base::WallTime now) {
-  const absl::StatusOr<std::unique_ptr<io::FileLock>> lock = io::FileLock::Take(started.paths.lock());
+                         base::WallTime now, base::Duration patience) {
+  const absl::StatusOr<std::unique_ptr<io::FileLock>> lock = io::FileLock::Take(started.paths.lock(), patience);
   if (!lock.ok()) return Problem(lock.status());
   // A pause is one record; a cancellation is one for each who is pending.
   const std::uint64_t segment_bytes =

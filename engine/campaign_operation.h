@@ -42,9 +42,10 @@ struct IdleLedger {
 // Durable when it returns.
 OperationOutcome OperateOn(const IdleLedger& idle, const OperationOrder& order, base::WallTime now);
 
-// Requires: nobody works on the campaign (who does it is told who does). Durable when it returns.
+// Requires: nobody works on the campaign, or no longer than for `patience` (else Unavailable, and who does). Durable
+// when it returns.
 OperationOutcome Operate(io::Disk& disk, const StartedCampaign& started, const OperationOrder& order,
-                         base::WallTime now);
+                         base::WallTime now, base::Duration patience);
 
 // Cancels a campaign in its ledger: whoever is pending becomes cancelled, and a message that was in flight is in doubt.
 // Goes on with a cancellation that was cut off. `cancelled`: how many were pending.

@@ -46,11 +46,16 @@ absl::Status Run::LoadMeans() {
 
 absl::Status Run::CheckSender() const {
   if (request_.test.has_value() || request_.seals) return absl::OkStatus();  // The send will ask.
+  const auto serve = [this] {  // Without a DNS it takes seconds, and `status` does not wait for it.
+    desk_->ServePreparing(started_.roster == nullptr ? 0 : started_.roster->manifest().rows);
+    if (metrics_ != nullptr) metrics_->ServeIdle();
+  };
   return RequireReady({.campaign = campaign_,
                        .config = *request_.config,
                        .shaping = *request_.shaping,
                        .means = means_,
-                       .is_rehearsal = request_.rehearsal},
+                       .is_rehearsal = request_.rehearsal,
+                       .while_waiting = serve},
                       request_.preflight, log_);
 }
 

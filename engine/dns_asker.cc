@@ -10,7 +10,8 @@ namespace engine {
 namespace {
 
 constexpr base::Duration kTryFor = base::Duration::Milliseconds(1500);
-constexpr base::Duration kLookEvery = base::Duration::Milliseconds(100);  // Whether to go on.
+constexpr base::Duration kLookEvery =
+    base::Duration::Milliseconds(100);  // Whether to go on, and at what else there is.
 constexpr std::uint32_t kStreamsMax = 16;
 
 class NoLog final : public base::Log {
@@ -81,7 +82,10 @@ std::vector<dns::Route> DnsAsker::Routes(const std::vector<std::string>& domains
 dns::Answer DnsAsker::Ask(std::string_view name, dns::RecordType type) {
   Begin({{std::string(name), type}});
   const std::string key = KeyOf(name, type);
-  while (!answers_[key].has_value() && clock_.Now() < end_) TurnUntil(end_);
+  while (!answers_[key].has_value() && clock_.Now() < end_) {
+    TurnUntil(std::min(end_, clock_.Now() + kLookEvery));
+    while_waiting_();
+  }
   if (answers_[key].has_value()) return *answers_[key];
   dns::Answer late;
   late.kind = dns::AnswerKind::kTimeout;

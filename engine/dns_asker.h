@@ -2,6 +2,7 @@
 // One thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,6 +41,8 @@ class DnsAsker final : public dns::Lookup {
       absl::FunctionRef<bool()> go_on = [] { return true; });
   // Asks without waiting, so that Ask finds the answers.
   void Begin(const std::vector<std::pair<std::string, dns::RecordType>>& questions);
+  // What is to be done about ten times a second while Ask waits.
+  void WhileWaiting(std::function<void()> work) { while_waiting_ = std::move(work); }
   std::vector<std::string> Servers() const { return resolver_->Servers(); }
 
   // For who asks now and then, and does not wait: the resolver, and one turn of its loop.
@@ -56,6 +59,7 @@ class DnsAsker final : public dns::Lookup {
   std::unique_ptr<io::Reactor> reactor_;
   std::unique_ptr<dns::CaresResolver> resolver_;
   base::StringMap<std::optional<dns::Answer>> answers_;  // Nullopt: on its way.
+  std::function<void()> while_waiting_ = [] {};
 };
 
 }  // namespace engine

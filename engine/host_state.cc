@@ -44,13 +44,13 @@ HostState::~HostState() {
   for (auto& [address, used] : used_) Save(address, used, {});
 }
 
-absl::Status HostState::Use(const std::vector<delivery::Source>& sources) {
+absl::Status HostState::Use(const std::vector<delivery::Source>& sources, base::Duration patience) {
   if (directory_.empty()) return absl::OkStatus();
   const std::lock_guard lock(mutex_);
   for (const delivery::Source& source : sources) {
     const std::string address = AddressOf(source);
-    if (absl::Status status = Take(address, source.name, "source-" + address, "source " + source.name); !status.ok())
-      return status;
+    absl::Status status = Take(address, source.name, "source-" + address, "source " + source.name, patience);
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -58,7 +58,8 @@ absl::Status HostState::Use(const std::vector<delivery::Source>& sources) {
 absl::Status HostState::UseTotals() {
   if (directory_.empty()) return absl::OkStatus();
   const std::lock_guard lock(mutex_);
-  return Take("total", "", "total", "total_connection_limit and total_message_rate, over all sources");
+  return Take("total", "", "total", "total_connection_limit and total_message_rate, over all sources",
+              base::Duration());
 }
 
 // First the own name, then a look at the others: of two programs that begin at once one at least sees the other.
@@ -75,7 +76,7 @@ absl::StatusOr<std::unique_ptr<io::NameLock>> HostState::TakeName(const std::str
 }
 
 absl::Status HostState::Take(const std::string& address, const std::string& source, const std::string& lock_name,
-                             std::string_view what) {
+                             std::string_view what, base::Duration patience) {
   if (used_.find(address) != used_.end()) return absl::OkStatus();
   if (absl::Status status = disk_.MakeDirectories(directory_); !status.ok()) return status;
   const auto taken_by = [&what](const absl::Status& status) {
@@ -85,7 +86,8 @@ absl::Status HostState::Take(const std::string& address, const std::string& sour
   };
   Used used;
   used.source = source;
-  absl::StatusOr<std::unique_ptr<io::FileLock>> taken = io::FileLock::Take(absl::StrCat(directory_, "/", lock_name));
+  absl::StatusOr<std::unique_ptr<io::FileLock>> taken =
+      io::FileLock::Take(absl::StrCat(directory_, "/", lock_name), patience);
   if (!taken.ok()) return absl::IsUnavailable(taken.status()) ? taken_by(taken.status()) : taken.status();
   used.lock = *std::move(taken);
   if (!names_.empty() && !source.empty()) {

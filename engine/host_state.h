@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "engine/base/log.h"
+#include "engine/base/time.h"
 #include "engine/delivery/host_limits.h"
 #include "engine/delivery/source.h"
 #include "engine/io/disk.h"
@@ -34,8 +35,8 @@ class HostState {
 
   // Takes the sources for this program, and takes up what the last ones that had them left behind. Again and for other
   // sources, too. One without an address may leave from any, so nobody has another one beside it but the same program.
-  // Errors: Unavailable, another program has one of them (the text says which).
-  absl::Status Use(const std::vector<delivery::Source>& sources);
+  // Errors: Unavailable, another program has one of them (the text says which), still after `patience`.
+  absl::Status Use(const std::vector<delivery::Source>& sources, base::Duration patience = {});
   // The same for what holds over all sources (total_connection_limit, total_message_rate): one program at a time, or
   // such a limit would hold twice.
   absl::Status UseTotals();
@@ -54,7 +55,7 @@ class HostState {
   };
   std::string PathOf(const std::string& address) const { return directory_ + "/limits-" + address; }
   absl::Status Take(const std::string& address, const std::string& source, const std::string& lock_name,
-                    std::string_view what);
+                    std::string_view what, base::Duration patience);
   absl::StatusOr<std::unique_ptr<io::NameLock>> TakeName(const std::string& address) const;
   void Load(const std::string& address, const std::string& source);
   struct Saved {

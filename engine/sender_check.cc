@@ -153,6 +153,7 @@ absl::StatusOr<preflight::Report> CheckSender(const SenderCheck& check) {
     NoLookup none(std::string(asker.status().message()));
     return preflight::CheckSender(none, *sender);
   }
+  (*asker)->WhileWaiting(check.while_waiting);
   (*asker)->Begin(preflight::FirstQuestions(*sender));
   return preflight::CheckSender(**asker, *sender);
 }

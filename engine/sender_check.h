@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -31,6 +32,7 @@ struct SenderCheck {
   const SendingMeans& means;
   std::optional<bool> shows_unsubscribe = std::nullopt;  // As CheckResult says. None: no message was looked at.
   bool is_rehearsal = false;  // The mail goes to a sandbox: how this machine is seen from outside is of no account.
+  std::function<void()> while_waiting = [] {};  // Done about ten times a second while the DNS is asked.
 };
 // The domain of the envelope sender; empty: it differs from row to row.
 std::string EnvelopeDomain(const campaign::Campaign& campaign);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "engine/config/shaping.h"
 #include "engine/host_state.h"
 #include "engine/io/clock.h"
+#include "engine/io/file_lock.h"
 #include "engine/io/local_server.h"
 
 namespace tools {
@@ -19,6 +21,9 @@ namespace {
 
 // A pause waits until nothing is in flight any more, which the engine allows a minute.
 constexpr base::Duration kPatience = base::Duration::Minutes(3);
+// Between its last answer and its end a program serves nobody, and the state is not free yet. So long that is awaited.
+constexpr base::Duration kEnding = base::Duration::Seconds(5);
+constexpr int kAskedMeanwhile = 10;  // So often: whoever has the state may have begun, and serve.
 constexpr std::size_t kReasonMax = 1000;
 
 const char* NameOf(engine::Operation operation) {
@@ -91,10 +96,18 @@ std::vector<config::PoolMember> SourcesOf(const Context& context, const Access& 
   return members.ok() ? *std::move(members) : std::vector<config::PoolMember>();
 }
 
+// Takes the source for this program. One that the process `last` has is awaited: it is about to end.
+absl::Status TakeSource(engine::HostState& host, const delivery::Source& source, const std::string& last) {
+  absl::Status taken = host.Use({source});
+  const bool is_ending = absl::IsUnavailable(taken) &&
+                         taken.ToString().find(absl::StrFormat("in use by process %s;", last)) != std::string::npos;
+  return is_ending ? host.Use({source}, kEnding) : taken;
+}
+
 // What the host remembers of receivers holds the campaign as well as what it has written down itself. The sources that
-// another program uses are that program's.
-void LiftOnHost(const Access& access, const std::vector<config::PoolMember>& sources, base::Log& log,
-                engine::OperationOutcome& outcome) {
+// another program uses are that program's. `last`: the process that worked on the campaign before.
+void LiftOnHost(const Access& access, const std::vector<config::PoolMember>& sources, const std::string& last,
+                base::Log& log, engine::OperationOutcome& outcome) {
   if (access.started.roster->manifest().rehearsal.value_or(false)) return;
   const roster::Manifest& manifest = access.started.roster->manifest();
   const auto tenant = manifest.campaign_meta.find("tenant");
@@ -107,7 +120,7 @@ void LiftOnHost(const Access& access, const std::vector<config::PoolMember>& sou
     delivery::Source source;
     source.name = member.source.name;
     source.address = member.source.source_address;
-    const absl::Status taken = host.Use({source});
+    const absl::Status taken = TakeSource(host, source, last);
     if (taken.ok()) {
       lifted += host.limits().LiftSuspensions(source.name, scopes, io::SystemClock().Now());
     } else if (absl::IsUnavailable(taken)) {  // What it goes on to say is for who sends.
@@ -124,6 +137,27 @@ void LiftOnHost(const Access& access, const std::vector<config::PoolMember>& sou
   outcome.line += kept;
 }
 
+// Asks the program that is at work on the campaign, or else does it on the state (`access`). Errors: InvalidArgument,
+// there is no such campaign, source or provider; Unavailable, the program does not answer.
+absl::StatusOr<engine::OperationOutcome> Operate(const CampaignPlace& place, const engine::OperationOrder& order,
+                                                 std::optional<Access>& access) {
+  const absl::Status doubt = CheckScope(place.config, order.scope);
+  absl::StatusOr<engine::OperationOutcome> outcome;
+  for (int asked = 0; asked < kAskedMeanwhile; ++asked) {
+    access.reset();
+    outcome = OperateRunning(place.paths, order, doubt);
+    if (!absl::IsNotFound(outcome.status())) return outcome;
+    if (!doubt.ok()) return absl::InvalidArgumentError(doubt.message());
+    absl::StatusOr<Access> opened = OpenCampaign(place);
+    if (!opened.ok()) return opened.status();
+    access = *std::move(opened);
+    outcome =
+        engine::Operate(*access->disk, access->started, order, io::SystemClock().WallNow(), kEnding / kAskedMeanwhile);
+    if (!absl::IsUnavailable(outcome->problem)) return outcome;
+  }
+  return outcome;
+}
+
 // Carries the order out and prints how it went. Returns the exit code.
 int RunOperation(const OperationArguments& arguments, Context& context) {
   const engine::OperationOrder& order = arguments.order;
@@ -131,25 +165,19 @@ int RunOperation(const OperationArguments& arguments, Context& context) {
     return Fail(context.log, absl::InvalidArgumentError(absl::StrFormat("--reason: at most %d bytes", kReasonMax)),
                 kExitUsage);
   }
-  absl::StatusOr<CampaignPlace> place = FindCampaign(context, arguments.campaign);
+  const absl::StatusOr<CampaignPlace> place = FindCampaign(context, arguments.campaign);
   if (!place.ok()) return Fail(context.log, place.status(), ExitCodeOf(place.status()));
-  const absl::Status doubt = CheckScope(place->config, order.scope);
-  const std::string id = place->id;
-  absl::StatusOr<engine::OperationOutcome> outcome = OperateRunning(place->paths, order, doubt);
-  if (absl::IsNotFound(outcome.status())) {
-    if (!doubt.ok()) return Fail(context.log, doubt, kExitInvalid);
-    absl::StatusOr<Access> access = OpenCampaign(*std::move(place));
-    if (!access.ok()) return Fail(context.log, access.status(), ExitCodeOf(access.status()));
-    outcome = engine::Operate(*access->disk, access->started, order, io::SystemClock().WallNow());
-    const bool is_over = outcome->state == "finished" || outcome->state == "cancelled";
-    if (order.operation == engine::Operation::kResume && outcome->problem.ok() && !is_over)
-      LiftOnHost(*access, SourcesOf(context, *access, arguments.campaign), context.log, *outcome);
-  }
-  if (!outcome.ok()) return Fail(context.log, outcome.status(), kExitFailure);
+  const std::string last = io::FileLock::HolderOf(place->paths.lock());
+  std::optional<Access> access;
+  absl::StatusOr<engine::OperationOutcome> outcome = Operate(*place, order, access);
+  if (!outcome.ok()) return Fail(context.log, outcome.status(), ExitCodeOf(outcome.status()));
+  const bool is_over = outcome->state == "finished" || outcome->state == "cancelled";
+  if (access.has_value() && order.operation == engine::Operation::kResume && outcome->problem.ok() && !is_over)
+    LiftOnHost(*access, SourcesOf(context, *access, arguments.campaign), last, context.log, *outcome);
   if (!outcome->problem.ok()) return Fail(context.log, outcome->problem, outcome->exit_code);
   if (arguments.json) {
     const nlohmann::ordered_json object = {{"format", 1},
-                                           {"campaign", id},
+                                           {"campaign", place->id},
                                            {"state", outcome->state},
                                            {"changed", outcome->changed},
                                            {"line", outcome->line}};

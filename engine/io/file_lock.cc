@@ -1,6 +1,7 @@
 #include "engine/io/file_lock.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -8,9 +9,12 @@
 
 #include "absl/strings/str_format.h"
 #include "engine/base/text.h"
+#include "engine/io/clock.h"
 
 namespace io {
 namespace {
+
+constexpr int kLookAgainMs = 20;
 
 // Of the open file and not of the process (fcntl(2), "open file description locks"): looking at one does not take it.
 struct flock WholeFile(short type) {
@@ -20,9 +24,24 @@ struct flock WholeFile(short type) {
   return lock;
 }
 
+std::string ReadHolder(int fd) {
+  char holder[32] = {};
+  const ssize_t size = pread(fd, holder, sizeof holder - 1, 0);
+  return size > 0 ? std::string(base::TrimAscii({holder, static_cast<std::size_t>(size)})) : "unknown";
+}
+
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Take(const std::string& path) { return Lock(path, F_OFD_SETLK); }
+absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Take(const std::string& path, base::Duration patience) {
+  SystemClock clock;
+  const base::Instant end = clock.Now() + patience;
+  while (true) {
+    absl::StatusOr<std::unique_ptr<FileLock>> lock = Lock(path, F_OFD_SETLK);
+    clock.Update();
+    if (!absl::IsUnavailable(lock.status()) || clock.Now() >= end) return lock;
+    poll(nullptr, 0, kLookAgainMs);  // fcntl(2) has no wait that ends at some time.
+  }
+}
 
 absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Await(const std::string& path) { return Lock(path, F_OFD_SETLKW); }
 
@@ -34,11 +53,7 @@ absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Lock(const std::string& path
   if (fcntl(fd, command, &wanted) != 0) {
     if (errno != EAGAIN && errno != EACCES && errno != EINTR)
       return absl::InternalError(absl::StrFormat("%s: %s", path, std::strerror(errno)));
-    char holder[32] = {};
-    const ssize_t size = pread(fd, holder, sizeof holder - 1, 0);
-    const std::string_view pid =
-        size > 0 ? base::TrimAscii({holder, static_cast<std::size_t>(size)}) : std::string_view("unknown");
-    return absl::UnavailableError(absl::StrFormat("%s: in use by process %s", path, pid));
+    return absl::UnavailableError(absl::StrFormat("%s: in use by process %s", path, ReadHolder(fd)));
   }
   const std::string pid = absl::StrFormat("%d\n", getpid());
   if (ftruncate(fd, 0) != 0 || pwrite(fd, pid.data(), pid.size(), 0) < 0) {
@@ -47,6 +62,13 @@ absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Lock(const std::string& path
     return error == ENOSPC ? absl::ResourceExhaustedError(text) : absl::InternalError(text);
   }
   return lock;
+}
+
+std::string FileLock::HolderOf(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const std::string holder = ReadHolder(fd);  // Of no file nothing can be read.
+  if (fd >= 0) close(fd);
+  return holder;
 }
 
 bool FileLock::IsHeld(const std::string& path) {

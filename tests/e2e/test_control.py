@@ -1,11 +1,13 @@
 """An operator at another terminal: status, pause, resume and cancel, of a campaign that runs and of one that does not."""
 
+import fcntl
 import json
 import os
 import pathlib
 import signal
 import socket
 import stat
+import struct
 import time
 
 from lab import BUILD, SHAPING, Lab
@@ -260,6 +262,40 @@ class ControlTest(Lab):
         wait_until("the next to be held", lambda: json.loads(self.sluice("status", "next", "--json", code=None).stdout or "{}").get("held"))
         self.assertEqual(process.text().count("is suspended"), 0, process.text())
         process.stop()
+
+    # ---- of one whose program is about to end: it serves nobody any more, and holds the state still ----
+
+    def lock(self, name):
+        """Takes a lock of the state, as the program does; it is free again when the file is closed."""
+        file = open(self.path("state") / name, "w")
+        self.addCleanup(file.close)
+        fcntl.fcntl(file, fcntl.F_OFD_SETLK, struct.pack("hhxxxxqqixxxx", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        os.pwrite(file.fileno(), f"{os.getpid()}\n".encode(), 0)
+        return file
+
+    def test_who_asks_a_program_that_is_about_to_end_waits_for_it(self):
+        self.sink("127.0.0.4", "--reply-on", f"RCPT:{SUSPENDED}")
+        self.prepare(5, domains=("shut.test",), intervals='["10m"]')
+        process = self.start("send", "campaign.toml", "--progress", "off")
+        wait_until("the suspension", lambda: "is suspended" in process.text())
+        self.assertEqual(process.stop(), 4)
+        campaign, source = self.lock("campaigns/test/lock"), self.lock("host/source-any")
+        server = socket.socket(socket.AF_UNIX)
+        self.addCleanup(server.close)
+        server.bind(str(self.socket))
+        server.listen()
+        server.settimeout(20)
+        resume = self.start("resume", "test")
+        for _ in range(2):  # It asks, finds the state in use, and asks again.
+            server.accept()[0].close()
+        server.close()
+        self.socket.unlink()
+        campaign.close()
+        self.wait_for_report("the campaign to be resumed", lambda report: report["suspended"] == [])
+        source.close()
+        resume.wait_for_end(0)
+        self.assertNotIn("which keeps its suspensions", resume.text())
+        self.assertEqual(self.status()["held"], [])
 
     # ---- of one that nobody works on ----
 

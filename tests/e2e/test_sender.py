@@ -302,6 +302,19 @@ class SenderTest(Lab):
         self.assertEqual({check["check"] for check in answer["sender"] if check["verdict"] == "warn"} - {"tls"}, NEEDED | {"one_click"})
         self.assertEqual({name: answer["receivers"][name] for name in RECEIVERS}, dict.fromkeys(RECEIVERS, "warn"))
 
+    def test_while_the_dns_is_asked_status_is_answered(self):
+        silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(silent.close)
+        silent.bind(("127.0.0.1", 5300))
+        silent.settimeout(60)
+        process = self.start("send", "campaign.toml", "--progress", "off")
+        silent.recv(512)
+        wait_until("somebody who answers", self.path("state/campaigns/test/control").exists)
+        self.assertEqual(json.loads(self.sluice("status", "test", "--json").stdout)["state"], "preparing")
+        self.assertNotIn("no answer", process.text(), "status had to wait until the check was over")
+        wait_until("the end of the check", lambda: "no answer" in process.text())
+        self.assertEqual(process.stop(signal.SIGINT), 4)
+
     def test_a_message_without_a_link_to_unsubscribe_is_a_warning_for_gmail(self):
         self.serve(self.good)
         self.write("campaign.toml", MARKETING.replace("No more of them: https", "Goodbye! ftp"))
