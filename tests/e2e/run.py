@@ -63,8 +63,8 @@ def failures_of(output) -> list[str]:
     """For each test that failed its name and the end of its trace: CI keeps the last lines of a long output and cuts out the middle."""
     failures = []
     for name, trace in re.findall(r"^={70}\n((?:FAIL|ERROR): [^\n]*)\n-{70}\n(.*?)\n\n(?=={70}\n|-{70}\n)", output, re.MULTILINE | re.DOTALL):
-        lines = trace[max(0, trace.rfind('  File "')):].rstrip().splitlines()
-        kept = lines if len(lines) <= 12 else [*lines[:6], "  ...", *lines[-5:]]
+        lines = trace.rstrip().splitlines()[1:]
+        kept = lines if len(lines) <= 15 else [*lines[:7], "  ...", *lines[-7:]]
         failures.append("\n".join([name, *(line[:400] for line in kept)]))
     return failures
 
