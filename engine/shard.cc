@@ -193,7 +193,8 @@ void Shard::OnSwept(Destination& destination) {
 void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
   const std::string name = SiteNameOf(destination, route);
   const std::uint32_t owner = HomeOf(name, options_.count);
-  if (destination.site == nullptr && owner == options_.index) RestoreDomainOverrides(destination, route, name);
+  if (destination.site == nullptr && owner == options_.index)
+    RestoreDomainOverrides(destination, delivery::MailHostsOf(route), name);
   if (destination.site != nullptr) {  // A refreshed route.
     const delivery::SiteKey& key = destination.site->key();
     const bool is_same =
@@ -224,12 +225,11 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
     names.domain = destination.name;
     site.SetAutomation(shaping_->AutomationFor(names.domain, names.hosts));
     SetLimits(site, LimitsOf(destination, site, route));
-    RestoreOverrides(site);
   }
   if (!destination.came_from.empty()) {
     seams_.limits.Inherit(job_.sources[site.key().source].name, std::exchange(destination.came_from, ""), name,
                           destination.came_whole, seams_.clock.Now());
-    RestoreOverrides(site);
+    site.TakeUpSettings();
   }
   ApplyDomainOverrides(destination, site);
   site.Add(destination, TlsPolicyOf(destination, site, route), route,
@@ -267,9 +267,8 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route) {
   sites_by_id_.emplace(made.id(), &made);
   site_names_.emplace(made.id(), std::move(names));
   made.SetAutomation(shaping_->AutomationFor(domain, hosts));
-  RestoreOverrides(made);
   sites_.emplace(key, std::move(site));
-  TakeUpSuspensions(made);
+  TakeUpPast(made);
   return made;
 }
 

@@ -110,6 +110,7 @@ class Shard final : private delivery::Router::Owner,
   void Retire(std::unique_ptr<delivery::Session> session) override;
   void WantsLimits(delivery::Site& site) override;
   bool OverrideDomain(delivery::Destination& destination, delivery::Automation::Override override) override;
+  void OnOwnDomain(delivery::Site& site, const std::string& domain) override;
   void WantsPump(delivery::Site& site) override;
   delivery::Site* FindSite(std::uint64_t id) override;
   std::uint64_t NextSessionId() override;
@@ -138,8 +139,7 @@ class Shard final : private delivery::Router::Owner,
   void SetShaping(std::shared_ptr<const config::Shaping> shaping);
   void Reshape();
   std::string OverriddenDomain(const delivery::Destination& destination) const;
-  void RestoreOverrides(delivery::Site& site);
-  void RestoreDomainOverrides(const delivery::Destination& destination, const dns::Route& route,
+  void RestoreDomainOverrides(const delivery::Destination& destination, const std::vector<config::MailHost>& hosts,
                               const std::string& place);
   bool AddDomainOverride(delivery::DestinationKey key, delivery::Automation::Override override);
   void ApplyDomainOverrides(const delivery::Destination& destination, delivery::Site& site);
@@ -150,7 +150,7 @@ class Shard final : private delivery::Router::Owner,
   bool MayTakeOverflow(const delivery::Site& from, std::uint32_t source, bool whole) const;
   std::optional<std::uint32_t> SourceForOverflow(const delivery::Destination& destination) const;
   delivery::Site& SiteFor(delivery::Destination& destination, const dns::Route& route);
-  void TakeUpSuspensions(delivery::Site& site) const;
+  void TakeUpPast(delivery::Site& site);
   void RemoveSite(delivery::Site& site);
   std::vector<delivery::Site*> SitesOf(const std::string& name, std::uint32_t source) const;
   bool IsAlone(const delivery::Destination& destination) const;

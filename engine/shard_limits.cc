@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "engine/config/automation.h"
 #include "engine/delivery/mail_hosts.h"
+#include "engine/roster/roster.h"
 #include "engine/shard.h"
 
 namespace engine {
@@ -139,19 +140,11 @@ void Shard::Reshape() {
   reshaped_before_ = next == sites_.end() ? std::nullopt : std::optional(next->first);
 }
 
-// What rules have set there before: in an earlier program, by another campaign, or with the exchangers that it had.
-void Shard::RestoreOverrides(Site& site) {
-  const SiteNames& names = site_names_.at(site.id());
-  const delivery::RuleSettings kept =
-      seams_.limits.SettingsOf(job_.sources[site.key().source].name, site.key().Title(), seams_.clock.Now());
-  if (kept.empty()) return;
-  const config::AutomationRules rules = shaping_->AutomationFor(names.domain, names.hosts);
-  for (const delivery::RuleSetting& setting : kept) {
-    if (auto override = OverrideOf(rules, setting)) site.Override(*std::move(override));
-  }
-}
-
-void Shard::TakeUpSuspensions(Site& site) const {
+// Of a site that is new: what rules have set there, which it knows, and suspensions of earlier runs.
+void Shard::TakeUpPast(Site& site) {
+  if (!site.overrides().empty()) WantsLimits(site);
+  // Another campaign may have set limits of the domain's own since they were looked for.
+  if (seams_.limits.HasDomainSettings()) CallSite(site.id(), delivery::GroupMember::Call::kSettings);
   const std::string& name = site.key().name;
   const std::string& source = job_.sources[site.key().source].name;
   const base::WallTime now = seams_.clock.WallNow();
@@ -171,12 +164,14 @@ std::string Shard::OverriddenDomain(const Destination& destination) const {
   return domain_overrides_.contains(destination.key) ? destination.name : "";
 }
 
-void Shard::RestoreDomainOverrides(const Destination& destination, const dns::Route& route, const std::string& place) {
+// Which rules have set before: in an earlier program, or by another campaign.
+void Shard::RestoreDomainOverrides(const Destination& destination, const std::vector<config::MailHost>& hosts,
+                                   const std::string& place) {
   if (!seams_.limits.HasDomainSettings() || job_.smarthost.has_value() || IsAlone(destination)) return;
   const delivery::RuleSettings kept = seams_.limits.SettingsOf(job_.sources[SourceOf(destination)].name,
                                                                destination.name + "@" + place, seams_.clock.Now());
   if (kept.empty() || domain_overrides_.contains(destination.key)) return;
-  const config::AutomationRules rules = shaping_->AutomationFor(destination.name, delivery::MailHostsOf(route));
+  const config::AutomationRules rules = shaping_->AutomationFor(destination.name, hosts);
   for (const delivery::RuleSetting& setting : kept) {
     auto override = OverrideOf(rules, setting);
     if (setting.of_domain && override.has_value()) (void)AddDomainOverride(destination.key, *std::move(override));
@@ -215,8 +210,26 @@ bool Shard::OverrideDomain(Destination& destination, delivery::Automation::Overr
                                   destination.name + "@" + destination.site->key().name, SettingOf(override),
                                   seams_.clock.Now());
   }
-  if (!is_overridden) destination.leaving = true;
-  return AddDomainOverride(destination.key, std::move(override));
+  const bool is_news = AddDomainOverride(destination.key, std::move(override));
+  if (!is_overridden) {
+    destination.leaving = true;
+    destination.site->standing().AddOwnDomain(destination.name);
+  }
+  return is_news;
+}
+
+void Shard::OnOwnDomain(Site& site, const std::string& domain) {
+  const std::optional<std::uint64_t> index = job_.roster->FindDomain(domain);
+  if (!index.has_value() || !site.key().domain.empty()) return;
+  std::vector<Destination*> here;
+  for (auto next = destinations_.lower_bound({*index, 0}); next != destinations_.end(); ++next) {
+    if (next->first.domain != *index) break;
+    if (next->second->site == &site && !domain_overrides_.contains(next->first)) here.push_back(next->second.get());
+  }
+  for (Destination* const destination : here) {
+    RestoreDomainOverrides(*destination, site_names_.at(site.id()).hosts, site.key().name);
+    if (domain_overrides_.contains(destination->key)) site.SendAway(*destination);
+  }
 }
 
 // Domains whose time is over go back to the others.

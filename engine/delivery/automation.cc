@@ -7,34 +7,18 @@
 namespace delivery {
 namespace {
 
-constexpr base::Instant kLongAgo = base::Instant::FromNanoseconds(INT64_MIN);
-
-bool Suspends(const config::AutomationRule& rule) {
-  using Kind = config::AutomationAction::Kind;
-  return std::any_of(rule.actions.begin(), rule.actions.end(), [](const config::AutomationAction& action) {
-    return action.kind != Kind::kSetConfig && action.kind != Kind::kSetDomainConfig;
-  });
+bool IsOf(const Automation::Override& override, const RuleSetting& setting) {
+  return override.rule == setting.rule && override.change.setting.key == setting.key &&
+         override.of_domain == setting.of_domain;
 }
 
 }  // namespace
 
 std::vector<Automation::Override> Automation::SetRules(config::AutomationRules rules) {
-  std::vector<Watched> watched;
-  for (auto& rule : rules) {
-    Watched next{.rule = std::move(rule), .seen = {}, .suspends_until = kLongAgo};
-    for (Watched& before : rules_) {
-      if (before.rule == nullptr || before.rule->Identity() != next.rule->Identity()) continue;
-      next.seen = std::move(before.seen);
-      next.suspends_until = before.suspends_until;
-      before.rule = nullptr;
-      break;
-    }
-    watched.push_back(std::move(next));
-  }
-  rules_ = std::move(watched);
+  rules_ = std::move(rules);
   const auto stays = [this](const Override& override) {
-    return override.of_domain || std::any_of(rules_.begin(), rules_.end(), [&override](const Watched& one) {
-             return one.rule->Identity() == override.rule;
+    return override.of_domain || std::any_of(rules_.begin(), rules_.end(), [&override](const auto& rule) {
+             return rule->Identity() == override.rule;
            });
   };
   const auto gone = std::stable_partition(overrides_.begin(), overrides_.end(), stays);
@@ -43,42 +27,37 @@ std::vector<Automation::Override> Automation::SetRules(config::AutomationRules r
   return ended;
 }
 
-bool Automation::IsReached(Watched& watched, base::Instant now) {
-  if (!watched.rule->threshold.has_value()) return true;
-  const config::AutomationRule::Threshold& threshold = *watched.rule->threshold;
-  watched.seen.push_back(now);
-  while (watched.seen.size() > threshold.count || watched.seen.front() + threshold.period <= now)
-    watched.seen.pop_front();
-  return watched.seen.size() >= threshold.count;
+config::AutomationRules Automation::Fitting(std::string_view line) const {
+  config::AutomationRules fitting;
+  std::copy_if(rules_.begin(), rules_.end(), std::back_inserter(fitting),
+               [line](const auto& rule) { return rule->Fits(line); });
+  return fitting;
 }
 
-std::vector<std::shared_ptr<const config::AutomationRule>> Automation::OnReply(std::string_view line,
-                                                                               base::Instant now) {
-  std::vector<std::shared_ptr<const config::AutomationRule>> fired;
-  for (Watched& watched : rules_) {
-    if (now < watched.suspends_until || !watched.rule->Fits(line) || !IsReached(watched, now)) continue;
-    if (Suspends(*watched.rule)) watched.suspends_until = now + watched.rule->duration;
-    fired.push_back(watched.rule);
+Automation::News Automation::TakeUp(const RuleSettings& settings, const Override* fired) {
+  const std::vector<Override> before = std::exchange(overrides_, {});
+  for (const RuleSetting& setting : settings) {
+    const auto known = std::find_if(before.begin(), before.end(),
+                                    [&setting](const Override& override) { return IsOf(override, setting); });
+    std::optional<Override> override;
+    if (fired != nullptr && IsOf(*fired, setting)) {
+      override = *fired;
+    } else {
+      override = known == before.end() ? OverrideOf(rules_, setting) : *known;
+    }
+    if (!override.has_value()) continue;
+    override->until = setting.until;
+    override->sample = setting.sample;
+    overrides_.push_back(*std::move(override));
   }
-  return fired;
-}
-
-bool Automation::Add(Override override) {
-  const auto is_of_key = [&override](const Override& other) {
-    return other.change.setting.key == override.change.setting.key;
-  };
-  const auto is_same = [&](const Override& other) {
-    return is_of_key(other) && other.of_domain == override.of_domain &&
-           (override.of_domain || other.rule == override.rule);
-  };
-  const auto last = std::find_if(overrides_.rbegin(), overrides_.rend(), is_of_key);  // It is what holds.
-  const bool held_already =
-      last != overrides_.rend() && is_same(*last) && last->change.setting.value == override.change.setting.value;
-  std::erase_if(overrides_, is_same);
-  const auto later = std::upper_bound(overrides_.begin(), overrides_.end(), override.until,
-                                      [](base::Instant until, const Override& other) { return until < other.until; });
-  overrides_.insert(later, std::move(override));
-  return !held_already;
+  News news;
+  news.is_other = !std::equal(before.begin(), before.end(), overrides_.begin(), overrides_.end(),
+                              [](const Override& a, const Override& b) { return IsOf(a, SettingOf(b)); });
+  std::copy_if(before.begin(), before.end(), std::back_inserter(news.ended), [this](const Override& old) {
+    return std::none_of(overrides_.begin(), overrides_.end(),
+                        [&old](const Override& one) { return IsOf(one, SettingOf(old)); });
+  });
+  return news;
 }
 
 std::vector<config::Shaping::Change> Automation::Overrides() const {
@@ -87,33 +66,12 @@ std::vector<config::Shaping::Change> Automation::Overrides() const {
   return changes;
 }
 
-std::vector<Automation::Override> Automation::TakeEnded(base::Instant now) {
-  std::vector<Override> ended;
-  while (!overrides_.empty() && overrides_.front().until <= now) {
-    ended.push_back(std::move(overrides_.front()));
-    overrides_.erase(overrides_.begin());
-  }
-  return ended;
-}
-
 base::Instant Automation::NextEnd() const {
   return overrides_.empty() ? base::Instant::Never() : overrides_.front().until;
 }
 
-void Automation::Reset() {
-  overrides_.clear();
-  for (Watched& watched : rules_) {
-    watched.seen.clear();
-    watched.suspends_until = kLongAgo;
-  }
-}
-
 base::Instant Automation::RestedAt() const {
-  base::Instant at = overrides_.empty() ? kLongAgo : overrides_.back().until;
-  for (const Watched& watched : rules_) {
-    if (!watched.seen.empty()) at = std::max(at, watched.seen.back() + watched.rule->threshold->period);
-  }
-  return at;
+  return overrides_.empty() ? base::Instant::FromNanoseconds(INT64_MIN) : overrides_.back().until;
 }
 
 RuleSetting SettingOf(const Automation::Override& override) {

@@ -1,8 +1,7 @@
-// The automation rules of one (source, site): which of them a reply fires, and the settings that they override for a
-// while. Pure.
+// The automation rules of one site of a campaign: which of them a reply fits, and the settings that they override for a
+// while. How often they have fitted, and what they have set, is the program's (site_standing.h). Pure.
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,35 +24,26 @@ class Automation {
     bool of_domain = false;  // It goes with the domain, whatever rules there are.
   };
 
-  // What the files say now. A rule that was there before keeps its count and what it has done; what the others have
-  // done ends, and is returned.
+  // What the files say now. What a rule that was there before has done stays; what the others have done ends, and is
+  // returned.
   std::vector<Override> SetRules(config::AutomationRules rules);
-  // The rules that fire on a negative reply, as one line. One that suspends and whose time is not over is quiet:
-  // replies that were under way when it was decided say nothing new.
-  std::vector<std::shared_ptr<const config::AutomationRule>> OnReply(std::string_view line, base::Instant now);
-  // One rule has one override of a key: the same again lasts longer. False: it is the same value as before, and that
-  // holds as it did.
-  bool Add(Override override);
+  // The rules that fit a negative reply, as one line.
+  config::AutomationRules Fitting(std::string_view line) const;
+  // What has been set at the receiver now, by any campaign. What neither these rules nor `fired` say is not for this
+  // one.
+  struct News {
+    bool is_other = false;  // Than before: the limits are to be set.
+    std::vector<Override> ended;
+  };
+  News TakeUp(const RuleSettings& settings, const Override* fired = nullptr);
   // What is overridden now; who ends last wins.
   std::vector<config::Shaping::Change> Overrides() const;
   const std::vector<Override>& active() const { return overrides_; }
-  // Ends those whose time is over, and returns them.
-  std::vector<Override> TakeEnded(base::Instant now);
-  base::Instant NextEnd() const;  // Never(): nothing is overridden.
-  // Forgets all counts and overrides.
-  void Reset();
-  // From when on nothing of the past matters any more; the past: it does not.
-  base::Instant RestedAt() const;
+  base::Instant NextEnd() const;   // Never(): nothing is overridden…
+  base::Instant RestedAt() const;  // …and from when on; the past: now.
 
  private:
-  struct Watched {
-    std::shared_ptr<const config::AutomationRule> rule;
-    std::deque<base::Instant> seen;  // Replies that fitted, in the rule's period; at most its count.
-    base::Instant suspends_until;    // It has fired, and suspends.
-  };
-  static bool IsReached(Watched& watched, base::Instant now);
-
-  std::vector<Watched> rules_;
+  config::AutomationRules rules_;
   std::vector<Override> overrides_;  // By their ends.
 };
 

@@ -179,11 +179,11 @@ void HostLimits::RememberSetting(const std::string& source, const std::string& s
   const std::lock_guard lock(mutex_);
   const SiteName name(source, site);
   if (const auto found = sites_.find(name); found != sites_.end()) {
-    found->second->RememberSetting(std::move(setting));
+    (void)found->second->RememberSetting(std::move(setting), now);
   } else {
     ForgetOldSites(now);
     const auto old = old_sites_.try_emplace(name, Old{{}, now}).first;
-    Remember(old->second.kept.settings, std::move(setting));
+    (void)Remember(old->second.kept.settings, std::move(setting));
   }
   has_news_ = true;
 }
@@ -293,7 +293,8 @@ absl::Status HostLimits::Load(std::string_view text, const std::string& source, 
       line.held.scope = what;
       if (!is_set) kept.suspensions.push_back(line.held);
       const bool of_domain = line.kind == kSetDomainWord;
-      if (is_set) Remember(kept.settings, {line.held.reason, what, of_domain, at + line.held.rest, line.held.sample});
+      if (is_set)
+        (void)Remember(kept.settings, {line.held.reason, what, of_domain, at + line.held.rest, line.held.sample});
       if (of_domain) has_domain_settings_ = true;
     }
     for (const auto& [word, memory] : kTlsWords) {

@@ -20,45 +20,6 @@ void SetGate(std::optional<RateGate>& gate, const std::optional<base::Rate>& rat
 
 }  // namespace
 
-// ---- lines ----
-
-// The campaign with the lowest number, of several that have had as little.
-template <base::ListHook GroupMember::*kHook>
-GroupMember* LimitGroup::Line<kHook>::First() const {
-  const Lane* first = nullptr;
-  for (const auto& [campaign, lane] : lanes_) {
-    if (!lane.waiters.empty() && (first == nullptr || lane.served < first->served)) first = &lane;
-  }
-  return first == nullptr ? nullptr : &first->waiters.front();
-}
-
-// Who comes anew is treated as if he had had as much as the others: a rest saves up nothing.
-template <base::ListHook GroupMember::*kHook>
-typename LimitGroup::Line<kHook>::Lane& LimitGroup::Line<kHook>::LaneOf(const GroupMember& member) {
-  Lane& lane = lanes_[member.identity_.campaign];
-  if (lane.waiters.empty()) lane.served = std::max(lane.served, served_);
-  return lane;
-}
-
-template <base::ListHook GroupMember::*kHook>
-void LimitGroup::Line<kHook>::Join(GroupMember& member) {
-  LaneOf(member).waiters.PushBack(member);
-  ++size_;
-}
-
-template <base::ListHook GroupMember::*kHook>
-void LimitGroup::Line<kHook>::Leave(GroupMember& member) {
-  lanes_.at(member.identity_.campaign).waiters.Remove(member);
-  --size_;
-}
-
-template <base::ListHook GroupMember::*kHook>
-void LimitGroup::Line<kHook>::OnServed(const GroupMember& member) {
-  Lane& lane = LaneOf(member);
-  served_ = std::max(served_, lane.served);
-  lane.served += 1.0 / member.identity_.weight;
-}
-
 // ---- members ----
 
 GroupMember::GroupMember(std::shared_ptr<LimitGroup> group, const Identity& identity)
@@ -155,16 +116,16 @@ void LimitGroup::Call(const GroupMember& member, GroupMember::Call call) {
   member.identity_.caller.CallSite(member.identity_.site, call);
 }
 
-void LimitGroup::CallEveryone() const {
+void LimitGroup::CallEveryone(GroupMember::Call call) const {
   for (const GroupMember* member = members_.empty() ? nullptr : &members_.front(); member != nullptr;
        member = members_.Next(*member)) {
-    Call(*member, GroupMember::Call::kPump);
+    Call(*member, call);
   }
 }
 
-void LimitGroup::CallAll() const {
+void LimitGroup::CallAll(GroupMember::Call call) const {
   const std::lock_guard lock(mutex_);
-  CallEveryone();
+  CallEveryone(call);
 }
 
 // ---- connections ----

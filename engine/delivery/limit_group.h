@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -19,6 +18,7 @@
 #include "engine/base/intrusive_list.h"
 #include "engine/base/rate.h"
 #include "engine/base/time.h"
+#include "engine/delivery/fair_line.h"
 #include "engine/delivery/rate_gate.h"
 
 namespace delivery {
@@ -40,6 +40,7 @@ class GroupMember {
   enum class Call : std::uint8_t {
     kPump,      // What it waited for may be there.
     kMakeRoom,  // Another site waits for a connection: an idle one is to end.
+    kSettings,  // What automation rules have set there has changed.
   };
   // How a site is called: on any thread, with the group's lock held. It posts to the site's shard and does nothing
   // else.
@@ -63,6 +64,7 @@ class GroupMember {
 
   LimitGroup& group() { return *group_; }
   const LimitGroup& group() const { return *group_; }
+  CampaignShare share() const { return {identity_.campaign, identity_.weight}; }
 
  private:
   friend class LimitGroup;
@@ -107,7 +109,7 @@ class LimitGroup {
   // What was learned of the receiver; nothing is allowed beyond either of them.
   void SetWindow(std::uint32_t connections);
   void SetLearnedRate(const std::optional<base::Rate>& rate, base::Instant now);
-  void CallAll() const;  // Each of its sites looks what it can do.
+  void CallAll(GroupMember::Call call = GroupMember::Call::kPump) const;  // Each of its sites looks what it can do.
 
   // ---- connections ----
   std::uint32_t connections_max() const;  // That are allowed now.
@@ -160,29 +162,6 @@ class LimitGroup {
 
  private:
   friend class GroupMember;
-  // Who waits, a lane for each campaign. The next is of the lane that has had the least for its weight (start-time fair
-  // queueing; Goyal, Vin, Cheng 1996).
-  template <base::ListHook GroupMember::*kHook>
-  class Line {
-   public:
-    std::size_t size() const { return size_; }
-    GroupMember* First() const;  // Null: nobody waits.
-    void Join(GroupMember& member);
-    void Leave(GroupMember& member);
-    void OnServed(const GroupMember& member);  // One is his, whether he stood here or not.
-
-   private:
-    struct Lane {
-      double served = 0;  // What it had, over its weight.
-      base::IntrusiveList<GroupMember, kHook> waiters;
-    };
-    Lane& LaneOf(const GroupMember& member);
-
-    std::map<std::uint32_t, Lane> lanes_;  // By campaign.
-    double served_ = 0;                    // Of the lane that was served last.
-    std::size_t size_ = 0;
-  };
-
   // What so many members allow.
   struct Allowed {
     Options options;
@@ -206,7 +185,7 @@ class LimitGroup {
   void DoLeaveConnectionLine(GroupMember& member);
   void CallFirstForMessages() const;
   void CallFirstForConnections() const;
-  void CallEveryone() const;
+  void CallEveryone(GroupMember::Call call = GroupMember::Call::kPump) const;
   static void Call(const GroupMember& member, GroupMember::Call call);
 
   const Keys keys_;
@@ -220,8 +199,8 @@ class LimitGroup {
   std::uint32_t connections_ = 0, closing_ = 0;
   std::uint64_t unwritten_ = 0;  // Messages that were begun, and have not taken their token.
   base::IntrusiveList<GroupMember, &GroupMember::member_hook_> members_;
-  Line<&GroupMember::connection_hook_> connection_line_;
-  Line<&GroupMember::message_hook_> message_line_;
+  FairLine<GroupMember, &GroupMember::connection_hook_> connection_line_;
+  FairLine<GroupMember, &GroupMember::message_hook_> message_line_;
   base::IntrusiveList<GroupMember, &GroupMember::idle_hook_> idle_;  // Longest idle first.
 };
 

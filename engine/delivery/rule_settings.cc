@@ -1,20 +1,29 @@
 #include "engine/delivery/rule_settings.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <iterator>
 #include <utility>
 
 namespace delivery {
 
-void Remember(RuleSettings& settings, RuleSetting setting) {
+bool Remember(RuleSettings& settings, RuleSetting setting) {
+  const auto winner = std::find_if(settings.rbegin(), settings.rend(),
+                                   [&setting](const RuleSetting& one) { return one.key == setting.key; });
+  const bool won_before =
+      winner != settings.rend() && winner->rule == setting.rule && winner->of_domain == setting.of_domain;
   Forget(settings, setting.rule, setting.key);
-  if (setting.of_domain)  // Whichever rule it was: as Automation::Add.
+  if (setting.of_domain)  // Whichever rule it was.
     std::erase_if(settings, [&](const RuleSetting& one) { return one.of_domain && one.key == setting.key; });
-  settings.push_back(std::move(setting));
+  const auto later = std::upper_bound(settings.begin(), settings.end(), setting.until,
+                                      [](base::Instant until, const RuleSetting& one) { return until < one.until; });
+  const bool wins = std::none_of(later, settings.end(), [&](const RuleSetting& one) { return one.key == setting.key; });
+  settings.insert(later, std::move(setting));
+  return wins && !won_before;
 }
 
-void Forget(RuleSettings& settings, std::string_view rule, std::string_view key) {
-  std::erase_if(settings, [&](const RuleSetting& one) { return one.rule == rule && one.key == key; });
+std::size_t Forget(RuleSettings& settings, std::string_view rule, std::string_view key) {
+  return std::erase_if(settings, [&](const RuleSetting& one) { return one.rule == rule && one.key == key; });
 }
 
 RuleSettings ActiveAt(const RuleSettings& settings, base::Instant now) {

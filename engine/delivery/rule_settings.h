@@ -2,6 +2,7 @@
 // campaign and the program. What a value does is not kept: the rule says it, where the files still have it. Pure.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,9 +20,10 @@ struct RuleSetting {
 };
 using RuleSettings = std::vector<RuleSetting>;
 
-// The rule's earlier one of the same key is over.
-void Remember(RuleSettings& settings, RuleSetting setting);
-void Forget(RuleSettings& settings, std::string_view rule, std::string_view key);
+// The rule's earlier one of the same key is over: the same again lasts longer. Who ends last stands last, and wins.
+// False: that one won before, too.
+bool Remember(RuleSettings& settings, RuleSetting setting);
+std::size_t Forget(RuleSettings& settings, std::string_view rule, std::string_view key);  // How many there were.
 RuleSettings ActiveAt(const RuleSettings& settings, base::Instant now);
 
 }  // namespace delivery

@@ -55,7 +55,7 @@ Site::Site(std::uint64_t id, SiteKey key, std::string provider, const config::Li
       timer_([this] { owner_.WantsPump(*this); }),
       hosts_(PlanHosts(route), PlanOptions(key_, context, limits)),
       writers_timer_([this] { ServeWriters(); }),
-      automation_timer_([this] { OnOverrideEnds(); }),
+      automation_timer_([this] { TakeUpSettings(); }),
       dane_(hosts_.size()) {
   SetShared(shared);
 }
@@ -336,10 +336,10 @@ void Site::Resume() {
     }
   }
   breaker_ = Breaker();
-  ForgetAutomation();
   const base::Instant now = context_.clock.Now();
   for (const std::string& scope : standing_->Lift(scopes_, now)) WriteSuspension(scope, now, "resumed", "");
   if (own_ != nullptr) (void)own_->Lift(scopes_, now);  // It holds nothing, but what rules have set.
+  TakeUpSettings();
   owner_.WantsPump(*this);
 }
 

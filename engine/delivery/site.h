@@ -76,6 +76,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
     // The destination's domain gets limits of its own for a while: it moves once nothing of it is in flight. False: it
     // was overridden so already, and is for longer now.
     virtual bool OverrideDomain(Destination& destination, Automation::Override override) = 0;
+    // The same, by another campaign or for another destination of that domain.
+    virtual void OnOwnDomain(Site& site, const std::string& domain) = 0;
     virtual void WantsPump(Site& site) = 0;                     // At the end of the turn.
     virtual Site* FindSite(std::uint64_t id) = 0;               // Null: it is gone.
     virtual void Retire(std::unique_ptr<Session> session) = 0;  // Destroy it at the end of the turn.
@@ -100,7 +102,9 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   // The automation rules from now on; what earlier ones have set ends. SetLimits is to follow.
   void SetAutomation(config::AutomationRules rules);
   // False: it was overridden so already, and is for longer now.
-  bool Override(Automation::Override override);
+  bool Override(const Automation::Override& override);
+  // What rules have set there, whoever it was; where that is new, the owner is asked for limits.
+  void TakeUpSettings(const Automation::Override* fired = nullptr);
   std::vector<config::Shaping::Change> overrides() const { return automation_.Overrides(); }
   // A destination's timer fired while it waits here.
   void OnDue(Destination& destination);
@@ -122,6 +126,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   bool IsPaused() const { return paused_; }
   // Whether it may have mail of another source that is warming: `whole`, as much as there is.
   bool MayTakeOverflow(bool whole) const;
+  SiteStanding& standing() { return *standing_; }
   // Holds the mail of `scope` until `until` (restored after a restart).
   void RestoreSuspension(std::string_view scope, base::Instant until, std::string_view reason, std::string_view sample);
 
@@ -316,8 +321,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
                 Destination* destination);
   void SuspendByRule(const config::AutomationRule& rule, std::string_view scope, const std::string& sample);
   void SetAutomationTimer();
-  void OnOverrideEnds();
-  void ForgetAutomation();
+  void OnSettings();
   Sweep SweepOfSite(ledger::OutcomeKind kind, std::string command) const;
   void SweepAll(const Sweep& sweep);
   void SetTimer(base::Instant at);
@@ -351,8 +355,9 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   base::Instant lingers_until_;
   Automation automation_;
   io::Timer automation_timer_;
-  base::Instant rests_until_;  // After failed connections, or a message that could not be made or signed.
-  base::Instant dns_until_;    // No host has an address that is known.
+  std::uint64_t own_domains_seen_ = 0;  // Of those that the standing tells of.
+  base::Instant rests_until_;           // After failed connections, or a message that could not be made or signed.
+  base::Instant dns_until_;             // No host has an address that is known.
   std::optional<base::Instant> rests_since_, dns_since_;  // However often it was tried in vain since.
   base::Duration opening_backoff_;
   std::uint32_t failed_rounds_ = 0;              // In a row.

@@ -71,6 +71,9 @@ void Site::OnCall(GroupMember::Call call) {
       told_idle_ = !idle_.empty();
       for (const auto& member : members_) member->group().SetIdle(*member, told_idle_, /*calls=*/false);
       return;
+    case GroupMember::Call::kSettings:
+      OnSettings();
+      return;
   }
 }
 

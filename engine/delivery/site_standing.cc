@@ -136,11 +136,14 @@ bool SiteStanding::SuspendUntil(std::string_view scope, base::Instant until, bas
 
 std::vector<std::string> SiteStanding::Lift(Scopes scopes, base::Instant now) {
   std::vector<std::string> lifted;
+  bool was_set = false;
   {
     const std::lock_guard lock(mutex_);
     lifted = suspensions_.Lift(scopes, now);
-    settings_.clear();
+    rule_counts_.Forget(scopes);
+    was_set = !std::exchange(settings_, {}).empty();
   }
+  if (was_set) group_.CallAll(GroupMember::Call::kSettings);
   if (!lifted.empty()) group_.CallAll();
   return lifted;
 }
@@ -185,16 +188,50 @@ void SiteStanding::OnAnswered(Scopes scopes, base::Instant began, base::Instant 
   group_.CallAll();
 }
 
-// ---- what automation rules have set ----
+// ---- automation rules ----
 
-void SiteStanding::RememberSetting(RuleSetting setting) {
+bool SiteStanding::CountFit(const config::AutomationRule& rule, std::string_view scope, base::Instant now) {
   const std::lock_guard lock(mutex_);
-  Remember(settings_, std::move(setting));
+  return rule_counts_.OnFit(rule, scope, now);
+}
+
+bool SiteStanding::RememberSetting(RuleSetting setting, base::Instant now) {
+  {
+    const std::lock_guard lock(mutex_);
+    settings_ = ActiveAt(settings_, now);
+    if (!Remember(settings_, std::move(setting))) return false;
+  }
+  group_.CallAll(GroupMember::Call::kSettings);
+  return true;
 }
 
 void SiteStanding::ForgetSetting(std::string_view rule, std::string_view key) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (delivery::Forget(settings_, rule, key) == 0) return;
+  }
+  group_.CallAll(GroupMember::Call::kSettings);
+}
+
+void SiteStanding::AddOwnDomain(const std::string& domain) {
+  {
+    const std::lock_guard lock(mutex_);
+    const std::uint64_t number = own_domains_.empty() ? 1 : own_domains_.rbegin()->first + 1;
+    const auto [known, is_new] = own_domain_numbers_.try_emplace(domain, number);
+    if (!is_new) own_domains_.erase(std::exchange(known->second, number));
+    own_domains_[number] = domain;
+  }
+  group_.CallAll(GroupMember::Call::kSettings);
+}
+
+std::vector<std::string> SiteStanding::OwnDomainsAfter(std::uint64_t& seen) const {
   const std::lock_guard lock(mutex_);
-  delivery::Forget(settings_, rule, key);
+  std::vector<std::string> domains;
+  for (auto next = own_domains_.upper_bound(seen); next != own_domains_.end(); ++next) {
+    domains.push_back(next->second);
+    seen = next->first;
+  }
+  return domains;
 }
 
 RuleSettings SiteStanding::settings(base::Instant now) const {
@@ -239,7 +276,8 @@ void SiteStanding::Learn(const Kept& kept, base::Instant now) {
   if (kept.window > 0) window_.Restore(kept.window);
   if (kept.messages_per_second > 0) rate_.Restore(kept.messages_per_second, now);
   for (const Suspensions::Kept& one : kept.suspensions) suspensions_.Restore(one, now);
-  for (const RuleSetting& one : kept.settings) Remember(settings_, one);
+  for (const RuleSetting& one : kept.settings) (void)Remember(settings_, one);
+  if (!kept.settings.empty()) group_.CallAll(GroupMember::Call::kSettings);
   if (suspensions_.IsInDoubt(kEverybody)) window_.Restore(1);
   last_trouble_ = throttled_at_ = now;
   PassOn(now);
@@ -250,7 +288,8 @@ bool SiteStanding::IsUnused(base::Instant now) const {
   const std::lock_guard lock(mutex_);
   const bool is_small = window_.IsSmall() && now - last_trouble_ < kRemembered;
   const bool is_slow = rate_.per_second() > 0 && now - throttled_at_ < kRemembered;
-  return !is_small && !is_slow && suspensions_.IsUnused(now, kRemembered) && ActiveAt(settings_, now).empty();
+  const bool has_rules = !rule_counts_.IsUnused(now) || !ActiveAt(settings_, now).empty();
+  return !is_small && !is_slow && !has_rules && suspensions_.IsUnused(now, kRemembered);
 }
 
 }  // namespace delivery

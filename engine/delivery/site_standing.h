@@ -15,6 +15,7 @@
 #include "engine/base/time.h"
 #include "engine/delivery/adaptive_rate.h"
 #include "engine/delivery/limit_group.h"
+#include "engine/delivery/rule_counts.h"
 #include "engine/delivery/rule_settings.h"
 #include "engine/delivery/suspensions.h"
 #include "engine/delivery/window.h"
@@ -64,15 +65,23 @@ class SiteStanding {
   // False: it is suspended for longer.
   bool SuspendUntil(std::string_view scope, base::Instant until, base::Instant now, std::string_view reason,
                     std::string_view sample);
-  // The operator resumes: what rules have set is forgotten, too. Returns whose were suspended.
+  // The operator resumes: what rules have set, and counted for these, is forgotten, too. Returns whose were suspended.
   std::vector<std::string> Lift(Scopes scopes, base::Instant now);
   Suspension suspension(Scopes scopes) const;         // What holds the mail of these.
   base::Instant SuspendedUntil(Scopes scopes) const;  // When that ends; the past: nothing does.
 
-  // ---- what automation rules have set, for those who send here after a restart ----
-  void RememberSetting(RuleSetting setting);
+  // ---- automation rules ----
+  // A reply fitted the rule: as RuleCounts::OnFit.
+  bool CountFit(const config::AutomationRule& rule, std::string_view scope, base::Instant now);
+  // What they have set holds for all who send here: where it changes, every site is called. False: it is set already,
+  // and lasts longer now, which nobody is called for: who finds it over looks again.
+  bool RememberSetting(RuleSetting setting, base::Instant now);
   void ForgetSetting(std::string_view rule, std::string_view key);
   RuleSettings settings(base::Instant now) const;
+  // A domain has got limits of its own there: every site is called, and asks for those that came after `seen`, which is
+  // the last one's number then; zero at first.
+  void AddOwnDomain(const std::string& domain);
+  std::vector<std::string> OwnDomainsAfter(std::uint64_t& seen) const;
 
   // ---- after a suspension ----
   // How many messages may be begun: one at a time while it is in doubt whether the receiver takes them. Zero: one is
@@ -110,7 +119,10 @@ class SiteStanding {
   Window window_;
   AdaptiveRate rate_;
   Suspensions suspensions_;
+  RuleCounts rule_counts_;
   RuleSettings settings_;
+  std::map<std::uint64_t, std::string> own_domains_;  // By their numbers; each is there once.
+  std::map<std::string, std::uint64_t> own_domain_numbers_;
   base::Instant last_trouble_;
   base::Duration fastest_;  // Of the final replies; zero: none yet.
   base::Instant throttled_at_;

@@ -5,6 +5,7 @@
 #include "absl/strings/str_format.h"
 #include "engine/base/check.h"
 #include "engine/base/crc32c.h"
+#include "engine/base/stable_hash.h"
 #include "engine/base/text.h"
 #include "engine/roster/layout.h"
 #include "nlohmann/json.hpp"
@@ -103,6 +104,22 @@ std::string_view Roster::DomainOf(std::uint64_t id) const {
     (Domain(middle).first <= id ? low : high) = middle;
   }
   return Domain(low).name;
+}
+
+// As they were sorted (sorter.h).
+std::optional<std::uint64_t> Roster::FindDomain(std::string_view name) const {
+  const auto place_of = [](std::string_view domain) { return std::pair(base::StableHash(domain), domain); };
+  const auto wanted = place_of(name);
+  std::uint64_t low = 0, high = domains();
+  while (low < high) {
+    const std::uint64_t middle = (low + high) / 2;
+    if (place_of(Domain(middle).name) < wanted) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low < domains() && Domain(low).name == name ? std::optional(low) : std::nullopt;
 }
 
 std::optional<std::uint64_t> Roster::FindRow(std::uint64_t row) const {

@@ -54,10 +54,11 @@ class Roster {
   const Manifest& manifest() const { return manifest_; }
   std::uint64_t recipients() const { return manifest_.recipients; }
   std::uint64_t domains() const { return manifest_.domains; }
-  DomainView Domain(std::uint64_t index) const;                   // Requires: index < domains().
-  RecipientView Recipient(std::uint64_t id) const;                // Requires: id < recipients().
-  std::string_view DomainOf(std::uint64_t id) const;              // Requires: id < recipients().
-  std::optional<std::uint64_t> FindRow(std::uint64_t row) const;  // Reads the roster through.
+  DomainView Domain(std::uint64_t index) const;                          // Requires: index < domains().
+  RecipientView Recipient(std::uint64_t id) const;                       // Requires: id < recipients().
+  std::string_view DomainOf(std::uint64_t id) const;                     // Requires: id < recipients().
+  std::optional<std::uint64_t> FindDomain(std::string_view name) const;  // Its index. A-labels, lower case.
+  std::optional<std::uint64_t> FindRow(std::uint64_t row) const;         // Reads the roster through.
   std::optional<std::uint64_t> FindAddress(
       std::string_view address) const;  // Likewise; as on the wire, domain in any case.
   std::string_view template_snapshot() const { return template_->view(); }

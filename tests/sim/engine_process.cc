@@ -21,7 +21,8 @@ EngineProcess::EngineProcess(const Surroundings& surroundings, const delivery::J
       job_(job),
       options_(options),
       clock_(world_),
-      sessions_(options.sessions_max),
+      own_sessions_(options.sessions_max),
+      sessions_(surroundings.sessions != nullptr ? *surroundings.sessions : own_sessions_),
       limits_(surroundings.limits) {}
 
 EngineProcess::~EngineProcess() {

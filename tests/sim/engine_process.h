@@ -54,6 +54,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
     KeptLimits* limits = nullptr;            // The program's. Null: its own, and they leave nothing.
     TellingWatcher* watcher = nullptr;       // Null: nobody.
     tls::ResultCounts* tls_results = nullptr;
+    delivery::SessionPool* sessions = nullptr;  // The program's. Null: its own.
   };
   EngineProcess(const Surroundings& surroundings, const delivery::Job& job, const Options& options);
   ~EngineProcess() override;
@@ -123,7 +124,8 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   std::unique_ptr<delivery::Job> run_job_;
   std::unique_ptr<ledger::Journal> journal_;
   void MakeCores();
-  delivery::SessionPool sessions_;
+  delivery::SessionPool own_sessions_;
+  delivery::SessionPool& sessions_;
   KeptLimits* const limits_;
   delivery::HostLimits own_limits_;
   std::optional<delivery::CampaignRate> rate_;

@@ -55,29 +55,47 @@ Scenario::Scenario(Options options)
     : network_(world_, options.network),
       ask_([this](const std::string& name, dns::RecordType type) { return names_.Ask(name, type); }),
       options_(std::move(options)),
-      campaign_(MakeCampaign()),
-      job_(campaign_->MakeJob()) {
+      campaign_(MakeCampaign(kStateFolder, "simulated", options_.addresses)),
+      job_(campaign_->MakeJob()),
+      sessions_(options_.sessions_max) {
   std::vector<std::string> warnings;
   absl::StatusOr<config::Shaping> shaping = config::Shaping::Parse({{{"shaping", options_.shaping}}}, warnings);
   CHECK(shaping.ok() && warnings.empty());
   shaping_ = *std::move(shaping);
-  job_.shaping = &shaping_;
-  job_.allow_private_destinations = false;
-  job_.tls_least = {tls::Policy::Use::kNever, tls::Policy::Verification::kNone};
+  SetUp(job_);
+  for (const std::vector<std::string>& addresses : options_.more) {
+    const std::string name = absl::StrFormat("other%d", others_.size() + 1), folder = "/" + name;
+    std::unique_ptr<Campaign> campaign = MakeCampaign(folder, name, addresses);
+    delivery::Job job = campaign->MakeJob();
+    SetUp(job);
+    job.campaign_number = static_cast<std::uint32_t>(others_.size() + 1);
+    others_.push_back(std::make_unique<Other>(Other{folder, std::move(campaign), std::move(job)}));
+  }
 }
 
-std::unique_ptr<Campaign> Scenario::MakeCampaign() {
-  CHECK(disk_.MakeDirectories(kLedgerFolder).ok());
-  Campaign::Options campaign{.addresses = options_.addresses};
+void Scenario::SetUp(delivery::Job& job) const {
+  job.shaping = &shaping_;
+  job.allow_private_destinations = false;
+  job.tls_least = {tls::Policy::Use::kNever, tls::Policy::Verification::kNone};
+}
+
+std::unique_ptr<Campaign> Scenario::MakeCampaign(const std::string& folder, const std::string& name,
+                                                 const std::vector<std::string>& addresses) {
+  CHECK(disk_.MakeDirectories(folder + "/ledger").ok());
+  Campaign::Options campaign{.addresses = addresses};
   if (!options_.body.empty()) campaign.body = options_.body;
   if (!options_.sender.empty()) campaign.sender = options_.sender;
   while (options_.body.empty() && campaign.body.size() < options_.body_bytes)
     campaign.body += std::string(70, '.') + "\n";
+  campaign.manifest.campaign = name;
   campaign.manifest.campaign_hash = kCampaignHash;
-  return std::make_unique<Campaign>(disk_, kStateFolder, std::move(campaign));
+  return std::make_unique<Campaign>(disk_, folder, std::move(campaign));
 }
 
-Scenario::~Scenario() { process_.reset(); }
+Scenario::~Scenario() {
+  others_.clear();
+  process_.reset();
+}
 
 void Scenario::UseTwoSources() {
   job_.sources.clear();
@@ -111,21 +129,39 @@ Receiver& Scenario::Serve(const std::string& domain) {
 
 // ---- time ----
 
+std::unique_ptr<EngineProcess> Scenario::MakeProcess(const delivery::Job& job, const std::string& folder) {
+  const std::uint64_t segment_bytes = job.roster->recipients() > 1000 ? 1u << 17 : 1u << 14;
+  auto process = std::make_unique<EngineProcess>(
+      EngineProcess::Surroundings{world_, network_, ask_, disk_, log_, &policies_, &sts_cache_, limits_.get(), nullptr,
+                                  &tls_results_, &sessions_},
+      job,
+      EngineProcess::Options{.shards = options_.shards,
+                             .seed = 1,
+                             .commit_longest = options_.commit_longest,
+                             .segment_bytes = segment_bytes,
+                             .folder = folder,
+                             .sessions_max = options_.sessions_max});
+  std::string why;
+  CHECK(process->Start(why));
+  return process;
+}
+
 void Scenario::StartProcess() {
-  const std::uint64_t segment_bytes = options_.addresses.size() > 1000 ? 1u << 17 : 1u << 14;
+  for (const auto& other : others_) other->process.reset();
   process_.reset();
-  if (options_.keep_limits) {
+  if (!options_.keep_limits) kept_limits_.clear();
+  if (options_.keep_limits || !others_.empty()) {
     limits_ = std::make_unique<KeptLimits>(world_, job_.sources, kept_limits_);
     CHECK(limits_->Load().ok());
   }
-  process_ = std::make_unique<EngineProcess>(
-      EngineProcess::Surroundings{world_, network_, ask_, disk_, log_, &policies_, &sts_cache_, limits_.get(), nullptr,
-                                  &tls_results_},
-      job_,
-      EngineProcess::Options{
-          .shards = options_.shards, .seed = 1, .segment_bytes = segment_bytes, .sessions_max = options_.sessions_max});
-  std::string why;
-  CHECK(process_->Start(why));
+  process_ = MakeProcess(job_, kStateFolder);
+  for (const auto& other : others_) other->process = MakeProcess(other->job, other->folder);
+}
+
+// Of all campaigns.
+bool Scenario::AreAll(bool (EngineProcess::*are)() const) const {
+  return ((*process_).*are)() &&
+         std::all_of(others_.begin(), others_.end(), [are](const auto& other) { return ((*other->process).*are)(); });
 }
 
 void Scenario::RunFor(base::Duration time) {
@@ -139,9 +175,9 @@ void Scenario::RunFor(base::Duration time) {
 bool Scenario::Finish() {
   if (process_ == nullptr) StartProcess();
   const base::Instant end = world_.now() + kPatience;
-  while (!process_->IsDone() && !process_->IsPaused() && world_.now() < end) CHECK(world_.Step());
+  while (!AreAll(&EngineProcess::IsDone) && !process_->IsPaused() && world_.now() < end) CHECK(world_.Step());
   while (process_->IsPaused() && !process_->IsStopped() && world_.now() < end) CHECK(world_.Step());
-  return process_->IsDone();
+  return AreAll(&EngineProcess::IsDone);
 }
 
 std::uint32_t Scenario::MostConnections(Receiver& receiver) {
@@ -153,10 +189,7 @@ std::uint32_t Scenario::MostConnections(Receiver& receiver) {
   return receiver.open_max();
 }
 
-void Scenario::Restart() {
-  process_.reset();
-  StartProcess();
-}
+void Scenario::Restart() { StartProcess(); }
 
 // ---- the ledger ----
 

@@ -1,5 +1,6 @@
-// One campaign of a few recipients through the shipped shards, against receivers that do as a test says: what became of
-// each recipient, told in lines, and when. Nothing is left to chance but the latency of network, DNS and disk.
+// One campaign of a few recipients, or several together, through the shipped shards, against receivers that do as a
+// test says: what became of each recipient, told in lines, and when. Nothing is left to chance but the latency of
+// network, DNS and disk.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +44,8 @@ class Scenario {
  public:
   struct Options {
     std::vector<std::string> addresses;
-    std::string shaping = "";  // A shaping file.
+    std::vector<std::vector<std::string>> more = {};  // Addresses of other campaigns, which the program runs beside it.
+    std::string shaping = "";                         // A shaping file.
     std::uint64_t body_bytes = 100;
     std::string body = {};    // Instead; a template.
     std::string sender = {};  // Of the envelope; a template.
@@ -51,6 +53,7 @@ class Scenario {
     bool keep_limits = false;  // They outlive the program.
     std::uint32_t sessions_max = 100;
     Network::Options network = {};
+    base::Duration commit_longest = base::Duration::Milliseconds(5);
   };
   struct Suspended {
     std::string site, source;
@@ -65,6 +68,7 @@ class Scenario {
 
   // ---- before the start ----
   delivery::Job& job() { return job_; }
+  delivery::Job& other(std::size_t index = 0) { return others_.at(index)->job; }  // Of one of Options::more.
   // Two sources, "one" and "two", which take turns by recipient.
   void UseTwoSources();
 
@@ -91,6 +95,7 @@ class Scenario {
   void Restart();
   // The program, once time has passed: what the operator does.
   EngineProcess& process() { return *process_; }
+  EngineProcess& other_process(std::size_t index = 0) { return *others_.at(index)->process; }
 
   // ---- what the ledger says ----
   // "attempt 1", "deferred TransientFailure 450 4.2.1 RCPT", "delivered 250 BDAT", …
@@ -115,7 +120,18 @@ class Scenario {
     std::vector<Suspended> suspensions;
     std::vector<std::string> pauses;
   };
-  std::unique_ptr<Campaign> MakeCampaign();
+  // Beside the one that the rest is about.
+  struct Other {
+    std::string folder;
+    std::unique_ptr<Campaign> campaign;
+    delivery::Job job;
+    std::unique_ptr<EngineProcess> process = nullptr;
+  };
+  std::unique_ptr<Campaign> MakeCampaign(const std::string& folder, const std::string& name,
+                                         const std::vector<std::string>& addresses);
+  void SetUp(delivery::Job& job) const;
+  std::unique_ptr<EngineProcess> MakeProcess(const delivery::Job& job, const std::string& folder);
+  bool AreAll(bool (EngineProcess::*are)() const) const;
   Told Read() const;
   std::vector<Event> EventsOf(std::string_view address) const;
   void StartProcess();
@@ -134,11 +150,13 @@ class Scenario {
   const Options options_;
   const std::unique_ptr<Campaign> campaign_;
   delivery::Job job_;
+  std::vector<std::unique_ptr<Other>> others_;
+  delivery::SessionPool sessions_;
   const base::WallTime start_ = world_.wall_now();
   std::vector<std::unique_ptr<Receiver>> receivers_;
   KeptLimits::Texts kept_limits_;
-  std::unique_ptr<KeptLimits> limits_;  // Null: they are the process's own.
-  std::unique_ptr<EngineProcess> process_;
+  std::unique_ptr<KeptLimits> limits_;      // Null: they are the process's own.
+  std::unique_ptr<EngineProcess> process_;  // The others' die before it.
 };
 
 // For failures of tests.

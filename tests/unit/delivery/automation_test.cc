@@ -34,28 +34,13 @@ Automation::Override OverrideOf(const config::AutomationRule& rule, Instant unti
   return {.change = rule.actions.at(0).change, .until = until, .rule = rule.Identity(), .sample = ""};
 }
 
-TEST(Automation, FiresAtOnceOrWhenSoManyCameWithinThePeriod) {
+TEST(Automation, ARuleFitsRepliesThatHaveOneOfItsPatterns) {
   Automation automation;
-  automation.SetRules(Rules(Rule("a", kSlower) + Rule("b", kSlower, "trigger = {Threshold=\"3/h\"}\n")));
-  EXPECT_THAT(automation.OnReply("450 a", kStart), SizeIs(1));
-  EXPECT_THAT(automation.OnReply("450 a", kStart), SizeIs(1));
-  EXPECT_THAT(automation.OnReply("450 b", kStart), IsEmpty());
-  EXPECT_THAT(automation.OnReply("450 b", kStart + Duration::Minutes(10)), IsEmpty());
-  // The first one is out of the hour by then.
-  EXPECT_THAT(automation.OnReply("450 b", kStart + Duration::Minutes(60)), IsEmpty());
-  EXPECT_THAT(automation.OnReply("450 b", kStart + Duration::Minutes(69)), SizeIs(1));
-  EXPECT_THAT(automation.OnReply("450 b", kStart + Duration::Minutes(69)), SizeIs(1));
-  EXPECT_THAT(automation.OnReply("450 c", kStart), IsEmpty());
-}
-
-TEST(Automation, ARuleThatSuspendsIsQuietUntilThatIsOver) {
-  Automation automation;
-  automation.SetRules(Rules(Rule("a", "\"Suspend\"")));
-  EXPECT_THAT(automation.OnReply("450 a", kStart), SizeIs(1));
-  EXPECT_THAT(automation.OnReply("450 a", kStart + Duration::Minutes(9)), IsEmpty());
-  EXPECT_THAT(automation.OnReply("450 a", kStart + Duration::Minutes(10)), SizeIs(1));
-  automation.Reset();
-  EXPECT_THAT(automation.OnReply("450 a", kStart + Duration::Minutes(11)), SizeIs(1));
+  const config::AutomationRules rules = Rules(Rule("a", kSlower) + Rule("b", kSlower));
+  automation.SetRules(rules);
+  EXPECT_THAT(automation.Fitting("450 a"), ElementsAre(rules[0]));
+  EXPECT_THAT(automation.Fitting("450 a b"), ElementsAre(rules[0], rules[1]));
+  EXPECT_THAT(automation.Fitting("450 c"), IsEmpty());
 }
 
 TEST(Automation, AnOverrideEndsAndWhoEndsLastWins) {
@@ -63,30 +48,38 @@ TEST(Automation, AnOverrideEndsAndWhoEndsLastWins) {
   const config::AutomationRules rules = Rules(Rule("a", kSlower) + Rule("b", kSlower));
   automation.SetRules(rules);
   EXPECT_TRUE(automation.NextEnd().IsNever());
-  automation.Add(OverrideOf(*rules[0], kStart + Duration::Minutes(20)));
-  automation.Add(OverrideOf(*rules[1], kStart + Duration::Minutes(5)));
-  automation.Add(OverrideOf(*rules[1], kStart + Duration::Minutes(10)));  // The same again.
+  RuleSettings set;
+  EXPECT_TRUE(Remember(set, SettingOf(OverrideOf(*rules[0], kStart + Duration::Minutes(20)))));
+  EXPECT_FALSE(Remember(set, SettingOf(OverrideOf(*rules[0], kStart + Duration::Minutes(21))))) << "the same again";
+  EXPECT_FALSE(Remember(set, SettingOf(OverrideOf(*rules[1], kStart + Duration::Minutes(5))))) << "the other one holds";
+  EXPECT_TRUE(automation.TakeUp(set).is_other);
   ASSERT_THAT(automation.active(), SizeIs(2));
   EXPECT_EQ(automation.active().back().rule, rules[0]->Identity());
-  EXPECT_EQ(automation.NextEnd(), kStart + Duration::Minutes(10));
-  EXPECT_EQ(automation.RestedAt(), kStart + Duration::Minutes(20));
-  EXPECT_THAT(automation.TakeEnded(kStart + Duration::Minutes(9)), IsEmpty());
-  EXPECT_THAT(automation.TakeEnded(kStart + Duration::Minutes(10)), SizeIs(1));
+  EXPECT_EQ(automation.NextEnd(), kStart + Duration::Minutes(5));
+  EXPECT_EQ(automation.RestedAt(), kStart + Duration::Minutes(21));
+  EXPECT_TRUE(Remember(set, SettingOf(OverrideOf(*rules[1], kStart + Duration::Minutes(30)))));
+  EXPECT_TRUE(automation.TakeUp(set).is_other);
+  EXPECT_EQ(automation.active().back().rule, rules[1]->Identity());
+  EXPECT_FALSE(automation.TakeUp(set).is_other);
+  const Automation::News news = automation.TakeUp(ActiveAt(set, kStart + Duration::Minutes(21)));
+  EXPECT_TRUE(news.is_other);
+  ASSERT_THAT(news.ended, SizeIs(1));
+  EXPECT_EQ(news.ended[0].rule, rules[0]->Identity());
   EXPECT_THAT(automation.Overrides(), SizeIs(1));
 }
 
-TEST(Automation, RulesThatStayKeepTheirCountAndTheOthersEnd) {
+TEST(Automation, WhatRulesThatStayHaveSetStaysAndTheRestEnds) {
   Automation automation;
-  const std::string counted = Rule("b", kSlower, "trigger = {Threshold=\"2/h\"}\n");
-  const config::AutomationRules before = Rules(Rule("a", kSlower) + counted);
+  const config::AutomationRules before = Rules(Rule("a", kSlower) + Rule("b", kSlower));
   automation.SetRules(before);
-  automation.Add(OverrideOf(*before[0], kStart + Duration::Minutes(20)));
-  EXPECT_THAT(automation.OnReply("450 b", kStart), IsEmpty());
-  EXPECT_THAT(automation.SetRules(Rules("# a line more\n" + counted + Rule("a", kSlower))), IsEmpty());
+  RuleSettings set;
+  for (const auto& rule : before) Remember(set, SettingOf(OverrideOf(*rule, kStart + Duration::Minutes(20))));
+  automation.TakeUp(set);
+  EXPECT_THAT(automation.SetRules(Rules("# a line more\n" + Rule("b", kSlower) + Rule("a", kSlower))), IsEmpty());
+  EXPECT_THAT(automation.Overrides(), SizeIs(2));
+  EXPECT_THAT(automation.SetRules(Rules(Rule("b", kSlower))), SizeIs(1));
   EXPECT_THAT(automation.Overrides(), SizeIs(1));
-  EXPECT_THAT(automation.SetRules(Rules(counted)), SizeIs(1));
-  EXPECT_THAT(automation.Overrides(), IsEmpty());
-  EXPECT_THAT(automation.OnReply("450 b", kStart + Duration::Seconds(1)), SizeIs(1));
+  EXPECT_FALSE(automation.TakeUp(set).is_other) << "another campaign may have that rule, this one has not";
 }
 
 // For an earlier program's: only its rule knows what the key's value does.
@@ -105,7 +98,7 @@ TEST(Automation, WhatIsKeptIsTakenUpWhereItsRuleIsThere) {
   EXPECT_FALSE(OverrideOf(Rules(Rule("b", kSlower)), kept).has_value()) << "it says something else now";
   Automation automation;
   automation.SetRules(rules);
-  automation.Add(*again);
+  automation.TakeUp({kept});
   EXPECT_THAT(automation.SetRules(Rules(Rule("a", kSlower))), IsEmpty()) << "it goes with the domain";
 }
 

@@ -267,9 +267,9 @@ RuleSetting Setting(const std::string& key, Duration rest, bool of_domain = fals
 TEST(HostLimits, WhatRulesHaveSetOutlivesTheProgramForItsTime) {
   HostLimits before, after, later;
   const auto site = before.Site("one", "mx.example", 0, kSlow, kNow);
-  site->RememberSetting(Setting("max_message_rate", Duration::Hours(1)));
-  site->RememberSetting(Setting("connection_limit", Duration::Minutes(10)));
-  site->RememberSetting(Setting("max_message_rate", Duration::Hours(2)));  // The same again.
+  site->RememberSetting(Setting("max_message_rate", Duration::Hours(1)), kNow);
+  site->RememberSetting(Setting("connection_limit", Duration::Minutes(10)), kNow);
+  site->RememberSetting(Setting("max_message_rate", Duration::Hours(2)), kNow);  // The same again.
   before.RememberSetting("one", "a.example@mx.example", Setting("connection_limit", Duration::Hours(3), true), kNow);
   const std::string text = before.Save("one", kNow, kWall, {});
   EXPECT_THAT(before.Save("two", kNow, kWall, {}), Not(HasSubstr("max_message_rate")));
@@ -298,7 +298,7 @@ TEST(HostLimits, WhatRulesHaveSetOutlivesTheProgramForItsTime) {
 TEST(HostLimits, WhatRulesHaveSetEndsWithResume) {
   HostLimits limits;
   for (const char* const site : {"used", "unused", "known"})
-    limits.Site("one", site, 0, kSlow, kNow)->RememberSetting(Setting("connection_limit", Duration::Hours(1)));
+    limits.Site("one", site, 0, kSlow, kNow)->RememberSetting(Setting("connection_limit", Duration::Hours(1)), kNow);
   limits.RememberSetting("one", "nobody@mx", Setting("connection_limit", Duration::Hours(1), true), kNow);
   const auto used = limits.Site("one", "used", 0, kSlow, kNow);
   EXPECT_EQ(limits.LiftSuspensions("two", kEvery, kNow), 0u);

@@ -117,6 +117,7 @@ TEST_F(BuilderTest, RecipientsOfADomainStandTogether) {
   for (std::uint64_t i = 0; i < roster->domains(); ++i) {
     const DomainView domain = roster->Domain(i);
     EXPECT_TRUE(names.insert(domain.name).second) << domain.name;
+    EXPECT_EQ(roster->FindDomain(domain.name), i);
     EXPECT_EQ(domain.first, next);
     EXPECT_GT(domain.count, 0U);
     for (std::uint64_t id = domain.first; id < domain.first + domain.count; ++id) {
@@ -129,6 +130,7 @@ TEST_F(BuilderTest, RecipientsOfADomainStandTogether) {
     }
     next += domain.count;
   }
+  EXPECT_FALSE(roster->FindDomain("other.example").has_value());
   EXPECT_EQ(next, roster->recipients());
   EXPECT_EQ(rows.size(), roster->recipients());
   EXPECT_EQ(roster->recipients() + roster->manifest().duplicate, 500U);
