@@ -43,7 +43,7 @@ Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
       commits_(seams.commit_log, options_.index, options_.bugs),
       settler_(job, seams.clock, commits_, options_.bugs),
       sealer_(job, seams.clock, seams.signer, options_.bugs),
-      budget_(seams.sessions, options_.sessions_max, *this),
+      budget_(seams.sessions, options_.sessions_max, *this, {job.campaign_number, job.weight}),
       line_(seams.campaign_rate, seams.clock, seams.timers),
       mx_(seams.resolver),
       authenticator_(job.smarthost.has_value() && job.smarthost->account.has_value()

@@ -23,6 +23,7 @@ class ReadyDemand {
     Sum& sum = sums_[policy];
     sum.destinations += share.is_counted ? 0 : 1;
     sum.recipients += recipients - share.recipients;
+    all_ += recipients - share.recipients;
     share = {.is_counted = true, .recipients = recipients};
   }
   void Remove(const tls::Policy& policy, Share& share) {
@@ -30,6 +31,7 @@ class ReadyDemand {
     const auto sum = sums_.find(policy);
     CHECK(sum != sums_.end());
     sum->second.recipients -= share.recipients;
+    all_ -= share.recipients;
     if (--sum->second.destinations == 0) sums_.erase(sum);
     share = {};
   }
@@ -38,6 +40,7 @@ class ReadyDemand {
     const auto sum = sums_.find(policy);
     return sum == sums_.end() ? 0 : sum->second.recipients;
   }
+  std::uint64_t all() const { return all_; }  // Under any policy.
   // The policy of all of them; null: there are several, or none.
   const tls::Policy* OnlyPolicy() const { return sums_.size() == 1 ? &sums_.begin()->first : nullptr; }
 
@@ -46,6 +49,7 @@ class ReadyDemand {
     std::uint64_t destinations = 0, recipients = 0;
   };
   std::map<tls::Policy, Sum> sums_;
+  std::uint64_t all_ = 0;
 };
 
 }  // namespace delivery

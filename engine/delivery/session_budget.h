@@ -35,8 +35,8 @@ class SessionBudget {
   };
 
   // `limit`: of this shard alone, whatever there is.
-  SessionBudget(SessionPool& pool, std::uint32_t limit, SessionPool::Caller& caller)
-      : pool_(pool), limit_(limit), part_(pool, caller) {
+  SessionBudget(SessionPool& pool, std::uint32_t limit, SessionPool::Caller& caller, const CampaignShare& share = {})
+      : pool_(pool), limit_(limit), part_(pool, caller, share) {
     CHECK(limit >= 1);
   }
   ~SessionBudget() {

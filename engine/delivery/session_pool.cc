@@ -4,7 +4,8 @@
 
 namespace delivery {
 
-SessionPool::Part::Part(SessionPool& pool, Caller& caller) : pool_(pool), caller_(caller) {
+SessionPool::Part::Part(SessionPool& pool, Caller& caller, const CampaignShare& share)
+    : pool_(pool), caller_(caller), share_(share) {
   const std::lock_guard lock(pool_.mutex_);
   pool_.parts_.PushBack(*this);
 }
@@ -12,7 +13,7 @@ SessionPool::Part::Part(SessionPool& pool, Caller& caller) : pool_(pool), caller
 SessionPool::Part::~Part() {
   const std::lock_guard lock(pool_.mutex_);
   pool_.parts_.Remove(*this);
-  if (line_hook_.IsLinked()) pool_.line_.Remove(*this);
+  if (line_hook_.IsLinked()) pool_.line_.Leave(*this);
   pool_.used_ -= used_;
   pool_.closing_ -= closing_;
   pool_.wanted_ -= wanted_;
@@ -40,20 +41,24 @@ std::uint64_t SessionPool::RoomFor(const Part& part) const {
   const bool waits = part.line_hook_.IsLinked();
   const std::uint64_t others = line_.size() - (waits ? 1 : 0);
   if (Free() > others) return Free() - others;
-  return Free() > 0 && waits && &line_.front() == &part ? 1 : 0;
+  return Free() > 0 && waits && line_.First() == &part ? 1 : 0;
 }
 
-// As many as there are sessions for.
+// Those who may take one.
 void SessionPool::CallLine(const Part& but) {
-  std::uint64_t n = Free();
-  for (Part* part = line_.empty() ? nullptr : &line_.front(); part != nullptr && n > 0; part = line_.Next(*part), --n) {
-    if (part != &but) part->caller_.CallForSessions();
+  if (Free() == 0 || line_.size() == 0) return;
+  if (Free() >= line_.size()) {
+    line_.ForEach([&but](const Part& part) {
+      if (&part != &but) part.caller_.CallForSessions();
+    });
+  } else if (line_.First() != &but) {
+    line_.First()->caller_.CallForSessions();
   }
 }
 
 void SessionPool::LeaveLine(Part& part) {
   if (!part.line_hook_.IsLinked()) return;
-  line_.Remove(part);
+  line_.Leave(part);
   CallLine(part);
 }
 
@@ -62,7 +67,8 @@ bool SessionPool::TryTake(Part& part) {
   if (RoomFor(part) == 0) return false;
   ++used_;
   ++part.used_;
-  LeaveLine(part);  // Who wants more is last.
+  line_.OnServed(part);
+  LeaveLine(part);  // Who wants more is last of his campaign.
   Count(part);
   return true;
 }
@@ -102,7 +108,7 @@ std::uint64_t SessionPool::Look(Part& part, std::uint64_t wanted, bool has_idle)
   if (wanted == 0) {
     LeaveLine(part);
   } else if (!part.line_hook_.IsLinked()) {
-    line_.PushBack(part);
+    line_.Join(part);
   }
   Count(part);
   return RoomFor(part);

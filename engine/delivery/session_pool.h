@@ -1,6 +1,6 @@
 // How many sessions the whole program may have open: files that may be open are limited. Each session is a lease of its
 // own, so that a shard or campaign that needs few leaves the rest to the others. Where none is left, they stand in
-// line, and get one each in turn; those that have idle sessions are called to end some.
+// line, and get one each in turn, campaigns by their weights; those that have idle sessions are called to end some.
 //
 // Any thread: a lock guards it, which nobody holds for longer than a few additions. Nothing polls.
 #pragma once
@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "engine/base/intrusive_list.h"
+#include "engine/delivery/fair_line.h"
 
 namespace delivery {
 
@@ -25,17 +26,19 @@ class SessionPool {
   // What one shard of one campaign has. Outlived by the pool.
   class Part {
    public:
-    Part(SessionPool& pool, Caller& caller);
+    Part(SessionPool& pool, Caller& caller, const CampaignShare& share);
     Part(const Part&) = delete;
     Part& operator=(const Part&) = delete;
     ~Part();  // Gives back what it has, and leaves the line.
     // What Look said, unless it was called since.
     bool is_known_idle() const { return has_idle_.load(std::memory_order_relaxed); }
+    CampaignShare share() const { return share_; }
 
    private:
     friend class SessionPool;
     SessionPool& pool_;
     Caller& caller_;
+    const CampaignShare share_;
     base::ListHook part_hook_, line_hook_;
     std::uint32_t used_ = 0, closing_ = 0;
     std::uint64_t wanted_ = 0;
@@ -72,7 +75,7 @@ class SessionPool {
   const std::uint32_t limit_;
   mutable std::mutex mutex_;
   base::IntrusiveList<Part, &Part::part_hook_> parts_;
-  base::IntrusiveList<Part, &Part::line_hook_> line_;
+  FairLine<Part, &Part::line_hook_> line_;
   std::uint32_t used_ = 0, closing_ = 0;
   std::uint64_t wanted_ = 0;
   std::atomic<std::uint64_t> short_ = 0;

@@ -346,6 +346,7 @@ void Site::Resume() {
 // What is in flight goes on.
 void Site::StopBeginning() {
   context_.timers.Cancel(timer_);
+  TellWarmup();
   context_.budget.Cancel(*this);
   context_.line.Cancel(*this);
   LeaveLines(nullptr, nullptr);

@@ -233,6 +233,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void LeaveLines(const GroupMember* for_messages, const GroupMember* for_connections);
   bool HasMessageRate() const;
   void SetWarmup(std::shared_ptr<Warmup> warmup);
+  void TellWarmup();
   std::uint64_t WarmupRoom();
   bool TakeOfWarmup();
   void SendOverflow();

@@ -11,6 +11,7 @@ namespace delivery {
 
 void Site::Pump() {
   throttle_.Begin();
+  TellWarmup();
   DoWhatCanBeDone();
   throttle_.End(context_.clock.Now(), !ready_.empty() || transactions_ > 0);
 }

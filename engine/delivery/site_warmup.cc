@@ -20,10 +20,18 @@ void Site::SetWarmup(std::shared_ptr<Warmup> warmup) {
   if (warmup_ == nullptr || &warmup_->warmup() != warmup.get()) {
     warmup_.reset();
     if (warmup == nullptr) return;
-    warmup_ = std::make_unique<WarmupMember>(std::move(warmup), context_.caller, id_);
+    warmup_ = std::make_unique<WarmupMember>(std::move(warmup), context_.caller, id_,
+                                             CampaignShare{context_.job.campaign_number, context_.job.weight});
     for (std::uint32_t i = 0; i < unwritten_; ++i) warmup_->warmup().Begin(*warmup_);
   }
   warmup_->warmup().SetNumbersOf(*warmup_, limits_.warmup);
+}
+
+// So much is not kept for it where it may not begin anything.
+void Site::TellWarmup() {
+  if (warmup_ == nullptr) return;
+  const bool may_begin = !draining_ && !paused_ && !HeldUntil().has_value();
+  warmup_->warmup().SetWanted(*warmup_, may_begin ? demand_.all() : 0);
 }
 
 // Of the day's number. Where there is none the site is pumped when there is.
@@ -33,7 +41,7 @@ std::uint64_t Site::WarmupRoom() {
   const std::uint64_t room = warmup_->warmup().Room(*warmup_, now);
   if (room > 0) return room;
   throttle_.Note(kWarmupLimit);
-  SetTimer(context_.clock.Now() + (Warmup::EndOfDay(now) - now));
+  SetTimer(context_.clock.Now() + (Warmup::NextRoom(now) - now));
   return 0;
 }
 

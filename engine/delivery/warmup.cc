@@ -1,6 +1,7 @@
 #include "engine/delivery/warmup.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "engine/base/check.h"
@@ -11,6 +12,7 @@ namespace {
 constexpr std::int64_t kDaySeconds = 24 * 3600;
 constexpr std::int64_t kWarmDays = 180;  // Who has sent nothing for so long begins anew.
 constexpr std::uint64_t kPortions = 8;   // A promise is this part of the day's number.
+constexpr base::Duration kLastHour = base::Duration::Hours(1);
 
 // Of each day the smaller number. After its last one a list has no limit.
 std::vector<std::uint32_t> LeastOf(const std::vector<std::uint32_t>& a, const std::vector<std::uint32_t>& b) {
@@ -21,24 +23,37 @@ std::vector<std::uint32_t> LeastOf(const std::vector<std::uint32_t>& a, const st
 
 }  // namespace
 
-WarmupMember::WarmupMember(std::shared_ptr<Warmup> warmup, GroupMember::Caller& caller, std::uint64_t site)
-    : warmup_(std::move(warmup)), caller_(caller), site_(site) {
+WarmupMember::WarmupMember(std::shared_ptr<Warmup> warmup, GroupMember::Caller& caller, std::uint64_t site,
+                           const CampaignShare& share)
+    : warmup_(std::move(warmup)), caller_(caller), site_(site), share_(share) {
   const std::lock_guard lock(warmup_->mutex_);
   ++warmup_->members_;
+  Warmup::Lane& lane = warmup_->LaneOf(*this);
+  ++lane.members;
+  lane.weight = share.weight;
 }
 
 WarmupMember::~WarmupMember() {
   const std::lock_guard lock(warmup_->mutex_);
   --warmup_->members_;
-  if (line_hook_.IsLinked()) warmup_->line_.Remove(*this);
+  warmup_->Want(*this, 0);
+  Warmup::Lane& lane = warmup_->LaneOf(*this);
+  if (line_hook_.IsLinked()) lane.line.Remove(*this);
+  --lane.members;
   while (unwritten_ > 0) warmup_->DoGiveBack(*this);
   warmup_->Forget(*this);
+  warmup_->CallThoseWithRoom(/*few_too=*/true);
 }
 
 std::int64_t Warmup::DayOf(base::WallTime time) { return time.seconds() / kDaySeconds; }
 
 base::WallTime Warmup::EndOfDay(base::WallTime now) {
   return base::WallTime::FromSeconds((DayOf(now) + 1) * kDaySeconds);
+}
+
+base::WallTime Warmup::NextRoom(base::WallTime now) {
+  const base::WallTime end = EndOfDay(now), last_hour = end - kLastHour;
+  return now < last_hour ? last_hour : end;
 }
 
 bool Warmup::IsBad(smtp::Classification classification) {
@@ -68,6 +83,7 @@ bool Warmup::Kept::Matters(base::WallTime now) const {
 // What is begun and not written yet is of the new day. A clock that steps back by a moment begins no day twice; where
 // it was wrong by days, the counts are of the day that it says now.
 void Warmup::TurnTo(base::WallTime now) {
+  is_last_hour_ = EndOfDay(now) - now <= kLastHour;
   const std::int64_t today = DayOf(now);
   if (today == kept_.day || today + 1 == kept_.day) return;
   if (today < kept_.day) {
@@ -78,6 +94,8 @@ void Warmup::TurnTo(base::WallTime now) {
   if (!IsOver() && kept_.IsAchieved(Number())) ++kept_.days;
   kept_ = {.days = kept_.days, .day = today, .sent = unwritten_, .used = unwritten_};
   promised_ = promising_ = 0;
+  std::erase_if(lanes_, [](const auto& lane) { return lane.second.members == 0; });
+  for (auto& [campaign, lane] : lanes_) lane.had = 0;
 }
 
 void Warmup::SetNumbersOf(WarmupMember& member, const std::vector<std::uint32_t>& numbers) {
@@ -129,17 +147,81 @@ void Warmup::WantPromise() {
   wants_save_->store(true);
 }
 
+// ---- shares ----
+
+// Of the day's number, for what waits of this campaign.
+double Warmup::KeptFor(const Lane& lane, std::uint64_t weights) const {
+  const double share = static_cast<double>(Number()) * lane.weight / static_cast<double>(weights);
+  return std::min(static_cast<double>(lane.wanted), std::max(0.0, share - static_cast<double>(lane.had)));
+}
+
+// Where more is kept than there is, for one who has had more than his share before, each gets a part of what is left.
+std::uint64_t Warmup::RoomOf(const Lane& lane) const {
+  const std::uint64_t left = Left();
+  if (left == 0 || IsOver() || is_last_hour_ || lanes_.size() == 1) return left;
+  std::uint64_t weights = lane.wanted == 0 ? lane.weight : 0;
+  for (const auto& [campaign, one] : lanes_) weights += one.wanted > 0 ? one.weight : 0;
+  double all = 0;
+  for (const auto& [campaign, one] : lanes_) all += KeptFor(one, weights);
+  double others = all - KeptFor(lane, weights);
+  const auto whole = static_cast<double>(Number() - std::min(Number(), kept_.used));  // More than is promised yet.
+  if (all > whole) others *= whole / all;
+  return std::min(left, static_cast<std::uint64_t>(std::ceil(whole - std::min(others, whole))));
+}
+
+void Warmup::Want(WarmupMember& member, std::uint64_t wanted) {
+  LaneOf(member).wanted += wanted - member.wanted_;
+  member.wanted_ = wanted;
+}
+
+void Warmup::SetWanted(WarmupMember& member, std::uint64_t wanted) {
+  const std::lock_guard lock(mutex_);
+  const bool are_fewer = wanted < member.wanted_;
+  Want(member, wanted);
+  if (are_fewer) CallThoseWithRoom(/*few_too=*/wanted == 0);
+}
+
+void Warmup::CallThoseWithRoom(bool few_too) {
+  if (Left() == 0) return;
+  for (auto& [campaign, lane] : lanes_) {
+    if (lane.line.empty()) continue;
+    const std::uint64_t least = few_too ? 1 : std::min<std::uint64_t>({lane.line.size(), Portion(), Left()});
+    if (RoomOf(lane) >= least) Call(lane);
+  }
+}
+
+// Whoever finds nothing stands in line again.
+void Warmup::Call(Lane& lane) {
+  while (!lane.line.empty()) {
+    const WarmupMember& member = lane.line.PopFront();
+    member.caller_.CallSite(member.site_, GroupMember::Call::kPump);
+  }
+}
+
+bool Warmup::IsWaitedFor() const {
+  return std::any_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return !lane.second.line.empty(); });
+}
+
+void Warmup::CallEveryone() {
+  for (auto& [campaign, lane] : lanes_) Call(lane);
+}
+
+// ---- messages ----
+
 std::uint64_t Warmup::Room(WarmupMember& member, base::WallTime now) {
   const std::lock_guard lock(mutex_);
   TurnTo(now);
   WantPromise();
-  const std::uint64_t left = Left();
-  if (left == 0 && !member.line_hook_.IsLinked()) line_.PushBack(member);
-  if (left > 0 && member.line_hook_.IsLinked()) line_.Remove(member);
-  return left;
+  Lane& lane = LaneOf(member);
+  const std::uint64_t room = RoomOf(lane);
+  if (room == 0 && !member.line_hook_.IsLinked()) lane.line.PushBack(member);
+  if (room > 0 && member.line_hook_.IsLinked()) lane.line.Remove(member);
+  return room;
 }
 
 void Warmup::DoBegin(WarmupMember& member) {
+  if (member.wanted_ > 0) Want(member, member.wanted_ - 1);
+  ++LaneOf(member).had;
   ++kept_.sent;
   ++kept_.used;
   ++unwritten_;
@@ -149,8 +231,10 @@ void Warmup::DoBegin(WarmupMember& member) {
 bool Warmup::Take(WarmupMember& member, base::WallTime now) {
   const std::lock_guard lock(mutex_);
   TurnTo(now);
-  if (Left() == 0) return false;
+  Lane& lane = LaneOf(member);
+  if (RoomOf(lane) == 0) return false;
   DoBegin(member);
+  if (lane.wanted == 0 && lanes_.size() > 1) CallThoseWithRoom(/*few_too=*/true);  // Nothing is kept for it any more.
   WantPromise();
   return true;
 }
@@ -173,7 +257,9 @@ void Warmup::DoGiveBack(WarmupMember& member) {
   --unwritten_;
   --kept_.sent;
   --kept_.used;
-  if (!line_.empty() && Left() > 0) CallEveryone();
+  Lane& lane = LaneOf(member);
+  lane.had -= std::min<std::uint64_t>(lane.had, 1);  // It may have begun on the day before.
+  CallThoseWithRoom(/*few_too=*/false);
 }
 
 void Warmup::GiveBack(WarmupMember& member) {
@@ -185,14 +271,6 @@ bool Warmup::MayTakeOverflow(base::WallTime now, bool whole) {
   const std::lock_guard lock(mutex_);
   TurnTo(now);
   return IsOver() || (!whole && kept_.used < Number());
-}
-
-// Whoever finds nothing stands in line again.
-void Warmup::CallEveryone() {
-  while (!line_.empty()) {
-    const WarmupMember& member = line_.PopFront();
-    member.caller_.CallSite(member.site_, GroupMember::Call::kPump);
-  }
 }
 
 void Warmup::OnBad(base::WallTime now) {
@@ -224,8 +302,8 @@ void Warmup::OnKept() {
   const std::lock_guard lock(mutex_);
   promised_ = std::max(promised_, promising_);
   wants_promise_ = false;
-  if (line_.empty()) return;
-  if (Left() > 0) return CallEveryone();
+  if (!IsWaitedFor()) return;
+  if (Left() > 0) return CallThoseWithRoom(/*few_too=*/true);
   WantPromise();  // Who waits came after Keep.
 }
 

@@ -1,6 +1,10 @@
 // How far a source has been warmed for a provider: how many messages it may send there on this day of UTC. There is one
 // for each (source, provider), and for each (source, site) of no provider; it is the whole program's.
 //
+// Campaigns share a day's number by their weights: of what others wait to send there, as much as is their share is kept
+// for them, whoever came first. What nobody else waits for is there for everybody; in the day's last hour it all is, so
+// that a campaign that cannot send what it waits for leaves none of it unused.
+//
 // The next day has the next number where this one was used (kUsedShare of its number were sent) and clean: nothing was
 // suspended, and no more than kBadShare of the messages were answered by what harms a source's name (IsBad). Else the
 // number stays. After the last number there is no limit.
@@ -21,6 +25,7 @@
 
 #include "engine/base/intrusive_list.h"
 #include "engine/base/time.h"
+#include "engine/delivery/fair_line.h"
 #include "engine/delivery/limit_group.h"
 #include "engine/smtp/classification.h"
 
@@ -33,7 +38,8 @@ class Warmup;
 // A site's part in it. Its shard uses it.
 class WarmupMember {
  public:
-  WarmupMember(std::shared_ptr<Warmup> warmup, GroupMember::Caller& caller, std::uint64_t site);
+  WarmupMember(std::shared_ptr<Warmup> warmup, GroupMember::Caller& caller, std::uint64_t site,
+               const CampaignShare& share = {});
   WarmupMember(const WarmupMember&) = delete;
   WarmupMember& operator=(const WarmupMember&) = delete;
   ~WarmupMember();  // Gives back what it has begun and not written, and waits no more.
@@ -44,7 +50,8 @@ class WarmupMember {
   const std::shared_ptr<Warmup> warmup_;
   GroupMember::Caller& caller_;
   const std::uint64_t site_;
-  std::uint64_t unwritten_ = 0;
+  const CampaignShare share_;
+  std::uint64_t unwritten_ = 0, wanted_ = 0;
   // What its site says, among Warmup::said_.
   std::optional<std::map<std::vector<std::uint32_t>, std::uint64_t>::iterator> says_;
   base::ListHook line_hook_;
@@ -80,6 +87,8 @@ class Warmup {
   // Where no site has said anything yet, or says anything any more.
   void SetNumbers(const std::vector<std::uint32_t>& numbers);
 
+  // How many messages wait there and could be begun, were there room.
+  void SetWanted(WarmupMember& member, std::uint64_t wanted);
   // How many messages may be begun now. Where there is none the member is called as soon as there is; it asks again by
   // itself when the day is over.
   std::uint64_t Room(WarmupMember& member, base::WallTime now);
@@ -97,6 +106,8 @@ class Warmup {
 
   static std::int64_t DayOf(base::WallTime time);  // Since 1970.
   static base::WallTime EndOfDay(base::WallTime now);
+  // When there may be more to begin, by the time alone.
+  static base::WallTime NextRoom(base::WallTime now);
 
   // ---- what outlives the program ----
   // `exact`: nothing is sent any more. Else it has a promise where one is wanted…
@@ -117,8 +128,23 @@ class Warmup {
   void WantPromise();
   void Apply(std::vector<std::uint32_t> numbers);
   void Forget(WarmupMember& member);
+  // What one campaign has in it.
+  struct Lane {
+    std::uint32_t weight = 1;
+    std::uint64_t members = 0, wanted = 0;
+    std::uint64_t had = 0;  // Begun on this day.
+    base::IntrusiveList<WarmupMember, &WarmupMember::line_hook_> line;
+  };
+  Lane& LaneOf(const WarmupMember& member) { return lanes_[member.share_.campaign]; }
+  double KeptFor(const Lane& lane, std::uint64_t weights) const;
+  std::uint64_t RoomOf(const Lane& lane) const;
+  void Want(WarmupMember& member, std::uint64_t wanted);
   void DoBegin(WarmupMember& member);
   void DoGiveBack(WarmupMember& member);
+  // Calls who waits of each campaign that may begin some; not `few_too`: where it is worth the while.
+  void CallThoseWithRoom(bool few_too);
+  static void Call(Lane& lane);
+  bool IsWaitedFor() const;
   void CallEveryone();
 
   std::atomic<bool>* const wants_save_;
@@ -131,7 +157,8 @@ class Warmup {
   std::uint64_t promised_ = 0;   // Of this day: so many may be used…
   std::uint64_t promising_ = 0;  // …and so many when what Keep said is durable.
   std::uint64_t members_ = 0;
-  base::IntrusiveList<WarmupMember, &WarmupMember::line_hook_> line_;
+  std::map<std::uint32_t, Lane> lanes_;  // By campaign.
+  bool is_last_hour_ = false;
 };
 
 }  // namespace delivery

@@ -169,5 +169,54 @@ TEST(CampaignsTogether, ADomainsOwnLimitsHoldForTheOther) {
   EXPECT_GE(taken("b.example") - others, 200u);
 }
 
+// ---- weights ----
+
+// A large campaign and an urgent one, ten times as heavy.
+struct Urgent {
+  struct Options {
+    std::string limits;
+    int large = 400, urgent = 40;
+    std::uint32_t sessions_max = 100;
+    Duration latency = Duration::Milliseconds(1), commit_longest = Duration::Milliseconds(5);
+  };
+  explicit Urgent(const Options& options)
+      : scenario({.addresses = ManyOf("x", options.large),
+                  .more = {ManyOf("y", options.urgent)},
+                  .shaping = "[\"default\"]\n" + options.limits,
+                  .shards = 2,
+                  .sessions_max = options.sessions_max,
+                  .network = {.latency_least = options.latency, .latency_most = options.latency * 2},
+                  .commit_longest = options.commit_longest}),
+        receiver(scenario.Serve("one.example")) {
+    scenario.other().weight = 10;
+  }
+  // Messages of the large one between the first and the `nth` of the urgent one.
+  int LargeOnesAmong(int nth) const {
+    int urgents = 0, larges = 0;
+    for (const std::string& to : receiver.accepted()) {
+      if (to.starts_with("y") && ++urgents == nth) return larges;
+      if (to.starts_with("x") && urgents > 0) ++larges;
+    }
+    ADD_FAILURE() << urgents << " urgent ones were taken";
+    return larges;
+  }
+  Scenario scenario;
+  Receiver& receiver;
+};
+
+// There are two for both: one more is had after twenty messages.
+TEST(UrgentCampaign, HasItsShareOfTheProgramsSessions) {
+  Urgent urgent({.limits = "connection_limit = 20\n", .large = 1200, .urgent = 200, .sessions_max = 2});
+  ASSERT_TRUE(urgent.scenario.Finish());
+  EXPECT_LT(urgent.LargeOnesAmong(200), 80) << "with equal shares 200";
+}
+
+TEST(UrgentCampaign, HasItsShareOfAWarmUp) {
+  Urgent urgent({.limits = "warmup = [60, 1000]\n"});
+  urgent.scenario.RunFor(Duration::Minutes(10));
+  EXPECT_THAT(urgent.receiver.accepted(), SizeIs(60));
+  EXPECT_LE(urgent.LargeOnesAmong(40), 20) << "all of them, whatever else waits";
+}
+
 }  // namespace
 }  // namespace sim

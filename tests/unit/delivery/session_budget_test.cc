@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <memory>
 #include <string>
 
@@ -160,6 +161,39 @@ TEST_F(SessionBudgetTest, ThoseInLineTakeTurns) {
   EXPECT_EQ(took, "ababab");
   a.Cancel(of_a);
   b.Cancel(of_b);
+}
+
+// Two shards of a large campaign, which has all sessions, and one of an urgent campaign; all three want more.
+TEST_F(SessionBudgetTest, CampaignsTakeTurnsByTheirWeights) {
+  SessionPool pool(8);
+  SessionBudget large(pool, 100, shard_, {.campaign = 0, .weight = 1});
+  SessionBudget also_large(pool, 100, shard_, {.campaign = 0, .weight = 1});
+  SessionBudget urgent(pool, 100, other_shard_, {.campaign = 1, .weight = 3});
+  Waiter of_large('l', calls_), of_also_large('m', calls_), of_urgent('u', calls_);
+  std::deque<SessionBudget*> open;  // Sessions end in the order in which they were opened.
+  const auto take = [&] {
+    for (SessionBudget* const budget : {&large, &also_large, &urgent}) {
+      while (budget->TryTake()) open.push_back(budget);
+      budget->Wait(budget == &large ? of_large : budget == &urgent ? of_urgent : of_also_large);
+      budget->Serve();
+    }
+  };
+  take();
+  EXPECT_EQ(large.used(), 8u);
+  int urgents = 0;
+  for (int turn = 0; turn < 400; ++turn) {
+    End(*open.front());
+    open.pop_front();
+    take();
+    ASSERT_EQ(open.size(), 8u) << "somebody takes it";
+    urgents += open.back() == &urgent ? 1 : 0;
+  }
+  EXPECT_NEAR(urgents, 300, 5);
+  EXPECT_EQ(urgent.used(), 6u);
+  EXPECT_EQ(large.used(), 1u);
+  large.Cancel(of_large);
+  also_large.Cancel(of_also_large);
+  urgent.Cancel(of_urgent);
 }
 
 // Who stands in line, and wants nothing any more, is in nobody's way.
