@@ -261,7 +261,7 @@ std::optional<Site::Claimed> Site::ClaimUnder(const tls::Policy& policy) {
       owner_.WantsPump(*this);
       return std::nullopt;
     }
-    if (RoomToBegin() == 0) return std::nullopt;
+    if (RoomToBegin(kBeginAhead) == 0) return std::nullopt;
     if (!context_.line.HasToken(*this)) {
       throttle_.Note("campaign_rate");
       return std::nullopt;

@@ -237,7 +237,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::uint64_t WarmupRoom();
   bool TakeOfWarmup();
   void SendOverflow();
-  std::uint64_t RoomToBegin();
+  std::uint64_t RoomToBegin(base::Duration ahead);
   void CountBegun();
   void CountPutBack();
   void CountUnwritten();
@@ -394,6 +394,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::uint32_t sessions_ = 0;
   std::uint32_t transactions_ = 0;  // Between BeginTransaction and its result, or until it is given up.
   std::uint32_t unwritten_ = 0;     // Of these, those that have not taken their rate token yet.
+  base::Duration open_took_;        // Until a new session was ready, lately.
 };
 
 }  // namespace delivery

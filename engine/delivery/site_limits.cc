@@ -109,11 +109,11 @@ bool Site::HasMessageRate() const {
 
 // How many messages may be begun: those whose rate tokens will be there by the time they are signed, and their attempts
 // durable. Where there is none, the site is pumped when there is.
-std::uint64_t Site::RoomToBegin() {
+std::uint64_t Site::RoomToBegin(base::Duration ahead) {
   std::uint64_t messages = WarmupRoom();
   if (messages == 0) return 0;
   for (const auto& member : members_) {
-    const LimitGroup::Room room = member->group().RoomToBegin(*member, context_.clock.Now(), kBeginAhead);
+    const LimitGroup::Room room = member->group().RoomToBegin(*member, context_.clock.Now(), ahead);
     if (room.count == 0) {
       throttle_.Note(room.limit);
       message_blocker_ = member.get();

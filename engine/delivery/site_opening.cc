@@ -75,7 +75,9 @@ void Site::OpenSessions(const tls::Policy& policy) {
     if (!scarce.empty()) throttle_.Note(scarce);
   }
   if (!HasRoomToConnect()) return;
-  const std::uint64_t tokens = std::min(RoomToBegin(), context_.line.TokensSoon());
+  // Those that will be there by the time a connection is open.
+  const std::uint64_t tokens =
+      std::min(RoomToBegin(kBeginAhead + std::min(open_took_, kSlow)), context_.line.TokensSoon());
   if (tokens == 0) return throttle_.Note("campaign_rate");  // Else RoomToBegin has said it.
   while (WantsSession(policy, demand, tokens)) {
     if (!HasRoomToConnect()) return;

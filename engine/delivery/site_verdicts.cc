@@ -102,6 +102,7 @@ void Site::OnSessionReady(Session& session) {
   MoveSession(session, Session::Listing::kIdle);
   if (is_new) mail_max_ = session.mail_max();
   if (is_new) rests_since_.reset();
+  if (is_new) open_took_ = std::max(context_.clock.Now() - session.opened_at(), open_took_ * 7 / 8);
   if (is_new) CountTls(session, smtp::TlsTrouble::kNone);
   if (is_new) NoteTlsWorks(session);
   if (IsToEnd(session)) {

@@ -51,10 +51,12 @@ class HostLimitsTest(Lab):
         return sum(urgent[0] < time < urgent[count - 1] for time in large)
 
     def test_a_small_urgent_one_passes_a_large_one(self):
-        # Four messages for each connection: on a slow machine, too, some of the urgent ones wait for the rate at any time, but for the last.
-        self.prepare([60, 40], WHOLE_HOST + '"20/s,max_burst=1"\nmax_deliveries_per_connection = 4\n', ["", "weight = 10"])
+        # Connections for every four messages, as many as are wanted, and a rate that is slow beside what a message takes on a slow machine: some
+        # of the urgent ones wait for it at any time, but for the last. (How shares come out where all that is slow, the simulator tests.)
+        self.prepare([40, 24], WHOLE_HOST + '"10/s,max_burst=1"\nmax_deliveries_per_connection = 4\nadaptive = false\nconnection_limit = 20\n',
+                     ["", "weight = 10"])
         self.sluice("send", "a.toml", "b.toml")
-        self.assertLess(self.large_ones_among_the_urgent(30), 15)  # A tenth would be 3; with equal shares it is 30.
+        self.assertLess(self.large_ones_among_the_urgent(20), 12)  # A tenth would be 2; with equal shares it is 20.
 
     def test_a_small_urgent_one_passes_a_large_one_where_connections_are_few(self):
         self.prepare([4000, 400], '["default"]\nconnect_timeout = "5s"\nconnection_limit = 1\n', ["", "weight = 20"])
