@@ -12,10 +12,10 @@
 #include "engine/delivery/mail_hosts.h"
 #include "engine/delivery/pause.h"
 #include "engine/delivery/recipient_queue.h"
-#include "engine/host_state.h"
 #include "engine/io/clock.h"
 #include "engine/io/reactor.h"
 #include "engine/io/timer_wheel.h"
+#include "engine/plan_host.h"
 #include "engine/plan_trials.h"
 #include "engine/preparation.h"
 #include "engine/receiver_probe.h"
@@ -25,6 +25,8 @@
 
 namespace engine {
 namespace {
+
+using Kind = delivery::HostLimits::Kind;
 
 constexpr std::size_t kAskedAtOnce = 256;
 constexpr std::size_t kSitesMax = 200'000;                          // Kept apart; a domain beyond is a site of its own.
@@ -37,6 +39,8 @@ class Plan {
       : disk_(disk),
         request_(request),
         shaping_(*request.shaping),
+        host_(*request.campaign, request.now,
+              std::max(request.now, request.campaign->delivery.start.value_or(request.now))),
         assumptions_(PlanAssumptions::At(request.round_trip.value_or(kAssumedRoundTrip))) {}
   absl::StatusOr<CampaignPlan> Make();
 
@@ -79,21 +83,18 @@ class Plan {
   PlannedTime TimeOfWarmupAt(const Site& site, const std::string& name, const std::string& provider, std::size_t source,
                              std::uint64_t recipients);
   bool IsWarm(const Site& site, const std::string& name, const std::string& provider, std::size_t source);
-  delivery::Warmup::Kept WarmupOf(const std::string& name, const std::string& provider, std::size_t source,
-                                  const std::vector<std::uint32_t>& numbers);
   absl::Status PlanWhole();
 
   io::Disk& disk_;
   const PlanRequest& request_;
   const config::Shaping& shaping_;
+  PlanHost host_;
   PlanAssumptions assumptions_;
   std::unique_ptr<Loop> loop_;
   std::unique_ptr<const roster::Roster> roster_;
   std::map<std::string, Site> sites_;
   std::map<std::string, PlannedProvider> providers_;
   std::map<std::pair<std::string, std::string>, SharedLoad> shared_;  // By provider and source; "": all sources.
-  delivery::HostLimits host_limits_;
-  base::WallTime begin_;  // Of sending.
   std::uint64_t queries_ = 0;
   CampaignPlan plan_;
 };
@@ -283,19 +284,21 @@ void Plan::TakeSite(const std::string& name, const Site& site) {
     const PlanAssumptions assumptions = AssumptionsFor(site, last);
     all.Add(site.recipients[i], last, assumptions);
     if (!known.empty()) TakeShared(provider, source, site.recipients[i], last, assumptions);
-    PlannedTime time = TimeOfSite(site.recipients[i], last, assumptions);
+    const PlanHost::Site host = host_.At(source, name);
+    PlannedTime time = TimeOfSite(site.recipients[i], last, assumptions, host.known);
     const std::uint64_t warming = known.empty() ? site.recipients[i] : shared_[{provider, source}].messages;
     const PlannedTime warmup = TimeOfWarmupAt(site, name, known, i, warming);
     if (known.empty()) time = Longer(time, warmup);
+    time = After(host.suspended, time);
     group.time = Longer(group.time, warmup);
     group.recipients += site.recipients[i];
     group.time = Longer(group.time, time);
-    const auto round_trip =
-        site.distance.has_value() ? std::optional(site.distance->round_trip) : std::optional<base::Duration>();
-    plan_.longest.push_back({name, source, provider, site.recipients[i], time, round_trip});
+    plan_.longest.push_back({name, source, provider, site.recipients[i], time, {}, host.suspended});
+    if (site.distance.has_value()) plan_.longest.back().round_trip = site.distance->round_trip;
   }
-  group.time = Longer(group.time, TimeOfShared(all, last.total_connection_limit, "total_connection_limit",
-                                               last.total_message_rate, "total_message_rate"));
+  group.time = Longer(group.time,
+                      TimeOfShared(all, last.total_connection_limit, "total_connection_limit", last.total_message_rate,
+                                   "total_message_rate", host_.DebtOf({Kind::kSiteTotal, "", name})));
   if (plan_.longest.size() < 2 * CampaignPlan::kSitesShown) return;
   std::sort(plan_.longest.begin(), plan_.longest.end(),
             [](const PlannedSite& a, const PlannedSite& b) { return a.time.seconds > b.time.seconds; });
@@ -311,23 +314,17 @@ void Plan::TakeShared(const std::string& provider, const std::string& source, st
   all.Add(recipients, limits, assumptions);
   PlannedTime& time = providers_[provider].time;
   time = Longer(time, TimeOfShared(own, limits.provider_connection_limit, "provider_connection_limit",
-                                   limits.provider_max_message_rate, "provider_max_message_rate"));
+                                   limits.provider_max_message_rate, "provider_max_message_rate",
+                                   host_.DebtOf({Kind::kProvider, source, provider})));
   time = Longer(time, TimeOfShared(all, limits.provider_total_connection_limit, "total_connection_limit",
-                                   limits.provider_total_message_rate, "total_message_rate"));
-}
-
-delivery::Warmup::Kept Plan::WarmupOf(const std::string& name, const std::string& provider, std::size_t source,
-                                      const std::vector<std::uint32_t>& numbers) {
-  using Kind = delivery::HostLimits::Kind;
-  const bool alone = provider.empty();
-  const auto warmup = host_limits_.WarmupOf(
-      {alone ? Kind::kSite : Kind::kProvider, (*request_.sources)[source].name, alone ? name : provider}, numbers);
-  return warmup->Keep(begin_, /*exact=*/true);
+                                   limits.provider_total_message_rate, "total_message_rate",
+                                   host_.DebtOf({Kind::kProviderTotal, "", provider})));
 }
 
 bool Plan::IsWarm(const Site& site, const std::string& name, const std::string& provider, std::size_t source) {
   const auto numbers = shaping_.For(site.domain, site.hosts, (*request_.sources)[source].name).warmup;
-  return numbers.empty() || WarmupOf(name, provider, source, numbers).days >= numbers.size();
+  return numbers.empty() ||
+         host_.WarmupOf((*request_.sources)[source].name, name, provider, numbers).days >= numbers.size();
 }
 
 // Zero: it has none, or what is beyond it goes by a source that is warm. What others that are warming have left is not
@@ -339,13 +336,16 @@ PlannedTime Plan::TimeOfWarmupAt(const Site& site, const std::string& name, cons
   for (std::size_t i = 0; limits.overflow == config::Overflow::kWarm && i < request_.sources->size(); ++i) {
     if (i != source && IsWarm(site, name, provider, i)) return {};
   }
-  return TimeOfWarmup(recipients, limits.warmup, WarmupOf(name, provider, source, limits.warmup), begin_);
+  return TimeOfWarmup(recipients, limits.warmup,
+                      host_.WarmupOf((*request_.sources)[source].name, name, provider, limits.warmup), host_.begin());
 }
 
 absl::Status Plan::PlanWhole() {
   const std::uint64_t routed = plan_.recipients - plan_.without_route - plan_.without_answer;
-  if (request_.campaign->delivery.max_message_rate.has_value())
-    plan_.whole.push_back({SecondsAtRate(routed, *request_.campaign->delivery.max_message_rate), "campaign_rate"});
+  if (const auto& rate = request_.campaign->delivery.max_message_rate; rate.has_value()) {
+    const RateDebt owed = host_.DebtOf({Kind::kCampaign, "", request_.campaign->id});
+    plan_.whole.push_back({SecondsAtRate(routed, *rate, owed), "campaign_rate"});
+  }
   if (!request_.keys->empty() && routed > 0) {
     const absl::StatusOr<double> rate =
         MeasureSignatures(*request_.keys, *request_.config, request_.shards, *request_.log);
@@ -366,8 +366,7 @@ absl::StatusOr<CampaignPlan> Plan::Make() {
   const absl::StatusOr<base::Duration> commit = MeasureCommit(disk_, request_.scratch);
   if (!commit.ok()) return commit.status();
   assumptions_.commit = *commit;
-  begin_ = std::max(request_.now, request_.campaign->delivery.start.value_or(request_.now));
-  if (!request_.host_state.empty()) ReadLimits(disk_, request_.host_state, *request_.sources, host_limits_);
+  if (!request_.host_state.empty()) host_.Read(disk_, request_.host_state, *request_.sources);
   if (absl::Status status = MakeLoop(); !status.ok()) return status;
   if (request_.config->smarthost.has_value()) {
     const std::string& host = request_.config->smarthost->host;

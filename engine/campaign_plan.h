@@ -29,7 +29,7 @@ struct PlanRequest {
   const std::vector<dkim::SigningKey>* keys = nullptr;
   std::uint32_t shards = 1;
   std::string scratch;     // An empty folder; the caller removes it.
-  std::string host_state;  // Where warm-ups stand: <state_dir>/host. Empty: at their beginning.
+  std::string host_state;  // What the host knows of receivers: <state_dir>/host. Empty: nothing.
   base::WallTime now;
   // To all receivers. None: those with the most messages for each connection are asked (receiver_probe.h), and the
   // others are taken to be kAssumedRoundTrip away.
@@ -44,6 +44,7 @@ struct PlannedSite {
   std::uint64_t recipients = 0;
   PlannedTime time;
   std::optional<base::Duration> round_trip;  // As it was measured.
+  base::Duration suspended;                  // Zero: it is not, when the campaign begins.
 };
 
 struct PlannedProvider {

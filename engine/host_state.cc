@@ -36,6 +36,7 @@ void ReadLimits(io::Disk& disk, const std::string& directory, const std::vector<
                 delivery::HostLimits& limits) {
   for (const delivery::Source& source : sources)
     (void)LoadFile(disk, directory + "/limits-" + AddressOf(source), source.name, limits);  // Else they begin anew.
+  (void)LoadFile(disk, directory + "/limits-total", "", limits);
 }
 
 HostState::~HostState() {

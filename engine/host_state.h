@@ -79,7 +79,8 @@ class HostState {
   std::future<Saved> saving_;
 };
 
-// What the last programs that had these sources left in `directory`; takes none of them.
+// What the last programs that had these sources left in `directory`, and what holds over all sources; takes none of
+// them.
 void ReadLimits(io::Disk& disk, const std::string& directory, const std::vector<delivery::Source>& sources,
                 delivery::HostLimits& limits);
 

@@ -14,16 +14,38 @@ std::uint64_t Ceiling(std::uint64_t a, std::uint64_t b) { return (a + b - 1) / b
 
 double Seconds(base::Duration time) { return static_cast<double>(time.nanoseconds()) / 1e9; }
 
+// What goes before a window that is smaller than it was is as large again: one connection more for each message on each
+// of them. A window that is not known is as large as it need be.
+struct Growth {
+  std::uint64_t messages = 0;
+  double seconds = 0;
+};
+
+Growth GrowthOf(std::uint64_t messages, std::uint64_t sessions, double window, const PlanAssumptions& assumptions) {
+  Growth growth;
+  if (window <= 0) return growth;
+  for (auto size = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(window));
+       size < sessions && growth.messages < messages; ++size) {
+    growth.messages += std::min(size, messages - growth.messages);
+    growth.seconds += Seconds(assumptions.message + assumptions.commit);
+  }
+  return growth;
+}
+
 }  // namespace
 
 PlannedTime Longer(PlannedTime a, PlannedTime b) { return b.seconds > a.seconds ? b : a; }
 
-double SecondsAtRate(std::uint64_t count, const base::Rate& rate) {
+double SecondsAtRate(std::uint64_t count, const base::Rate& rate, const RateDebt& owed) {
   const delivery::RateGate::Options gate = delivery::GateOptions(rate);
   if (count == 0) return 0;
   if (gate.count == 0) return std::numeric_limits<double>::infinity();
-  const std::uint64_t at_once = std::min(count, gate.burst_max);
-  return static_cast<double>(count - at_once) * Seconds(gate.period) / static_cast<double>(gate.count);
+  const auto per_period = static_cast<double>(gate.count);
+  double debt = Seconds(owed.debt);
+  if (owed.ns_for_one > 0)  // As many messages, where that is less.
+    debt = std::min(debt, debt * Seconds(gate.period) * 1e9 / per_period / owed.ns_for_one);
+  const double paced = static_cast<double>(count) - static_cast<double>(gate.burst_max);
+  return std::max(0.0, debt + paced * Seconds(gate.period) / per_period);
 }
 
 void SharedLoad::Add(std::uint64_t more, const config::Limits& limits, const PlanAssumptions& assumptions) {
@@ -35,29 +57,45 @@ void SharedLoad::Add(std::uint64_t more, const config::Limits& limits, const Pla
 
 PlannedTime TimeOfShared(const SharedLoad& load, const std::optional<std::uint32_t>& connections,
                          std::string_view connections_key, const std::optional<base::Rate>& rate,
-                         std::string_view rate_key) {
+                         std::string_view rate_key, const RateDebt& owed) {
   PlannedTime time;
   if (connections.has_value()) time = Longer(time, {load.work / *connections, std::string(connections_key)});
-  if (rate.has_value()) time = Longer(time, {SecondsAtRate(load.messages, *rate), std::string(rate_key)});
+  if (rate.has_value()) time = Longer(time, {SecondsAtRate(load.messages, *rate, owed), std::string(rate_key)});
   return time;
 }
 
-PlannedTime TimeOfSite(std::uint64_t messages, const config::Limits& limits, const PlanAssumptions& assumptions) {
+PlannedTime TimeOfSite(std::uint64_t messages, const config::Limits& limits, const PlanAssumptions& assumptions,
+                       const delivery::SiteStanding::Kept& known) {
   if (messages == 0) return {};
   const std::uint64_t per_connection = limits.max_deliveries_per_connection;
   const std::uint64_t wanted = Ceiling(messages, std::min(kMessagesForASession, per_connection));
   const std::uint64_t sessions = std::min<std::uint64_t>(limits.connection_limit, wanted);
-  const std::uint64_t each = Ceiling(messages, sessions);
-  const std::uint64_t opened = Ceiling(each, per_connection);
-  PlannedTime time = {static_cast<double>(each) * Seconds(assumptions.message + assumptions.commit) +
-                          static_cast<double>(opened) * Seconds(assumptions.open) +
-                          static_cast<double>(opened - 1) * Seconds(assumptions.close),
-                      wanted > sessions ? "connection_limit" : "round_trip"};
+  const Growth growth = GrowthOf(messages, sessions, limits.adaptive ? known.window : 0, assumptions);
+  const std::uint64_t each = Ceiling(messages - growth.messages, sessions);
+  const std::uint64_t opened = std::max<std::uint64_t>(1, Ceiling(each, per_connection));
+  const double rest = static_cast<double>(each) * Seconds(assumptions.message + assumptions.commit) +
+                      static_cast<double>(opened) * Seconds(assumptions.open) +
+                      static_cast<double>(opened - 1) * Seconds(assumptions.close);
+  PlannedTime time = {growth.seconds + rest, growth.seconds > rest ? "window"
+                                             : wanted > sessions   ? "connection_limit"
+                                                                   : "round_trip"};
   if (limits.max_connection_rate.has_value())
-    time = Longer(
-        time, {SecondsAtRate(Ceiling(messages, per_connection), *limits.max_connection_rate), "max_connection_rate"});
+    time = Longer(time, {SecondsAtRate(Ceiling(messages, per_connection), *limits.max_connection_rate,
+                                       {known.debts.connections, known.debts.ns_per_connection}),
+                         "max_connection_rate"});
   if (limits.max_message_rate.has_value())
-    time = Longer(time, {SecondsAtRate(messages, *limits.max_message_rate), "max_message_rate"});
+    time = Longer(
+        time, {SecondsAtRate(messages, *limits.max_message_rate, {known.debts.messages, known.debts.ns_per_message}),
+               "max_message_rate"});
+  if (limits.adaptive && known.messages_per_second > 0)  // It is what the receiver takes, as far as anybody knows.
+    time = Longer(time, {static_cast<double>(messages - 1) / known.messages_per_second, "adaptive_rate"});
+  return time;
+}
+
+PlannedTime After(base::Duration suspended, PlannedTime time) {
+  const double wait = Seconds(suspended);
+  if (wait > time.seconds) time.limited_by = "suspended";
+  time.seconds += wait;
   return time;
 }
 

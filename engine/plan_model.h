@@ -10,6 +10,7 @@
 #include "engine/base/rate.h"
 #include "engine/base/time.h"
 #include "engine/config/limits.h"
+#include "engine/delivery/site_standing.h"
 #include "engine/delivery/warmup.h"
 
 namespace engine {
@@ -28,13 +29,20 @@ inline constexpr base::Duration kAssumedRoundTrip = base::Duration::Milliseconds
 
 struct PlannedTime {
   double seconds = 0;
-  std::string limited_by;  // The limit's key, or "round_trip": it would be as long without limits.
+  // The limit's key; "window", "adaptive_rate" or "suspended", as it is known of the receiver; or "round_trip": it
+  // would be as long without limits.
+  std::string limited_by;
 };
 
 // The longer one.
 PlannedTime Longer(PlannedTime a, PlannedTime b);
-// Until `count` have passed, the first of them at once.
-double SecondsAtRate(std::uint64_t count, const base::Rate& rate);
+// What a rate owes (delivery::LimitGroup::Debts).
+struct RateDebt {
+  base::Duration debt;
+  double ns_for_one = 0;  // At the rate that it is of; 0: not known.
+};
+// Until `count` have passed, the first of them at once where nothing is owed.
+double SecondsAtRate(std::uint64_t count, const base::Rate& rate, const RateDebt& owed = {});
 // What several queues share: a number of connections, and a rate.
 struct SharedLoad {
   std::uint64_t messages = 0;
@@ -44,9 +52,12 @@ struct SharedLoad {
 // None: no such limit. The names are those of the limits' keys.
 PlannedTime TimeOfShared(const SharedLoad& load, const std::optional<std::uint32_t>& connections,
                          std::string_view connections_key, const std::optional<base::Rate>& rate,
-                         std::string_view rate_key);
-// Of `messages` to one site from one source.
-PlannedTime TimeOfSite(std::uint64_t messages, const config::Limits& limits, const PlanAssumptions& assumptions);
+                         std::string_view rate_key, const RateDebt& owed = {});
+// Of `messages` to one site from one source, of which so much is known. Not how long it is suspended.
+PlannedTime TimeOfSite(std::uint64_t messages, const config::Limits& limits, const PlanAssumptions& assumptions,
+                       const delivery::SiteStanding::Kept& known = {});
+// What takes so long, once nothing is suspended any more.
+PlannedTime After(base::Duration suspended, PlannedTime time);
 
 // Of `messages` that a warm-up with these numbers, which stands so, lets go from `now` on, where each day is used and
 // clean.

@@ -77,6 +77,7 @@ Json ToJson(const campaign::Campaign& campaign, const engine::CampaignPlan& plan
     Json& entry = json["longest_sites"].emplace_back(Json{
         {"site", site.site}, {"source", site.source}, {"provider", site.provider}, {"recipients", site.recipients}});
     Put(site.time, entry);
+    if (site.suspended > base::Duration()) entry["suspended_until"] = base::FormatRfc3339(start + site.suspended);
     if (site.round_trip.has_value())
       entry["round_trip_ms"] = static_cast<double>(site.round_trip->microseconds()) / 1000;
   }

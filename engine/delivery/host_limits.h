@@ -72,6 +72,10 @@ class HostLimits {
   RuleSettings SettingsOf(const std::string& source, const std::string& site, base::Instant now) const;
   bool HasDomainSettings() const { return has_domain_settings_; }  // Else there is no need to ask for any of a domain.
 
+  // What is known of a site, and what a group owes, also where nobody has asked for it yet; as new: nothing.
+  SiteStanding::Kept KeptOf(const std::string& source, const std::string& site, base::Instant now) const;
+  LimitGroup::Debts DebtsOf(const GroupName& name, base::Instant now) const;
+
   bool TakeNews() { return has_news_.exchange(false); }  // Something has come since the last time.
   BrokenTls& broken_tls() { return broken_tls_; }
 
@@ -93,6 +97,7 @@ class HostLimits {
   void TakeOld(const GroupName& name, Old old, base::Instant now);
   void InheritWarmup(const GroupName& from, const GroupName& to);
   static SiteStanding::Kept Now(const Old& old, base::Instant now);
+  SiteStanding::Kept DoKeptOf(const SiteName& name, base::Instant now) const;
   static std::size_t EndOf(Suspensions::Scopes scopes, base::Instant now, Old& old);
 
   const bool outlives_;

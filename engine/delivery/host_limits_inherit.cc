@@ -1,4 +1,4 @@
-// What is known of a receiver goes with it when its hosts change.
+// What is known of a receiver; it goes with it when its hosts change.
 
 #include "engine/delivery/host_limits.h"
 
@@ -15,20 +15,31 @@ bool HostLimits::IsFirstOf(const std::string& source, const std::string& from, c
   return inherited_.emplace(source, from, to).second;
 }
 
+SiteStanding::Kept HostLimits::DoKeptOf(const SiteName& name, base::Instant now) const {
+  if (const auto known = sites_.find(name); known != sites_.end()) return known->second->Keep(now, {});
+  const auto old = old_sites_.find(name);
+  return old == old_sites_.end() ? SiteStanding::Kept() : Now(old->second, now);
+}
+
+SiteStanding::Kept HostLimits::KeptOf(const std::string& source, const std::string& site, base::Instant now) const {
+  const std::lock_guard lock(mutex_);
+  return DoKeptOf({source, site}, now);
+}
+
+LimitGroup::Debts HostLimits::DebtsOf(const GroupName& name, base::Instant now) const {
+  const std::lock_guard lock(mutex_);
+  if (const auto known = groups_.find(name); known != groups_.end()) return known->second->debts(now);
+  const auto old = old_groups_.find(name);
+  return old == old_groups_.end() ? LimitGroup::Debts() : Now(old->second, now).debts;
+}
+
 void HostLimits::Inherit(const std::string& source, const std::string& from, const std::string& to, bool all_hosts,
                          base::Instant now) {
   const std::lock_guard lock(mutex_);
   InheritWarmup({Kind::kSite, source, from}, {Kind::kSite, source, to});
   const auto heir = sites_.find({source, to});
   if (heir == sites_.end()) return;
-  const auto known = sites_.find({source, from});
-  const auto old = old_sites_.find({source, from});
-  SiteStanding::Kept kept;
-  if (known != sites_.end()) {
-    kept = known->second->Keep(now, {});
-  } else if (old != old_sites_.end()) {
-    kept = Now(old->second, now);
-  }
+  SiteStanding::Kept kept = DoKeptOf({source, from}, now);
   if (!IsFirstOf(source, from, to)) kept.window = kept.messages_per_second = 0;
   if (heir->second->Keep(now, {}).IsNew()) {
     heir->second->Restore(kept, now);

@@ -43,6 +43,49 @@ TEST(PlanModel, TheTightestLimitDecides) {
   EXPECT_EQ(TimeOfSite(200, limits, kAssumptions).limited_by, "max_message_rate");
 }
 
+TEST(PlanModel, WhatARateOwesComesFirst) {
+  EXPECT_DOUBLE_EQ(SecondsAtRate(101, Of("10/s"), {Duration::Seconds(7), 1e8}), 17);
+  EXPECT_DOUBLE_EQ(SecondsAtRate(5, Of("10/s,max_burst=20"), {Duration::Seconds(1), 1e8}), 0)
+      << "the burst has room for it";
+  EXPECT_DOUBLE_EQ(SecondsAtRate(1, Of("10/s"), {Duration::Seconds(100), 1e9}), 10) << "as many at the new rate";
+  EXPECT_DOUBLE_EQ(SecondsAtRate(1, Of("1/s"), {Duration::Seconds(10), 1e8}), 10) << "or as long";
+}
+
+TEST(PlanModel, WhatIsKnownOfAReceiverCounts) {
+  config::Limits limits = LimitsOf(10, 1000);
+  limits.max_message_rate = Of("2/s");
+  limits.max_connection_rate = Of("1/min");
+  delivery::SiteStanding::Kept known;
+  known.debts = {Duration::Minutes(5), Duration::Minutes(50), 5e8, 6e10};
+  EXPECT_DOUBLE_EQ(TimeOfSite(201, limits, kAssumptions, known).seconds, 3000);
+  EXPECT_EQ(TimeOfSite(201, limits, kAssumptions, known).limited_by, "max_connection_rate");
+  known.debts.connections = {};
+  EXPECT_DOUBLE_EQ(TimeOfSite(201, limits, kAssumptions, known).seconds, 400);
+  EXPECT_EQ(TimeOfSite(201, limits, kAssumptions, known).limited_by, "max_message_rate");
+  known.messages_per_second = 0.25;
+  EXPECT_DOUBLE_EQ(TimeOfSite(201, limits, kAssumptions, known).seconds, 800);
+  EXPECT_EQ(TimeOfSite(201, limits, kAssumptions, known).limited_by, "adaptive_rate");
+  limits.adaptive = false;
+  EXPECT_DOUBLE_EQ(TimeOfSite(201, limits, kAssumptions, known).seconds, 400) << "what was learned does not hold";
+}
+
+TEST(PlanModel, ASmallWindowGrows) {
+  delivery::SiteStanding::Kept known;
+  known.window = 1.5;
+  // 1 + 2 + … + 9 messages in nine round trips; 15 more on ten connections.
+  const PlannedTime time = TimeOfSite(60, LimitsOf(10, 6), kAssumptions, known);
+  EXPECT_NEAR(time.seconds, 0.9 + 0.2 + 0.6, 1e-9);
+  EXPECT_EQ(time.limited_by, "window");
+  EXPECT_LT(TimeOfSite(60, LimitsOf(10, 6), kAssumptions).seconds, time.seconds);
+}
+
+TEST(PlanModel, ASuspensionIsWaitedForAndToldWhereItIsLonger) {
+  EXPECT_DOUBLE_EQ(After(Duration::Minutes(10), {30, "round_trip"}).seconds, 630);
+  EXPECT_EQ(After(Duration::Minutes(10), {30, "round_trip"}).limited_by, "suspended");
+  EXPECT_EQ(After(Duration::Minutes(10), {3600, "max_message_rate"}).limited_by, "max_message_rate");
+  EXPECT_EQ(After({}, {0, "round_trip"}).limited_by, "round_trip");
+}
+
 TEST(PlanModel, AFewMessagesTakeAFewRoundTrips) {
   const PlannedTime few = TimeOfSite(5, LimitsOf(100, 1000), kAssumptions);
   EXPECT_DOUBLE_EQ(few.seconds, 1.1);

@@ -1,0 +1,52 @@
+#include "engine/plan_host.h"
+
+#include <algorithm>
+
+#include "engine/delivery/suspensions.h"
+#include "engine/host_state.h"
+#include "engine/io/clock.h"
+
+namespace engine {
+namespace {
+
+std::vector<std::string> ScopesOf(const campaign::Campaign& campaign) {
+  const auto tenant = campaign.meta.find("tenant");
+  return delivery::ScopesOf(campaign.id, tenant == campaign.meta.end() ? "" : tenant->second);
+}
+
+}  // namespace
+
+PlanHost::PlanHost(const campaign::Campaign& campaign, base::WallTime now, base::WallTime begin)
+    : scopes_(ScopesOf(campaign)), begin_(begin), begins_at_(io::SystemClock().Now() + (begin - now)) {}
+
+void PlanHost::Read(io::Disk& disk, const std::string& directory, const std::vector<delivery::Source>& sources) {
+  ReadLimits(disk, directory, sources, limits_);
+}
+
+PlanHost::Site PlanHost::At(const std::string& source, const std::string& site) const {
+  Site at{.known = limits_.KeptOf(source, site, begins_at_), .suspended = {}};
+  for (const delivery::Suspensions::Kept& held : at.known.suspensions) {
+    if (std::find(scopes_.begin(), scopes_.end(), held.scope) != scopes_.end())
+      at.suspended = std::max(at.suspended, held.rest);
+    if (held.scope == delivery::kEverybody) at.known.window = 1;  // It comes back with one connection.
+  }
+  at.known.debts.messages = std::max(base::Duration(), at.known.debts.messages - at.suspended);
+  at.known.debts.connections = std::max(base::Duration(), at.known.debts.connections - at.suspended);
+  return at;
+}
+
+RateDebt PlanHost::DebtOf(const delivery::HostLimits::GroupName& group) const {
+  const delivery::LimitGroup::Debts debts = limits_.DebtsOf(group, begins_at_);
+  return {debts.messages, debts.ns_per_message};
+}
+
+delivery::Warmup::Kept PlanHost::WarmupOf(const std::string& source, const std::string& site,
+                                          const std::string& provider, const std::vector<std::uint32_t>& numbers) {
+  using Kind = delivery::HostLimits::Kind;
+  const delivery::HostLimits::GroupName name = provider.empty()
+                                                   ? delivery::HostLimits::GroupName{Kind::kSite, source, site}
+                                                   : delivery::HostLimits::GroupName{Kind::kProvider, source, provider};
+  return limits_.WarmupOf(name, numbers)->Keep(begin_, /*exact=*/true);
+}
+
+}  // namespace engine

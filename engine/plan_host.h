@@ -1,0 +1,45 @@
+// What the host's state says of receivers when a planned campaign begins: read once; nothing is taken or locked, so
+// that another program may be using it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/base/time.h"
+#include "engine/campaign/campaign.h"
+#include "engine/config/shaping.h"
+#include "engine/delivery/host_limits.h"
+#include "engine/delivery/source.h"
+#include "engine/io/disk.h"
+#include "engine/plan_model.h"
+
+namespace engine {
+
+class PlanHost {
+ public:
+  // The campaign begins at `begin`.
+  PlanHost(const campaign::Campaign& campaign, base::WallTime now, base::WallTime begin);
+  // What the last programs that had these sources left in `directory`, or the ones that have them now.
+  void Read(io::Disk& disk, const std::string& directory, const std::vector<delivery::Source>& sources);
+
+  // Of one (source, site).
+  struct Site {
+    delivery::SiteStanding::Kept known;
+    base::Duration suspended;  // How long the campaign's mail is held there; zero: it is not.
+  };
+  Site At(const std::string& source, const std::string& site) const;
+  RateDebt DebtOf(const delivery::HostLimits::GroupName& group) const;
+  // Of a source at a provider; `provider` empty: at the site, which has none.
+  delivery::Warmup::Kept WarmupOf(const std::string& source, const std::string& site, const std::string& provider,
+                                  const std::vector<std::uint32_t>& numbers);
+  base::WallTime begin() const { return begin_; }
+
+ private:
+  const std::vector<std::string> scopes_;  // Whose suspensions hold the campaign's mail.
+  const base::WallTime begin_;
+  const base::Instant begins_at_;
+  delivery::HostLimits limits_;
+};
+
+}  // namespace engine
