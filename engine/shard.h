@@ -142,6 +142,7 @@ class Shard final : private delivery::Router::Owner,
   void RestoreDomainOverrides(const delivery::Destination& destination, const std::vector<config::MailHost>& hosts,
                               const std::string& place);
   bool AddDomainOverride(delivery::DestinationKey key, delivery::Automation::Override override);
+  void KeepOverridesOfRules(const delivery::Destination& destination, absl::Span<const config::MailHost> hosts);
   void ApplyDomainOverrides(const delivery::Destination& destination, delivery::Site& site);
   void EndDomainOverrides(base::Instant now);
   std::uint32_t SourceOf(const delivery::DestinationKey& key) const;

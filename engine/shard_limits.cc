@@ -125,6 +125,12 @@ void Shard::SetShaping(std::shared_ptr<const config::Shaping> shaping) {
   new_shaping_ = std::move(shaping);
   shaping_ = new_shaping_.get();
   reshaped_before_ = delivery::SiteKey();
+  for (const auto& entry : domain_overrides_) {  // Of those that are on their way to a site: when they are there.
+    const Destination* const destination = FindDestination(entry.first);
+    if (destination != nullptr && destination->site != nullptr)
+      KeepOverridesOfRules(*destination, site_names_.at(destination->site->id()).hosts);
+  }
+  EndDomainOverrides(seams_.clock.Now());
 }
 
 // Some sites in each turn, so that mail goes on meanwhile.
@@ -167,6 +173,10 @@ std::string Shard::OverriddenDomain(const Destination& destination) const {
 // Which rules have set before: in an earlier program, or by another campaign.
 void Shard::RestoreDomainOverrides(const Destination& destination, const std::vector<config::MailHost>& hosts,
                                    const std::string& place) {
+  KeepOverridesOfRules(destination, hosts);
+  if (const auto found = domain_overrides_.find(destination.key);
+      found != domain_overrides_.end() && found->second.empty())
+    domain_overrides_.erase(found);
   if (!seams_.limits.HasDomainSettings() || job_.smarthost.has_value() || IsAlone(destination)) return;
   const delivery::RuleSettings kept = seams_.limits.SettingsOf(job_.sources[SourceOf(destination)].name,
                                                                destination.name + "@" + place, seams_.clock.Now());
@@ -182,6 +192,16 @@ void Shard::ApplyDomainOverrides(const Destination& destination, Site& site) {
   const auto found = domain_overrides_.find(destination.key);
   if (found == domain_overrides_.end()) return;
   for (const delivery::Automation::Override& override : found->second) site.Override(override);
+}
+
+// The others are of rules that the files have no more.
+void Shard::KeepOverridesOfRules(const Destination& destination, absl::Span<const config::MailHost> hosts) {
+  const auto found = domain_overrides_.find(destination.key);
+  if (found == domain_overrides_.end()) return;
+  const config::AutomationRules rules = shaping_->AutomationFor(destination.name, hosts);
+  std::erase_if(found->second, [&rules](const delivery::Automation::Override& one) {
+    return !OverrideOf(rules, SettingOf(one)).has_value();
+  });
 }
 
 // False: the same held already, and does so for longer now.

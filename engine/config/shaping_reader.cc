@@ -20,6 +20,9 @@ namespace {
 constexpr std::uint64_t kInFlightMax = 100;                        // Messages on a connection; each is held in memory.
 constexpr base::Duration kMemoryMin = base::Duration::Minutes(1);  // Less: every connection is a broken one first.
 constexpr base::Duration kMemoryMax = base::Duration::Hours(24 * 30);
+// How mail is encrypted, a reply that may come from anybody on the way does not change; the last one is about files.
+constexpr std::string_view kNotByRules[] = {"enable_tls", "enable_mta_sts", "enable_dane", "remember_broken_tls",
+                                            "replace_base"};
 
 using Entries = std::vector<std::pair<std::string, const toml::node*>>;
 
@@ -171,6 +174,10 @@ class ShapingReader {
     help.read_key = [this, kind, &label](const std::string& key,
                                          const toml::node& value) -> std::optional<Shaping::Change> {
       Shaping::Block block = ReadBlock({{key, &value}}, kind, label + ".automation");
+      if (std::find(std::begin(kNotByRules), std::end(kNotByRules), key) != std::end(kNotByRules)) {
+        WarnOnce(value, "a rule's " + key, "is without effect: nothing that a receiver says changes it");
+        return std::nullopt;
+      }
       if (block.changes.empty()) return std::nullopt;
       if (key.starts_with("provider_") || key.starts_with("total_")) shaping_.rules_set_shared_limits_ = true;
       return std::move(block.changes.front());

@@ -17,9 +17,8 @@ bool IsOf(const Automation::Override& override, const RuleSetting& setting) {
 std::vector<Automation::Override> Automation::SetRules(config::AutomationRules rules) {
   rules_ = std::move(rules);
   const auto stays = [this](const Override& override) {
-    return override.of_domain || std::any_of(rules_.begin(), rules_.end(), [&override](const auto& rule) {
-             return rule->Identity() == override.rule;
-           });
+    return std::any_of(rules_.begin(), rules_.end(),
+                       [&override](const auto& rule) { return rule->Identity() == override.rule; });
   };
   const auto gone = std::stable_partition(overrides_.begin(), overrides_.end(), stays);
   std::vector<Override> ended(std::make_move_iterator(gone), std::make_move_iterator(overrides_.end()));

@@ -21,7 +21,7 @@ class Automation {
     base::Instant until;
     std::string rule;        // Identity of the rule.
     std::string sample;      // The reply that fired it.
-    bool of_domain = false;  // It goes with the domain, whatever rules there are.
+    bool of_domain = false;  // It goes with the domain.
   };
 
   // What the files say now. What a rule that was there before has done stays; what the others have done ends, and is

@@ -96,6 +96,7 @@ class HostLimits {
   void ForgetWarmups();
   void TakeOld(const GroupName& name, Old old, base::Instant now);
   void InheritWarmup(const GroupName& from, const GroupName& to);
+  void InheritTotal(const std::string& from, const std::string& to, bool all_hosts, base::Instant now);
   static SiteStanding::Kept Now(const Old& old, base::Instant now);
   SiteStanding::Kept DoKeptOf(const SiteName& name, base::Instant now) const;
   static std::size_t EndOf(Suspensions::Scopes scopes, base::Instant now, Old& old);

@@ -37,6 +37,7 @@ void HostLimits::Inherit(const std::string& source, const std::string& from, con
                          base::Instant now) {
   const std::lock_guard lock(mutex_);
   InheritWarmup({Kind::kSite, source, from}, {Kind::kSite, source, to});
+  InheritTotal(from, to, all_hosts, now);
   const auto heir = sites_.find({source, to});
   if (heir == sites_.end()) return;
   SiteStanding::Kept kept = DoKeptOf({source, from}, now);
@@ -45,6 +46,23 @@ void HostLimits::Inherit(const std::string& source, const std::string& from, con
     heir->second->Restore(kept, now);
   } else if (all_hosts) {
     heir->second->Tighten(kept, now);
+  }
+  has_news_ = true;
+}
+
+// What holds over all sources: each of them that moves says so.
+void HostLimits::InheritTotal(const std::string& from, const std::string& to, bool all_hosts, base::Instant now) {
+  const auto heir = groups_.find({Kind::kSiteTotal, "", to});
+  if (heir == groups_.end()) return;
+  const LimitGroup::Debts own = heir->second->debts(now);
+  const bool is_new = own.messages == base::Duration() && own.connections == base::Duration();
+  if (!is_new && !all_hosts) return;
+  const auto known = groups_.find({Kind::kSiteTotal, "", from});
+  const auto old = old_groups_.find({Kind::kSiteTotal, "", from});
+  if (known != groups_.end()) {
+    heir->second->Tighten(known->second->debts(now), now);
+  } else if (old != old_groups_.end()) {
+    heir->second->Tighten(Now(old->second, now).debts, now);
   }
   has_news_ = true;
 }

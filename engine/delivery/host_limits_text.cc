@@ -29,17 +29,17 @@ bool ReadSpan(const std::string& text, base::Duration& span) {
 }  // namespace
 
 // KIND SOURCE NAME MESSAGE_DEBT CONNECTION_DEBT SUSPENDED WINDOW RATE REASON SAMPLE SUSPENDED_ALREADY NS_PER_MESSAGE
-// NS_PER_CONNECTION; times in microseconds. Older programs did not write the last ones. A tenant's or campaign's
-// suspension has a line of its own: the kind "held", and the name "SITE SCOPE"; what a rule has set likewise: "set" or
-// "set-domain", "SITE KEY", and the rule as the reason.
+// NS_PER_CONNECTION SUSPENDED_LAST; times in microseconds. Older programs did not write the last ones. A tenant's or
+// campaign's suspension has a line of its own: the kind "held", and the name "SITE SCOPE"; what a rule has set
+// likewise: "set" or "set-domain", "SITE KEY", and the rule as the reason.
 void AppendLine(std::string_view kind, std::string_view source, std::string_view name, const SiteStanding::Kept& kept,
                 const Suspensions::Kept& held, std::string& text) {
   const auto word = [](std::string_view plain) { return absl::CEscape(base::AbslView(plain)); };
-  absl::StrAppendFormat(&text, "%s\t%s\t%s\t%d\t%d\t%d\t%.3f\t%.6f\t%s\t%s\t%d\t%g\t%g\n", kind, word(source),
+  absl::StrAppendFormat(&text, "%s\t%s\t%s\t%d\t%d\t%d\t%.3f\t%.6f\t%s\t%s\t%d\t%g\t%g\t%d\n", kind, word(source),
                         word(name), kept.debts.messages.microseconds(), kept.debts.connections.microseconds(),
                         held.rest.microseconds(), kept.window, kept.messages_per_second, word(held.reason),
                         word(held.sample), held.already.microseconds(), kept.debts.ns_per_message,
-                        kept.debts.ns_per_connection);
+                        kept.debts.ns_per_connection, held.last.microseconds());
 }
 
 void AppendLimits(std::string_view kind, std::string_view source, std::string_view name, const SiteStanding::Kept& kept,
@@ -89,7 +89,7 @@ absl::StatusOr<bool> ReadWarmup(std::string_view text, HostLimits::GroupName& na
 
 bool ReadLine(std::string_view text, LimitsLine& line) {
   const std::vector<std::string> words = absl::StrSplit(base::AbslView(text), '\t');
-  if (words.size() != 10 && words.size() != 11 && words.size() != 13) return false;
+  if (words.size() != 10 && words.size() != 11 && words.size() != 13 && words.size() != 14) return false;
   line.kind = words[0];
   SiteStanding::Kept& kept = line.kept;
   return absl::CUnescape(words[1], &line.source) && absl::CUnescape(words[2], &line.name) &&
@@ -99,7 +99,8 @@ bool ReadLine(std::string_view text, LimitsLine& line) {
          absl::CUnescape(words[8], &line.held.reason) && absl::CUnescape(words[9], &line.held.sample) &&
          (words.size() < 11 || ReadSpan(words[10], line.held.already)) &&
          (words.size() < 13 || (absl::SimpleAtod(words[11], &kept.debts.ns_per_message) &&
-                                absl::SimpleAtod(words[12], &kept.debts.ns_per_connection)));
+                                absl::SimpleAtod(words[12], &kept.debts.ns_per_connection))) &&
+         (words.size() < 14 || ReadSpan(words[13], line.held.last));
 }
 
 }  // namespace delivery

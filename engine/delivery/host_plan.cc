@@ -21,6 +21,16 @@ HostPlan::HostPlan(const std::vector<PlannedHost>& hosts, const Options& options
   orders_.push_back(RanksOf(hosts));
 }
 
+// Who is being asked for is not asked for twice; until the answers are there nothing is known.
+void HostPlan::SetOptions(const Options& options) {
+  options_ = options;
+  for (Host& host : hosts_) {
+    if (host.resolution != Resolution::kAsking) host.resolution = Resolution::kUnknown;
+    host.addresses.clear();
+    host.only_refused = host.other_family = false;
+  }
+}
+
 // Not the preferences themselves: 10 and 20 say the same as 1 and 2.
 HostPlan::Ranks HostPlan::RanksOf(const std::vector<PlannedHost>& hosts) const {
   std::vector<std::uint32_t> preferences(hosts_.size(), UINT32_MAX);

@@ -31,6 +31,7 @@ class HostPlan {
     std::size_t addresses_per_host_max = 10;
     std::size_t addresses_max = 50;  // Of all hosts together; those of the least preferred are left out.
     std::uint64_t seed = 0;          // Chooses among equal preferences.
+    friend bool operator==(const Options&, const Options&) = default;
   };
   enum class Step : std::uint8_t {
     kConnect,      // To `address` of `host`.
@@ -57,6 +58,10 @@ class HostPlan {
   // The number of the order that these preferences give the hosts; the same for the same order. Hosts that are not
   // among them come last.
   std::uint32_t OrderOf(const std::vector<PlannedHost>& hosts);
+  // What is allowed from now on: the addresses of all hosts are asked for again.
+  void SetOptions(const Options& options);
+  const Options& options() const { return options_; }
+  bool MayUse(const base::IpAddress& address) const { return IsAllowed(address) && !IsProhibited(address); }
   std::size_t orders() const { return orders_.size(); }
   // Forgets the orders that are not among these; order 0 stays.
   void KeepOrders(const std::set<std::uint32_t>& used);
@@ -113,7 +118,7 @@ class HostPlan {
   using Ranks = std::vector<std::uint8_t>;  // Of each host, the lowest first; empty: nobody's.
   Ranks RanksOf(const std::vector<PlannedHost>& hosts) const;
 
-  const Options options_;
+  Options options_;
   base::Prng random_;
   std::vector<Host> hosts_;    // By name.
   std::vector<Ranks> orders_;  // By number.

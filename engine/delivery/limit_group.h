@@ -121,6 +121,7 @@ class LimitGroup {
   void TakeBackConnection(GroupMember& member);                 // Of TakeConnection: it was not opened.
   void AdoptConnection(GroupMember& member);  // One that is there already; there may be too many then.
   bool HasTooMany() const;                    // Connections, since the limit has shrunk.
+  std::uint32_t open() const;                 // Connections, but for those that are about to end.
   // `calls`: where others wait it is called at once.
   void SetIdle(GroupMember& member, bool idle, bool calls = true);  // Whether some of its connections do nothing.
   bool DoOthersWait(const GroupMember& member) const;               // For a connection.

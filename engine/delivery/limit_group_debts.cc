@@ -48,6 +48,11 @@ base::Duration LimitGroup::DebtOf(const std::optional<RateGate>& gate, const std
   return rested.IsNever() || rested <= now ? base::Duration() : rested - now;
 }
 
+std::uint32_t LimitGroup::open() const {
+  const std::lock_guard lock(mutex_);
+  return connections_ - closing_;
+}
+
 LimitGroup::Debts LimitGroup::debts(base::Instant now, base::Duration unsaved) const {
   const std::lock_guard lock(mutex_);
   return {DebtOf(messages_, options_.message_rate, now, unsaved),

@@ -125,6 +125,12 @@ class Session final : private io::StreamHandler,
   // What is durable begins: the transaction, its content, or the next one. Requires: the owner said that it may not
   // yet.
   void Write();
+  // Instead: nothing more of it leaves. Its connection ends, unless others are in flight there. No owner call follows
+  // for the message; OnSessionClosing and OnSessionEnded do. Requires: the same.
+  void Withhold();
+  // What Write would begin.
+  ledger::RecipientId writes_recipient() const { return WritesNext() ? next_->recipient : recipient_; }
+  Destination* writes_destination() const { return WritesNext() ? next_->destination : destination_; }
   // Gives the message up: no attempt was made. It is kIdle then. Requires: kSealing.
   void Release();
   // Has the message sealed that comes next, as Seal. Requires: MayTakeNext.
@@ -140,6 +146,8 @@ class Session final : private io::StreamHandler,
   void DropContent();
   // Says QUIT and closes. Requires: kIdle.
   void Quit();
+  // From now on it carries so many messages; 0: no limit.
+  void SetDeliveriesMax(std::uint32_t deliveries_max) { options_.deliveries_max = deliveries_max; }
   // It is to carry no more messages.
   void WearOut() { worn_out_ = true; }
   // From now on it serves only whoever has this policy, a narrower one than before.
@@ -214,6 +222,7 @@ class Session final : private io::StreamHandler,
   bool IsWornOutAfter(std::uint32_t more) const;
   void GiveNext();
   void OnFollowerWritten();
+  bool WritesNext() const { return state_ == State::kSending; }
   void WriteNext();
   void TakeCommittedNext();
   void TakeNextNow();

@@ -63,6 +63,24 @@ void Session::OnFollowerWritten() {
   owner_.OnSessionMayTakeNext(*this);
 }
 
+// ---- attempts whose token does not come ----
+
+void Session::Withhold() {
+  if (WritesNext()) {  // Those before it go on.
+    context_.sealer.Recycle(std::move(next_->sealed));
+    next_.reset();
+    return;
+  }
+  CHECK(state_ == State::kCommitting);
+  state_ = State::kClosing;
+  context_.sealer.Recycle(std::move(sealed_));
+  destination_ = nullptr;
+  if (!client_.IsReady()) return OnFinished();  // The server has gone, or waits for content that does not come.
+  owner_.OnSessionClosing(*this);
+  client_.Quit();
+  Advance();
+}
+
 // ---- in flight with others ----
 
 void Session::CommitNext() {

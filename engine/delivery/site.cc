@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_format.h"
 #include "engine/base/check.h"
-#include "engine/base/stable_hash.h"
 
 namespace delivery {
 namespace {
@@ -28,19 +27,6 @@ std::vector<PlannedHost> PlanHosts(const dns::Route& route) {
   return hosts;
 }
 
-constexpr std::uint32_t kAddressesLeast = 2;  // RFC 5321 section 5.1.
-
-HostPlan::Options PlanOptions(const SiteKey& key, const Context& context, const config::Limits& limits) {
-  HostPlan::Options options;
-  options.allow_private = context.job.allow_private_destinations;
-  options.prohibited = limits.prohibited_hosts;
-  options.skipped = limits.skip_hosts;
-  options.addresses_per_host_max = std::max(kAddressesLeast, limits.max_mx_addresses_per_host);
-  options.addresses_max = std::max(kAddressesLeast, limits.max_mx_plan_size);
-  options.seed = base::StableHash(key.name, context.seed + key.source);
-  return options;
-}
-
 }  // namespace
 
 Site::Site(std::uint64_t id, SiteKey key, std::string provider, const config::Limits& limits,
@@ -53,7 +39,7 @@ Site::Site(std::uint64_t id, SiteKey key, std::string provider, const config::Li
       scopes_(ScopesOf(context.job.campaign, context.job.tenant)),
       owner_(owner),
       timer_([this] { owner_.WantsPump(*this); }),
-      hosts_(PlanHosts(route), PlanOptions(key_, context, limits)),
+      hosts_(PlanHosts(route), PlanOptions()),
       writers_timer_([this] { ServeWriters(); }),
       automation_timer_([this] { TakeUpSettings(); }),
       dane_(hosts_.size()) {
@@ -141,8 +127,10 @@ void Site::Reconsider(Destination& destination) {
     } else {
       const bool counts = breaker_.HasRefused() || rests_since_.has_value() || dns_since_.has_value();
       if (counts) lingers_until_ = context_.clock.Now() + kLinger;  // It may come back, and is to count on.
-      // Its turn came, and its route was over: a new site would stand at the end of the line, and so each time.
-      if (context_.line.WasGiven(*this)) lingers_until_ = std::max(lingers_until_, context_.clock.Now() + kKeepsTurn);
+      // Its route was over. A new site would stand at the end of the line, and so each time; and where it goes to other
+      // hosts, what is known of these goes with it.
+      if (context_.line.WasGiven(*this) || !destination.left.empty())
+        lingers_until_ = std::max(lingers_until_, context_.clock.Now() + kKeepsTurn);
       owner_.OnDestinationLeft(destination);
     }
     owner_.WantsPump(*this);  // Without any it may go.
@@ -241,8 +229,10 @@ void Site::PumpNow() {
     }
     return;
   }
-  while (!ready_.empty() && IsRouteOver(ready_.front(), context_.clock.Now()) && owner_.MayLookUp())
+  while (!ready_.empty() && IsRouteOver(ready_.front(), context_.clock.Now()) && owner_.MayLookUp()) {
+    ready_.front().left = key_.name;
     SendAway(ready_.front());
+  }
   SendOverflow();
   for (Session* session = FittingSession(); session != nullptr; session = FittingSession()) {
     const bool has_begun = BeginNext(*session);
@@ -268,6 +258,7 @@ std::optional<Site::Claimed> Site::ClaimUnder(const tls::Policy& policy) {
     }
     Destination& destination = *next;
     if (IsRouteOver(destination, now) && owner_.MayLookUp()) {
+      destination.left = key_.name;
       SendAway(destination);
       continue;
     }
@@ -312,7 +303,9 @@ void Site::OnMayBegin() { owner_.WantsPump(*this); }
 
 void Site::Drain() {
   draining_ = true;
+  writes_until_ = context_.clock.Now() + kDrainPatience;
   StopBeginning();
+  ServeWriters();
   for (auto* list : {&ready_, &waiting_}) {
     for (Destination* d = list->empty() ? nullptr : &list->front(); d != nullptr; d = list->Next(*d))
       context_.timers.Cancel(d->timer);

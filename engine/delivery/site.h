@@ -156,6 +156,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   using SessionList = base::IntrusiveList<Session, &Session::site_hook>;
   static constexpr base::Duration kSerialFor = base::Duration::Hours(24);
   static constexpr base::Duration kBeginAhead = base::Duration::Milliseconds(100);
+  static constexpr base::Duration kTokenPatience = base::Duration::Minutes(1);  // Of a durable attempt.
+  static constexpr base::Duration kDrainPatience = base::Duration::Seconds(1);  // Of all of them, in a drain.
 
   // Session::Owner
   void OnSessionReady(Session& session) override;
@@ -226,6 +228,11 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::optional<Claimed> ClaimUnder(const tls::Policy& policy);
   bool BeginNext(Session& session);
   void SetShared(const SharedLimits& shared);
+  void ApplyToWhatIsOpen(const config::Limits& before);
+  std::uint32_t DeliveriesMax() const;
+  HostPlan::Options PlanOptions() const;
+  bool IsWantedFamily(const base::IpAddress& address) const;
+  bool MayUse(const base::IpAddress& address) const;
   SiteStanding& Memory() { return own_ != nullptr ? *own_ : *standing_; }  // Of what rules have set.
   void LeaveGroups();
   std::unique_ptr<GroupMember> Join(std::shared_ptr<LimitGroup> group);
@@ -247,6 +254,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   bool TakeTokens();
   base::Instant TokenAt() const;
   void ServeWriters();
+  void WithholdWriters();
   bool HasRoomToConnect();
   bool TakeConnections();
   bool IsBlocked(GroupMember& member, const LimitGroup::Room& room);
@@ -352,6 +360,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::optional<Tried> tried_;  // The one message that is tried after a suspension is its own.
   io::Timer writers_timer_;
   base::IntrusiveList<Session, &Session::writer_hook> writers_;  // Durable attempts that wait for their rate token.
+  base::Instant writes_until_ = base::Instant::Never();          // In a drain nobody waits for his token any longer.
   Breaker breaker_;
   base::Instant lingers_until_;
   Automation automation_;

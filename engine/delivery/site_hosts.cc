@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/base/stable_hash.h"
 #include "engine/delivery/site.h"
 #include "engine/ledger/state.h"
 
@@ -13,8 +14,31 @@ constexpr base::Duration kOpeningBackoffFirst = base::Duration::Seconds(1);
 constexpr base::Duration kOpeningBackoffMost = base::Duration::Minutes(1);
 constexpr base::Duration kHostRetry = base::Duration::Seconds(30);
 constexpr base::Duration kHostTtlLeast = base::Duration::Minutes(1);
+constexpr std::uint32_t kAddressesLeast = 2;  // RFC 5321 section 5.1.
 
 }  // namespace
+
+HostPlan::Options Site::PlanOptions() const {
+  HostPlan::Options options;
+  options.allow_private = context_.job.allow_private_destinations;
+  options.prohibited = limits_.prohibited_hosts;
+  options.skipped = limits_.skip_hosts;
+  options.addresses_per_host_max = std::max(kAddressesLeast, limits_.max_mx_addresses_per_host);
+  options.addresses_max = std::max(kAddressesLeast, limits_.max_mx_plan_size);
+  options.seed = base::StableHash(key_.name, context_.seed + key_.source);
+  return options;
+}
+
+// Only those of the source's family can be reached from it.
+bool Site::IsWantedFamily(const base::IpAddress& address) const {
+  const Source& source = context_.job.sources[key_.source];
+  const bool v6 = source.address.has_value() && source.address->IsV6();
+  const config::IpLookupStrategy unwanted =
+      v6 ? config::IpLookupStrategy::kIpv4Only : config::IpLookupStrategy::kIpv6Only;
+  return address.IsV6() == v6 && limits_.ip_lookup_strategy != unwanted;
+}
+
+bool Site::MayUse(const base::IpAddress& address) const { return IsWantedFamily(address) && hosts_.MayUse(address); }
 
 // Every address of every host failed.
 void Site::OnRoundFailed(const tls::Policy& policy) {
@@ -45,6 +69,8 @@ void Site::OnRoundFailed(const tls::Policy& policy) {
     opening_backoff_ = std::clamp(opening_backoff_ * 2, kOpeningBackoffFirst, kOpeningBackoffMost);
     rests_opening_until_ = now + opening_backoff_;
     enough_sessions_ = sessions_ - static_cast<std::uint32_t>(closing_.size());
+    standing_->OnNoMore(now);
+    trouble_sample_ = SampleOf(verdict);
     SetTimer(rests_opening_until_);
     return;
   }
@@ -213,15 +239,10 @@ void Site::OnHostAddresses(std::size_t host, const dns::HostAddresses& answer, b
   owner_.WantsPump(*this);
 }
 
-// Only those of the source's family can be reached from it.
 void Site::SetHostAddresses(std::size_t host, const dns::HostAddresses& answer) {
-  const Source& source = context_.job.sources[key_.source];
-  const bool v6 = source.address.has_value() && source.address->IsV6();
-  const config::IpLookupStrategy unwanted =
-      v6 ? config::IpLookupStrategy::kIpv4Only : config::IpLookupStrategy::kIpv6Only;
   std::vector<base::IpAddress> reachable;
   for (const base::IpAddress& address : answer.addresses) {
-    if (address.IsV6() == v6 && limits_.ip_lookup_strategy != unwanted) reachable.push_back(address);
+    if (IsWantedFamily(address)) reachable.push_back(address);
   }
   hosts_.SetAddresses(host, reachable, context_.clock.Now() + std::max(answer.ttl, kHostTtlLeast),
                       /*other_family=*/reachable.size() < answer.addresses.size());

@@ -1,6 +1,8 @@
 // The part of a site that keeps its limits: those that it shares with other shards, campaigns and sites.
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "engine/base/check.h"
 #include "engine/delivery/site.h"
@@ -8,10 +10,34 @@
 namespace delivery {
 
 void Site::SetLimits(const config::Limits& limits, const SharedLimits& shared) {
-  limits_ = limits;
+  const config::Limits before = std::exchange(limits_, limits);
   SetShared(shared);
+  if (limits_ != before) ApplyToWhatIsOpen(before);
   ServeWriters();
   owner_.WantsPump(*this);
+}
+
+// Time-outs and the like are those of the connections that are opened from now on.
+void Site::ApplyToWhatIsOpen(const config::Limits& before) {
+  const bool are_others = limits_.ip_lookup_strategy != before.ip_lookup_strategy;
+  const HostPlan::Options options = PlanOptions();
+  const bool is_replanned = are_others || options != hosts_.options();
+  if (is_replanned) hosts_.SetOptions(options);
+  for (const SessionList* list : {&opening_, &idle_, &busy_}) {
+    for (Session* session = list->empty() ? nullptr : &list->front(); session != nullptr;
+         session = list->Next(*session)) {
+      session->SetDeliveriesMax(DeliveriesMax());
+      if (is_replanned && !MayUse(session->options().remote.address)) session->WearOut();
+    }
+  }
+  std::vector<Session*> over;
+  for (Session* session = idle_.empty() ? nullptr : &idle_.front(); session != nullptr; session = idle_.Next(*session))
+    if (session->IsWornOut()) over.push_back(session);
+  for (Session* const session : over) session->Quit();
+}
+
+std::uint32_t Site::DeliveriesMax() const {
+  return limits_.max_deliveries_per_connection + (context_.bugs.one_delivery_too_many ? 1 : 0);
 }
 
 // What it has in a group that it was in before stays there.
@@ -193,7 +219,31 @@ base::Instant Site::TokenAt() const {
 // Also while the site drains: the attempts are made. A rate of zero that came between holds none of them.
 void Site::ServeWriters() {
   while (!writers_.empty() && (TokenAt().IsNever() || TakeTokens())) writers_.PopFront().Write();
-  if (!writers_.empty()) context_.timers.Set(writers_timer_, TokenAt());
+  if (writers_.empty()) return;
+  const base::Instant at = TokenAt();
+  if (at > std::min(writes_until_, context_.clock.Now() + kTokenPatience)) return WithholdWriters();
+  context_.timers.Set(writers_timer_, at);
+}
+
+// The rate has fallen since they were begun. Nothing of them has left: they are as they were before, and not in doubt
+// when the program ends.
+void Site::WithholdWriters() {
+  smtp::Verdict verdict;
+  verdict.outcome = smtp::Outcome::kHeld;
+  verdict.text = "nothing was sent: the message rate has fallen";
+  while (!writers_.empty()) {
+    Session& session = writers_.PopFront();
+    const ledger::RecipientId id = session.writes_recipient();
+    Destination& destination = *session.writes_destination();
+    ledger::Outcome outcome = Describe(session, verdict);
+    outcome.due = context_.clock.WallNow();
+    --transactions_;
+    CountPutBack();
+    context_.settler.Settle(destination.queue, id, outcome, /*attempted=*/true);
+    EndTryOf(id);
+    session.Withhold();
+    Reconsider(destination);
+  }
 }
 
 // ---- connections ----

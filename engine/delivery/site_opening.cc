@@ -132,7 +132,7 @@ bool Site::OpenSession(const HostPlan::Next& next, const tls::Policy& policy) {
   options.host = next.host;
   options.host_name = hosts_.HostName(next.host);
   options.remote = {next.address, context_.job.port};
-  options.deliveries_max = limits_.max_deliveries_per_connection + (context_.bugs.one_delivery_too_many ? 1 : 0);
+  options.deliveries_max = DeliveriesMax();
   options.in_flight_max = limits_.max_in_flight;
   options.connect_timeout = limits_.connect_timeout;
   options.idle_timeout = limits_.idle_timeout;

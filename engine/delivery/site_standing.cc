@@ -84,7 +84,7 @@ void SiteStanding::OnAccepted(base::Instant now, base::Duration took) {
     slow_ = 0;
   } else if (slow_ >= kSlowInARow) {
     Trouble(now, now);
-  } else if (slow_ == 0) {
+  } else if (slow_ == 0 && group_.open() + 1 >= window_.size()) {  // With fewer it says nothing about more.
     window_.OnSuccess();
   }
   rate_.OnAccepted();
@@ -96,6 +96,14 @@ void SiteStanding::OnTrouble(base::Instant began, base::Instant now) {
   const std::lock_guard lock(mutex_);
   if (!adaptive_) return;
   Trouble(began, now);
+  PassWindowOn();
+}
+
+void SiteStanding::OnNoMore(base::Instant now) {
+  const std::lock_guard lock(mutex_);
+  if (!adaptive_) return;
+  window_.ShrinkTo(group_.open());
+  last_trouble_ = now;
   PassWindowOn();
 }
 
@@ -129,7 +137,7 @@ bool SiteStanding::SuspendUntil(std::string_view scope, base::Instant until, bas
   const std::lock_guard lock(mutex_);
   const std::string whose[] = {std::string(scope)};
   if (suspensions_.Last(whose).until() >= until) return false;
-  if (suspensions_.Suspend(scope, now, {until - now, until - now}, reason, sample) < until) return false;
+  suspensions_.SuspendUntil(scope, until, now, reason, sample);
   if (scope == kEverybody) Shrink(now);
   return true;
 }

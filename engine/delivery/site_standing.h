@@ -54,6 +54,8 @@ class SiteStanding {
   void OnAccepted(base::Instant now, base::Duration took);
   // A connection that began at `began` failed, or was one too many.
   void OnTrouble(base::Instant began, base::Instant now);
+  // Connections were refused while others work: these are as many as it takes.
+  void OnNoMore(base::Instant now);
   // A message that was written at `written` was one too many.
   void OnThrottled(base::Instant written, base::Instant now);
 

@@ -5,15 +5,19 @@
 namespace delivery {
 
 base::Instant Suspension::Suspend(base::Instant now, Span span, std::string_view reason, std::string_view sample) {
-  if (!IsActive(now)) since_ = now;
   last_ = last_ == base::Duration() ? span.shortest : std::max(span.shortest, last_ * 2);
   last_ = std::min(last_, span.longest);
-  if (now + last_ > until_) {
-    until_ = now + last_;
-    reason_ = std::string(reason);
-    sample_ = std::string(sample);
-  }
+  SuspendUntil(now + last_, now, reason, sample);
   return until_;
+}
+
+void Suspension::SuspendUntil(base::Instant until, base::Instant now, std::string_view reason,
+                              std::string_view sample) {
+  if (!IsActive(now)) since_ = now;
+  if (until <= until_) return;
+  until_ = until;
+  reason_ = std::string(reason);
+  sample_ = std::string(sample);
 }
 
 void Suspension::Forgive() { last_ = base::Duration(); }

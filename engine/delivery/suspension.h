@@ -2,6 +2,7 @@
 // everyone. Pure.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,8 +20,14 @@ class Suspension {
   };
   // Suspends from `now`; never ends an earlier suspension sooner. Returns until when.
   base::Instant Suspend(base::Instant now, Span span, std::string_view reason, std::string_view sample);
-  // What was so long ago, by a program before: since when.
-  void SetSince(base::Instant since) { since_ = since; }
+  // Somebody else has said how long: the next one is as long as it would have been without.
+  void SuspendUntil(base::Instant until, base::Instant now, std::string_view reason, std::string_view sample);
+  // As a program before has left it: since when, and how long the last one was.
+  void SetHistory(base::Instant since, base::Duration last) {
+    since_ = since;
+    last_ = std::max(last_, last);
+  }
+  base::Duration last() const { return last_; }
   // A message was accepted: the next suspension starts at its shortest again.
   void Forgive();
   // It is over from `now`, if it was not before, and forgiven.

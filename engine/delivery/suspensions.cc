@@ -35,6 +35,13 @@ base::Instant Suspensions::Suspend(std::string_view scope, base::Instant now, Su
   return entry.suspension.Suspend(now, span, reason, sample);
 }
 
+void Suspensions::SuspendUntil(std::string_view scope, base::Instant until, base::Instant now, std::string_view reason,
+                               std::string_view sample) {
+  Entry& entry = entries_[std::string(scope)];
+  entry.in_doubt = true;
+  entry.suspension.SuspendUntil(until, now, reason, sample);
+}
+
 bool Suspensions::IsActive(std::string_view scope, base::Instant now) const {
   const Entry* const entry = Find(scope);
   return entry != nullptr && entry->suspension.IsActive(now);
@@ -138,14 +145,15 @@ std::vector<Suspensions::Kept> Suspensions::Keep(base::Instant now) const {
     if (!entry.in_doubt) continue;
     const Suspension& suspension = entry.suspension;
     const base::Duration rest = suspension.IsActive(now) ? suspension.until() - now : base::Duration();
-    kept.push_back({scope, rest, suspension.reason(), suspension.sample(), now - suspension.since()});
+    kept.push_back(
+        {scope, rest, suspension.reason(), suspension.sample(), now - suspension.since(), suspension.last()});
   }
   return kept;
 }
 
 void Suspensions::Restore(const Kept& kept, base::Instant now) {
-  (void)Suspend(kept.scope, now, {kept.rest, kept.rest}, kept.reason, kept.sample);
-  if (Entry* const entry = Find(kept.scope)) entry->suspension.SetSince(now - kept.already);
+  SuspendUntil(kept.scope, now + kept.rest, now, kept.reason, kept.sample);
+  Find(kept.scope)->suspension.SetHistory(now - kept.already, kept.last);
 }
 
 bool Suspensions::IsUnused(base::Instant now, base::Duration remembered) const {

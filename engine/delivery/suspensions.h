@@ -34,11 +34,15 @@ class Suspensions {
     base::Duration rest;  // Zero: it is over, and in doubt.
     std::string reason, sample;
     base::Duration already = {};  // How long it has held so far.
+    base::Duration last = {};     // What the next one doubles; zero: that begins at its shortest.
   };
 
   // Until when.
   base::Instant Suspend(std::string_view scope, base::Instant now, Suspension::Span span, std::string_view reason,
                         std::string_view sample);
+  // As Suspension::SuspendUntil.
+  void SuspendUntil(std::string_view scope, base::Instant until, base::Instant now, std::string_view reason,
+                    std::string_view sample);
   bool IsActive(std::string_view scope, base::Instant now) const;
   // Of those that hold one of `scopes`, the one that ends last; one that has never begun: there is none.
   Suspension Last(Scopes scopes) const;

@@ -14,6 +14,8 @@ void Window::OnTrouble(bool fresh) {
   if (fresh) size_ = std::max(1.0, size_ / 2);
 }
 
+void Window::ShrinkTo(std::uint32_t connections) { size_ = std::clamp<double>(connections, 1, std::max(1.0, size_)); }
+
 void Window::SetLimit(std::uint32_t limit) {
   CHECK(limit >= 1);
   limit_ = limit;

@@ -15,11 +15,12 @@ class Window {
 
   std::uint32_t size() const { return static_cast<std::uint32_t>(size_); }
   std::uint32_t limit() const { return limit_; }
-  // A message was accepted: one more session per window's worth of successes.
+  // A message was accepted while the window was all but full: one more session per window's worth of successes.
   void OnSuccess();
   // A connection failed, or the receiver said that it has too much: half, at least 1. Trouble told by sessions that
   // began before the last decrease does not count again; the caller says so with `fresh` = false.
   void OnTrouble(bool fresh);
+  void ShrinkTo(std::uint32_t connections);  // So many are what the receiver takes; at least 1.
   void SetLimit(std::uint32_t limit);
   double exact_size() const { return size_; }
   void Restore(double size);  // As it was before a restart. Requires: size > 0.

@@ -156,6 +156,28 @@ TEST(SetDomainConfig, WhatTheCampaignAllowsStaysWhenADomainGoesBackToTheOthers) 
   EXPECT_EQ(calls.count, 0);
 }
 
+// As SetConfig; also for those who are on their way to a site of their own.
+TEST(SetDomainConfig, EndsWithItsRule) {
+  const std::string limits = "[\"default\"]\nadaptive = false\n";
+  const std::string second =
+      "[[\"default\".automation]]\nregex = \"TS01\"\naction = "
+      "{SetDomainConfig={name=\"max_deliveries_per_connection\", value=1}}\nduration = \"9h\"\n";
+  ManyOverridden many("", Rule("{SetDomainConfig={name=\"max_message_rate\", value=\"1/h\"}}", "10h") + second);
+  many.receiver.At(Point::kContent, Always({.reply = "250 2.0.0 Taken", .wait = Duration::Milliseconds(300)}));
+  many.RefuseFirst("450 4.2.0 [TS01] slow down");
+  many.scenario.RunFor(Duration::Seconds(60));
+  EXPECT_EQ(Taken(many.scenario, many.receiver, Duration::Minutes(2)), 0u);
+  many.scenario.process().ChangeShaping(Parse(limits + second));
+  const std::size_t before = many.receiver.connections().size();
+  EXPECT_GE(Taken(many.scenario, many.receiver, Duration::Seconds(10)), 100u);
+  EXPECT_GE(many.receiver.connections().size() - before, 100u) << "one for each message";
+  many.scenario.process().ChangeShaping(Parse(limits));
+  many.scenario.RunFor(Duration::Seconds(10));
+  const std::size_t after = many.receiver.connections().size();
+  EXPECT_GE(Taken(many.scenario, many.receiver, Duration::Seconds(10)), 100u);
+  EXPECT_LE(many.receiver.connections().size() - after, 20u);
+}
+
 TEST(SetDomainConfig, DoesNotEndTheSuspensionOfItsSite) {
   ManyOverridden many("connection_limit = 3\n", Rule(std::string(kRate), "3h"));
   many.receiver.At(Point::kRcpt, First(1, {"450 4.7.0 [TS01] Rate limit, try again in 2 hours"}));

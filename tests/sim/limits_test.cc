@@ -93,18 +93,6 @@ TEST(ChangedShaping, HoldsAtOnce) {
   EXPECT_LT(scenario.world().now() - begin, Duration::Seconds(40));
 }
 
-// The receiver is the same with one host more.
-TEST(MovingRecords, AnotherMailExchangerDoesNotForgetWhatIsOwed) {
-  Scenario scenario({.addresses = Many(5), .shaping = "[\"default\"]\nmax_message_rate = \"6/h\"\n"});
-  Receiver& first = scenario.Serve("one.example");
-  Receiver& second = scenario.AddReceiver("mx2.example");
-  scenario.RunFor(Duration::Minutes(5));
-  scenario.names().SetMx("one.example", {"mx.one.example", "mx2.example"});
-  scenario.RunFor(Duration::Minutes(21));
-  EXPECT_EQ(first.accepted().size() + second.accepted().size(), 3u);
-  EXPECT_TRUE(scenario.Finish());
-}
-
 // One of every four domains is silent, and takes tokens that it cannot use.
 TEST(CampaignRate, IsReachedAndNotExceededOverSitesAndShards) {
   constexpr int kDomains = 24, kSpeaking = 18, kEach = 40, kPerSecond = 100;

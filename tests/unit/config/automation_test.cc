@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -101,6 +102,28 @@ TEST_F(AutomationTest, OverridesGoLastAndOnlyForWhomTheyAre) {
   EXPECT_EQ(limits.connection_limit, 1u);
   EXPECT_EQ(limits.max_message_rate, (base::Rate{1, Duration::Minutes(1), std::nullopt}));
   EXPECT_EQ(shaping.For("own.example", hosts, "s").connection_limit, 9u);
+}
+
+TEST_F(AutomationTest, WhatARuleCannotChangeIsSaidAndNotSet) {
+  const std::pair<const char*, const char*> settings[] = {{"enable_tls", "\"Disabled\""},
+                                                          {"enable_mta_sts", "false"},
+                                                          {"enable_dane", "false"},
+                                                          {"remember_broken_tls", "\"1h\""},
+                                                          {"replace_base", "true"}};
+  for (const auto& [key, value] : settings) {
+    warnings_.clear();
+    const Shaping shaping =
+        Read({"[[\"default\".automation]]\nregex = \"x\"\nduration = \"1h\"\n"
+              "action = {SetConfig={name=\"" +
+              std::string(key) + "\", value=" + value + "}}\n"});
+    EXPECT_THAT(warnings_, ElementsAre(HasSubstr("a rule's " + std::string(key) + " is without effect")));
+    const AutomationRules rules = shaping.AutomationFor("x.example", Hosts{"mx.x.example"});
+    ASSERT_THAT(rules, SizeIs(1));
+    EXPECT_THAT(rules.front()->actions, IsEmpty());
+  }
+  EXPECT_THAT(Problem("[[\"default\".automation]]\nregex = \"x\"\nduration = \"1h\"\n"
+                      "action = {SetConfig={name=\"mx_rollup\", value=false}}\n"),
+              HasSubstr("unknown key mx_rollup"));
 }
 
 // In a provider's rule it is the provider's, as in its block.

@@ -224,6 +224,22 @@ TEST(HostLimits, WhoIsHeldAndWhatIsInDoubtOutliveTheProgram) {
   EXPECT_EQ(late.Site("one", "mx.example", 0, kSlow, kNow)->RoomToTry(kEvery), UINT64_MAX);
 }
 
+TEST(HostLimits, TheNextSuspensionIsTwiceAsLongInTheNextProgramToo) {
+  const Suspension::Span hours = {Duration::Hours(1), Duration::Hours(12)};
+  for (const Duration later : {Duration::Minutes(110), Duration::Hours(3)}) {  // It holds, or is over and in doubt.
+    HostLimits before, after;
+    const auto site = before.Site("one", "mx.example", 0, kSlow, kNow);
+    (void)site->Suspend(kNow, hours, "SpamBlock", "554");
+    const Instant second = kNow + Duration::Hours(1);
+    (void)site->Suspend(second, hours, "SpamBlock", "554");
+    const std::string text = before.Save("one", second + Duration::Minutes(1), kWall, {});
+    ASSERT_TRUE(after.Load(text, "one", kNow, kWall + later).ok());
+    const auto again = after.Site("one", "mx.example", 0, kSlow, kNow);
+    const Instant third = std::max(kNow, again->suspension(kEvery).until());
+    EXPECT_EQ(again->Suspend(third, hours, "SpamBlock", "554"), third + Duration::Hours(4));
+  }
+}
+
 // The state is that of an address, whatever its source is called.
 TEST(HostLimits, ASourceMayBeRenamed) {
   HostLimits before, after;

@@ -287,6 +287,32 @@ TEST(HostPlan, AfterADayOfSilenceKnownAddressesAreForgotten) {
   }
 }
 
+TEST(HostPlan, WhatIsAllowedMayChange) {
+  HostPlan plan({{"mx", 10}}, {});
+  Resolve(plan, {kOne, kTwo, kThree});
+  EXPECT_EQ(plan.Choose(kNow).address, kOne);
+  HostPlan::Options options;
+  ASSERT_TRUE(options.skipped.Add("198.51.99.1"));
+  options.addresses_per_host_max = 2;
+  plan.SetOptions(options);
+  EXPECT_FALSE(plan.MayUse(kOne));
+  EXPECT_TRUE(plan.MayUse(kTwo));
+  Resolve(plan, {kOne, kTwo, kThree});
+  EXPECT_EQ(plan.Choose(kNow).address, kTwo);
+  plan.OnAddressFailed(0, kTwo, kLater);
+  EXPECT_EQ(plan.Choose(kNow).address, kThree);
+  options.addresses_max = 1;
+  plan.SetOptions(options);
+  Resolve(plan, {kOne, kTwo, kThree});
+  EXPECT_EQ(plan.Choose(kNow).address, kTwo);
+  plan.OnAddressFailed(0, kTwo, kLater);
+  EXPECT_EQ(plan.Choose(kNow).step, Step::kExhausted);
+  HostPlan asking({{"mx", 10}}, {});
+  ASSERT_EQ(asking.Choose(kNow).step, Step::kResolve);
+  asking.SetOptions(options);
+  EXPECT_EQ(asking.Choose(kNow).step, Step::kWait) << "not asked twice";
+}
+
 TEST(HostPlan, TellsAddressesOfAnotherFamilyFromNone) {
   HostPlan plan({{"mx", 10}}, {});
   EXPECT_EQ(plan.Choose(kNow).step, Step::kResolve);

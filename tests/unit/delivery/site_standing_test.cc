@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +18,24 @@ constexpr Instant kNow = Instant::FromNanoseconds(5'000'000'000);
 constexpr Suspension::Span kHour = {Duration::Hours(1), Duration::Hours(1)};
 const std::vector<std::string> kScopes = ScopesOf("weekly", "");
 
+struct Nobody final : GroupMember::Caller {
+  void CallSite(std::uint64_t, GroupMember::Call) override {}
+};
+
+// So many connections, which nobody opens or ends.
+class Connections {
+ public:
+  Connections(SiteStanding& standing, int count)
+      : member_(std::shared_ptr<LimitGroup>(&standing.group(), [](LimitGroup*) {}),
+                GroupMember::Identity{nobody_, 1, 0, 1}) {
+    for (int i = 0; i < count; ++i) standing.group().AdoptConnection(member_);
+  }
+
+ private:
+  Nobody nobody_;
+  GroupMember member_;
+};
+
 class SiteStandingTest : public testing::Test {
  protected:
   void Accept(int count, Duration took) {
@@ -25,7 +45,30 @@ class SiteStandingTest : public testing::Test {
 
   Instant now_ = kNow;
   SiteStanding standing_{0, {.limits = {.connections = 20}}, kNow};
+  Connections all_{standing_, 20};
 };
+
+TEST_F(SiteStandingTest, WhatIsTakenWithFewConnectionsSaysNothingAboutMany) {
+  SiteStanding standing(0, {.limits = {.connections = 20}}, kNow);
+  {
+    const Connections few(standing, 3);
+    for (int i = 0; i < 500; ++i) standing.OnAccepted(kNow, Duration::Milliseconds(100));
+    EXPECT_EQ(standing.group().connections_max(), 5u);
+  }
+  const Connections more(standing, 4);
+  for (int i = 0; i < 500; ++i) standing.OnAccepted(kNow, Duration::Milliseconds(100));
+  EXPECT_EQ(standing.group().connections_max(), 6u) << "one more is tried";
+}
+
+TEST_F(SiteStandingTest, WhereNoMoreAreTakenTheWindowIsAsManyAsThereAre) {
+  SiteStanding standing(0, {.limits = {.connections = 20}}, kNow);
+  const Connections three(standing, 3);
+  standing.OnNoMore(kNow);
+  EXPECT_EQ(standing.group().connections_max(), 3u);
+  const Connections twenty(standing, 17);
+  standing.OnNoMore(kNow);
+  EXPECT_EQ(standing.group().connections_max(), 3u) << "it does not grow by that";
+}
 
 TEST_F(SiteStandingTest, AReceiverThatTakesEverLongerGetsFewerConnections) {
   Accept(500, Duration::Milliseconds(100));
@@ -60,6 +103,7 @@ TEST_F(SiteStandingTest, ASlowReplyNowAndThenAndAReceiverThatIsAlwaysSlowAreNoTr
   Accept(500, Duration::Milliseconds(1900));  // Slower than before, and still quick.
   EXPECT_EQ(connections(), 20u);
   SiteStanding slow(0, {.limits = {.connections = 20}}, kNow);
+  const Connections all(slow, 20);
   for (int i = 0; i < 500; ++i) slow.OnAccepted(kNow, Duration::Seconds(10));
   EXPECT_EQ(slow.group().connections_max(), 20u);
 }

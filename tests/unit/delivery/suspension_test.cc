@@ -27,6 +27,24 @@ TEST(Suspension, DoublesUpToTheLongestAndStartsAgainAfterADelivery) {
   EXPECT_EQ(suspension.Suspend(now, kHours, "blocked", ""), now + Duration::Hours(1));
 }
 
+// An automation rule's two hours are no first step.
+TEST(Suspension, WhatSomebodyElseHasSaidIsNotDoubled) {
+  Suspension suspension;
+  suspension.SuspendUntil(kStart + Duration::Hours(2), kStart, "rule", "450 slow");
+  EXPECT_EQ(suspension.until(), kStart + Duration::Hours(2));
+  EXPECT_EQ(suspension.since(), kStart);
+  suspension.SuspendUntil(kStart + Duration::Hours(1), kStart, "shorter", "");
+  EXPECT_EQ(suspension.until(), kStart + Duration::Hours(2));
+  EXPECT_EQ(suspension.reason(), "rule");
+  const Suspension::Span minutes = {Duration::Minutes(5), Duration::Hours(1)};
+  Instant now = suspension.until();
+  EXPECT_EQ(suspension.Suspend(now, minutes, "refused", "421"), now + Duration::Minutes(5));
+  now = suspension.until();
+  suspension.SuspendUntil(now + Duration::Hours(2), now, "rule", "450 slow");
+  now = suspension.until();
+  EXPECT_EQ(suspension.Suspend(now, minutes, "refused", "421"), now + Duration::Minutes(10));
+}
+
 TEST(Suspension, AShorterOneNeverEndsALongerOne) {
   Suspension suspension;
   const Instant until = suspension.Suspend(kStart, {Duration::Hours(6), Duration::Hours(6)}, "long", "a");
