@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::uint64_t kCountMax = 1'000'000'000'000;
 constexpr std::int64_t kBurstSecondsMax = 100LL * 366 * 86'400;  // How long the rate takes for a burst, at most.
+constexpr std::int64_t kPeriodSecondsMax = 100 * 86'400;
 constexpr std::string_view kLocal = "local:";
 constexpr std::string_view kBurst = "max_burst=";
 
@@ -29,6 +30,19 @@ constexpr std::array<Period, 11> kPeriods{{{"s", 1},
                                            {"hour", 3600},
                                            {"d", 86'400},
                                            {"day", 86'400}}};
+
+// "m", "5m": nullopt where it is none.
+std::optional<Duration> ParsePeriod(std::string_view text) {
+  std::size_t digits = 0;
+  while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
+  const auto times = digits == 0 ? std::optional<std::int64_t>(1) : ParseInteger<std::int64_t>(text.substr(0, digits));
+  for (const Period& known : kPeriods) {
+    if (known.name != text.substr(digits)) continue;
+    if (!times.has_value() || *times < 1 || *times > kPeriodSecondsMax / known.seconds) return std::nullopt;
+    return Duration::Seconds(*times * known.seconds);
+  }
+  return std::nullopt;
+}
 
 absl::Status Wrong(std::string_view text) {
   return absl::InvalidArgumentError(absl::StrCat(
@@ -68,14 +82,11 @@ absl::StatusOr<Rate> ParseRate(std::string_view text) {
     period = period.substr(0, comma);
     if (burst.empty()) return Wrong(text);
   }
-  period = TrimAscii(period);
+  const std::optional<Duration> span = ParsePeriod(TrimAscii(period));
+  if (!count.has_value() || !span.has_value()) return Wrong(text);
   Rate rate;
-  rate.period = Duration();
-  for (const Period& known : kPeriods) {
-    if (known.name == period) rate.period = Duration::Seconds(known.seconds);
-  }
-  if (!count.has_value() || rate.period == Duration()) return Wrong(text);
   rate.count = *count;
+  rate.period = *span;
   if (!burst.empty()) {
     rate.burst_max = ParseCount(burst);
     if (!rate.burst_max.has_value() || *rate.burst_max == 0) return Wrong(text);
@@ -88,17 +99,19 @@ absl::StatusOr<Rate> ParseRate(std::string_view text) {
 }
 
 bool IsSlower(const Rate& a, const Rate& b) {
-  // Counts are at most 10^12 and periods 86,400 s: the products fit.
+  // Counts are at most 10^12 and periods 100 days: the products fit.
   return a.count * static_cast<std::uint64_t>(b.period.seconds()) <
          b.count * static_cast<std::uint64_t>(a.period.seconds());
 }
 
 std::string ToString(const Rate& rate) {
-  std::string_view period = "s";
+  const Period* unit = kPeriods.data();
   for (const Period& known : kPeriods) {
-    if (known.seconds == rate.period.seconds() && (known.name == "min" || known.name.size() == 1)) period = known.name;
+    const bool is_short = known.name == "min" || (known.name.size() == 1 && known.name != "m");
+    if (is_short && rate.period.seconds() % known.seconds == 0) unit = &known;
   }
-  std::string text = absl::StrCat(rate.count, "/", AbslView(period));
+  const std::int64_t times = rate.period.seconds() / unit->seconds;
+  std::string text = absl::StrCat(rate.count, "/", times == 1 ? "" : absl::StrCat(times), AbslView(unit->name));
   if (rate.burst_max.has_value()) absl::StrAppend(&text, ",max_burst=", *rate.burst_max);
   return text;
 }

@@ -1,4 +1,4 @@
-// A rate as shaping files and campaigns write it: "100/min", "10_000/h", "1,000/d,max_burst=5".
+// A rate as shaping files and campaigns write it: "100/min", "10_000/h", "10/5m", "1,000/d,max_burst=5".
 #pragma once
 
 #include <cstdint>
@@ -20,10 +20,10 @@ struct Rate {
   friend bool operator==(const Rate&, const Rate&) = default;
 };
 
-// `N/PERIOD[,max_burst=B]`; PERIOD is s, sec, second, m, min, minute, h, hr, hour, d or day; "_" and "," may separate
-// digits of N, and KumoMTA's "local:" before it means nothing here. N is at most 10^12, and
-// the burst what the rate gives in 100 years. Errors: says what would be
-// right, without a place.
+// `N/PERIOD[,max_burst=B]`; PERIOD is s, sec, second, m, min, minute, h, hr, hour, d or day, with a number before it
+// or not ("5m"), at most 100 days; "_" and "," may separate digits of N, and KumoMTA's "local:" before it means nothing
+// here. N is at most 10^12, and the burst what the rate gives in 100 years. Errors: says what would be right, without
+// a place.
 absl::StatusOr<Rate> ParseRate(std::string_view text);
 
 // A whole number whose digits "_" and "," may separate, at most 10^12. Nullopt: anything else.
@@ -35,6 +35,6 @@ std::string_view WithoutLocal(std::string_view text);
 // Whether `a` lets fewer pass over a long time than `b`.
 bool IsSlower(const Rate& a, const Rate& b);
 
-std::string ToString(const Rate& rate);  // "100/min", "10/s,max_burst=5".
+std::string ToString(const Rate& rate);  // "100/min", "10/5min", "10/s,max_burst=5".
 
 }  // namespace base

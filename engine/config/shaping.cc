@@ -42,7 +42,7 @@ bool IsWithin(const AddressSet& ranges, const MailHost& host) {
 
 void Shaping::Apply(const std::vector<Block>& blocks, Merged& merged) const {
   for (const Block& block : blocks) {
-    if (block.replace_base) {
+    if (block.replaces_all) {
       std::map<std::string, Setting>* const told = merged.told;
       if (told != nullptr) told->clear();
       merged = Merged();
@@ -164,6 +164,23 @@ std::string Shaping::ProviderFor(std::string_view domain, absl::Span<const MailH
     if (Matches(provider, name, sorted)) found = provider.name;
   }
   return found;
+}
+
+std::vector<Shaping::OtherProvider> Shaping::OtherProvidersFor(std::string_view domain,
+                                                               absl::Span<const MailHost> hosts,
+                                                               std::string_view source) const {
+  const std::string name = FoldName(domain);
+  const std::vector<MailHost> sorted = SortedHosts(hosts);
+  std::vector<OtherProvider> others;
+  for (const Provider& provider : providers_) {
+    if (!Matches(provider, name, sorted)) continue;
+    Merged merged;
+    Apply(provider.blocks.blocks, merged);
+    ApplySource(provider.blocks, source, merged);
+    others.push_back({provider.name, std::move(merged.limits)});
+  }
+  if (!others.empty()) others.pop_back();  // That is ProviderFor.
+  return others;
 }
 
 bool Shaping::MatchesAddresses(bool v6) const {

@@ -80,6 +80,14 @@ class Shaping {
   // Some provider is known by addresses of this family: those of the hosts are to be looked up.
   bool MatchesAddresses(bool v6) const;
 
+  // The others that match, and what their own blocks say.
+  struct OtherProvider {
+    std::string name;
+    Limits limits;
+  };
+  std::vector<OtherProvider> OtherProvidersFor(std::string_view domain, absl::Span<const MailHost> hosts,
+                                               std::string_view source) const;
+
   // All that ProviderFor may say, each once or more.
   std::vector<std::string> ProviderNames() const;
 
@@ -107,7 +115,7 @@ class Shaping {
   struct Block {
     std::vector<Change> changes;  // One for each key.
     std::vector<std::shared_ptr<const AutomationRule>> automation;
-    bool replace_base = false;  // Starts again from the built-in defaults.
+    bool replaces_all = false;  // Of what was merged before, only the built-in defaults stay.
   };
   struct Blocks {  // One name's, in the order of the files.
     std::vector<Block> blocks;

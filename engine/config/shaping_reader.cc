@@ -99,8 +99,14 @@ class ShapingReader {
       Shaping::Provider& provider = FindOrAdd(shaping_.providers_, name);
       first_place_.emplace(name, problems_->Place(*entry));
       ReadBlocks(*provider_table, Kind::kProvider, absl::StrCat("provider.", name), provider.blocks);
+      if (ReplacesBase(*provider_table)) ClearMatch(provider);
       if (const toml::node* match = provider_table->get("match")) ReadMatch(*match, name, provider);
     }
+  }
+
+  static bool ReplacesBase(const toml::table& table) {
+    const toml::node* const node = table.get("replace_base");
+    return node != nullptr && node->value_or(false);
   }
 
   template <typename Named>
@@ -113,9 +119,13 @@ class ShapingReader {
   }
 
   void ReadBlocks(const toml::table& table, Kind kind, const std::string& label, Shaping::Blocks& blocks) {
-    const Shaping::Block block = ReadBlock(InOrder(table), kind, label);
-    if (block.replace_base) blocks = Shaping::Blocks();
-    blocks.blocks.push_back(block);
+    Shaping::Block block = ReadBlock(InOrder(table), kind, label);
+    if (ReplacesBase(table)) {
+      const bool is_first = blocks.blocks.empty() || blocks.blocks.front().replaces_all;
+      block.replaces_all = kind == Kind::kDomain && is_first;
+      blocks = Shaping::Blocks();
+    }
+    blocks.blocks.push_back(std::move(block));
     const toml::node* sources = table.get("sources");
     if (sources == nullptr) return;
     if (!sources->is_table()) {
@@ -140,6 +150,9 @@ class ShapingReader {
       if (const auto field = FindLimitField(key)) {
         std::visit([&, name = &key, value = node](auto member) { ReadField(*value, label, *name, member, block); },
                    *field);
+        if (key == "ip_lookup_strategy" && TextOf(*node).find("Then") != std::string_view::npos)
+          WarnOnce(*node, key,
+                   "puts no family before the other in this version: addresses are tried as the DNS has them");
       } else if (key == "total_connection_limit" || key == "total_message_rate") {
         ReadTotal(*node, kind, label, key, block);
       } else if (key == "max_in_flight") {
@@ -151,8 +164,8 @@ class ShapingReader {
         if (time.has_value()) {
           Add(block, key, *node, [time = *time](Shaping::Merged& merged) { merged.limits.remember_broken_tls = time; });
         }
-      } else if (key == "replace_base") {
-        if (const auto value = Check(ReadBool(*node), *node, label, key)) block.replace_base = *value;
+      } else if (key == "replace_base" && has_parts) {
+        Check(ReadBool(*node), *node, label, key);  // Used by the caller.
       } else if (key == "mx_rollup" && kind == Kind::kDomain) {
         Check(ReadBool(*node), *node, label, key);
       } else if ((key == "match" && kind == Kind::kProvider) || (key == "sources" && has_parts)) {
@@ -223,6 +236,11 @@ class ShapingReader {
     } else {
       ReadField(node, label, key, provider ? &Limits::provider_total_message_rate : &Limits::total_message_rate, block);
     }
+  }
+
+  static void ClearMatch(Shaping::Provider& provider) {
+    for (auto* const list : {&provider.mx_suffixes, &provider.host_names, &provider.domain_suffixes}) list->clear();
+    provider.mx_addresses = AddressSet();
   }
 
   void ReadMatch(const toml::node& match, const std::string& name, Shaping::Provider& provider) {

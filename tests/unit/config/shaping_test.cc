@@ -258,12 +258,6 @@ TEST_F(ShapingTest, LaterFilesWin) {
       "[provider.\"p\"]\nmatch=[{MXSuffix=\".p.example\"}]\nconnection_limit = 5\nidle_timeout = \"9s\"";
   const Hosts hosts = {"mx.p.example"};
   EXPECT_EQ(Read({first, "[provider.\"p\"]\nconnection_limit = 6"}).For("x", hosts, "s").connection_limit, 6U);
-  const Limits replaced = Read({"[\"default\"]\nmax_message_rate = \"1/s\"", first,
-                                "[provider.\"p\"]\nreplace_base = true\nconnection_limit = 7"})
-                              .For("x", hosts, "s");
-  EXPECT_EQ(replaced.connection_limit, 7U);
-  EXPECT_EQ(replaced.idle_timeout, Limits().idle_timeout);
-  EXPECT_FALSE(replaced.max_message_rate.has_value());
 }
 
 TEST_F(ShapingTest, LimitsOfGroupsStandBesideTheSitesOwn) {
