@@ -16,6 +16,7 @@
 #include "engine/io/reactor.h"
 #include "engine/io/timer_wheel.h"
 #include "engine/plan_host.h"
+#include "engine/plan_send.h"
 #include "engine/plan_trials.h"
 #include "engine/preparation.h"
 #include "engine/receiver_probe.h"
@@ -75,7 +76,6 @@ class Plan {
   std::vector<Site*> Busiest();
   absl::Status Probe();
   ReceiverProbe::Target TargetOf(const Site& site) const;
-  PlanAssumptions AssumptionsFor(const Site& site, const config::Limits& limits) const;
   std::vector<std::uint64_t> CountsOf(const roster::DomainView& domain) const;
   void TakeSite(const std::string& name, const Site& site);
   void TakeShared(const std::string& provider, const std::string& source, std::uint64_t recipients,
@@ -193,13 +193,19 @@ absl::Status Plan::LookUp() {
       mx.LookupMx(roster_->Domain(asked).name, [&, this, index = asked](const dns::Route& route) {
         mx.AddAddresses(route, families, [&, this, index](const dns::Route& whole) {
           ++answered;
+          const std::string& source = request_.sources->front().name;
+          queries_ += AsksForPolicy(shaping_, roster_->Domain(index).name, whole, source) ? 1 : 0;
           Take(index, whole);
         });
       });
     }
     loop_->Turn();
   }
-  queries_ = loop_->resolver->queries() + sites_.size();  // And the address of a host of each.
+  queries_ += loop_->resolver->queries();
+  for (const auto& [name, site] : sites_) {  // The address of a host, and its TLSA records.
+    const bool dane = shaping_.For(site.domain, site.hosts, request_.sources->front().name).enable_dane;
+    queries_ += request_.config->dns.trust_ad && dane ? 2 : 1;
+  }
   return absl::OkStatus();
 }
 
@@ -254,20 +260,6 @@ absl::Status Plan::Probe() {
   return absl::OkStatus();
 }
 
-// Without PIPELINING each command has its own reply; without CHUNKING, DATA too.
-PlanAssumptions Plan::AssumptionsFor(const Site& site, const config::Limits& limits) const {
-  if (!site.distance.has_value()) return assumptions_;
-  const ReceiverProbe::Distance& distance = *site.distance;
-  const bool pipelines = limits.enable_pipelining && distance.offers.pipelining;
-  const bool encrypts = limits.enable_tls != config::TlsMode::kDisabled && distance.offers.starttls;
-  PlanAssumptions assumptions;
-  assumptions.message = distance.round_trip * (pipelines ? 1 : distance.offers.chunking ? 3 : 4);
-  assumptions.open = distance.connect + distance.greeting + distance.round_trip * (encrypts ? 4 : 1);
-  assumptions.close = distance.round_trip;
-  assumptions.commit = assumptions_.commit;
-  return assumptions;
-}
-
 void Plan::TakeSite(const std::string& name, const Site& site) {
   const std::string known = shaping_.ProviderFor(site.domain, site.hosts);
   const std::string provider = known.empty() ? std::string(delivery::kOtherProvider) : known;
@@ -281,7 +273,8 @@ void Plan::TakeSite(const std::string& name, const Site& site) {
     if (site.recipients[i] == 0) continue;
     const std::string& source = (*request_.sources)[i].name;
     last = shaping_.For(site.domain, site.hosts, source);
-    const PlanAssumptions assumptions = AssumptionsFor(site, last);
+    const PlanAssumptions assumptions =
+        AssumptionsFor(site.distance, last, request_.campaign->delivery.max_message_rate.has_value(), assumptions_);
     all.Add(site.recipients[i], last, assumptions);
     if (!known.empty()) TakeShared(provider, source, site.recipients[i], last, assumptions);
     const PlanHost::Site host = host_.At(source, name);

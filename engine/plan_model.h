@@ -20,6 +20,10 @@ struct PlanAssumptions {
   // All that it answers takes one round trip. A new connection takes six: TCP, greeting, EHLO, STARTTLS, the handshake,
   // EHLO; its end takes another, QUIT.
   static PlanAssumptions At(base::Duration round_trip) { return {round_trip, round_trip * 6, round_trip, {}}; }
+  // With so many messages under way on each connection.
+  PlanAssumptions WithInFlight(std::uint32_t messages) const {
+    return {message / messages, open, close, commit / messages};
+  }
   base::Duration message;  // From its first byte until it is accepted.
   base::Duration open;     // Until a new connection carries a message.
   base::Duration close;    // Until another one may be opened in its place.

@@ -107,6 +107,20 @@ class PlanTest(PlannedTest):
         self.assertEqual((plan["limited_by"], plan["seconds"]), ("provider_max_message_rate", 17.98))
 
 
+class QuestionsTest(PlannedTest):
+    def test_the_questions_to_the_dns_are_foreseen(self):
+        receivers = self.sandbox('format = 1\nname = "many"\n[provider.all]\nweight = 1\nmx = ["mx.all.test"]\n')
+        self.rows([f"user@d{n}.test" for n in range(1500)])
+        self.campaign()
+        self.config(dns=receivers.dns, port=receivers.port, shaping='["default"]\nconnection_limit = 20\n', engine="shards = 1")
+        config = self.path("sluice.toml")
+        config.write_text(config.read_text().replace("max_queries_per_second = 20000", "max_queries_per_second = 500"))
+        plan = json.loads(self.sluice("plan", "campaign.toml", "--round-trip", "1ms", "--json").stdout)
+        self.assertEqual(plan["limited_by"], "dns.max_queries_per_second")
+        self.sluice("send", "campaign.toml")
+        self.check_time(self.report()["elapsed_s"], plan["seconds"])
+
+
 class DistanceTest(PlannedTest):
     def setUp(self):
         super().setUp()

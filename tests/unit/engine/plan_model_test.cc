@@ -95,6 +95,12 @@ TEST(PlanModel, AFewMessagesTakeAFewRoundTrips) {
   EXPECT_DOUBLE_EQ(TimeOfSite(5, LimitsOf(100, 1000), slow_disk).seconds, 1.2);
 }
 
+TEST(PlanModel, MessagesInFlightShareTheTimeOfARoundTrip) {
+  const PlannedTime ten = TimeOfSite(1000, LimitsOf(1, 1000), kAssumptions.WithInFlight(10));
+  EXPECT_NEAR(ten.seconds, 10 + 0.6, 1e-9);
+  EXPECT_EQ(kAssumptions.WithInFlight(1).message, kAssumptions.message);
+}
+
 TEST(PlanModel, SitesShareAConnectionLimitAndARate) {
   SharedLoad load;
   load.Add(100, LimitsOf(50, 10), kAssumptions);  // 100 messages and 10 connections: 170 round trips.
