@@ -32,33 +32,43 @@ std::optional<Operation> OperationOf(const std::string& command) {
   return std::nullopt;
 }
 
+Json TimeOrNull(const std::optional<base::WallTime>& time) {
+  return time.has_value() ? Json(base::FormatRfc3339(*time)) : Json(nullptr);
+}
+
 Json Samples(const std::string& sample) { return sample.empty() ? Json::array() : Json::array({sample}); }
 
 // What keeps sites from sending more, and of each provider what keeps most of its sites.
 void PutLimits(const std::vector<delivery::ShardAnswer>& answers, Json& json) {
-  std::map<std::string, std::map<std::string, std::uint64_t>> by_provider;  // Sites by limit.
+  std::map<std::string, std::map<std::string, delivery::LimitedSites>> by_provider;  // By limit.
   std::uint64_t more = 0;
   json["limited"] = Json::array();
   for (const delivery::ShardAnswer& answer : answers) {
     more += answer.limited_more;
     for (const delivery::LimitedQueue& limited : answer.limited) {
-      json["limited"].push_back(
-          {{"queue", limited.queue},
-           {"provider", limited.provider},
-           {"source", limited.source},
-           {"limited_by", limited.limit},
-           {"since", base::FormatRfc3339(limited.since)},
-           {"until", limited.until.has_value() ? Json(base::FormatRfc3339(*limited.until)) : Json(nullptr)},
-           {"sample_replies", Samples(limited.sample)}});
-      ++by_provider[limited.provider.empty() ? std::string(delivery::kOtherProvider) : limited.provider][limited.limit];
+      json["limited"].push_back({{"queue", limited.queue},
+                                 {"provider", limited.provider},
+                                 {"source", limited.source},
+                                 {"limited_by", limited.limit},
+                                 {"since", base::FormatRfc3339(limited.since)},
+                                 {"until", TimeOrNull(limited.until)},
+                                 {"sample_replies", Samples(limited.sample)}});
+    }
+    for (const auto& [provider, limits] : answer.limited_providers) {
+      for (const auto& [limit, sites] : limits) by_provider[provider][limit].Add(sites);
     }
   }
   json["limited_more"] = more;
   json["limited_providers"] = Json::array();
   for (const auto& [provider, limits] : by_provider) {
     const auto most = std::max_element(limits.begin(), limits.end(),
-                                       [](const auto& a, const auto& b) { return a.second < b.second; });
-    json["limited_providers"].push_back({{"provider", provider}, {"limited_by", most->first}, {"sites", most->second}});
+                                       [](const auto& a, const auto& b) { return a.second.sites < b.second.sites; });
+    json["limited_providers"].push_back({{"provider", provider},
+                                         {"limited_by", most->first},
+                                         {"sites", most->second.sites},
+                                         {"since", base::FormatRfc3339(most->second.since)},
+                                         {"until", TimeOrNull(most->second.until)},
+                                         {"sample_replies", Samples(most->second.sample)}});
   }
 }
 
@@ -312,13 +322,13 @@ std::string ControlDesk::StatusJson(const std::vector<delivery::ShardAnswer>& an
                                 {"sample_replies", Samples(pause.sample)}});
     }
     for (const delivery::HeldQueue& held : answer.held) {
-      json["held"].push_back(
-          {{"queue", held.queue},
-           {"provider", held.provider},
-           {"source", held.source},
-           {"reason", held.reason},
-           {"sample_replies", Samples(held.sample)},
-           {"until", held.until.has_value() ? Json(base::FormatRfc3339(*held.until)) : Json(nullptr)}});
+      json["held"].push_back({{"queue", held.queue},
+                              {"provider", held.provider},
+                              {"source", held.source},
+                              {"reason", held.reason},
+                              {"sample_replies", Samples(held.sample)},
+                              {"since", TimeOrNull(held.since)},
+                              {"until", TimeOrNull(held.until)}});
     }
     held_more += answer.held_more;
     if (answer.next_retry.has_value())
@@ -326,7 +336,7 @@ std::string ControlDesk::StatusJson(const std::vector<delivery::ShardAnswer>& an
   }
   json["held_more"] = held_more;
   PutLimits(answers, json);
-  json["next_retry"] = next_retry.has_value() ? Json(base::FormatRfc3339(*next_retry)) : Json(nullptr);
+  json["next_retry"] = TimeOrNull(next_retry);
   return Line(json);
 }
 

@@ -113,7 +113,8 @@ bool Engine::Knows(const delivery::PauseScope& scope) const {
   const auto is_named = [](const auto& known, const std::string& name) {
     return name.empty() || std::find(known.begin(), known.end(), name) != known.end();
   };
-  std::vector<std::string> sources, providers = job_.shaping->ProviderNames();
+  std::vector<std::string> sources;
+  std::vector<std::string> providers = (new_shaping_ != nullptr ? *new_shaping_ : *job_.shaping).ProviderNames();
   for (const delivery::Source& source : job_.sources) sources.push_back(source.name);
   providers.emplace_back(delivery::kOtherProvider);
   return is_named(sources, scope.source) && is_named(providers, scope.provider);
@@ -151,7 +152,10 @@ void Engine::TakeNews() {
   }
   if (options_.host_tls != nullptr) options_.host_tls->Poll();
   if (options_.new_shaping != nullptr) {
-    if (auto shaping = options_.new_shaping()) PostAll(delivery::ShapingChanged{std::move(shaping)});
+    if (auto shaping = options_.new_shaping()) {
+      new_shaping_ = shaping;
+      PostAll(delivery::ShapingChanged{std::move(shaping)});
+    }
   }
   if (options_.new_pause != nullptr) {
     if (auto pause = options_.new_pause()) Pause(*pause);

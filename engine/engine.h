@@ -124,6 +124,7 @@ class Engine final : private delivery::ShardLinks {
   std::optional<delivery::SessionPool> own_sessions_;
   std::optional<delivery::CampaignRate> rate_;
   std::vector<std::unique_ptr<ShardThread>> shards_;
+  std::shared_ptr<const config::Shaping> new_shaping_;     // What came since the job's; null: nothing.
   std::unique_ptr<ledger::JournalThread> journal_thread_;  // Null: nothing is written down…
   std::unique_ptr<ledger::NullLog> null_log_;              // …and this stands in.
 

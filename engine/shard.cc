@@ -367,15 +367,11 @@ void Shard::Handle(delivery::ShardMessage message) {
   std::visit(Visitor{*this}, message);
 }
 
-bool Shard::IsQuiet() const {
-  return !commits_.IsBusy() && !commits_.WantsTurn() &&
-         std::none_of(sites_.begin(), sites_.end(), [](const auto& entry) { return entry.second->HasSessions(); });
-}
-
 void Shard::EndTurn() {
   if (phase_ == Phase::kFailed) return;
   commits_.Tell();
   Reshape();
+  AnswerSurveys();
   router_.Pump();
   sweeper_.Run();
   for (std::size_t n = to_pump_.size(); n > 0; --n) {
@@ -391,7 +387,7 @@ void Shard::EndTurn() {
 }
 
 base::Instant Shard::NextWake() const {
-  const bool has_more = !to_pump_.empty() || commits_.WantsTurn() || reshaped_before_.has_value();
+  const bool has_more = !to_pump_.empty() || commits_.WantsTurn() || reshaped_before_.has_value() || !surveys_.empty();
   if (has_more || sweeper_.WantsTurn() || seams_.signer.WantsTurn()) return seams_.clock.Now();
   return seams_.timers.NextAt();
 }

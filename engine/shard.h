@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -170,8 +171,19 @@ class Shard final : private delivery::Router::Owner,
                           const dns::Route& route) const;
   // delivery::DurableWaiter
   void OnRecordsDurable() override;  // Questions of the operator may be answered.
+  // A question about all sites and destinations: it looks at some in each turn.
+  struct Survey {
+    delivery::ShardAnswer answer;
+    bool of_metrics = false;
+    std::optional<delivery::SiteKey> site;  // It has come so far.
+    std::optional<delivery::DestinationKey> destination;
+    std::optional<base::Instant> next_retry;
+  };
   void AnswerStatus(std::uint64_t question);
   void AnswerMetrics(std::uint64_t question);
+  void AnswerSurveys();
+  void Look(const delivery::Site& site, delivery::ShardAnswer& answer) const;
+  void Look(const delivery::Destination& destination, Survey& survey) const;
   void PauseByOperator(delivery::OperatorPause message);
   void ResumeByOperator(std::uint64_t question);
   void AnswerWhenDurable(std::uint64_t question);
@@ -226,6 +238,7 @@ class Shard final : private delivery::Router::Owner,
   // These, by site and source.
   std::multimap<std::pair<std::string, std::string>, const RestoredSuspension*> suspensions_;
   std::vector<std::uint64_t> answers_due_, answers_next_;  // Questions; the former wait for records.
+  std::deque<Survey> surveys_;                             // The first is being made.
 };
 
 }  // namespace engine

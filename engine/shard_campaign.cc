@@ -127,6 +127,11 @@ bool Shard::IsBlocked() {
   return found == destinations_.end();
 }
 
+bool Shard::IsQuiet() const {
+  return !commits_.IsBusy() && !commits_.WantsTurn() &&
+         std::none_of(sites_.begin(), sites_.end(), [](const auto& entry) { return entry.second->HasSessions(); });
+}
+
 void Shard::Drain() {
   if (phase_ != Phase::kRunning) return;
   phase_ = Phase::kDraining;

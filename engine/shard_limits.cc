@@ -54,6 +54,7 @@ delivery::SharedLimits Shard::SharedLimitsOf(const delivery::SiteKey& key, const
     return options;
   };
   const config::Limits others = LimitsOfOthers(key, names, limits);
+  const auto also = shaping_->OtherProvidersFor(names.domain, names.hosts, source);
   delivery::SharedLimits shared;
   shared.standing =
       seams_.limits.Site(source, key.name + of_whom, job_.campaign_number, {own(others), others.adaptive}, now);
@@ -63,9 +64,13 @@ delivery::SharedLimits Shard::SharedLimitsOf(const delivery::SiteKey& key, const
     if (name.empty() || !is_limited) return;
     shared.groups.push_back({seams_.limits.Group({kind, of_source, name + of_whom}, options, now), options});
   };
+  for (const auto& [name, of] : also)
+    add(Kind::kProviderTotal, "", name, OptionsOf(of.provider_total_connection_limit, of.provider_total_message_rate));
   add(Kind::kProviderTotal, "", provider,
       Strictest(OptionsOf(others.provider_total_connection_limit, others.provider_total_message_rate),
                 OptionsOf(limits.provider_total_connection_limit, limits.provider_total_message_rate)));
+  for (const auto& [name, of] : also)
+    add(Kind::kProvider, source, name, OptionsOf(of.provider_connection_limit, of.provider_max_message_rate));
   add(Kind::kProvider, source, provider,
       Strictest(OptionsOf(others.provider_connection_limit, others.provider_max_message_rate),
                 OptionsOf(limits.provider_connection_limit, limits.provider_max_message_rate)));
@@ -120,7 +125,7 @@ void Shard::WantsLimits(Site& site) {
     reshaped_before_ = next->first;
 }
 
-// A provider's name, and the TLS policy of domains that are at their sites, stay as they are.
+// The TLS policy of domains that are at their sites stays as it is.
 void Shard::SetShaping(std::shared_ptr<const config::Shaping> shaping) {
   new_shaping_ = std::move(shaping);
   shaping_ = new_shaping_.get();
@@ -140,6 +145,10 @@ void Shard::Reshape() {
   for (int n = 0; n < kReshapedAtOnce && next != sites_.end(); ++n, ++next) {
     Site& site = *next->second;
     const SiteNames& names = site_names_.at(site.id());
+    if (std::string provider = shaping_->ProviderFor(names.domain, names.hosts); provider != site.provider()) {
+      site.SetProvider(std::move(provider));
+      HoldSite(site);
+    }
     site.SetAutomation(shaping_->AutomationFor(names.domain, names.hosts));
     SetLimitsOfFiles(site);
   }

@@ -1,8 +1,12 @@
 // The part of a shard that serves the operator: what it tells of itself, and pauses that a person sets and takes away.
 
 #include <algorithm>
+#include <iterator>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,64 +21,99 @@ using delivery::Site;
 namespace {
 
 constexpr std::size_t kHeldMax = 10'000;  // Named in an answer; the rest is counted.
+constexpr int kLookedAtOnce = 4096;       // Sites and destinations, in one turn.
+
+std::string_view NameOf(const Site& site) {
+  return site.provider().empty() ? delivery::kOtherProvider : std::string_view(site.provider());
+}
+
+// Visits those behind `after`, `left` at most, and notes how far it came. True: those were the last.
+template <typename Key, typename Value, typename Visit>
+bool VisitSome(const std::map<Key, std::unique_ptr<Value>>& all, std::optional<Key>& after, int& left,
+               const Visit& visit) {
+  auto next = after.has_value() ? all.upper_bound(*after) : all.begin();
+  const auto begin = next;
+  for (; left > 0 && next != all.end(); --left, ++next) visit(*next->second);
+  if (next != begin) after = std::prev(next)->first;
+  return next == all.end();
+}
 
 }  // namespace
 
 // ---- answers ----
 
-void Shard::AnswerStatus(std::uint64_t question) {
-  delivery::ShardAnswer answer;
-  answer.question = question;
-  for (const auto& [key, site] : sites_) {
-    if (!site->HasDestinations()) continue;
-    if (answer.held.size() < kHeldMax) {
-      if (std::optional<delivery::HeldQueue> held = site->HeldNow()) answer.held.push_back(*std::move(held));
-    } else if (site->IsHeldNow()) {
-      ++answer.held_more;
-    }
-    if (answer.limited.size() < kHeldMax) {
-      if (std::optional<delivery::LimitedQueue> limited = site->LimitedNow())
-        answer.limited.push_back(*std::move(limited));
-    } else if (site->IsLimitedNow()) {
-      ++answer.limited_more;
-    }
-  }
-  const base::Instant now = seams_.clock.Now();
-  std::optional<base::Instant> next;
-  for (const auto& [key, destination] : destinations_) {
-    if (!destination->timer.IsSet()) continue;
-    const base::Instant at = std::max(now, destination->timer.at());
-    if (destination->site == nullptr && destination->dns_backoff != base::Duration()) {
-      if (answer.held.size() >= kHeldMax) {
-        ++answer.held_more;
-        continue;
-      }
-      answer.held.push_back({.queue = destination->name,
-                             .provider = "",
-                             .source = job_.sources[SourceOf(key)].name,
-                             .reason = "without an answer from the DNS",
-                             .sample = "",
-                             .until = seams_.clock.WallNow() + (at - now)});
-    } else if (destination->site == nullptr || !destination->site->IsPaused()) {
-      next = std::min(next.value_or(at), at);
-    }
-  }
-  if (next.has_value()) answer.next_retry = seams_.clock.WallNow() + (*next - now);
-  if (options_.index == 0) answer.pauses = budgets_.holds();
-  seams_.links.Answer(options_.index, std::move(answer));
-}
+void Shard::AnswerStatus(std::uint64_t question) { surveys_.emplace_back().answer.question = question; }
 
 void Shard::AnswerMetrics(std::uint64_t question) {
-  delivery::ShardAnswer answer;
-  answer.question = question;
-  answer.metrics.outcomes = commits_.groups();
-  for (const auto& [key, destination] : destinations_) {
-    if (destination->site == nullptr) continue;
-    const std::string& provider = destination->site->provider();
-    answer.metrics.pending[provider.empty() ? std::string(delivery::kOtherProvider) : provider].Add(
-        destination->queue.counts());
+  Survey& survey = surveys_.emplace_back();
+  survey.answer.question = question;
+  survey.of_metrics = true;
+}
+
+void Shard::Look(const Site& site, delivery::ShardAnswer& answer) const {
+  if (!site.HasDestinations()) return;
+  if (answer.held.size() < kHeldMax) {
+    if (std::optional<delivery::HeldQueue> held = site.HeldNow()) answer.held.push_back(*std::move(held));
+  } else if (site.IsHeldNow()) {
+    ++answer.held_more;
   }
+  std::optional<delivery::LimitedQueue> limited = site.LimitedNow();
+  if (!limited.has_value()) return;
+  answer.limited_providers[std::string(NameOf(site))][limited->limit].Add(
+      {.sites = 1, .since = limited->since, .until = limited->until, .sample = limited->sample});
+  if (answer.limited.size() < kHeldMax) {
+    answer.limited.push_back(*std::move(limited));
+  } else {
+    ++answer.limited_more;
+  }
+}
+
+void Shard::Look(const Destination& destination, Survey& survey) const {
+  delivery::ShardAnswer& answer = survey.answer;
+  if (survey.of_metrics) {
+    if (destination.site == nullptr) return;
+    auto& pending = answer.metrics.pending;
+    auto known = pending.find(NameOf(*destination.site));
+    if (known == pending.end()) known = pending.try_emplace(std::string(NameOf(*destination.site))).first;
+    known->second.Add(destination.queue.counts());
+    return;
+  }
+  if (!destination.timer.IsSet()) return;
+  const base::Instant now = seams_.clock.Now();
+  const base::Instant at = std::max(now, destination.timer.at());
+  if (destination.site != nullptr || destination.dns_backoff == base::Duration()) {
+    const bool is_paused = destination.site != nullptr && destination.site->IsPaused();
+    if (!is_paused) survey.next_retry = std::min(survey.next_retry.value_or(at), at);
+  } else if (answer.held.size() >= kHeldMax) {
+    ++answer.held_more;
+  } else {
+    const base::WallTime wall = seams_.clock.WallNow();
+    answer.held.push_back({.queue = destination.name,
+                           .provider = "",
+                           .source = job_.sources[SourceOf(destination.key)].name,
+                           .reason = "without an answer from the DNS",
+                           .sample = "",
+                           .since = wall - (now - destination.dns_since),
+                           .until = wall + (at - now)});
+  }
+}
+
+void Shard::AnswerSurveys() {
+  if (surveys_.empty()) return;
+  Survey& survey = surveys_.front();
+  delivery::ShardAnswer& answer = survey.answer;
+  int left = kLookedAtOnce;
+  const auto look_at_site = [&](const Site& site) { Look(site, answer); };
+  const auto look_at_destination = [&](const Destination& destination) { Look(destination, survey); };
+  if (!survey.of_metrics && !VisitSome(sites_, survey.site, left, look_at_site)) return;
+  if (!VisitSome(destinations_, survey.destination, left, look_at_destination)) return;
+  const base::Instant now = seams_.clock.Now();
+  if (survey.of_metrics) answer.metrics.outcomes = commits_.groups();
+  if (survey.next_retry.has_value())
+    answer.next_retry = seams_.clock.WallNow() + (std::max(now, *survey.next_retry) - now);
+  if (!survey.of_metrics && options_.index == 0) answer.pauses = budgets_.holds();
   seams_.links.Answer(options_.index, std::move(answer));
+  surveys_.pop_front();
 }
 
 // What is said then is told only when it is written down.

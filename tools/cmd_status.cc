@@ -57,6 +57,7 @@ absl::StatusOr<Json> StatusOfIdle(const Access& access) {
                               {"source", one["source"]},
                               {"reason", "suspended: " + one["reason"].get<std::string>()},
                               {"sample_replies", one["sample_replies"]},
+                              {"since", nullptr},
                               {"until", one["until"]}});
   }
   status["held_more"] = 0;
@@ -69,6 +70,10 @@ absl::StatusOr<Json> StatusOfIdle(const Access& access) {
 
 void PrintSamples(const Json& json) {
   for (const Json& sample : json.at("sample_replies")) std::printf("    %s\n", sample.get<std::string>().c_str());
+}
+
+std::string TimeAfter(const char* word, const Json& time) {
+  return time.is_null() ? "" : word + time.get<std::string>();
 }
 
 void PrintText(const Json& status, const std::string& named) {
@@ -92,15 +97,19 @@ void PrintText(const Json& status, const std::string& named) {
   for (const Json& held : status["held"]) {
     const std::string when =
         held["until"].is_null() ? "until it is resumed" : "again at " + held["until"].get<std::string>();
-    std::printf("  held: %s from %s, %s: %s\n", held["queue"].get<std::string>().c_str(),
-                held["source"].get<std::string>().c_str(), when.c_str(), held["reason"].get<std::string>().c_str());
+    std::printf("  held: %s from %s%s, %s: %s\n", held["queue"].get<std::string>().c_str(),
+                held["source"].get<std::string>().c_str(), TimeAfter(" since ", held["since"]).c_str(), when.c_str(),
+                held["reason"].get<std::string>().c_str());
     PrintSamples(held);
   }
   if (const auto more = status["held_more"].get<unsigned long long>(); more > 0)
     std::printf("  and %llu more are held\n", more);
-  for (const Json& limited : status["limited_providers"])
-    std::printf("  limited: %s by %s (%llu sites)\n", limited["provider"].get<std::string>().c_str(),
-                limited["limited_by"].get<std::string>().c_str(), limited["sites"].get<unsigned long long>());
+  for (const Json& limited : status["limited_providers"]) {
+    std::printf("  limited: %s by %s (%llu sites)%s%s\n", limited["provider"].get<std::string>().c_str(),
+                limited["limited_by"].get<std::string>().c_str(), limited["sites"].get<unsigned long long>(),
+                TimeAfter(" since ", limited["since"]).c_str(), TimeAfter(" until ", limited["until"]).c_str());
+    PrintSamples(limited);
+  }
   if (!status["next_retry"].is_null())
     std::printf("  next retry at %s\n", status["next_retry"].get<std::string>().c_str());
 }

@@ -24,6 +24,10 @@ class CampaignRate {
     const std::lock_guard lock(mutex_);
     return gate_.Available(now, ahead);
   }
+  base::Instant OpensAt() {
+    const std::lock_guard lock(mutex_);
+    return gate_.OpensAt();
+  }
   // Takes a token; or says when there may be one.
   std::optional<base::Instant> WaitForToken(base::Instant now) {
     const std::lock_guard lock(mutex_);
@@ -66,6 +70,8 @@ class CampaignLine {
   // How many there will be by the time a connection is open, at least the one that was taken for it.
   std::uint64_t TokensSoon() const;
   bool IsLimited() const { return rate_ != nullptr; }
+  // When there is a token for whoever is first.
+  base::Instant OpensAt() const { return rate_ == nullptr ? base::Instant() : rate_->OpensAt(); }
   void Cancel(Waiter& waiter) {
     if (waiter.line_hook_.IsLinked()) waiters_.Remove(waiter);
   }

@@ -73,6 +73,7 @@ struct Destination {
   std::uint32_t source_shift = 0;     // So many sources after its own: those before cannot reach its hosts.
   std::set<std::uint16_t> elsewhere;  // Where via is 0: destinations of those that go by others, which may exist.
   base::Duration dns_backoff;         // Last wait after a DNS failure; zero: none lately.
+  base::Instant dns_since;            // Of the first of these failures.
   bool sweeping = false;
   std::unique_ptr<Sweep> sweep;  // While `sweeping`.
   base::ListHook sweep_hook;

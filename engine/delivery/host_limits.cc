@@ -1,6 +1,7 @@
 #include "engine/delivery/host_limits.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::string_view kFirstLine = "sluice-limits 1 ";
 constexpr base::Duration kRemembered = base::Duration::Hours(24);  // What was learned, where nobody has asked since.
+constexpr std::size_t kAtOnce = 64;                                // Are looked at under the lock.
 constexpr int kLooks = 2;                                          // At what may be forgotten, for each that comes.
 
 using Kind = HostLimits::Kind;
@@ -136,17 +138,33 @@ void HostLimits::ForgetWarmups() {
   }
 }
 
-void HostLimits::OnSaved(const std::string& source) {
-  const std::lock_guard lock(mutex_);
-  for (const auto& [name, warmup] : warmups_) {
+// Without the lock where it visits: others get it between. What comes meanwhile may be left out.
+template <typename Name, typename Value, typename Visit>
+void HostLimits::ForEach(const std::map<Name, Value>& all, const Visit& visit) const {
+  std::vector<std::pair<Name, Value>> some;
+  do {
+    std::optional<Name> after;
+    if (!some.empty()) after = some.back().first;
+    some.clear();
+    {
+      const std::lock_guard lock(mutex_);
+      auto next = after.has_value() ? all.upper_bound(*after) : all.begin();
+      for (; some.size() < kAtOnce && next != all.end(); ++next) some.emplace_back(*next);
+    }
+    for (const auto& [name, value] : some) visit(name, value);
+  } while (some.size() == kAtOnce);
+}
+
+void HostLimits::OnSaved(const std::string& source) const {
+  ForEach(warmups_, [&source](const GroupName& name, const std::shared_ptr<Warmup>& warmup) {
     if (name.source == source) warmup->OnKept();
-  }
-  for (const auto& [name, site] : sites_) {
+  });
+  ForEach(sites_, [&source](const SiteName& name, const std::shared_ptr<SiteStanding>& site) {
     if (name.first == source) site->group().OnSaved();
-  }
-  for (const auto& [name, group] : groups_) {
+  });
+  ForEach(groups_, [&source](const GroupName& name, const std::shared_ptr<LimitGroup>& group) {
     if (IsIn(source, name)) group->OnSaved();
-  }
+  });
 }
 
 // Returns how many held. Suspensions in doubt stay.
@@ -207,9 +225,9 @@ bool HostLimits::IsIn(const std::string& source, const GroupName& name) {
   return !source.empty() && (name.source.empty() || name.source == source);
 }
 
+// Those of an earlier program first: who is asked for meanwhile is among the others then, and its later line counts.
 std::string HostLimits::Save(const std::string& source, base::Instant now, base::WallTime wall,
                              base::Duration unsaved) const {
-  const std::lock_guard lock(mutex_);
   std::string text = absl::StrCat(base::AbslView(kFirstLine), wall.microseconds(), "\n");
   const auto add_site = [&](const SiteName& name, const SiteStanding::Kept& kept) {
     if (name.first == source && !kept.IsNew()) AppendLimits(kSiteWord, name.first, name.second, kept, now, text);
@@ -220,27 +238,27 @@ std::string HostLimits::Save(const std::string& source, base::Instant now, base:
       if (kind == name.kind) AppendLimits(word, name.source, name.name, kept, now, text);
     }
   };
-  for (const auto& [name, site] : sites_) {
-    if (name.first != source) continue;
+  ForEach(old_sites_, [&](const SiteName& name, const Old& old) { add_site(name, Now(old, now)); });
+  ForEach(sites_, [&](const SiteName& name, const std::shared_ptr<SiteStanding>& site) {
+    if (name.first != source) return;
     site->group().StartSave();
     add_site(name, site->Keep(now, unsaved));
-  }
-  for (const auto& [name, old] : old_sites_) add_site(name, Now(old, now));
-  for (const auto& [name, group] : groups_) {
-    if (!IsIn(source, name)) continue;
+  });
+  ForEach(old_groups_, [&](const GroupName& name, const Old& old) { add_group(name, Now(old, now)); });
+  ForEach(groups_, [&](const GroupName& name, const std::shared_ptr<LimitGroup>& group) {
+    if (!IsIn(source, name)) return;
     group->StartSave();
     SiteStanding::Kept kept;
     kept.debts = group->debts(now, unsaved);
     add_group(name, kept);
-  }
-  for (const auto& [name, old] : old_groups_) add_group(name, Now(old, now));
+  });
   if (source.empty()) return text;
-  for (const auto& [name, warmup] : warmups_) {
-    if (name.source == source) AppendWarmup(name, warmup->Keep(wall, unsaved == base::Duration()), text);
-  }
-  for (const auto& [name, kept] : old_warmups_) {
+  ForEach(old_warmups_, [&](const GroupName& name, const Warmup::Kept& kept) {
     if (name.source == source && kept.Matters(wall)) AppendWarmup(name, kept, text);
-  }
+  });
+  ForEach(warmups_, [&](const GroupName& name, const std::shared_ptr<Warmup>& warmup) {
+    if (name.source == source) AppendWarmup(name, warmup->Keep(wall, unsaved == base::Duration()), text);
+  });
   for (const auto& [word, memory] : kTlsWords) {
     for (const auto& [peer, until] : (broken_tls_.*memory).List(now))
       AppendLine(word, "", peer.ToString(), {}, {.scope = "", .rest = until - now, .reason = "", .sample = ""}, text);

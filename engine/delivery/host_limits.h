@@ -45,10 +45,12 @@ class HostLimits {
   // (Warmup::SetNumbersOf).
   std::shared_ptr<Warmup> WarmupOf(const GroupName& name, const std::vector<std::uint32_t>& numbers);
 
+  // Save and OnSaved look at a few sites at a time, so that nobody waits for them for long.
+  //
   // What outlives the program of one source, or of what holds over all of them (""), as text: one line for each that is
   // not as new. What may pass in the next `unsaved` counts as passed. Zero: nothing passes any more.
   std::string Save(const std::string& source, base::Instant now, base::WallTime wall, base::Duration unsaved) const;
-  void OnSaved(const std::string& source);  // What Save said last of the source is durable.
+  void OnSaved(const std::string& source) const;  // What Save said last of the source is durable.
   // Takes up what Save wrote, beside what is there; what was of one source is of `source` now. Errors: kDataLoss, and
   // nothing is taken up.
   absl::Status Load(std::string_view text, const std::string& source, base::Instant now, base::WallTime wall);
@@ -88,6 +90,8 @@ class HostLimits {
   };
   using SiteName = std::pair<std::string, std::string>;  // Source, site.
 
+  template <typename Name, typename Value, typename Visit>
+  void ForEach(const std::map<Name, Value>& all, const Visit& visit) const;
   template <typename Name, typename Value>
   static void Forget(std::map<Name, std::shared_ptr<Value>>& known, Name& cursor, base::Instant now);
   void ForgetOldSites(base::Instant now);

@@ -1,5 +1,7 @@
 #include "engine/delivery/pause.h"
 
+#include <algorithm>
+
 namespace delivery {
 namespace {
 
@@ -25,6 +27,13 @@ PauseScope PauseScope::Parse(std::string_view text) {
   }
   if (text.starts_with(kProvider)) scope.provider = std::string(text.substr(kProvider.size()));
   return scope;
+}
+
+void LimitedSites::Add(const LimitedSites& other) {
+  since = sites == 0 ? other.since : std::min(since, other.since);
+  sites += other.sites;
+  if (other.until.has_value()) until = std::max(until.value_or(*other.until), *other.until);
+  if (sample.empty()) sample = other.sample;
 }
 
 }  // namespace delivery

@@ -1,6 +1,7 @@
 // Why a campaign, or a part of it, stops until `sluice resume`.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -45,6 +46,7 @@ struct HeldQueue {
   std::string source;
   std::string reason;
   std::string sample;                        // A reply that shows it; empty: none.
+  std::optional<base::WallTime> since = {};  // None: it was not written down.
   std::optional<base::WallTime> until = {};  // When it is tried again; none: after `sluice resume`.
 };
 
@@ -55,6 +57,16 @@ struct LimitedQueue {
   std::string sample;                   // A reply that is the reason; empty: none.
   base::WallTime since = {};
   std::optional<base::WallTime> until = {};  // When it lets the next one pass, or ends; none: it cannot be known.
+};
+
+// The sites of a provider that the same limit holds.
+struct LimitedSites {
+  std::uint64_t sites = 0;
+  base::WallTime since = {};                 // The first of them.
+  std::optional<base::WallTime> until = {};  // The last of them that knows it.
+  std::string sample;                        // Of one of them; empty: none.
+
+  void Add(const LimitedSites& other);
 };
 
 }  // namespace delivery

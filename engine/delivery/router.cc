@@ -218,6 +218,7 @@ void Router::OnNoAnswer(Destination& destination, const dns::Route& route) {
           context_.job.smarthost.has_value() ? context_.job.smarthost->host : destination.name, route.detail));
     }
     destination.dns_backoff = kFirstBackoff;
+    destination.dns_since = context_.clock.Now();
   } else {
     destination.dns_backoff = std::min(destination.dns_backoff * 2, kLongestBackoff);
   }

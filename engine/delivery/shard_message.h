@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -123,7 +124,8 @@ struct ShardAnswer {
   std::vector<HeldQueue> held;
   std::uint64_t held_more = 0;  // Beyond those that are named.
   std::vector<LimitedQueue> limited;
-  std::uint64_t limited_more = 0;            // Likewise.
+  std::uint64_t limited_more = 0;                                                // Likewise.
+  std::map<std::string, std::map<std::string, LimitedSites>> limited_providers;  // All of them; by provider and limit.
   std::optional<base::WallTime> next_retry;  // Of recipients that nothing else holds.
   std::vector<PauseReason> pauses;           // Of parts of the campaign; from the shard that has the coordinator.
   // To AskMetrics:

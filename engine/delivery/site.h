@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dns/mx_lookup.h"
@@ -93,6 +94,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   // The same of one that is here, from now on.
   void Refresh(Destination& destination, const tls::Policy& policy, const dns::Route& route,
                base::Instant route_expires);
+  // The files say that it belongs there from now on. SetLimits is to follow.
+  void SetProvider(std::string provider) { provider_ = std::move(provider); }
   // What holds from now on.
   void SetLimits(const config::Limits& limits, const SharedLimits& shared);
   // What its campaign allows there stays when it goes: the campaign has others of the same standing.
@@ -143,11 +146,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::optional<HeldQueue> HeldNow() const;
   // What limit keeps it from sending more now; none: nothing does.
   std::optional<LimitedQueue> LimitedNow() const;
-  // Whether there is one of these, for those who only count.
-  bool IsHeldNow() const { return paused_ || HeldUntil().has_value(); }
-  bool IsLimitedNow() const {
-    return HasDestinations() && (IsHeldNow() || !throttle_.Limit(context_.clock.Now()).empty());
-  }
+  bool IsHeldNow() const { return paused_ || HeldUntil().has_value(); }  // For those who only count.
   bool HasDestinations() const { return !ready_.empty() || !waiting_.empty(); }
 
   base::ListHook pump_hook;  // In the shard's list of sites to pump at the end of the turn.
@@ -337,7 +336,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
 
   const std::uint64_t id_;
   const SiteKey key_;
-  const std::string provider_;
+  std::string provider_;
   config::Limits limits_;
   const Context& context_;
   const std::vector<std::string> scopes_;  // Whose suspensions hold its mail.

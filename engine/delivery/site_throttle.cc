@@ -49,6 +49,7 @@ std::optional<HeldQueue> Site::HeldNow() const {
                  .sample = ""};
   if (paused_) {
     held.reason = "paused: " + pause_reason_;
+    held.since = context_.clock.WallNow() - (now - paused_since_);
     return held;
   }
   base::Instant until;
@@ -65,17 +66,19 @@ std::optional<HeldQueue> Site::HeldNow() const {
   } else {
     return std::nullopt;
   }
+  held.since = context_.clock.WallNow() - (now - HoldSince(Hold()));
   held.until = context_.clock.WallNow() + (until - now);
   return held;
 }
 
-// A reply that is why it is so, where one is.
+// A reply that is why it is so, or what went wrong, where anything is known.
 std::string Site::SampleOfLimit(std::string_view limit) const {
   if (limit == "suspended") return standing_->suspension(scopes_).sample();
   for (const Automation::Override& override : automation_.active()) {
     if (override.change.setting.key == limit) return override.sample;
   }
-  return limit == "window" ? trouble_sample_ : "";
+  if (limit == "unreachable" || limit == "dns") return last_failure_;
+  return limit == "window" || limit == "adaptive_rate" ? trouble_sample_ : "";
 }
 
 std::optional<LimitedQueue> Site::LimitedNow() const {
@@ -100,6 +103,7 @@ std::optional<LimitedQueue> Site::LimitedNow() const {
   if (limit == "max_message_rate" || limit == "adaptive_rate" || limit == "provider_max_message_rate" ||
       limit == "total_message_rate")
     opens = TokenAt();
+  if (limit == "campaign_rate") opens = std::max(TokenAt(), context_.line.OpensAt());
   if (limit == "max_connection_rate") {
     opens = now;
     for (const auto& member : members_) opens = std::max(opens, member->group().ConnectionAt());

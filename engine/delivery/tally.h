@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -60,7 +61,8 @@ struct PendingCounts {
 
 struct ShardMetrics {
   std::vector<OutcomeGroup> outcomes;
-  std::map<std::string, PendingCounts> pending;  // By provider; those that are at no site yet are left out.
+  std::map<std::string, PendingCounts, std::less<>>
+      pending;  // By provider; those that are at no site yet are left out.
 };
 
 }  // namespace delivery

@@ -113,7 +113,14 @@ class ControlTest(Lab):
         self.assertGreater(sites["shut"]["until"], sites["shut"]["since"])
         self.assertIsNone(sites["good"]["until"])
         self.assertIsNotNone(sites["slow"]["until"])
-        wait_until("the words for people", lambda: "limited: slow by max_message_rate (1 sites)" in self.sluice("status", "test").stdout)
+        providers = {one["provider"]: one for one in status["limited_providers"]}
+        self.assertEqual((providers["shut"]["sites"], providers["shut"]["sample_replies"]), (1, [SUSPENDED]))
+        self.assertGreater(providers["shut"]["until"], providers["shut"]["since"])
+        self.assertIsNone(providers["good"]["until"])
+        wait_until("the words for people",
+                   lambda: "limited: slow by max_message_rate (1 sites) since " in self.sluice("status", "test").stdout)
+        text = self.sluice("status", "test").stdout
+        self.assertRegex(text, r"limited: shut by suspended \(1 sites\) since \S+Z until \S+Z\n    451 4\.7\.651 ")
         process.stop(signal.SIGINT)
         report = {one["provider"]: one.get("limited_by") for one in self.report()["providers"]}
         self.assertEqual((report["slow"], report["good"]), ("max_message_rate", "connection_limit"))
@@ -209,8 +216,9 @@ class ControlTest(Lab):
         self.assertEqual(held["source"], "default")
         self.assertIn("RateLimited", held["reason"])
         self.assertEqual(held["sample_replies"], [SUSPENDED])
-        self.assertIsNotNone(held["until"])
+        self.assertLess(held["since"], held["until"])
         text = self.sluice("status", "test").stdout
+        self.assertRegex(text, r"held: \S+ from default since \S+Z, again at ")
         self.assertIn(SUSPENDED, text)
         self.assertIn(f"again at {held['until']}", text)
         self.sluice("resume", "test")  # Lifts the suspension, too: it is tried again, and suspended again.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "engine/delivery/rate_gate.h"
 #include "tests/sim/scenario.h"
 
 namespace sim {
@@ -192,7 +193,54 @@ TEST(StatusOfShards, TellsSinceWhenSitesAreHeld) {
     EXPECT_GE(limited[limit]->since, start) << limit;
     EXPECT_LE(limited[limit]->since, start + Duration::Seconds(10)) << limit;
     EXPECT_GT(*limited[limit]->until, start + Duration::Minutes(70)) << limit;
+    EXPECT_FALSE(limited[limit]->sample.empty()) << limit;
   }
+  for (const delivery::HeldQueue& one : scenario.process().answers().back().held) {
+    EXPECT_GE(one.since, start) << one.reason;
+    EXPECT_LE(one.since, start + Duration::Seconds(10)) << one.reason;
+  }
+}
+
+// As of a provider that throttles at two of its sites.
+TEST(StatusOfShards, TellsOfEachProviderSinceWhenUntilWhenAndWhy) {
+  Scenario scenario({.addresses = Both(2000), .shaping = "[provider.\"big\"]\nmatch = [{MXSuffix = \".example\"}]\n"});
+  const base::WallTime start = scenario.world().wall_now();
+  for (const char* const domain : {"one.example", "two.example"}) {
+    delivery::RateGate gate({.count = 5, .period = Duration::Seconds(1), .burst_max = 2}, scenario.world().now());
+    scenario.Serve(domain).At(Point::kContent, [&scenario, gate](const Question&) mutable -> std::optional<Answer> {
+      if (gate.TryPass(scenario.world().now())) return std::nullopt;
+      return Answer{.reply = "451 4.7.1 Our rate limit was exceeded"};
+    });
+  }
+  scenario.RunFor(Duration::Seconds(60));
+  scenario.process().AskStatus();
+  scenario.RunFor(Duration::Milliseconds(100));
+  const auto& providers = scenario.process().answers().back().limited_providers;
+  ASSERT_TRUE(providers.contains("big"));
+  ASSERT_TRUE(providers.at("big").contains("adaptive_rate"));
+  const delivery::LimitedSites& sites = providers.at("big").at("adaptive_rate");
+  EXPECT_EQ(sites.sites, 2u);
+  EXPECT_GT(sites.since, start);
+  EXPECT_LT(sites.since, start + Duration::Seconds(60));
+  EXPECT_GE(sites.until, start + Duration::Seconds(60));
+  EXPECT_THAT(sites.sample, testing::HasSubstr("451 4.7.1 Our rate limit was exceeded"));
+}
+
+TEST(StatusOfShards, LooksAtSomeDomainsInEachTurn) {
+  std::vector<std::string> addresses;
+  for (int i = 0; i < 9000; ++i) addresses.push_back("u@d" + std::to_string(i) + ".example");
+  Scenario scenario({.addresses = addresses, .shaping = kOneSession});
+  scenario.AddReceiver("mx.example")
+      .At(Point::kRcpt, Always({.reply = "451 4.7.651 rate limited, try again in 7200 seconds"}));
+  for (int i = 0; i < 9000; ++i) scenario.names().SetMx("d" + std::to_string(i) + ".example", {"mx.example"});
+  scenario.RunFor(Duration::Minutes(30) + Duration::Milliseconds(234));  // All of them wait.
+  scenario.process().AskStatus();
+  int steps = 0;
+  while (scenario.process().answers().empty() && scenario.world().Step()) ++steps;
+  EXPECT_GE(steps, 4) << "one hands it over, and nothing else happens";
+  EXPECT_LT(steps, 100);
+  ASSERT_EQ(scenario.process().answers().size(), 1u);
+  EXPECT_EQ(scenario.process().answers().front().limited.size(), 1u);
 }
 
 }  // namespace
