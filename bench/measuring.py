@@ -48,6 +48,20 @@ def place_of(library, function):
     return library.split(".so")[0].removeprefix("lib").split("_")[0].strip("[]")
 
 
+def time_by_place(samples, messages):
+    """The CPU time of the engine's threads for each message, in microseconds, by place, from what `perf script` tells of its samples."""
+    spent = collections.Counter()
+    for line in samples.splitlines():
+        name, ids, _, rest = line.split(maxsplit=3)
+        process, thread = ids.split("/")
+        # The sink has another name; the first thread prepares before, and counts after.
+        if name != "sluice" or process == thread:
+            continue
+        function, _, library = rest.rpartition("(")
+        spent[place_of(library.rstrip(")").rsplit("/", 1)[-1], function)] += SAMPLE_NS / 1000 / messages
+    return spent
+
+
 def profile(build, *arguments, kernel=False):
     """A run of `sluice bench` under perf: its JSON, and the CPU time of the engine's threads for each message of the whole run, in
     microseconds, by place. Without `kernel` only what is spent in user space."""
@@ -56,13 +70,4 @@ def profile(build, *arguments, kernel=False):
         event = "cpu-clock" if kernel else "cpu-clock:u"
         result = run_bench(build, *arguments, before=["perf", "record", "-q", "-e", event, "-c", str(SAMPLE_NS), "-o", str(data), "--"])
         done = subprocess.run(["perf", "script", "-i", data, "-F", "comm,pid,tid,ip,sym,dso"], capture_output=True, text=True, check=True)
-    spent = collections.Counter()
-    for line in done.stdout.splitlines():
-        name, ids, _, rest = line.split(maxsplit=3)
-        process, thread = ids.split("/")
-        # The sink has another name; the first thread prepares before, and counts after.
-        if name != "sluice" or process == thread:
-            continue
-        function, _, library = rest.rpartition("(")
-        spent[place_of(library.rstrip(")").rsplit("/", 1)[-1], function)] += SAMPLE_NS / 1000 / result["whole_run"]["delivered"]
-    return result, spent
+    return result, time_by_place(done.stdout, result["whole_run"]["delivered"])

@@ -5,6 +5,8 @@ Prints a Markdown table; --json FILE has every run besides. In each round everyt
 `sluice bench`, and `openssl speed rsa2048` on the same core. Of each target three figures are given: from the best run of each side (that
 with the least CPU time where the target is of CPU time), which is what must reach the target, the median of the rounds, and the worst of them.
 
+Where the sink was the limit in runs of a side, the last column says in how many: then messages/s are the sink's, not the sender's.
+
   T4   by perf (Debian's linux-perf): samples of the engine's threads in user space, outside libcrypto and the kernels of RSA, over the whole
        run, by the messages of the whole run
   T5   until the roster is on the disk
@@ -173,7 +175,8 @@ def figures_of(target, rounds):
     runs = [each for each in rounds if all(side in each for side in target.sides)]
     values = [target.value(each) for each in runs]
     best = target.value({side: min((each[side] for each in runs), key=target.best) for side in target.sides})
-    return {"best": best, "median": statistics.median(values), "worst": max(values) if target.less else min(values), "pairs": len(values),
+    bound = {side: count for side in target.sides if (count := sum(bool(each[side].get("sink_bound")) for each in runs)) > 0}
+    return {"sink_bound": bound, "best": best, "median": statistics.median(values), "worst": max(values) if target.less else min(values), "pairs": len(values),
             "met": best <= target.must if target.less else best >= target.must}
 
 
@@ -185,9 +188,10 @@ def table(chosen, results, command):
     lines = ["| | what | must | aim | best | median | worst | pairs | |", "|---|---|---|---|---|---|---|---|---|"]
     for name in chosen:
         target, found = TARGETS[name], results[name]
+        bound = "; ".join(f"{side}: sink-bound in {count}" for side, count in found["sink_bound"].items())
         what = target.what + (f", {target.unit}" if target.unit else "")
         lines.append(f"| {name} | {what} | {figure(target.must)} | {figure(target.aim)} | {figure(found['best'])} | {figure(found['median'])} | "
-                     f"{figure(found['worst'])} | {found['pairs']} | {'met' if found['met'] else 'missed'} |")
+                     f"{figure(found['worst'])} | {found['pairs']} | {'met' if found['met'] else 'missed'}{'; ' + bound if bound else ''} |")
     return "\n".join([*lines, "", f"`{command}`"])
 
 

@@ -8,7 +8,11 @@ import unittest
 
 from lab import BUILD, Lab
 
-TARGETS = pathlib.Path(__file__).resolve().parents[2] / "bench" / "targets.py"
+BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
+TARGETS = BENCH / "targets.py"
+sys.path.insert(0, str(BENCH))
+import measuring  # noqa: E402  It lies beside the script.
+import targets  # noqa: E402
 
 
 class TargetsTest(Lab):
@@ -17,8 +21,8 @@ class TargetsTest(Lab):
                               env={"TMPDIR": str(self.folder), "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"})
 
     def test_targets_are_measured_and_told_as_a_table(self):
-        # One of each kind: beside OpenSSL, CPU time, rates, memory, round trips, a ratio of two scenarios, killed and recovered.
-        chosen = ["T1", "T3", "T5", "T6", "T8", "T9", "T10", "T12"]
+        # One of each kind: beside OpenSSL, CPU time, rates, shards, memory, round trips, a ratio of two scenarios, killed and recovered.
+        chosen = ["T1", "T2", "T3", "T5", "T6", "T7", "T8", "T9", "T10", "T11", "T12"]
         done = self.run_targets("--smoke", "--only", ",".join(chosen), "--json", str(self.path("targets.json")))
         self.assertEqual(done.returncode, 0, done.stderr[-3000:])
         read = json.loads(self.path("targets.json").read_text())
@@ -28,10 +32,12 @@ class TargetsTest(Lab):
             self.assertEqual(found["pairs"], 1)
             self.assertEqual(found["best"], found["median"], name)
             self.assertGreater(found["best"], 0, name)
+            self.assertEqual(found["sink_bound"], {side: 1 for side in targets.TARGETS[name].sides if runs[side].get("sink_bound")})
             self.assertTrue(any(line.startswith(f"| {name} |") for line in done.stdout.splitlines()), done.stdout)
         self.assertEqual(read["targets"]["T3"]["best"], runs["plain"]["cpu_us_per_message"])
         self.assertEqual(read["targets"]["T10"]["best"], runs["rsa, no ledger"]["cpu_us_per_message"] / runs["rsa"]["cpu_us_per_message"])
         self.assertEqual(runs["rsa, no ledger"]["whole_run"]["recorded"], None)
+        self.assertEqual(runs["two shards"]["settings"]["shards"], 2)
         self.assertEqual(runs["many"]["settings"]["connections"], 100)
         self.assertGreater(runs["large"]["ledger_mb"], 0)
 
@@ -39,6 +45,32 @@ class TargetsTest(Lab):
         done = self.run_targets("--only", "T1,T99")
         self.assertEqual((done.returncode, done.stdout), (1, ""))
         self.assertIn("there is no target T99; there are T1, T2,", done.stderr)
+
+    def test_where_the_sink_was_the_limit_the_table_says_so(self):
+        def run(us, bound):
+            return {"cpu_us_per_message": us, "sink_bound": bound}
+        rounds = [{"tls, no ledger": run(9, True), "tls": run(10, False)}, {"tls, no ledger": run(8, True), "tls": run(10, None)},
+                  {"tls, no ledger": run(9, False), "tls": run(10, False)}]
+        found = targets.figures_of(targets.TARGETS["T10u"], rounds)
+        self.assertEqual(found["sink_bound"], {"tls, no ledger": 2})
+        row = targets.table(["T10u"], {"T10u": found}, "").splitlines()[2]
+        self.assertTrue(row.endswith("| 3 | missed; tls, no ledger: sink-bound in 2 |"), row)
+        for each in rounds:
+            each["tls, no ledger"]["sink_bound"] = False
+        row = targets.table(["T10u"], {"T10u": targets.figures_of(targets.TARGETS["T10u"], rounds)}, "").splitlines()[2]
+        self.assertTrue(row.endswith("| 3 | missed |"), row)
+
+
+class SamplesTest(unittest.TestCase):
+    """What bench/profile.py makes of the samples that `perf script -F comm,pid,tid,ip,sym,dso` tells, recorded."""
+
+    SAMPLES = (pathlib.Path(__file__).parent / "perf_script.txt").read_text()
+
+    def test_time_goes_to_modules_libraries_and_the_kernel(self):
+        spent = measuring.time_by_place(self.SAMPLES, 1000)
+        self.assertEqual(spent, {"RSA": 3, "dkim": 2, "delivery": 2, "config": 1, "message": 1, "smtp": 1, "io": 1, "crypto": 2, "ssl": 1, "c": 1,
+                                 "ld-linux-x86-64": 1, "kernel": 1}, "of 20 samples 17 are of the engine's threads")
+        self.assertEqual(measuring.time_by_place(self.SAMPLES, 17_000).total(), 1)
 
 
 if __name__ == "__main__":
