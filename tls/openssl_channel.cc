@@ -25,6 +25,20 @@ std::string NameOnTheWire(std::string_view host_name) {
   return std::string(host_name);
 }
 
+// Of a session that is kept: its ticket, and the server's certificates as they came. Tickets have some hundred bytes,
+// and chains a few thousand; up to 64 KB and 100 KB are allowed, and whoever sends those has no claim on our memory.
+constexpr std::size_t kSessionBytesMax = 16 * 1024;
+
+std::size_t BytesOf(SSL* ssl, const SSL_SESSION& session) {
+  const unsigned char* ticket = nullptr;
+  std::size_t bytes = 0;
+  SSL_SESSION_get0_ticket(&session, &ticket, &bytes);
+  const STACK_OF(X509)* const chain = SSL_get_peer_cert_chain(ssl);
+  for (int i = 0; i < sk_X509_num(chain); ++i)
+    bytes += static_cast<std::size_t>(std::max(0, i2d_X509(sk_X509_value(chain, i), nullptr)));
+  return bytes;
+}
+
 // As OpenSSL itself reads the clock, for certificates and tickets.
 base::WallTime WallNow() { return base::WallTime::FromSeconds(std::time(nullptr)); }
 
@@ -106,6 +120,7 @@ long OpensslChannel::Control(BIO*, int command, long, void*) { return command ==
 
 int OpensslChannel::OnNewSession(SSL* ssl, SSL_SESSION* session) {
   auto& channel = *static_cast<OpensslChannel*>(SSL_get_app_data(ssl));
+  if (BytesOf(ssl, *session) > kSessionBytesMax) return 0;  // OpenSSL drops it.
   if (SSL_session_reused(ssl) == 0) NoteFullHandshake(*session, WallNow());
   channel.context_.sessions_.Put(channel.cache_key_, OpensslPtr<SSL_SESSION>(session));
   return 1;  // It is the cache's now.

@@ -55,6 +55,18 @@ EVP_PKEY* MakeDhKey(const std::string& group) {
   return key;
 }
 
+void MakeTicketsLarge(SSL_CTX* context, const int& bytes) {
+  const auto fill = [](SSL* ssl, void* size) {
+    const std::string data(static_cast<std::size_t>(*static_cast<int*>(size)), 't');
+    return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), data.data(), data.size());
+  };
+  const auto take = [](SSL*, SSL_SESSION*, const unsigned char*, std::size_t, SSL_TICKET_STATUS status, void*) {
+    const bool is_good = status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
+    return is_good ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_IGNORE_RENEW;
+  };
+  SSL_CTX_set_session_ticket_cb(context, fill, take, const_cast<int*>(&bytes));
+}
+
 // Signs all but kSelfSigned; lives as long as the program.
 const Signer& TheAuthority() {
   static const Signer authority = [] {
@@ -68,6 +80,7 @@ const Signer& TheAuthority() {
 
 struct ServerSettings::Parts {
   SSL_CTX* context = nullptr;
+  int ticket_bytes = 0;
 };
 
 struct MemoryServer::Parts {
@@ -112,8 +125,11 @@ ServerSettings::ServerSettings(const Options& options) : parts_(std::make_unique
                                             self_signed ? Signer{nullptr, key} : TheAuthority());
   CHECK(SSL_CTX_use_certificate(context, certificate) == 1);
   CHECK(SSL_CTX_use_PrivateKey(context, key) == 1);
+  for (int i = 0; i < options.chain_extra; ++i) CHECK(SSL_CTX_add1_chain_cert(context, certificate) == 1);
   X509_free(certificate);
   EVP_PKEY_free(key);
+  parts_->ticket_bytes = options.ticket_bytes;
+  if (options.ticket_bytes > 0) MakeTicketsLarge(context, parts_->ticket_bytes);
 }
 
 ServerSettings::~ServerSettings() { SSL_CTX_free(parts_->context); }

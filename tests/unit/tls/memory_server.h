@@ -24,6 +24,8 @@ class ServerSettings {
     std::string groups = {};  // Of key exchange; empty: OpenSSL's.
     int dh_bits = 0;          // Its certificate is for RSA, and its own groups have so many; 0: as OpenSSL does.
     bool tickets = true;      // Without them it keeps sessions of TLS 1.2 itself.
+    int ticket_bytes = 0;     // That its tickets have more than others.
+    int chain_extra = 0;      // Certificates that it sends besides its own.
   };
   explicit ServerSettings(const Options& options);
   ~ServerSettings();

@@ -125,6 +125,25 @@ TEST(SessionKey, OfATrustAnchorIsOfTheDomainAndOfWhatItIsAnAliasOf) {
   EXPECT_NE(key("a.example", "b.example"), key("c.example", "b.example"));
 }
 
+TEST_F(ResumptionTest, ASessionThatIsTooLargeIsNotKept) {
+  const auto is_kept = [](const ServerSettings::Options& options) {
+    ServerSettings settings(options);
+    Context context({.authorities = ServerSettings::Authority()});
+    for (const bool again : {false, true}) {
+      Connection c(context, settings, kTrusting);
+      EXPECT_TRUE(c.Carry().ok());
+      EXPECT_EQ(c.channel->info().resumed, again && context.sessions().size() > 0);
+    }
+    return context.sessions().size() > 0;
+  };
+  for (const bool tls13 : {true, false}) {
+    EXPECT_TRUE(is_kept({.tls13 = tls13, .ticket_bytes = 10'000}));
+    EXPECT_FALSE(is_kept({.tls13 = tls13, .ticket_bytes = 20'000}));
+    EXPECT_TRUE(is_kept({.tls13 = tls13, .chain_extra = 10}));
+    EXPECT_FALSE(is_kept({.tls13 = tls13, .chain_extra = 60}));
+  }
+}
+
 TEST_F(ResumptionTest, TheCacheIsBounded) {
   Context small({.authorities = ServerSettings::Authority(), .sessions_max = 5});
   for (int host = 0; host < 10; ++host) {
