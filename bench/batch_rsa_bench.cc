@@ -49,10 +49,6 @@ void RsaOpenssl(benchmark::State& state) {
 BENCHMARK(RsaOpenssl)->Apply(&AddStatistics)->Unit(benchmark::kMicrosecond);
 
 void RsaBatch(benchmark::State& state) {
-  if (!dkim::CpuHasAvx512Ifma()) {
-    state.SkipWithError("this processor has no AVX-512 IFMA");
-    return;
-  }
   const std::unique_ptr<dkim::BatchRsaKey> key = dkim::BatchRsaKey::Create(*NewKey());
   dkim::BatchRsa rsa(dkim::Avx512BatchRsaKernel());
   std::vector<dkim::BatchRsa::Job> jobs(static_cast<std::size_t>(state.range(0)));
@@ -65,6 +61,14 @@ void RsaBatch(benchmark::State& state) {
     }
   }
 }
-BENCHMARK(RsaBatch)->DenseRange(1, 4)->Apply(&AddStatistics)->Unit(benchmark::kMicrosecond);
+
+// An error makes the test of the benchmarks fail: without AVX-512 IFMA there is none of these.
+[[maybe_unused]] const auto* const batches = [] {
+  return dkim::CpuHasAvx512Ifma() ? benchmark::RegisterBenchmark("RsaBatch", &RsaBatch)
+                                        ->DenseRange(1, 4)
+                                        ->Apply(&AddStatistics)
+                                        ->Unit(benchmark::kMicrosecond)
+                                  : nullptr;
+}();
 
 }  // namespace

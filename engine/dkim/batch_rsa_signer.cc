@@ -53,6 +53,11 @@ bool BatchRsaSigner::OpensslAccepts(std::uint32_t key) {
   });
 }
 
+// A batch takes any keys that fit the kernel.
+bool BatchRsaSigner::GoTogether(std::uint32_t a, std::uint32_t b) const {
+  return a == b || (batches() && keys_[a] != nullptr && keys_[b] != nullptr);
+}
+
 void BatchRsaSigner::SignAlone(SignRequest& request, absl::Status& status) {
   SignRequest* one = &request;
   openssl_->SignDigests(absl::MakeSpan(&one, 1), absl::MakeSpan(&status, 1));

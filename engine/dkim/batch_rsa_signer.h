@@ -35,6 +35,7 @@ class BatchRsaSigner final : public DigestSigner {
                                                               base::Log& log);
 
   std::size_t batch_max() const override { return batches() ? kBatchRsaMessages : 1; }
+  bool GoTogether(std::uint32_t a, std::uint32_t b) const override;
   void SignDigests(absl::Span<SignRequest* const> requests, absl::Span<absl::Status> statuses) override;
 
   // Whether there is a key for batches, and no fault was met.

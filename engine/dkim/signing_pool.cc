@@ -12,6 +12,14 @@ namespace {
 constexpr std::size_t kLookedAtOnce = 64;  // Requests, for one batch.
 constexpr std::size_t kLentAtOnce = 8;     // Signatures, at most: some more than the lender makes in one turn.
 
+// Fills a batch. `take(fits)` moves requests with a key that `fits` from what waits into it, as long as there is room.
+// Those of the first one's key come before others: where many wait, signed with several keys, a batch of each is whole.
+template <typename Take>
+void Gather(const DigestSigner& signer, std::uint32_t first, const Take& take) {
+  take([first](std::uint32_t key) { return key == first; });
+  take([first, &signer](std::uint32_t key) { return signer.GoTogether(first, key); });
+}
+
 }  // namespace
 
 SigningPool::~SigningPool() { CHECK(seats_.empty()); }
@@ -112,15 +120,16 @@ void SigningPool::Seat::Lend() {
 
 void SigningPool::Seat::SignBorrowed() {
   Loans batch;
-  const std::uint32_t key = borrowed_.front()->key;
-  for (auto next = borrowed_.begin(); next != borrowed_.end() && batch.size() < signer_->batch_max();) {
-    if ((*next)->key == key) {
-      batch.push_back(std::move(*next));
-      next = borrowed_.erase(next);
-    } else {
-      ++next;
+  Gather(*signer_, borrowed_.front()->key, [&](const auto& fits) {
+    for (auto next = borrowed_.begin(); next != borrowed_.end() && batch.size() < signer_->batch_max();) {
+      if (fits((*next)->key)) {
+        batch.push_back(std::move(*next));
+        next = borrowed_.erase(next);
+      } else {
+        ++next;
+      }
     }
-  }
+  });
   std::vector<SignRequest*> requests;
   for (const std::unique_ptr<Loan>& loan : batch) requests.push_back(loan.get());
   statuses_.assign(batch.size(), absl::OkStatus());
@@ -135,18 +144,17 @@ void SigningPool::Seat::SignBorrowed() {
   pool_.Return(batch);
 }
 
-// Those of the first one's key together: where messages are signed with several, a batch of each kind is whole.
 void SigningPool::Seat::SignOwn() {
-  const std::uint32_t key = queue_.front().key;
-  std::size_t looked_at = 0;
-  for (SignRequest* next = &queue_.front();
-       next != nullptr && batch_.size() < signer_->batch_max() && looked_at < kLookedAtOnce; ++looked_at) {
-    SignRequest& request = *next;
-    next = queue_.Next(request);
-    if (request.key != key) continue;
-    queue_.Remove(request);
-    batch_.push_back(&request);
-  }
+  Gather(*signer_, queue_.front().key, [this](const auto& fits) {
+    SignRequest* next = queue_.empty() ? nullptr : &queue_.front();
+    for (std::size_t n = 0; next != nullptr && batch_.size() < signer_->batch_max() && n < kLookedAtOnce; ++n) {
+      SignRequest& request = *next;
+      next = queue_.Next(request);
+      if (!fits(request.key)) continue;
+      queue_.Remove(request);
+      batch_.push_back(&request);
+    }
+  });
   statuses_.assign(batch_.size(), absl::OkStatus());
   signer_->SignDigests(batch_, absl::MakeSpan(statuses_));
   pool_.made_ += batch_.size();

@@ -1,7 +1,7 @@
 // Signing on several threads. Each has a seat: a Signer with a queue that its loop serves once per turn, one batch of
-// its DigestSigner at a time, so that signing never holds up the loop: whoever came first, and the next few of the same
-// key. A seat with two batches to do or more lends up to half of them to seats that have nothing to do: what spreads
-// over the cores is work; limits stay where they are.
+// its DigestSigner at a time, so that signing never holds up the loop: whoever came first, the next few of the same
+// key, and where these are too few, others whose keys go together with it. A seat with two batches to do or more lends
+// up to half of them to seats that have nothing to do: what spreads over the cores is work; limits stay where they are.
 #pragma once
 
 #include <atomic>

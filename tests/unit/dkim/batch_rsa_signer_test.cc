@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/dkim/signing_pool.h"
 #include "gmock/gmock.h"
 #include "tests/unit/dkim/batch_rsa_portable.h"
 
@@ -89,6 +90,30 @@ TEST_F(BatchRsaSignerTest, OtherKeysGoToOpenssl) {
   SignAndVerify(*signer, {2, 0});
   EXPECT_EQ(signer->counters().in_batches, 2u) << "one that would be alone in its batch";
   EXPECT_EQ(signer->counters().alone, 4u);
+}
+
+// A message with two signatures, and nobody else waits: one batch.
+TEST_F(BatchRsaSignerTest, ASeatFillsABatchWithTheOtherKeysThatFit) {
+  std::unique_ptr<BatchRsaSigner> made = Make();
+  const BatchRsaSigner& signer = *made;
+  SigningPool pool;
+  const auto seat = pool.Join(std::move(made), [] {});
+  std::vector<Request> requests(3);
+  for (std::uint32_t key = 0; key < 3; ++key) {
+    requests[key].key = key;
+    seat->Sign(requests[key]);
+  }
+  seat->Serve();
+  EXPECT_EQ(signer.counters().batches, 1u);
+  EXPECT_EQ(signer.counters().in_batches, 2u);
+  EXPECT_TRUE(seat->WantsTurn()) << "the third key does not fit";
+  seat->Serve();
+  EXPECT_EQ(signer.counters().alone, 1u);
+  for (std::uint32_t key = 0; key < 3; ++key)
+    EXPECT_TRUE(parsed_[key]->Verify(requests[key].digest, requests[key].signature));
+  EXPECT_TRUE(signer.GoTogether(0, 1));
+  faulty_ = true;
+  EXPECT_FALSE(signer.GoTogether(0, 1)) << "each alone, with OpenSSL";
 }
 
 TEST_F(BatchRsaSignerTest, WithoutAKeyForBatchesThereAreNone) {

@@ -20,6 +20,7 @@ using ::testing::ElementsAre;
 class ScriptedSigner final : public DigestSigner {
  public:
   std::size_t batch_max() const override { return 3; }
+  bool GoTogether(std::uint32_t a, std::uint32_t b) const override { return a == b || (a >= 5 && b >= 5); }
   void SignDigests(absl::Span<SignRequest* const> requests, absl::Span<absl::Status> statuses) override {
     EXPECT_LE(requests.size(), batch_max());
     for (std::size_t i = 0; i < requests.size(); ++i) {
@@ -83,6 +84,27 @@ TEST(SigningPoolTest, ABatchIsOfOneKeyAndNoKeyWaitsForever) {
   EXPECT_THAT(after_a_turn(), ElementsAre("21", "23", "25"));
   EXPECT_THAT(after_a_turn(), ElementsAre("26", "28"));
   EXPECT_THAT(after_a_turn(), ElementsAre("27", "29"));
+  EXPECT_FALSE(seat->WantsTurn());
+}
+
+TEST(SigningPoolTest, WhatIsLeftOfABatchIsFilledWithKeysThatGoTogether) {
+  SigningPool pool;
+  const auto seat = pool.Join(std::make_unique<ScriptedSigner>(), [] {});
+  std::vector<std::string> told;
+  std::vector<std::unique_ptr<Asker>> askers;
+  for (const auto& [number, key] : {std::pair(20, 5u), {21, 0u}, {22, 6u}, {23, 5u}, {24, 6u}, {25, 7u}}) {
+    askers.push_back(std::make_unique<Asker>(number, told));
+    askers.back()->key = key;
+    seat->Sign(*askers.back());
+  }
+  seat->Serve();
+  EXPECT_THAT(told, ElementsAre("20", "23", "22")) << "its own first";
+  told.clear();
+  seat->Serve();
+  EXPECT_THAT(told, ElementsAre("21")) << "this one goes with no other";
+  told.clear();
+  seat->Serve();
+  EXPECT_THAT(told, ElementsAre("24", "25"));
   EXPECT_FALSE(seat->WantsTurn());
 }
 
@@ -173,6 +195,18 @@ TEST_F(LendingTest, WhatIsLentIsSignedKeyByKey) {
   idle_->Serve();
   for (int turn = 0; turn < 20; ++turn) busy_->Serve();
   EXPECT_EQ(told_.size(), 10u);
+}
+
+TEST_F(LendingTest, WhatIsLentIsFilledUpToo) {
+  idle_->Serve();
+  Ask(20, 26);
+  for (std::size_t i = 0; i < askers_.size(); ++i) askers_[i]->key = static_cast<std::uint32_t>(5 + i);
+  busy_->Serve();  // Lends the first three.
+  EXPECT_THAT(told_, ElementsAre("23", "24", "25"));
+  idle_->Serve();
+  EXPECT_FALSE(idle_->WantsTurn()) << "all in one batch";
+  for (int turn = 0; turn < 2; ++turn) busy_->Serve();
+  EXPECT_THAT(told_, ElementsAre("23", "24", "25", "20", "21", "22", "26"));
 }
 
 TEST_F(LendingTest, WholeBatchesGoToWhoHasNothingToDo) {
