@@ -12,7 +12,8 @@
 //
 // SECURITY. Time and addresses do not depend on secrets: one fixed sequence of instructions for every key and message,
 // without branches on data; a look-up reads the whole table; the instructions used are of data-independent time in
-// Intel's list (DOITM) and AMD's manuals. A wrong signature of one prime gives the key away (D. Boneh, R. DeMillo, R.
+// Intel's list (DOITM) and AMD's manuals (tests/unit/dkim/constant_time looks at the same sequence over plain integers,
+// as Valgrind sees it). A wrong signature of one prime gives the key away (D. Boneh, R. DeMillo, R.
 // Lipton, EUROCRYPT 1997): each signature is opened again with the public key, with values that come from the public
 // key alone, and only those that give the encoded message are handed out. Tables and scratch are wiped after each
 // batch, keys when they are destroyed.

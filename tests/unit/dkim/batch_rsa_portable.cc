@@ -9,6 +9,7 @@ namespace {
 
 PortableFault fault;
 std::int64_t multiplications = 0;
+volatile std::uint64_t leaked[16];
 
 struct Portable {
   using Vec = LaneRow;
@@ -42,6 +43,8 @@ struct Portable {
     }));
   }
   static Vec SelectEqual(const Vec& index, std::uint64_t value, const Vec& a, const Vec& b) {
+    if (fault.leak == PortableFault::Leak::kBranch && index.lane[0] == value) leaked[0] = value;
+    if (fault.leak == PortableFault::Leak::kAddress) leaked[index.lane[0] & 15] = value;
     return Each([&](int i) {
       const std::uint64_t difference = index.lane[i] ^ value;
       const std::uint64_t mask = ((difference | (0 - difference)) >> 63) - 1;  // All ones where they are equal.
