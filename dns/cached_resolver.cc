@@ -61,6 +61,15 @@ void CachedResolver::Resolve(std::string_view name, RecordType type, Callback ca
       return;
     }
   }
+  AskOnce(name, type, key, std::move(callback));
+}
+
+void CachedResolver::ResolveAnew(std::string_view name, RecordType type, Callback callback) {
+  AskOnce(name, type, KeyOf(name, type), std::move(callback));
+}
+
+// Whoever asks while the question is under way joins those who wait.
+void CachedResolver::AskOnce(std::string_view name, RecordType type, const std::string& key, Callback callback) {
   const auto [asking, is_new] = asking_.try_emplace(key);
   asking->second.push_back(std::move(callback));
   if (!is_new) {

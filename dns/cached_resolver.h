@@ -54,6 +54,8 @@ class CachedResolver final : public Resolver {
 
   // From the cache: calls back in the next turn of the timers, in the order of the calls, with the TTL that is left.
   void Resolve(std::string_view name, RecordType type, Callback callback) override;
+  // Keeps the answer as any other; where the question fails, what was known stands in for it.
+  void ResolveAnew(std::string_view name, RecordType type, Callback callback) override;
 
   std::size_t entries() const { return lru_.size(); }
   std::size_t bytes() const { return bytes_; }
@@ -76,6 +78,7 @@ class CachedResolver final : public Resolver {
   };
 
   bool TellKnown(Entry& entry, Callback& callback);
+  void AskOnce(std::string_view name, RecordType type, const std::string& key, Callback callback);
   void Ask(std::string_view name, RecordType type, const std::string& key);
   void OnAnswer(const std::string& key, const Answer& answer);
   bool StandIn(const std::string& key, Answer& answer);

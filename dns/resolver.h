@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -55,6 +56,10 @@ class Resolver {
   // Asks for `name` (ASCII, without a final dot). `callback` runs exactly once, from the reactor and never within this
   // call; not at all once the resolver is destroyed.
   virtual void Resolve(std::string_view name, RecordType type, Callback callback) = 0;
+  // The same, and no cache of this program answers.
+  virtual void ResolveAnew(std::string_view name, RecordType type, Callback callback) {
+    Resolve(name, type, std::move(callback));
+  }
 };
 
 }  // namespace dns

@@ -93,23 +93,21 @@ Shard::~Shard() {
 
 void Shard::Start() {
   struct Entry {
-    std::uint64_t count;
-    DestinationKey key;
+    std::uint64_t count, domain;
   };
   std::vector<Entry> entries;
   for (std::uint64_t domain = 0; domain < job_.roster->domains(); ++domain) {
     const auto view = job_.roster->Domain(domain);
     if (HomeOf(view.name, options_.count) != options_.index) continue;
-    for (std::uint32_t share = 0; share < job_.sources.size(); ++share)
-      entries.push_back({view.count, {domain, share}});
+    entries.push_back({view.count, domain});
   }
   // The largest first: they take longest.
   std::sort(entries.begin(), entries.end(),
-            [](const Entry& a, const Entry& b) { return std::tie(b.count, a.key) < std::tie(a.count, b.key); });
-  std::vector<DestinationKey> keys;
-  keys.reserve(entries.size());
-  for (const Entry& entry : entries) keys.push_back(entry.key);
-  router_.Feed(std::move(keys));
+            [](const Entry& a, const Entry& b) { return std::tie(b.count, a.domain) < std::tie(a.count, b.domain); });
+  std::vector<std::uint64_t> domains;
+  domains.reserve(entries.size());
+  for (const Entry& entry : entries) domains.push_back(entry.domain);
+  router_.Feed(std::move(domains));
   for (const delivery::PauseReason& pause : options_.pauses) {
     coordinator_.OnRestored(pause);
     Hold(pause);
@@ -123,18 +121,8 @@ void Shard::Start() {
 // ---- destinations ----
 
 Destination& Shard::MakeDestination(DestinationKey key) {
-  const auto domain = job_.roster->Domain(key.domain);
-  delivery::RecipientShare share{
-      .first = domain.first, .count = domain.count, .weight_begin = 0, .weight_end = 0, .weight_total = 0};
-  for (std::uint32_t i = 0; i < job_.sources.size(); ++i) {
-    if (i == key.share) share.weight_begin = share.weight_total;
-    share.weight_total += job_.sources[i].weight;
-    if (i == key.share) share.weight_end = share.weight_total;
-  }
-  share.sample_below = job_.sample_below;
-  share.via = key.via;
-  share.sources = static_cast<std::uint16_t>(std::min<std::size_t>(job_.sources.size(), UINT16_MAX));
-  auto made = std::make_unique<Destination>(key, std::string(domain.name), *job_.states, share,
+  const std::string_view name = job_.roster->Domain(key.domain).name;
+  auto made = std::make_unique<Destination>(key, std::string(name), *job_.states, ShareOf(key),
                                             [this, key] { OnDestinationTimer(key); });
   const auto [position, inserted] = destinations_.emplace(key, std::move(made));
   CHECK(inserted);

@@ -96,6 +96,8 @@ class Shard final : private delivery::Router::Owner,
   dns::MxLookup::Families WantedFamilies() override;
   void PlaceAtSite(delivery::Destination& destination, const dns::Route& route) override;
   void StartSweep(delivery::Destination& destination, delivery::Sweep sweep) override;
+  std::vector<std::uint32_t> SharesOf(std::uint64_t domain) override;
+  delivery::RecipientShare ShareOf(const delivery::DestinationKey& key) const;
   delivery::Destination& MakeDestination(delivery::DestinationKey key) override;
   void RemoveDestination(delivery::Destination& destination) override;
   delivery::Destination* FindDestination(delivery::DestinationKey key) override;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "engine/roster/roster.h"
 #include "engine/shard.h"
 
 namespace engine {
@@ -19,6 +20,30 @@ constexpr base::Duration kSourceRest = base::Duration::Minutes(10);  // One that
 }  // namespace
 
 std::uint32_t Shard::SourceOf(const DestinationKey& key) const { return key.via == 0 ? key.share : key.via - 1u; }
+
+delivery::RecipientShare Shard::ShareOf(const DestinationKey& key) const {
+  const auto domain = job_.roster->Domain(key.domain);
+  delivery::RecipientShare share{
+      .first = domain.first, .count = domain.count, .weight_begin = 0, .weight_end = 0, .weight_total = 0};
+  for (std::uint32_t i = 0; i < job_.sources.size(); ++i) {
+    if (i == key.share) share.weight_begin = share.weight_total;
+    share.weight_total += job_.sources[i].weight;
+    if (i == key.share) share.weight_end = share.weight_total;
+  }
+  share.sample_below = job_.sample_below;
+  share.via = key.via;
+  share.sources = static_cast<std::uint16_t>(std::min<std::size_t>(job_.sources.size(), UINT16_MAX));
+  return share;
+}
+
+// Most domains have fewer recipients than there may be sources.
+std::vector<std::uint32_t> Shard::SharesOf(std::uint64_t domain) {
+  std::vector<std::uint32_t> shares;
+  for (std::uint32_t share = 0; share < job_.sources.size(); ++share) {
+    if (ShareOf({domain, share}).HasAny()) shares.push_back(share);
+  }
+  return shares;
+}
 
 // Its own, or the next one that does not rest.
 std::uint32_t Shard::SourceOf(const Destination& destination) const {

@@ -70,6 +70,7 @@ struct Destination {
   bool leaving = false;               // Its route changed: it moves once nothing is in flight.
   bool missing_before = false;        // The DNS said once that it does not exist.
   bool counted = false;               // The coordinator has heard of it.
+  bool asks_policy_anew = false;      // No host satisfied its MTA-STS policy: before the next try it is looked up anew.
   std::uint32_t source_shift = 0;     // So many sources after its own: those before cannot reach its hosts.
   std::set<std::uint16_t> elsewhere;  // Where via is 0: destinations of those that go by others, which may exist.
   base::Duration dns_backoff;         // Last wait after a DNS failure; zero: none lately.

@@ -31,6 +31,13 @@ bool RecipientShare::Contains(ledger::RecipientId id) const {
   return slot >= weight_begin && slot < weight_end;
 }
 
+bool RecipientShare::HasAny() const {
+  for (std::uint64_t offset = 0; offset < count; ++offset) {
+    if (Contains(first + offset)) return true;
+  }
+  return false;
+}
+
 RecipientQueue::RecipientQueue(ledger::StateTable& table, const RecipientShare& share)
     : table_(table), share_(share), block_due_((share.count + kBlock - 1) / kBlock, kNever) {
   for (std::uint64_t offset = 0; offset < share.count; ++offset) {

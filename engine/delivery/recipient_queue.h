@@ -34,6 +34,7 @@ struct RecipientShare {
   std::uint16_t sources = UINT16_MAX;
 
   bool Contains(ledger::RecipientId id) const;
+  bool HasAny() const;  // Looks at the recipients until it finds one.
 };
 
 class RecipientQueue {

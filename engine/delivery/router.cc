@@ -29,14 +29,35 @@ Sweep BadDomain(std::string text, std::uint16_t detail) {
 
 }  // namespace
 
-void Router::Feed(std::vector<DestinationKey> keys) { unfed_.insert(unfed_.end(), keys.begin(), keys.end()); }
+// Nullopt: there is none. Of a sample, domains may have nobody.
+std::optional<DestinationKey> Router::NextUnfed() {
+  while (unfed_.empty()) {
+    if (fed_domains_ == unfed_domains_.size()) return std::nullopt;
+    const std::uint64_t domain = unfed_domains_[fed_domains_++];
+    for (const std::uint32_t share : owner_.SharesOf(domain)) unfed_.push_back({domain, share});
+  }
+  const DestinationKey key = unfed_.front();
+  unfed_.pop_front();
+  return key;
+}
+
+std::deque<DestinationKey> Router::TakeUnfed() {
+  std::deque<DestinationKey> taken;
+  while (const std::optional<DestinationKey> key = NextUnfed()) taken.push_back(*key);
+  return taken;
+}
 
 void Router::Pump() {
-  while (!stopped_ && !unfed_.empty() && looking_up_ < kLookupsAtOnce && awaiting_policy_ < kAwaitingMax) {
-    const DestinationKey key = unfed_.front();
-    unfed_.pop_front();
-    Destination& destination = owner_.MakeDestination(key);
-    for (const std::uint16_t via : destination.elsewhere) unfed_.push_front({key.domain, key.share, via});
+  for (std::size_t n = put_off_.empty() ? 0 : std::min(put_off_.size(), sts_->room()); n > 0 && MayBegin(); --n) {
+    Destination* const destination = owner_.FindDestination(put_off_.front());
+    put_off_.pop_front();
+    if (destination != nullptr && destination->site == nullptr && !destination->sweeping) Adopt(*destination);
+  }
+  while (MayBegin()) {
+    const std::optional<DestinationKey> key = NextUnfed();
+    if (!key.has_value()) break;
+    Destination& destination = owner_.MakeDestination(*key);
+    for (const std::uint16_t via : destination.elsewhere) unfed_.push_front({key->domain, key->share, via});
     if (destination.queue.IsFinished()) {
       owner_.RemoveDestination(destination);
       continue;
@@ -84,17 +105,18 @@ void Router::LookUp(Destination& destination) {
   const auto lookup = std::make_shared<Lookup>();
   lookup->key = key;
   if (sts_ != nullptr && owner_.WantsSts(destination, nullptr))
-    AskPolicy(lookup, destination.name);  // At the same time: it takes no longer so.
+    AskPolicy(lookup, destination);  // At the same time: it takes no longer so.
   context_.mx.LookupMx(destination.name, [this, lookup](const dns::Route& route) {
     context_.mx.AddAddresses(route, owner_.WantedFamilies(),
                              [this, lookup](const dns::Route& whole) { OnRouteKnown(lookup, whole); });
   });
 }
 
-void Router::AskPolicy(const std::shared_ptr<Lookup>& lookup, const std::string& domain) {
+void Router::AskPolicy(const std::shared_ptr<Lookup>& lookup, Destination& destination) {
   lookup->asks_policy = true;
-  sts_->Lookup(domain, [this, lookup](const StsPolicies::Policy& policy) {
-    lookup->policy = policy;
+  const bool anew = std::exchange(destination.asks_policy_anew, false);
+  sts_->Lookup(destination.name, anew, [this, lookup](const StsPolicies::Found& found) {
+    lookup->policy = found;
     lookup->knows_policy = true;
     if (!lookup->route.has_value()) return;
     --awaiting_policy_;
@@ -105,10 +127,10 @@ void Router::AskPolicy(const std::shared_ptr<Lookup>& lookup, const std::string&
 void Router::OnRouteKnown(const std::shared_ptr<Lookup>& lookup, const dns::Route& route) {
   --looking_up_;
   lookup->route = route;
-  const Destination* const destination = owner_.FindDestination(lookup->key);
+  Destination* const destination = owner_.FindDestination(lookup->key);
   const bool asks_now = !lookup->asks_policy && sts_ != nullptr && destination != nullptr &&
                         route.kind == dns::RouteKind::kHosts && owner_.WantsSts(*destination, &route);
-  if (asks_now) AskPolicy(lookup, destination->name);
+  if (asks_now) AskPolicy(lookup, *destination);
   if (lookup->asks_policy && !lookup->knows_policy) {
     ++awaiting_policy_;  // A policy host that is slow holds up this domain, and no look-up of others.
   } else {
@@ -117,7 +139,15 @@ void Router::OnRouteKnown(const std::shared_ptr<Lookup>& lookup, const dns::Rout
 }
 
 void Router::Finish(Lookup& lookup) {
-  if (Destination* const destination = owner_.FindDestination(lookup.key)) destination->sts = lookup.policy;
+  Destination* const destination = owner_.FindDestination(lookup.key);
+  if (destination == nullptr) return;
+  if (lookup.policy.has_value()) {
+    destination->sts = *lookup.policy;
+  } else if (destination->site == nullptr && lookup.route->kind == dns::RouteKind::kHosts) {
+    destination->looking_up = false;
+    put_off_.push_back(lookup.key);  // It alone waits; others are looked up meanwhile.
+    return;
+  }
   OnRoute(lookup.key, *lookup.route);
 }
 

@@ -21,9 +21,6 @@ namespace delivery {
 
 class Router {
  public:
-  // So many domains wait for their MTA-STS policies; then nobody else is looked up until some have come.
-  static constexpr std::size_t kAwaitingMax = 4096;
-
   // What the router needs from its shard.
   class Owner {
    public:
@@ -35,6 +32,8 @@ class Router {
     // The destination has a route: it goes to the site's shard, perhaps this one.
     virtual void PlaceAtSite(Destination& destination, const dns::Route& route) = 0;
     virtual void StartSweep(Destination& destination, Sweep sweep) = 0;
+    // The sources that have recipients of the domain, pending or not.
+    virtual std::vector<std::uint32_t> SharesOf(std::uint64_t domain) = 0;
     virtual Destination& MakeDestination(DestinationKey key) = 0;
     virtual void RemoveDestination(Destination& destination) = 0;
     virtual Destination* FindDestination(DestinationKey key) = 0;
@@ -43,8 +42,8 @@ class Router {
   // `sts`: null where no policy counts. It ends before the router.
   Router(const Context& context, StsPolicies* sts, Owner& owner) : context_(context), sts_(sts), owner_(owner) {}
 
-  // Queues domains whose pending recipients nobody has looked at yet, in this order.
-  void Feed(std::vector<DestinationKey> keys);
+  // The domains whose pending recipients nobody has looked at yet, in this order. Once.
+  void Feed(std::vector<std::uint64_t> domains) { unfed_domains_ = std::move(domains); }
   // Takes a destination without a site, and looks it up when somebody is due.
   void Adopt(Destination& destination);
   // A sweep of one of the router's destinations is complete.
@@ -56,12 +55,12 @@ class Router {
   // Starts look-ups while there is room. Once per turn.
   void Pump();
   // The destinations that nobody has looked at yet; they are the caller's now.
-  std::deque<DestinationKey> TakeUnfed() { return std::exchange(unfed_, {}); }
+  std::deque<DestinationKey> TakeUnfed();
   // No look-up is started any more (the campaign pauses or the program ends).
   void Stop() { stopped_ = true; }
   // Somebody is still to be looked up, or is being.
   bool MayLookUp() const { return looking_up_ < kLookupsAtOnce / 2; }  // The other half is for those who have no route.
-  bool HasWork() const { return !unfed_.empty() || looking_up_ > 0 || awaiting_policy_ > 0; }
+  bool HasWork() const { return HasUnfed() || looking_up_ > 0 || awaiting_policy_ > 0 || !put_off_.empty(); }
   std::size_t unanswered() const { return unanswered_; }  // Destinations that wait because the DNS gives no answer.
 
  private:
@@ -73,11 +72,14 @@ class Router {
     std::optional<dns::Route> route;
     bool asks_policy = false;
     bool knows_policy = false;
-    StsPolicies::Policy policy;
+    StsPolicies::Found policy = nullptr;
   };
 
+  bool HasUnfed() const { return !unfed_.empty() || fed_domains_ < unfed_domains_.size(); }
+  bool MayBegin() const { return !stopped_ && looking_up_ < kLookupsAtOnce; }
+  std::optional<DestinationKey> NextUnfed();
   void LookUp(Destination& destination);
-  void AskPolicy(const std::shared_ptr<Lookup>& lookup, const std::string& domain);
+  void AskPolicy(const std::shared_ptr<Lookup>& lookup, Destination& destination);
   void OnRouteKnown(const std::shared_ptr<Lookup>& lookup, const dns::Route& route);
   void Finish(Lookup& lookup);
   void LookUpSmarthost(DestinationKey key);
@@ -90,9 +92,12 @@ class Router {
   const Context& context_;
   StsPolicies* const sts_;
   Owner& owner_;
-  std::deque<DestinationKey> unfed_;
-  std::size_t looking_up_ = 0;       // Routes that are being asked for.
-  std::size_t awaiting_policy_ = 0;  // Destinations whose route is known, and whose policy is being fetched.
+  std::vector<std::uint64_t> unfed_domains_;
+  std::size_t fed_domains_ = 0;         // So many of them have had their turn.
+  std::deque<DestinationKey> unfed_;    // Of the last one of these.
+  std::deque<DestinationKey> put_off_;  // For whose policies there was no room. Some may be gone.
+  std::size_t looking_up_ = 0;          // Routes that are being asked for.
+  std::size_t awaiting_policy_ = 0;     // Destinations whose route is known, and whose policy is being fetched.
   std::size_t unanswered_ = 0;
   bool stopped_ = false;
 };

@@ -143,7 +143,7 @@ void Site::Reconsider(Destination& destination) {
     // After a rest its mail exchangers may be others: the old ones may be dead, or refuse its recipients.
     const bool has_rested =
         destination.place == Destination::Place::kWaiting && !in_flight && !context_.bugs.keep_old_route;
-    if (has_rested && destination.route_expires <= context_.clock.Now()) {
+    if (has_rested && (destination.route_expires <= context_.clock.Now() || destination.asks_policy_anew)) {
       destination.left = key_.name;
       return SendAway(destination);
     }

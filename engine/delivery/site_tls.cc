@@ -264,8 +264,8 @@ Sweep Site::TlsRequired(std::string text) const {
   return sweep;
 }
 
-// What becomes of those under it. Where they wait for their next retry, the DNS is asked then whether the policy is
-// still the same (RFC 8461 section 5.1).
+// What becomes of those under it. Where they wait for their next retry, the DNS is asked before that whether the policy
+// is still the same (RFC 8461 section 5).
 void Site::SweepUnder(const tls::Policy& policy, const Sweep& sweep) {
   for (std::size_t n = ready_.size(); n > 0; --n) {
     Destination& destination = ready_.front();
@@ -273,7 +273,7 @@ void Site::SweepUnder(const tls::Policy& policy, const Sweep& sweep) {
     if (meant) owner_.StartSweep(destination, sweep);
     MoveTo(destination, meant ? Destination::Place::kWaiting : Destination::Place::kReady);
     const bool waits = sweep.kind == ledger::OutcomeKind::kDeferred;
-    if (meant && waits && destination.sts != nullptr) owner_.OnRouteExpired(destination);
+    if (meant && waits && destination.sts != nullptr) destination.asks_policy_anew = true;
   }
 }
 

@@ -26,14 +26,18 @@ StsPolicies::Policy StsPolicies::Known(const std::string& domain) const {
   return seams_.cache.Find(domain, seams_.clock.WallNow()).policy;
 }
 
-void StsPolicies::Lookup(std::string_view domain, Callback callback) {
+void StsPolicies::Lookup(std::string_view domain, bool anew, Callback callback) {
   std::string name(domain);
   const std::string record = "_mta-sts." + name;
-  seams_.resolver.Resolve(record, dns::RecordType::kTxt,
-                          [this, alive = alive_, name = std::move(name),
-                           callback = std::move(callback)](const dns::Answer& answer) mutable {
-                            if (*alive) OnRecord(name, answer, std::move(callback));
-                          });
+  dns::Resolver::Callback on_record = [this, alive = alive_, name = std::move(name),
+                                       callback = std::move(callback)](const dns::Answer& answer) mutable {
+    if (*alive) OnRecord(name, answer, std::move(callback));
+  };
+  if (anew) {
+    seams_.resolver.ResolveAnew(record, dns::RecordType::kTxt, std::move(on_record));
+  } else {
+    seams_.resolver.Resolve(record, dns::RecordType::kTxt, std::move(on_record));
+  }
 }
 
 // Section 5.1: without a record, or without an answer, what is known holds until its time is over.
@@ -42,6 +46,7 @@ void StsPolicies::OnRecord(const std::string& domain, const dns::Answer& answer,
   const tls::StsCache::Known known = seams_.cache.Find(domain, seams_.clock.WallNow());
   const bool is_new = id.has_value() && (known.policy == nullptr || known.policy->id != *id);
   if (is_new && !IsToRest(domain, *id)) {
+    if (room() == 0) return callback(std::nullopt);
     Fetch(domain, *id, std::move(callback));
     return;
   }
@@ -62,7 +67,10 @@ bool StsPolicies::IsToRest(const std::string& domain, const std::string& id) {
 
 void StsPolicies::Fetch(const std::string& domain, const std::string& id, Callback callback) {
   const auto [fetching, is_first] = fetching_.try_emplace(domain);
-  if (callback) fetching->second.push_back(std::move(callback));
+  if (callback) {
+    fetching->second.push_back(std::move(callback));
+    ++waiting_;
+  }
   if (is_first) Begin(domain, id);
 }
 
@@ -140,6 +148,7 @@ void StsPolicies::Finish(const std::string& domain) {
   CHECK(fetching != fetching_.end());
   std::vector<Callback> waiting = std::move(fetching->second);
   fetching_.erase(fetching);
+  waiting_ -= waiting.size();
   const Policy policy = Known(domain);
   const std::shared_ptr<bool> alive = alive_;
   for (Callback& callback : waiting) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,7 +40,11 @@ class StsPolicies {
   };
   // Null: the domain has no policy. One of mode none is as good as that.
   using Policy = std::shared_ptr<const tls::StsPolicy>;
-  using Callback = absl::AnyInvocable<void(const Policy& policy)>;
+  // Nullopt: the domain has a policy that is not known yet, and there is no room to wait for it; ask again when
+  // there is.
+  using Found = std::optional<Policy>;
+  using Callback = absl::AnyInvocable<void(const Found& found)>;
+  static constexpr std::size_t kWaitingMax = 4096;  // So many wait at most for policies that are being fetched.
   static constexpr base::Duration kFetchAgain =
       base::Duration::Minutes(10);  // After a failure (section 3.3: 5 or more).
   static constexpr base::Duration kRefreshAfter = base::Duration::Hours(24);  // Section 3.3.
@@ -54,7 +59,9 @@ class StsPolicies {
 
   // Callbacks run once, from the loop, never within this call; not at all once this is destroyed. It may take as long
   // as a fetch does, a minute, where a policy is new; and longer where the fetcher has no room.
-  void Lookup(std::string_view domain, Callback callback);
+  // `anew`: what our own cache of the DNS knows of the record does not do (RFC 8461 section 5).
+  void Lookup(std::string_view domain, bool anew, Callback callback);
+  std::size_t room() const { return kWaitingMax - waiting_; }  // So many more may wait.
 
  private:
   struct Failure {
@@ -79,6 +86,7 @@ class StsPolicies {
   struct Wanted {
     std::string domain, id;
   };
+  std::size_t waiting_ = 0;   // Callbacks in fetching_.
   std::deque<Wanted> again_;  // For which the fetcher had no room; somebody waits for each.
   io::Timer again_timer_;
   base::StringMap<Failure> failures_;  // Never iterated.

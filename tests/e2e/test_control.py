@@ -99,13 +99,13 @@ class ControlTest(Lab):
         self.prepare(100, domains=("slow.test", "good.test", "shut.test"), shaping=few, rate="4/s")
         process = self.send()
         wanted = {"slow": "max_message_rate", "good": "connection_limit", "shut": "suspended"}
-        providers, sites = set(), {}  # Those that were seen to be limited as they should; each for itself.
+        providers, sites = {}, {}  # Those that were seen to be limited as they should; each for itself.
 
         def they_were_limited():
             status = self.status()
-            providers.update(one["provider"] for one in status["limited_providers"] if one["limited_by"] == wanted[one["provider"]])
+            providers.update({one["provider"]: one for one in status["limited_providers"] if one["limited_by"] == wanted[one["provider"]]})
             sites.update({one["provider"]: one for one in status["limited"] if one["limited_by"] == wanted[one["provider"]]})
-            return providers == sites.keys() == wanted.keys()
+            return providers.keys() == sites.keys() == wanted.keys()
 
         wait_until("all of them to be limited", they_were_limited)
         self.assertEqual(sites["slow"]["queue"], "mx.slow.test")
@@ -113,7 +113,6 @@ class ControlTest(Lab):
         self.assertGreater(sites["shut"]["until"], sites["shut"]["since"])
         self.assertIsNone(sites["good"]["until"])
         self.assertIsNotNone(sites["slow"]["until"])
-        providers = {one["provider"]: one for one in status["limited_providers"]}
         self.assertEqual((providers["shut"]["sites"], providers["shut"]["sample_replies"]), (1, [SUSPENDED]))
         self.assertGreater(providers["shut"]["until"], providers["shut"]["since"])
         self.assertIsNone(providers["good"]["until"])

@@ -64,8 +64,13 @@ void EngineProcess::MakeCores() {
     core.io = std::make_unique<SimIo>(network_);
     core.io->SetAfterEvent([this, i] { WantTurn(i, world_.now()); });
     core.timers = std::make_unique<io::TimerWheel>(world_.now());
-    core.resolver = std::make_unique<SimResolver>(world_, names_, options_.dns_fail_share, watcher_,
-                                                  [this, i] { WantTurn(i, world_.now()); });
+    core.names = std::make_unique<SimResolver>(world_, names_, options_.dns_fail_share, watcher_,
+                                               [this, i] { WantTurn(i, world_.now()); });
+    if (options_.dns_cache) {
+      core.cache =
+          std::make_unique<dns::CachedResolver>(*core.names, clock_, *core.timers, dns::CachedResolver::Options());
+    }
+    dns::Resolver& resolver = options_.dns_cache ? static_cast<dns::Resolver&>(*core.cache) : *core.names;
     core.tls = std::make_unique<SimChannelFactory>();
     core.signer = std::make_unique<SimSigner>(world_, options_.sign_fail_share, options_.sign_longest,
                                               [this, i] { WantTurn(i, world_.now()); });
@@ -80,8 +85,8 @@ void EngineProcess::MakeCores() {
           {key.site, key.source, key.scope, suspension.reason, suspension.sample, suspension.until});
     core.shard = std::make_unique<engine::Shard>(
         *run_job_, options,
-        engine::Shard::Seams{*core.io, clock_, *core.timers, *core.resolver, *core.tls, *this, *this, *core.signer,
-                             log_, limits(), sessions_, rate_.has_value() ? &*rate_ : nullptr, core.policies.get(),
+        engine::Shard::Seams{*core.io, clock_, *core.timers, resolver, *core.tls, *this, *this, *core.signer, log_,
+                             limits(), sessions_, rate_.has_value() ? &*rate_ : nullptr, core.policies.get(),
                              sts_cache_, tls_results_});
   }
 }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "dns/cached_resolver.h"
 #include "engine/base/log.h"
 #include "engine/ledger/commit_log.h"
 #include "engine/ledger/journal.h"
@@ -34,6 +35,7 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
     std::uint32_t shards = 1;
     std::uint64_t seed = 0;
     double dns_fail_share = 0;
+    bool dns_cache = false;  // As the program has one.
     double sign_fail_share = 0;
     base::Duration sign_longest = base::Duration::Milliseconds(2);
     base::Duration commit_longest = base::Duration::Milliseconds(5);
@@ -86,7 +88,8 @@ class EngineProcess final : public delivery::ShardLinks, public ledger::CommitLo
   struct Core {
     std::unique_ptr<SimIo> io;
     std::unique_ptr<io::TimerWheel> timers;
-    std::unique_ptr<SimResolver> resolver;
+    std::unique_ptr<SimResolver> names;
+    std::unique_ptr<dns::CachedResolver> cache;  // Null: there is none.
     std::unique_ptr<SimSigner> signer;
     std::unique_ptr<SimChannelFactory> tls;
     std::unique_ptr<tls::PolicyFetcher> policies;  // Null: no MTA-STS.

@@ -51,6 +51,7 @@ class Scenario {
     std::string sender = {};  // Of the envelope; a template.
     std::uint32_t shards = 1;
     bool keep_limits = false;  // They outlive the program.
+    bool dns_cache = false;    // Answers of the DNS are kept for their time, as the program does.
     std::uint32_t sessions_max = 100;
     Network::Options network = {};
     base::Duration commit_longest = base::Duration::Milliseconds(5);

@@ -15,6 +15,8 @@ class ScriptedNames {
  public:
   explicit ScriptedNames(const World& world) : world_(world) {}
 
+  base::Duration ttl = base::Duration::Minutes(5);  // Of all records.
+
   // Preferences are 10, 20, …, or all 10 where they are `equal`; an exchange "" alone is the null MX.
   void SetMx(const std::string& domain, const std::vector<std::string>& hosts, bool equal = false) {
     std::vector<dns::Record> records;
@@ -56,7 +58,7 @@ class ScriptedNames {
     if (type == dns::RecordType::kMx) asked_[name].push_back(world_.now());
     if (const auto alias = aliases_.find(name); alias != aliases_.end()) return AskAlias(name, alias->second, type);
     dns::Answer answer;
-    answer.ttl = base::Duration::Minutes(5);
+    answer.ttl = ttl;
     answer.authenticated = authenticated_[name];
     answer.kind = dns::AnswerKind::kFound;
     if (const auto kind = kinds_.find(name); kind != kinds_.end()) answer.kind = kind->second;

@@ -45,6 +45,20 @@ TEST(BeforeAConnection, M06_WhereNoHostSatisfiesAnEnforcedPolicyItDefersAndOther
   EXPECT_THAT(scenario.Last("a@third.example"), StartsWith("deferred TlsRequired"));
 }
 
+// What our own cache keeps for a day is no answer to whether there is a new policy.
+TEST(BeforeAConnection, M06_ANewPolicyIsSeenBeforeTheNextTryWhateverTheCacheKnows) {
+  Scenario scenario({.addresses = {kA}, .dns_cache = true});
+  Receiver& receiver = scenario.Serve("one.example");
+  scenario.names().ttl = Duration::Hours(24);
+  scenario.SetStsPolicy("one.example", "1", Enforce("mx.one.example"));  // It offers no STARTTLS.
+  scenario.RunFor(Duration::Seconds(30));
+  EXPECT_THAT(scenario.Story(kA), ElementsAre("deferred TlsRequired STARTTLS"));
+  scenario.SetStsPolicy("one.example", "2", "version: STSv1\nmode: none\nmax_age: 864000\n");
+  scenario.RunFor(Duration::Minutes(5));
+  EXPECT_THAT(scenario.Story(kA), ElementsAre("deferred TlsRequired STARTTLS", "attempt 2", "delivered 250 BDAT"));
+  EXPECT_THAT(receiver.accepted(), ElementsAre(kA));
+}
+
 TEST(BeforeAConnection, M06_HostsThatThePolicyDoesNotNameAreNotConnectedTo) {
   Scenario scenario({.addresses = {kA}});
   Receiver& first = scenario.AddReceiver("mx1.one.example");

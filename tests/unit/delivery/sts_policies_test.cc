@@ -77,9 +77,10 @@ class StsPoliciesTest : public testing::Test {
   // Null: no policy, or no answer yet.
   StsPolicies::Policy Ask() {
     has_answered_ = false;
-    policies_.Lookup("one.example", [this, told = &told_](const StsPolicies::Policy& policy) {
+    policies_.Lookup("one.example", /*anew=*/false, [this, told = &told_](const StsPolicies::Found& found) {
       has_answered_ = true;
-      *told = policy;
+      ASSERT_TRUE(found.has_value());
+      *told = *found;
     });
     EXPECT_FALSE(has_answered_);
     Turn();
@@ -183,6 +184,33 @@ TEST_F(StsPoliciesTest, M02_WhereTheFetcherHasNoRoomTheMailWaits) {
   EXPECT_FALSE(timers_.NextAt() < base::Instant::Never());
   EXPECT_NE(Ask(), nullptr);
   EXPECT_EQ(fetcher_.count, 6);
+}
+
+TEST_F(StsPoliciesTest, M02_SoManyWaitAtMostAndWhoIsKnownNeedsNoRoom) {
+  names_.records = {"v=STSv1; id=1;"};
+  Ask();
+  Serve(std::string(kEnforce));
+  std::size_t told = 0, sent_away = 0;
+  const auto ask = [&](const std::string& domain) {
+    policies_.Lookup(domain, /*anew=*/false,
+                     [&](const StsPolicies::Found& found) { ++(found.has_value() ? told : sent_away); });
+    Turn();
+  };
+  for (std::size_t i = 0; i < StsPolicies::kWaitingMax; ++i) {
+    EXPECT_EQ(policies_.room(), StsPolicies::kWaitingMax - i);
+    ask("d" + std::to_string(i) + ".example");
+  }
+  EXPECT_EQ(told + sent_away, 0u);
+  EXPECT_EQ(policies_.room(), 0u);
+  ask("more.example");
+  EXPECT_EQ(sent_away, 1u);
+  EXPECT_EQ(fetcher_.waiting.size(), StsPolicies::kWaitingMax);
+  EXPECT_NE(Ask(), nullptr);
+  Serve(std::string(kEnforce));
+  EXPECT_EQ(told, 1u);
+  EXPECT_EQ(policies_.room(), 1u);
+  ask("more.example");
+  EXPECT_EQ(sent_away, 1u);
 }
 
 TEST_F(StsPoliciesTest, M08_WhatTheDnsHidesHoldsUntilItsTimeIsOver) {

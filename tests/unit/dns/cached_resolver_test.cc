@@ -65,6 +65,23 @@ TEST_F(CachedResolverTest, KeepsAnAnswerForItsTtlAndTellsWhatIsLeft) {
   EXPECT_TRUE(IsAskedUpstream("a.example"));
 }
 
+TEST_F(CachedResolverTest, WhoAsksAnewIsNotToldWhatIsKept) {
+  EXPECT_TRUE(IsAskedUpstream("a.example"));
+  const auto ask_anew = [this] {
+    cache_->ResolveAnew("a.example", RecordType::kA, [this](const Answer& answer) { last_ = answer; });
+  };
+  ask_anew();
+  ask_anew();
+  ASSERT_EQ(upstream_.waiting(), 1U) << "once";
+  upstream_.Reply("a.example", RecordType::kA, Addresses({"192.0.2.2"}));
+  EXPECT_EQ(last_.records.at(0).address.ToString(), "192.0.2.2");
+  EXPECT_FALSE(IsAskedUpstream("a.example"));
+  EXPECT_EQ(last_.records.at(0).address.ToString(), "192.0.2.2") << "that is kept now";
+  ask_anew();
+  upstream_.Reply("a.example", RecordType::kA, Nothing(AnswerKind::kTimeout));
+  EXPECT_EQ(last_.kind, AnswerKind::kFound) << "what is known stands in";
+}
+
 TEST_F(CachedResolverTest, TypesAreKeptApart) {
   EXPECT_TRUE(IsAskedUpstream("a.example"));
   cache_->Resolve("a.example", RecordType::kAaaa, [](const Answer&) {});
