@@ -137,8 +137,8 @@ std::unique_ptr<EngineProcess> Scenario::MakeProcess(const delivery::Job& job, c
       job,
       EngineProcess::Options{.shards = options_.shards,
                              .seed = 1,
-                             .commit_longest = options_.commit_longest,
                              .dns_cache = options_.dns_cache,
+                             .commit_longest = options_.commit_longest,
                              .segment_bytes = segment_bytes,
                              .folder = folder,
                              .sessions_max = options_.sessions_max});
