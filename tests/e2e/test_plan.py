@@ -3,6 +3,7 @@
 import json
 
 from lab import Lab
+from servers import wait_until
 
 PERSONALITY = """format = 1
 name = "three"
@@ -162,3 +163,44 @@ class DistanceTest(PlannedTest):
                 self.assertEqual(plan["finishes_at"] is not None, date)
                 self.assertTrue(plan["in_time"])
                 self.assertIn(text, self.sluice("plan", "campaign.toml", "--sandbox-at", self.receivers.ready, "--round-trip", "10ms").stdout)
+
+
+class HostStateTest(Lab):
+    def test_what_the_host_knows_of_receivers_is_planned_with(self):
+        receivers = self.sandbox('format = 1\nname = "shut"\n[provider.shut]\ndomains = ["shut.test"]\n'
+                                 '[[provider.shut.reply]]\nat = "mail"\nreply = "450 4.7.1 TS01 come back later"\n[provider.rest]\nweight = 1\n')
+        self.config(dns=receivers.dns, port=receivers.port, shaping='["default"]\nconnect_timeout = "5s"\n["rated.test"]\n'
+                    'max_message_rate = "1/min,max_burst=30"\n["total.test"]\ntotal_message_rate = "1/min,max_burst=30"\n'
+                    '[["shut.test".automation]]\nregex = "TS01"\naction = "Suspend"\nduration = "2h"\n')
+        self.rows([f"user{n}@{domain}.test" for domain in ("shut", "rated", "total") for n in range(20)])
+        self.campaign()
+        self.rows([f"user{n}@{domain}.test" for domain in ("shut", "rated", "total") for n in range(30)], name="next.csv")
+        self.write("next.toml", self.campaign("next", name="next.toml").read_text().replace("rows.csv", "next.csv"))
+
+        def plan():
+            told = json.loads(self.sluice("plan", "next.toml", "--round-trip", "10ms", "--json").stdout)
+            return told, {site["site"].split(".", 1)[1]: site for site in told["longest_sites"]}
+
+        told, sites = plan()
+        self.assertEqual({site["limited_by"] for site in sites.values()}, {"round_trip"})
+        self.assertLess(told["seconds"], 60)
+        sending = self.start("send", "campaign.toml", "--progress", "off")
+        self.wait_for_report("all the mail that can go", lambda report: report["totals"]["delivered"] == 40)
+        file = self.path("state/host/limits-any")
+        wait_until("the suspension to be written down", lambda: file.exists() and "TS01" in file.read_text())
+        told, sites = plan()  # While that program has the source.
+        self.assertEqual((told["limited_by"], sites["shut.test"]["limited_by"]), ("suspended", "suspended"))
+        self.assertAlmostEqual(sites["shut.test"]["seconds"], 7200, delta=60)
+        self.assertEqual([name for name, site in sites.items() if "suspended_until" in site], ["shut.test"])
+        self.assertIn("because of suspended", self.sluice("plan", "next.toml", "--round-trip", "10ms").stdout)
+        sending.stop()
+        before = file.read_text()
+        told, sites = plan()
+        self.assertEqual(told["limited_by"], "suspended")
+        self.assertEqual(sites["rated.test"]["limited_by"], "max_message_rate")
+        self.assertAlmostEqual(sites["rated.test"]["seconds"], 20 * 60, delta=60)  # Twenty are owed.
+        self.rows([f"user{n}@total.test" for n in range(30)], name="next.csv")
+        told, _ = plan()
+        self.assertEqual(told["limited_by"], "total_message_rate")
+        self.assertAlmostEqual(told["seconds"], 20 * 60, delta=60)
+        self.assertEqual(file.read_text(), before)
