@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "engine/delivery/rate_gate.h"
+#include "engine/delivery/window.h"
 
 namespace engine {
 namespace {
@@ -14,8 +15,7 @@ std::uint64_t Ceiling(std::uint64_t a, std::uint64_t b) { return (a + b - 1) / b
 
 double Seconds(base::Duration time) { return static_cast<double>(time.nanoseconds()) / 1e9; }
 
-// What goes before a window that is smaller than it was is as large again: one connection more for each message on each
-// of them. A window that is not known is as large as it need be.
+// What goes before a window is as large as it need be: one connection more for each message on each of them.
 struct Growth {
   std::uint64_t messages = 0;
   double seconds = 0;
@@ -23,7 +23,6 @@ struct Growth {
 
 Growth GrowthOf(std::uint64_t messages, std::uint64_t sessions, double window, const PlanAssumptions& assumptions) {
   Growth growth;
-  if (window <= 0) return growth;
   for (auto size = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(window));
        size < sessions && growth.messages < messages; ++size) {
     growth.messages += std::min(size, messages - growth.messages);
@@ -70,7 +69,8 @@ PlannedTime TimeOfSite(std::uint64_t messages, const config::Limits& limits, con
   const std::uint64_t per_connection = limits.max_deliveries_per_connection;
   const std::uint64_t wanted = Ceiling(messages, std::min(kMessagesForASession, per_connection));
   const std::uint64_t sessions = std::min<std::uint64_t>(limits.connection_limit, wanted);
-  const Growth growth = GrowthOf(messages, sessions, limits.adaptive ? known.window : 0, assumptions);
+  const double window = known.window > 0 ? known.window : delivery::Window(limits.connection_limit).exact_size();
+  const Growth growth = limits.adaptive ? GrowthOf(messages, sessions, window, assumptions) : Growth();
   const std::uint64_t each = Ceiling(messages - growth.messages, sessions);
   const std::uint64_t opened = std::max<std::uint64_t>(1, Ceiling(each, per_connection));
   const double rest = static_cast<double>(each) * Seconds(assumptions.message + assumptions.commit) +

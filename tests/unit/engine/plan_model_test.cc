@@ -69,6 +69,16 @@ TEST(PlanModel, WhatIsKnownOfAReceiverCounts) {
   EXPECT_DOUBLE_EQ(TimeOfSite(201, limits, kAssumptions, known).seconds, 400) << "what was learned does not hold";
 }
 
+TEST(PlanModel, AReceiverThatIsNewIsMetWithAFewConnections) {
+  config::Limits limits = LimitsOf(100, 1000);
+  const PlannedTime grows = TimeOfSite(5000, limits, kAssumptions);
+  EXPECT_NEAR(grows.seconds, 9.5 + 0.7, 1e-9);  // From 5 to 99 connections, 4,940 messages go.
+  EXPECT_EQ(grows.limited_by, "window");
+  limits.adaptive = false;
+  EXPECT_NEAR(TimeOfSite(5000, limits, kAssumptions).seconds, 5.6, 1e-9);
+  EXPECT_EQ(TimeOfSite(5000, limits, kAssumptions).limited_by, "connection_limit");
+}
+
 TEST(PlanModel, ASmallWindowGrows) {
   delivery::SiteStanding::Kept known;
   known.window = 1.5;
