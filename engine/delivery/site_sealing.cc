@@ -37,7 +37,8 @@ void Site::OnUnmadeMessage(Destination& destination, ledger::RecipientId id, con
 // on its way already this one goes, or a site that is suspended each time while it signs would never send anything.
 void Site::OnSessionSealed(Session& session, const absl::Status& status) {
   const ledger::RecipientId id = session.recipient();
-  if (status.ok() && context_.settler.IsWanted(id)) {
+  const bool is_suspended = standing_->SuspendedUntil(scopes_) > context_.clock.Now();  // While it was signed.
+  if (status.ok() && context_.settler.IsWanted(id) && !is_suspended) {
     rests_since_.reset();
     context_.settler.BeginAttempt(id, session.options().id);
     session.Commit();
