@@ -62,7 +62,8 @@ delivery::SharedLimits Shard::SharedLimitsOf(const delivery::SiteKey& key, const
                        const Group::Options& options) {
     const bool is_limited = options != Group::Options() || shaping_->RulesSetSharedLimits();
     if (name.empty() || !is_limited) return;
-    shared.groups.push_back({seams_.limits.Group({kind, of_source, name + of_whom}, options, now), options});
+    const std::string of_site = bugs.limits_of_each_site ? " " + key.name : "";
+    shared.groups.push_back({seams_.limits.Group({kind, of_source, name + of_whom + of_site}, options, now), options});
   };
   for (const auto& [name, of] : also)
     add(Kind::kProviderTotal, "", name, OptionsOf(of.provider_total_connection_limit, of.provider_total_message_rate));
@@ -129,7 +130,7 @@ void Shard::WantsLimits(Site& site) {
 void Shard::SetShaping(std::shared_ptr<const config::Shaping> shaping) {
   new_shaping_ = std::move(shaping);
   shaping_ = new_shaping_.get();
-  reshaped_before_ = delivery::SiteKey();
+  if (!options_.bugs.keep_old_limits) reshaped_before_ = delivery::SiteKey();
   for (const auto& entry : domain_overrides_) {  // Of those that are on their way to a site: when they are there.
     const Destination* const destination = FindDestination(entry.first);
     if (destination != nullptr && destination->site != nullptr)

@@ -17,7 +17,7 @@ std::shared_ptr<delivery::Warmup> Shard::WarmupOf(const delivery::SiteKey& key, 
                                                   const config::Limits& limits) const {
   using Kind = delivery::HostLimits::Kind;
   if (limits.warmup.empty()) return nullptr;
-  const bool alone = provider.empty();
+  const bool alone = provider.empty() || options_.bugs.warmups_of_each_site;
   return seams_.limits.WarmupOf(
       {alone ? Kind::kSite : Kind::kProvider, job_.sources[key.source].name, alone ? key.name : provider},
       limits.warmup);

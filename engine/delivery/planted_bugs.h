@@ -15,10 +15,15 @@ struct PlantedBugs {
   bool sts_any_certificate = false;   // …and so are certificates that do not hold.
   bool limits_of_each_shard = false;  // Shards, or campaigns, each keep limits of their own.
   bool limits_of_each_campaign = false;
-  bool forget_limits = false;          // What limits owe is forgotten with the program.
-  bool window_without_limit = false;   // What was learned of a receiver counts instead of connection_limit.
-  bool no_connection_rate = false;     // Connections are opened as fast as can be.
-  bool one_delivery_too_many = false;  // Of each connection.
+  bool limits_of_each_site = false;     // Sites each keep those of their provider…
+  bool warmups_of_each_site = false;    // …or each have the day's number.
+  bool keep_old_limits = false;         // Sites that are there hear nothing of new shaping files.
+  bool rules_of_each_campaign = false;  // A rule suspends for the campaign alone that was refused.
+  bool forget_settings = false;         // What rules have set is forgotten with the program.
+  bool forget_limits = false;           // What limits owe is forgotten with the program.
+  bool window_without_limit = false;    // What was learned of a receiver counts instead of connection_limit.
+  bool no_connection_rate = false;      // Connections are opened as fast as can be.
+  bool one_delivery_too_many = false;   // Of each connection.
 };
 
 }  // namespace delivery

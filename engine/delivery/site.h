@@ -23,6 +23,7 @@
 #include "engine/delivery/limit_group.h"
 #include "engine/delivery/ready_demand.h"
 #include "engine/delivery/session.h"
+#include "engine/delivery/shared_limits.h"
 #include "engine/delivery/site_standing.h"
 #include "engine/delivery/throttle.h"
 #include "engine/delivery/warmup.h"
@@ -41,18 +42,6 @@ struct SiteKey {
   std::string domain = {};   // That has limits of its own there for a while, beside those of the others; else empty.
   std::string Title() const { return domain.empty() ? name : domain + "@" + name; }
   friend auto operator<=>(const SiteKey&, const SiteKey&) = default;
-};
-
-// What a site shares with others: with shards and campaigns, and with the sites of its provider.
-struct SharedLimits {
-  struct Group {
-    std::shared_ptr<LimitGroup> group;
-    LimitOptions options;  // What the site allows there.
-  };
-  std::shared_ptr<SiteStanding> standing;  // Of the (source, site).
-  std::shared_ptr<SiteStanding> own;       // Of a domain with limits of its own there: these, and nothing is learned.
-  std::vector<Group> groups;               // Where the provider has limits, or all sources together; the widest first.
-  std::shared_ptr<Warmup> warmup;          // Of the source at the provider; null: none.
 };
 
 class Site final : private Session::Owner, private SessionBudget::Waiter, private CampaignLine::Waiter {

@@ -76,7 +76,11 @@ void Site::RunAutomation(const smtp::Reply& reply, Destination* destination) {
 
 void Site::CarryOut(const config::AutomationRule& rule, const config::AutomationAction& action,
                     const std::string& sample, Destination* destination) {
-  if (!IsSetting(action)) return SuspendByRule(rule, ScopeOf(action, context_.job), sample);
+  if (!IsSetting(action)) {
+    const bool is_apart = action.kind == Kind::kSuspend && context_.bugs.rules_of_each_campaign;
+    const std::string scope = is_apart ? CampaignScope(context_.job.campaign) : ScopeOf(action, context_.job);
+    return SuspendByRule(rule, scope, sample);
+  }
   const base::Instant until = context_.clock.Now() + rule.duration;
   Automation::Override override{.change = action.change, .until = until, .rule = rule.Identity(), .sample = sample};
   if (action.kind == Kind::kSetDomainConfig && destination != nullptr) {

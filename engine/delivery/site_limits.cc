@@ -28,6 +28,7 @@ void Site::ApplyToWhatIsOpen(const config::Limits& before) {
          session = list->Next(*session)) {
       session->SetDeliveriesMax(DeliveriesMax());
       if (is_replanned && !MayUse(session->options().remote.address)) session->WearOut();
+      if (list == &busy_ && session->IsWornOut()) session->ReleaseNext();
     }
   }
   std::vector<Session*> over;

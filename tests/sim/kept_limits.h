@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "engine/delivery/host_limits.h"
 #include "engine/delivery/source.h"
 #include "tests/sim/world.h"
@@ -30,6 +32,15 @@ class KeptLimits {
         return status;
     }
     return absl::OkStatus();
+  }
+  // What rules have set (a planted bug).
+  void ForgetSettings() {
+    for (auto& [source, text] : kept_) {
+      std::vector<std::string> lines = absl::StrSplit(text, '\n');
+      std::erase_if(
+          lines, [](const std::string& line) { return line.starts_with("set\t") || line.starts_with("set-domain\t"); });
+      text = absl::StrJoin(lines, "\n");
+    }
   }
   void SaveSometimes() {
     constexpr base::Duration kEvery = base::Duration::Seconds(1);

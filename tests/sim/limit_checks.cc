@@ -1,117 +1,132 @@
 #include "tests/sim/limit_checks.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "absl/strings/str_format.h"
 
 namespace sim {
 namespace {
 
-// What may be so much later than the one before it: by latency, replies that are awaited, bytes in fragments.
-constexpr base::Duration kJitter = base::Duration::Seconds(2);
+using Limits = ProviderLimits;
+
+constexpr Limits::Scope kEveryScope[] = {Limits::kSite, Limits::kSiteTotal, Limits::kProvider, Limits::kProviderTotal};
+constexpr std::size_t kAnySite = SIZE_MAX;
+
+bool IsOverSites(Limits::Scope scope) { return scope == Limits::kProvider || scope == Limits::kProviderTotal; }
+bool IsOverSources(Limits::Scope scope) { return scope == Limits::kSiteTotal || scope == Limits::kProviderTotal; }
+
+std::string Describe(const Place& widened) {
+  return absl::StrFormat("provider %d, %s, from %s", widened.provider,
+                         widened.site == kAnySite ? "all sites" : absl::StrFormat("site %d", widened.site),
+                         widened.source.empty() ? "all sources" : widened.source);
+}
+
+std::int64_t SinceStart(base::Instant now) { return (now - base::Instant()).milliseconds(); }
+
+}  // namespace
 
 delivery::RateGate GateOf(const base::Rate& rate) {
-  const std::uint64_t bunched = rate.count * static_cast<std::uint64_t>(kJitter.nanoseconds()) /
+  const std::uint64_t bunched = rate.count * static_cast<std::uint64_t>(kUnderWay.nanoseconds()) /
                                 static_cast<std::uint64_t>(rate.period.nanoseconds());
   return delivery::RateGate({rate.count, rate.period, rate.burst_max.value_or(1) + bunched + 1}, base::Instant());
 }
 
-base::Rate DrawRate(base::Prng& prng, std::string_view key, std::string& text) {
-  const base::Rate rate{10 + prng.Below(100), base::Duration::Minutes(1), 1 + prng.Below(20)};
-  absl::StrAppendFormat(&text, "%s = \"%d/min,max_burst=%d\"\n", key, rate.count, *rate.burst_max);
-  return rate;
+Place LimitChecks::Widened(const Place& place, Scope scope) {
+  return {place.provider, IsOverSites(scope) ? kAnySite : place.site, IsOverSources(scope) ? "" : place.source};
 }
 
-std::uint32_t DrawCount(base::Prng& prng, std::uint64_t most, std::string_view key, std::string& text) {
-  const auto count = static_cast<std::uint32_t>(1 + prng.Below(most));
-  absl::StrAppendFormat(&text, "%s = %d\n", key, count);
-  return count;
-}
-
-}  // namespace
-
-std::string LimitChecks::Draw(base::Prng& prng, const sandbox::Personality& personality) {
-  // A domain without MX goes to its own host, which is of no provider.
-  const auto& faults = personality.dns.shares;
-  if (std::any_of(faults.begin(), faults.end(),
-                  [](const auto& one) { return one.fault == sandbox::DomainFault::kNoMx; }))
-    return "";
-  std::string text;
-  for (std::size_t i = 0; i < personality.providers.size(); ++i) {
-    if (!prng.Chance(0.5)) continue;
-    Limits& limits = limits_[i];
-    absl::StrAppendFormat(&text, "[provider.\"limited%d\"]\nmatch = [{MXSuffix = \".p%d.example\"}]\n", i, i);
-    // The provider is one site: what holds for each of its sites is what holds for all of them.
-    if (prng.Chance(0.4)) {
-      limits.messages = DrawRate(prng, prng.Chance(0.5) ? "provider_max_message_rate" : "max_message_rate", text);
+// What was owed at the old rate is owed at the new one.
+void LimitChecks::SetLimits(std::size_t provider, const ProviderLimits& limits, base::Instant now) {
+  const auto [found, is_new] = limits_.try_emplace(provider, Known{limits, {}, now});
+  if (is_new) return;
+  found->second = {limits, found->second.now, now, /*has_changed=*/true};
+  for (auto next = gates_.begin(); next != gates_.end();) {
+    const auto& [kind, scope, place] = next->first;
+    const OptionalRate& rate = RateOf(limits.of[scope], kind);
+    if (place.provider != provider || rate.has_value()) {
+      Gate& gate = next->second;
+      if (place.provider == provider) {
+        gate.before = gate.gate;
+        gate.gate.SetOptions(GateOf(*rate).options(), now);
+      }
+      ++next;
+    } else {
+      next = gates_.erase(next);
     }
-    if (prng.Chance(0.2)) limits.messages_in_total = DrawRate(prng, "total_message_rate", text);
-    if (prng.Chance(0.4)) {
-      limits.connections =
-          DrawCount(prng, 4, prng.Chance(0.5) ? "provider_connection_limit" : "connection_limit", text);
-    }
-    if (prng.Chance(0.3)) limits.connections_in_total = DrawCount(prng, 4, "total_connection_limit", text);
-    if (prng.Chance(0.3)) limits.connection_rate = DrawRate(prng, "max_connection_rate", text);
-    if (prng.Chance(0.5)) limits.deliveries = DrawCount(prng, 5, "max_deliveries_per_connection", text);
-    // Who takes fewer connections than are allowed is to be learned.
-    if (personality.providers[i].connections_per_source == 0 && prng.Chance(0.2)) text += "adaptive = false\n";
   }
-  return text;
 }
 
 void LimitChecks::AddCampaign(std::size_t campaign, const base::Rate& rate) {
   campaigns_.emplace(campaign, GateOf(rate));
 }
 
-void LimitChecks::Pass(const GateKey& key, const std::optional<base::Rate>& rate, base::Instant now) {
+// While a limit changes, either rate will do; the old one may have been none.
+void LimitChecks::Pass(Kind kind, Scope scope, const Place& place, const Known& known, base::Instant now) {
+  const OptionalRate& rate = RateOf(known.now.of[scope], kind);
   if (!rate.has_value()) return;
-  delivery::RateGate& gate = gates_.try_emplace(key, GateOf(*rate)).first->second;
-  if (gate.TryPass(now)) return;
-  const auto& [kind, provider, source] = key;
-  report_(absl::StrFormat("provider %d got more %s from %s than its rate allows, %d ms from the start", provider,
-                          kind == Kind::kConnections ? "connections" : "messages",
-                          source.empty() ? "all sources" : source, (now - base::Instant()).milliseconds()));
+  const Place widened = Widened(place, scope);
+  Gate& gate = gates_.try_emplace({kind, scope, widened}, Gate{GateOf(*rate), {}}).first->second;
+  const bool passes = gate.gate.TryPass(now);
+  const bool passes_before = IsChanging(known, now) && (!gate.before.has_value() || gate.before->TryPass(now));
+  if (passes || passes_before) return;
+  report_(absl::StrFormat("%s: more %s than the rate allows, %d ms from the start", Describe(widened),
+                          kind == Kind::kConnections ? "connections" : "messages", SinceStart(now)));
 }
 
-void LimitChecks::OnRecipient(std::size_t campaign, const sandbox::Exchanger::Named& named, base::Instant now) {
+void LimitChecks::OnRecipient(std::size_t campaign, const Place& place, std::uint64_t connection, base::Instant now) {
   const auto own = campaigns_.find(campaign);
   if (own != campaigns_.end() && !own->second.TryPass(now))
     report_(absl::StrFormat("campaign %d sends more than its rate allows", campaign));
-  const auto found = limits_.find(named.provider);
+  const auto found = limits_.find(place.provider);
   if (found == limits_.end()) return;
-  const Limits& limits = found->second;
-  Pass({Kind::kMessages, named.provider, named.client.ToString()}, limits.messages, now);
-  Pass({Kind::kMessagesInTotal, named.provider, ""}, limits.messages_in_total, now);
-  const std::uint32_t deliveries = ++deliveries_[named.connection];
-  if (limits.deliveries != 0 && deliveries > limits.deliveries)
-    report_(absl::StrFormat("provider %d got %d messages in a connection, which has %d", named.provider, deliveries,
-                            limits.deliveries));
+  const Known& known = found->second;
+  for (const Scope scope : kEveryScope) Pass(Kind::kMessages, scope, place, known, now);
+  std::uint32_t limit = known.now.deliveries;
+  if (IsChanging(known, now)) limit = known.before.deliveries == 0 ? 0 : std::max(limit, known.before.deliveries);
+  // A connection that was there before a change may keep to what held then.
+  Deliveries& deliveries = deliveries_.try_emplace(connection, Deliveries{0, limit}).first->second;
+  ++deliveries.count;
+  if (limit != 0) limit = deliveries.limit == 0 ? 0 : std::max(limit, deliveries.limit);
+  if (limit != 0 && deliveries.count > limit)
+    report_(absl::StrFormat("provider %d got %d messages in a connection, which has %d", place.provider,
+                            deliveries.count, limit));
 }
 
-void LimitChecks::CheckOpen(std::size_t provider, std::uint32_t open, std::uint32_t limit, std::string_view of_whom,
-                            base::Instant now) {
+void LimitChecks::CheckOpen(Scope scope, const Place& place, const Known& known, base::Instant now) {
+  std::uint32_t limit = known.now.of[scope].connections;
   if (limit == 0) return;
-  reached_ += open == limit ? 1 : 0;
+  if (IsChanging(known, now)) {
+    const std::uint32_t before = known.before.of[scope].connections;
+    if (before == 0) return;
+    limit = std::max(limit, before);
+  }
+  const std::uint32_t open = open_[{scope, Widened(place, scope)}];
+  if (open == limit) {
+    ++reached_;
+    Scope of_site = scope == Scope::kProviderTotal ? Scope::kSiteTotal : Scope::kSite;
+    if (IsOverSites(scope) && open_[{of_site, Widened(place, of_site)}] < open) ++reached_over_sites_;
+  }
   if (open > limit)
-    report_(absl::StrFormat("provider %d has %d connections of %s, where %d are allowed, %d ms from the start",
-                            provider, open, of_whom, limit, (now - base::Instant()).milliseconds()));
+    report_(absl::StrFormat("%s: %d connections, where %d are allowed, %d ms from the start",
+                            Describe(Widened(place, scope)), open, limit, SinceStart(now)));
 }
 
-void LimitChecks::OnConnection(std::size_t provider, const base::IpAddress& client, bool begins, base::Instant now) {
-  const auto found = limits_.find(provider);
+void LimitChecks::OnConnection(const Place& place, bool begins, base::Instant now) {
+  const auto found = limits_.find(place.provider);
   if (found == limits_.end()) return;
-  const Limits& limits = found->second;
-  const std::string source = client.ToString();
-  if (!begins) {
-    --open_[{provider, source}];
-    return;
+  for (const Scope scope : kEveryScope) {
+    std::uint32_t& open = open_[{scope, Widened(place, scope)}];
+    open += begins ? 1u : -1u;
+    if (!begins) continue;
+    CheckOpen(scope, place, found->second, now);
+    Pass(Kind::kConnections, scope, place, found->second, now);
   }
-  const std::uint32_t open = ++open_[{provider, source}];
-  std::uint32_t in_total = 0;
-  for (const auto& [whose, count] : open_) in_total += whose.first == provider ? count : 0;
-  CheckOpen(provider, open, limits.connections, source, now);
-  CheckOpen(provider, in_total, limits.connections_in_total, "all sources", now);
-  Pass({Kind::kConnections, provider, source}, limits.connection_rate, now);
+}
+
+std::uint32_t LimitChecks::OpenAt(const Place& place) const {
+  const auto found = open_.find({Scope::kSite, place});
+  return found == open_.end() ? 0 : found->second;
 }
 
 }  // namespace sim

@@ -1,6 +1,7 @@
-// Limits of providers and campaigns, drawn for a simulated world, and what the receivers see of them: over all shards,
-// campaigns and sources, and through crashes, never more than a limit allows (and, of rates, the path can bunch
-// together). What is learned of receivers meanwhile allows nothing beyond.
+// What receivers see of a simulated program's limits: over all shards, campaigns and sources, over the sites of a
+// provider, and through crashes, never more than a limit allows (and, of rates, the path can bunch together). What is
+// learned of receivers meanwhile allows nothing beyond. Where a limit changes, what was under way then may still arrive
+// by the old one.
 #pragma once
 
 #include <cstdint>
@@ -10,54 +11,80 @@
 #include <string>
 #include <tuple>
 #include <utility>
-#include <vector>
 
-#include "engine/base/ip_address.h"
-#include "engine/base/prng.h"
 #include "engine/base/rate.h"
 #include "engine/base/time.h"
 #include "engine/delivery/rate_gate.h"
-#include "tools/sandbox/exchanger.h"
-#include "tools/sandbox/personality.h"
+#include "tests/sim/shaping_draw.h"
 
 namespace sim {
+
+// Where a connection arrives, or a message, and from whom.
+struct Place {
+  std::size_t provider = 0, site = 0;
+  std::string source;  // Its address.
+  friend auto operator<=>(const Place&, const Place&) = default;
+};
+
+// What is under way arrives in this time: latency, replies that are awaited, bytes in fragments.
+inline constexpr base::Duration kUnderWay = base::Duration::Seconds(2);
+// Lets pass what the rate allows, and what the path bunches together.
+delivery::RateGate GateOf(const base::Rate& rate);
 
 class LimitChecks {
  public:
   explicit LimitChecks(std::function<void(std::string violation)> report) : report_(std::move(report)) {}
-  // Draws limits for some of the providers, whose mail exchangers are named mx1.pN.example and the like. Returns the
-  // lines of the shaping file. Each provider that has limits is to be one site, with all its hosts.
-  std::string Draw(base::Prng& prng, const sandbox::Personality& personality);
+  // Of a provider, from now on.
+  void SetLimits(std::size_t provider, const ProviderLimits& limits, base::Instant now);
   // A campaign with a rate of its own.
   void AddCampaign(std::size_t campaign, const base::Rate& rate);
-  // A server heard of a recipient of this campaign.
-  void OnRecipient(std::size_t campaign, const sandbox::Exchanger::Named& named, base::Instant now);
-  // A connection to a server of the provider begins, or has ended.
-  void OnConnection(std::size_t provider, const base::IpAddress& client, bool begins, base::Instant now);
+  // A server heard of a recipient of this campaign, on this connection.
+  void OnRecipient(std::size_t campaign, const Place& place, std::uint64_t connection, base::Instant now);
+  // A connection begins, or has ended.
+  void OnConnection(const Place& place, bool begins, base::Instant now);
 
-  bool IsLimited(std::size_t provider) const { return limits_.contains(provider); }
-  bool empty() const { return limits_.empty(); }
+  std::uint32_t OpenAt(const Place& place) const;     // Connections.
   std::uint64_t reached() const { return reached_; }  // Connections that were the last one allowed.
+  std::uint64_t reached_over_sites() const {
+    return reached_over_sites_;
+  }  // Of these, while the provider had some at
+     // another site.
 
  private:
-  struct Limits {                                             // Of a provider. Zero, nullopt: none.
-    std::uint32_t connections = 0, connections_in_total = 0;  // The former of each source.
-    std::uint32_t deliveries = 0;                             // Of each connection.
-    std::optional<base::Rate> messages, messages_in_total, connection_rate;
+  using Scope = ProviderLimits::Scope;
+  struct Known {
+    ProviderLimits now, before;
+    base::Instant changed_at;
+    bool has_changed = false;
   };
-  enum class Kind : std::uint8_t { kMessages, kMessagesInTotal, kConnections };
-  using GateKey = std::tuple<Kind, std::size_t, std::string>;  // Provider, and source; the latter empty: of all.
-  void Pass(const GateKey& key, const std::optional<base::Rate>& rate, base::Instant now);
-  void CheckOpen(std::size_t provider, std::uint32_t open, std::uint32_t limit, std::string_view of_whom,
-                 base::Instant now);
+  struct Gate {
+    delivery::RateGate gate;
+    std::optional<delivery::RateGate> before;  // The change.
+  };
+  struct Deliveries {
+    std::uint32_t count = 0, limit = 0;  // The latter when it began.
+  };
+  enum class Kind : std::uint8_t { kMessages, kConnections };
+  using GateKey = std::tuple<Kind, Scope, Place>;
+  using OptionalRate = std::optional<base::Rate>;
+  // What of a place a limit of this scope is about.
+  static Place Widened(const Place& place, Scope scope);
+  static bool IsChanging(const Known& known, base::Instant now) {
+    return known.has_changed && now < known.changed_at + kUnderWay;
+  }
+  static const OptionalRate& RateOf(const ProviderLimits::Limit& limit, Kind kind) {
+    return kind == Kind::kMessages ? limit.messages : limit.connection_rate;
+  }
+  void Pass(Kind kind, Scope scope, const Place& place, const Known& known, base::Instant now);
+  void CheckOpen(Scope scope, const Place& place, const Known& known, base::Instant now);
 
   const std::function<void(std::string)> report_;
-  std::map<std::size_t, Limits> limits_;
-  std::map<GateKey, delivery::RateGate> gates_;
+  std::map<std::size_t, Known> limits_;
+  std::map<GateKey, Gate> gates_;
   std::map<std::size_t, delivery::RateGate> campaigns_;
-  std::map<std::pair<std::size_t, std::string>, std::uint32_t> open_;  // By provider and source.
-  std::map<std::uint64_t, std::uint32_t> deliveries_;                  // By connection.
-  std::uint64_t reached_ = 0;
+  std::map<std::pair<Scope, Place>, std::uint32_t> open_;
+  std::map<std::uint64_t, Deliveries> deliveries_;  // By connection.
+  std::uint64_t reached_ = 0, reached_over_sites_ = 0;
 };
 
 }  // namespace sim

@@ -1,10 +1,9 @@
 #include "tests/sim/moving_mx.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "absl/strings/str_format.h"
-#include "engine/base/text.h"
+#include "tests/sim/provider_sites.h"
 
 namespace sim {
 namespace {
@@ -18,36 +17,28 @@ constexpr Duration kLonger = Duration::Minutes(1), kUnderWay = Duration::Minutes
 // longer.
 constexpr Duration kSilence = Duration::Seconds(10) + Duration::Minutes(1) + kLonger;
 
-// Of "mx1.p2.example".
-std::optional<std::size_t> ProviderOf(std::string_view host) {
-  const std::size_t begin = host.find(".p");
-  if (begin == std::string_view::npos) return std::nullopt;
-  const std::string_view rest = host.substr(begin + 2);
-  return base::ParseInteger<std::size_t>(rest.substr(0, rest.find('.')));
-}
-
 }  // namespace
 
-std::vector<std::string> MovingMx::DrawHosts(base::Prng& prng, std::size_t providers,
+std::vector<std::string> MovingMx::DrawHosts(base::Prng& prng, const sandbox::Personality& personality,
                                              const std::set<std::size_t>& whole) const {
+  const std::size_t providers = personality.providers.size();
   const std::size_t provider = prng.Below(providers), other = prng.Below(providers);
-  const std::string first = absl::StrFormat("mx1.p%d.example", provider);
-  const std::string second = absl::StrFormat("mx2.p%d.example", provider);
-  if (whole.contains(provider)) return {first, second};
+  const std::size_t site = prng.Below(SitesOf(personality.providers[provider]));
+  if (site > 0 || whole.contains(provider)) return HostsOfSite(provider, site);
   switch (prng.Below(5)) {
     case 0:
-      return {first};
+      return {HostName(provider, 1)};
     case 1:
-      return {second};
+      return {HostName(provider, 2)};
     case 2:
-      if (!whole.contains(other)) return {second, absl::StrFormat("mx2.p%d.example", other)};
+      if (!whole.contains(other)) return {HostName(provider, 2), HostName(other, 2)};
       [[fallthrough]];
     default:
-      return {first, second};
+      return HostsOfSite(provider, 0);
   }
 }
 
-void MovingMx::Draw(base::Prng& prng, std::uint64_t domains, std::size_t providers,
+void MovingMx::Draw(base::Prng& prng, std::uint64_t domains, const sandbox::Personality& personality,
                     const std::set<std::size_t>& whole) {
   const auto soon = [&prng] {
     const std::uint64_t seconds = prng.Chance(0.5) ? 60 : 3600;
@@ -60,7 +51,7 @@ void MovingMx::Draw(base::Prng& prng, std::uint64_t domains, std::size_t provide
     std::vector<Move>& moves = moves_[domain];
     base::Instant at;
     for (std::uint64_t n = 2 + prng.Below(4); n > 0; --n, at = at + soon())
-      moves.push_back({at, DrawHosts(prng, providers, whole)});
+      moves.push_back({at, DrawHosts(prng, personality, whole)});
     if (prng.Chance(0.5)) moves.push_back({at, moves.front().hosts});  // Back again.
   }
 }
@@ -99,9 +90,9 @@ void MovingMx::OnAnswer(std::size_t campaign, const std::string& name, dns::Reco
                         const dns::Answer& answer) {
   if (type != dns::RecordType::kMx) return;
   std::vector<Told>& told = told_[{campaign, name}];
-  Told news{.at = world_.now(), .providers = {}, .any = answer.kind == dns::AnswerKind::kNoData};
+  Told news{.at = world_.now(), .sites = {}, .any = answer.kind == dns::AnswerKind::kNoData};
   for (const dns::Record& record : answer.records) {
-    if (const auto provider = ProviderOf(record.name)) news.providers.insert(*provider);
+    if (const auto site = SiteOfHost(record.name)) news.sites.insert(*site);
   }
   // Without an answer, the one before it counts on.
   const bool is_none = answer.kind == dns::AnswerKind::kTimeout || answer.kind == dns::AnswerKind::kServerFail;
@@ -114,19 +105,20 @@ void MovingMx::OnAnswer(std::size_t campaign, const std::string& name, dns::Reco
   told.push_back(std::move(news));
 }
 
-void MovingMx::CheckRecipient(std::size_t campaign, const std::string& domain, std::size_t provider) {
-  if (first_.emplace(domain, provider).first->second != provider) ++moved_;
+void MovingMx::CheckRecipient(std::size_t campaign, const std::string& domain, const SiteNumber& site) {
+  if (first_.emplace(domain, site).first->second != site) ++moved_;
   const base::Instant since = world_.now() - Patience(domain);
   const std::vector<Told>& told = told_[{campaign, domain}];
   const auto is_recent = [since](const Told& one) { return one.at >= since; };
-  const auto names_it = [provider](const Told& one) { return one.any || one.providers.contains(provider); };
+  const auto names_it = [&site](const Told& one) { return one.any || one.sites.contains(site); };
   const auto first = std::find_if(told.begin(), told.end(), is_recent);
   const std::int64_t ms = (world_.now() - base::Instant()).milliseconds();
   if (first == told.end()) {
     report_(absl::StrFormat("%s was not looked up for too long, %d ms from the start", domain, ms));
   } else if (std::none_of(first, told.end(), names_it)) {
-    report_(absl::StrFormat("mail for %s went to provider %d, which is not its own any more, %d ms from the start",
-                            domain, provider, ms));
+    report_(absl::StrFormat(
+        "mail for %s went to site %d of provider %d, which is not its own any more, %d ms from the start", domain,
+        site.site, site.provider, ms));
   }
 }
 

@@ -1,6 +1,6 @@
-// Domains whose mail exchangers change while a campaign runs: to another provider's, to others of the same, to those of
-// two providers, and back. What must not happen: mail for a domain goes where its MX has not said for longer than its
-// answer lives.
+// Domains whose mail exchangers change while a campaign runs: to another provider's, to others of the same, to another
+// site of it, to those of two providers, and back. What must not happen: mail for a domain goes where its MX has not
+// said for longer than its answer lives.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,7 @@
 
 #include "dns/resolver.h"
 #include "engine/base/time.h"
+#include "tests/sim/provider_sites.h"
 #include "tests/sim/resolver.h"
 #include "tests/sim/world.h"
 #include "tools/sandbox/personality.h"
@@ -24,9 +25,10 @@ class MovingMx {
  public:
   MovingMx(const World& world, std::function<void(std::string violation)> report)
       : world_(world), report_(std::move(report)) {}
-  // Draws who moves, when and whereto, for domains "d0.example" and so on. `whole`: providers whose hosts are never
-  // parted, nor mixed with others.
-  void Draw(base::Prng& prng, std::uint64_t domains, std::size_t providers, const std::set<std::size_t>& whole);
+  // Draws who moves, when and whereto, for domains "d0.example" and so on. `whole`: providers whose sites
+  // are never parted, nor mixed with others.
+  void Draw(base::Prng& prng, std::uint64_t domains, const sandbox::Personality& personality,
+            const std::set<std::size_t>& whole);
   // The names as they are, but for the exchangers of those domains.
   Names Over(Names names) const;
   // How long after a look-up that did not say so may mail still go there.
@@ -34,8 +36,8 @@ class MovingMx {
 
   // A campaign's program was told so.
   void OnAnswer(std::size_t campaign, const std::string& name, dns::RecordType type, const dns::Answer& answer);
-  // A server of the provider heard of a recipient in this domain.
-  void CheckRecipient(std::size_t campaign, const std::string& domain, std::size_t provider);
+  // A server of the site heard of a recipient in this domain.
+  void CheckRecipient(std::size_t campaign, const std::string& domain, const SiteNumber& site);
   std::uint64_t moved() const { return moved_; }  // Recipients that went elsewhere than their domain's first ones.
 
  private:
@@ -45,10 +47,11 @@ class MovingMx {
   };
   struct Told {
     base::Instant at;
-    std::set<std::size_t> providers;
+    std::set<SiteNumber> sites;
     bool any = false;  // It has no MX.
   };
-  std::vector<std::string> DrawHosts(base::Prng& prng, std::size_t providers, const std::set<std::size_t>& whole) const;
+  std::vector<std::string> DrawHosts(base::Prng& prng, const sandbox::Personality& personality,
+                                     const std::set<std::size_t>& whole) const;
 
   const World& world_;
   const std::function<void(std::string)> report_;
@@ -56,7 +59,7 @@ class MovingMx {
   std::map<std::string, base::Duration, std::less<>> ttls_;
   std::map<std::string, std::vector<base::Instant>, std::less<>> silent_at_;  // Look-ups without an answer.
   std::map<std::pair<std::size_t, std::string>, std::vector<Told>> told_;     // By campaign and domain.
-  std::map<std::string, std::size_t> first_;                                  // Where the first recipient went.
+  std::map<std::string, SiteNumber> first_;                                   // Where the first recipient went.
   std::uint64_t moved_ = 0;
 };
 

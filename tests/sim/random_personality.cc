@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "absl/strings/str_format.h"
+#include "tests/sim/provider_sites.h"
 
 namespace sim {
 
@@ -33,9 +34,10 @@ std::string RandomPersonality(base::Prng& prng) {
   if (prng.Chance(0.3)) toml += "nxdomain = \"15%\"\n";
   const std::uint64_t providers = 1 + prng.Below(3);
   for (std::uint64_t i = 0; i < providers; ++i) {
-    absl::StrAppendFormat(
-        &toml, "[provider.p%d]\nweight = %d\nmx = [\"mx1.p%d.example\", \"mx2.p%d.example\"]\naddresses = 2\n", i,
-        1 + prng.Below(5), i, i);
+    const std::size_t hosts = HostsOf(prng.Chance(0.6) ? 1 : 2 + prng.Below(kSitesMax - 1));
+    absl::StrAppendFormat(&toml, "[provider.p%d]\nweight = %d\naddresses = %d\nmx = [", i, 1 + prng.Below(5), hosts);
+    for (std::size_t host = 1; host <= hosts; ++host) absl::StrAppendFormat(&toml, "\"%s\", ", HostName(i, host));
+    toml += "]\n";
     static constexpr const char* kExtensions[] = {"\"PIPELINING\", \"CHUNKING\", \"SIZE\", \"ENHANCEDSTATUSCODES\"",
                                                   "\"PIPELINING\", \"SIZE\"", "\"CHUNKING\"", "\"SIZE\"", ""};
     absl::StrAppendFormat(&toml, "extensions = [%s]\n", kExtensions[prng.Below(5)]);
@@ -71,6 +73,21 @@ std::string RandomPersonality(base::Prng& prng) {
 
 std::string RandomInFlight(base::Prng& prng) {
   return prng.Chance(0.3) ? absl::StrFormat("[\"default\"]\nmax_in_flight = %d\n", 2 + prng.Below(5)) : "";
+}
+
+std::vector<delivery::Source> RandomSources(base::Prng& prng) {
+  std::vector<delivery::Source> sources;
+  if (prng.Chance(0.7)) {
+    sources.push_back({.name = "default", .address = std::nullopt, .ehlo_domain = "mta.example.com", .weight = 1});
+    return sources;
+  }
+  for (std::uint32_t number = 1; number <= 2; ++number) {
+    sources.push_back({.name = absl::StrFormat("ip%d", number),
+                       .address = base::IpAddress::V4(0x0B010000 + number),
+                       .ehlo_domain = "mta.example.com",
+                       .weight = static_cast<std::uint32_t>(1 + prng.Below(3))});
+  }
+  return sources;
 }
 
 Network::Options RandomNetwork(base::Prng& prng) {

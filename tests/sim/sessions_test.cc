@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -159,6 +160,20 @@ TEST(Sources, WhoGoesByAnotherGoesBackToHisOwnWhenThatHasRested) {
   EXPECT_EQ(from_first, 0u);
   scenario.RunFor(Duration::Minutes(3));
   EXPECT_GT(from_first, 60u);
+}
+
+TEST(ChangedShaping, HoldsForConnectionsThatAreThere) {
+  const std::string slow = std::string(kOneSession) + "max_message_rate = \"1/s\"\n";
+  Scenario scenario({.addresses = Many(20), .shaping = slow});
+  Receiver& receiver = scenario.Serve("one.example");
+  scenario.RunFor(Duration::Seconds(5));
+  const std::size_t before = receiver.accepted().size();
+  EXPECT_EQ(receiver.connections().size(), 1u);
+  std::vector<std::string> warnings;
+  scenario.process().ChangeShaping(std::make_shared<const config::Shaping>(
+      *config::Shaping::Parse({{{"shaping", slow + "max_deliveries_per_connection = 2\n"}}}, warnings)));
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_EQ(receiver.connections().size(), 1 + (20 - before + 1) / 2);
 }
 
 }  // namespace

@@ -38,6 +38,12 @@ SimulatedCampaign::SimulatedCampaign(World& world, CrashDisk& disk, std::uint32_
   job_->max_age = base::Duration::Minutes(static_cast<std::int64_t>(30 + prng.Below(prng.Chance(0.8) ? 300 : 1500)));
 }
 
+void SimulatedCampaign::TakeDays(base::Prng& prng) {
+  job_->max_age = base::Duration::Hours(static_cast<std::int64_t>(20 + prng.Below(40)));
+  job_->finish_by = world_.wall_now() + job_->max_age;  // Who was never tried grows no older.
+  job_->retry_plan = delivery::RetryPlan({base::Duration::Minutes(1), base::Duration::Hours(2)});
+}
+
 void SimulatedCampaign::Seal() {
   campaign_->Seal(disk_, *job_, world_.prng(), world_.wall_now(), SimSigner::SignatureOf);
 }

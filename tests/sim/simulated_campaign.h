@@ -36,6 +36,8 @@ class SimulatedCampaign {
   const roster::Roster& roster() const { return campaign_->roster(); }
   const std::string& folder() const { return folder_; }
   std::string ledger_folder() const { return folder_ + "/ledger"; }
+  // Lets it take a day or two.
+  void TakeDays(base::Prng& prng);
   // Gives it signatures that were made before, by the simulated signer.
   void Seal();
 

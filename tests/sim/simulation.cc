@@ -11,10 +11,11 @@
 #include "engine/config/shaping.h"
 #include "tests/sim/engine_process.h"
 #include "tests/sim/kept_limits.h"
-#include "tests/sim/limit_checks.h"
 #include "tests/sim/moving_mx.h"
+#include "tests/sim/provider_sites.h"
 #include "tests/sim/random_personality.h"
 #include "tests/sim/receiving_side.h"
+#include "tests/sim/shaping_checks.h"
 #include "tests/sim/simulated_campaign.h"
 #include "tests/sim/sts_checks.h"
 #include "tests/sim/tls_checks.h"
@@ -63,8 +64,8 @@ class Simulation {
   };
 
   void MakeCampaigns();
-  std::vector<delivery::Source> DrawSources();
-  void MakeShaping(std::uint64_t domains);
+  void MakeShaping(std::uint64_t domains, const std::vector<delivery::Source>& sources);
+  void UseShaping(ShapingChecks::Shaping shaping);
   void MakeKeys();
   void DrawProcesses();
   void ShowToCheckers();
@@ -93,13 +94,13 @@ class Simulation {
   std::unique_ptr<ReceivingSide> receivers_;
 
   TlsChecks tls_checks_{ReportAs("TLS: ")};
-  LimitChecks limit_checks_{ReportAs("limits: ")};
+  ShapingChecks shaping_checks_{world_, ReportAs("limits: ")};
   MovingMx moving_{world_, ReportAs("MX: ")};
   StsChecks sts_{world_};
   Names names_;
 
   // The sending side.
-  config::Shaping shaping_;
+  std::vector<ShapingChecks::Shaping> shapings_;  // The last one holds.
   std::vector<std::unique_ptr<SimulatedCampaign>> campaigns_;
   KeptLimits::Texts kept_limits_;  // What the last program left.
   std::unique_ptr<tls::StsCache> sts_cache_ = std::make_unique<tls::StsCache>();
@@ -116,8 +117,8 @@ class Simulation {
 void Simulation::MakeCampaigns() {
   base::Prng& prng = world_.prng();
   const std::uint64_t domains = 1 + prng.Below(12), count = prng.Chance(0.6) ? 1 : 2 + prng.Below(2);
-  MakeShaping(domains);
-  const std::vector<delivery::Source> sources = DrawSources();
+  const std::vector<delivery::Source> sources = RandomSources(prng);
+  MakeShaping(domains, sources);
   const tls::Policy least{prng.Chance(0.1) ? tls::Policy::Use::kAlways : tls::Policy::Use::kNever,
                           tls::Policy::Verification::kNone};
   tls_checks_.SetLeast(least);
@@ -125,50 +126,40 @@ void Simulation::MakeCampaigns() {
     campaigns_.push_back(std::make_unique<SimulatedCampaign>(world_, disk_, number, domains));
     watchers_.push_back(std::make_unique<Watcher>(*this, number));
     delivery::Job& job = campaigns_.back()->job();
-    job.shaping = &shaping_;
+    job.shaping = shapings_.back().get();
     job.sources = sources;
     job.tls_least = least;
     job.port = receivers_->port();
-    if (job.max_message_rate.has_value()) limit_checks_.AddCampaign(number, *job.max_message_rate);
+    if (shaping_checks_.HasWarmups()) campaigns_.back()->TakeDays(prng);
+    if (job.max_message_rate.has_value()) shaping_checks_.AddCampaign(number, *job.max_message_rate);
     findings_.recipients += campaigns_.back()->roster().recipients();
   }
   findings_.campaigns = count;
   MakeKeys();
 }
 
-std::vector<delivery::Source> Simulation::DrawSources() {
+void Simulation::MakeShaping(std::uint64_t domains, const std::vector<delivery::Source>& sources) {
   base::Prng& prng = world_.prng();
-  std::vector<delivery::Source> sources{
-      {.name = "default", .address = std::nullopt, .ehlo_domain = "mta.example.com", .weight = 1}};
-  if (prng.Chance(0.7)) return sources;
-  for (std::uint32_t number = 1; number <= 2; ++number) {
-    sources.push_back({.name = absl::StrFormat("ip%d", number),
-                       .address = base::IpAddress::V4(0x0B010000 + number),
-                       .ehlo_domain = "mta.example.com",
-                       .weight = static_cast<std::uint32_t>(1 + prng.Below(3))});
-  }
-  sources.erase(sources.begin());
-  return sources;
-}
-
-void Simulation::MakeShaping(std::uint64_t domains) {
-  base::Prng& prng = world_.prng();
-  const std::string limits = limit_checks_.Draw(prng, receivers_->personality());
-  const std::string text = tls_checks_.Draw(prng, domains, /*may_part=*/limit_checks_.empty()) + limits;
-  const std::size_t providers = receivers_->personality().providers.size();
+  const sandbox::Personality& personality = receivers_->personality();
+  shaping_checks_.Draw(personality, sources, /*replies_arrive=*/network_options_.reset_share == 0);
+  const std::string text = tls_checks_.Draw(prng, domains, /*may_part=*/shaping_checks_.empty());
+  const std::size_t providers = personality.providers.size();
   std::set<std::size_t> limited;
   for (std::size_t i = 0; i < providers; ++i) {
-    if (limit_checks_.IsLimited(i)) limited.insert(i);
+    if (shaping_checks_.IsLimited(i)) limited.insert(i);
   }
-  names_ = NamesOf(world_, receivers_->zone());
-  if (prng.Chance(0.5)) moving_.Draw(prng, domains, providers, limited);
+  names_ = OverSites(NamesOf(world_, receivers_->zone()), personality);
+  if (prng.Chance(0.5)) moving_.Draw(prng, domains, personality, limited);
   if (prng.Chance(0.5)) sts_.Draw(prng, domains, providers);
   names_ = sts_.Over(moving_.Over(std::move(names_)));
-  std::vector<std::string> warnings;
-  absl::StatusOr<config::Shaping> shaping =
-      config::Shaping::Parse({{{"shaping", text}, {"in flight", RandomInFlight(prng)}}}, warnings);
-  CHECK(shaping.ok() && warnings.empty());
-  shaping_ = *std::move(shaping);
+  shapings_.push_back(shaping_checks_.Parse({{"shaping", text}, {"in flight", RandomInFlight(prng)}}));
+  shaping_checks_.PlanChanges([this](ShapingChecks::Shaping shaping) { UseShaping(std::move(shaping)); });
+}
+
+void Simulation::UseShaping(ShapingChecks::Shaping shaping) {
+  for (const auto& process : processes_) process->ChangeShaping(shaping);
+  for (const auto& campaign : campaigns_) campaign->job().shaping = shaping.get();
+  shapings_.push_back(std::move(shaping));
 }
 
 void Simulation::MakeKeys() {
@@ -205,12 +196,19 @@ void Simulation::DrawProcesses() {
 
 void Simulation::ShowToCheckers() {
   receivers_->exchanger().ShowRecipients([this](const sandbox::Exchanger::Named& named) { OnRecipient(named); });
+  receivers_->exchanger().ShowRefusals([this](const sandbox::Exchanger::Named& named, std::string_view reply) {
+    const sandbox::Transaction& transaction = named.transaction;
+    shaping_checks_.OnRefusal(
+        SimulatedCampaign::NumberOf(transaction.recipients.empty() ? transaction.recipient
+                                                                   : transaction.recipients.front()),
+        named, reply);
+  });
   receivers_->exchanger().ShowMessages([this](const std::string& recipient, const std::string& content) {
     campaigns_.at(SimulatedCampaign::NumberOf(recipient))->CheckMessage(recipient, content, ReportAs(""));
   });
   network_.ShowConnections([this](const base::IpAddress& client, const base::IpAddress& server, bool begins) {
     if (const auto provider = receivers_->zone().ProviderOfAddress(server))
-      limit_checks_.OnConnection(*provider, client, begins, world_.now());
+      shaping_checks_.OnConnection(*provider, client, server, begins);
   });
 }
 
@@ -218,8 +216,9 @@ void Simulation::OnRecipient(const sandbox::Exchanger::Named& named) {
   const std::string address(named.transaction.recipient);
   const std::string domain = address.substr(address.find('@') + 1);
   const std::size_t campaign = SimulatedCampaign::NumberOf(address);
-  limit_checks_.OnRecipient(campaign, named, world_.now());
-  moving_.CheckRecipient(campaign, domain, named.provider);
+  shaping_checks_.OnRecipient(campaign, named);
+  moving_.CheckRecipient(campaign, domain,
+                         {named.provider, SiteOf(receivers_->personality().providers[named.provider], named.server)});
   const auto possible = sts_.PossibleAt(domain, world_.now(), moving_.Patience(domain));
   tls_checks_.CheckRecipient(address, named.transaction.encrypted, receivers_->HostOf(named.provider), named.provider,
                              possible);
@@ -233,6 +232,7 @@ void Simulation::OnRecipient(const sandbox::Exchanger::Named& named) {
 void Simulation::StartProgram() {
   ++program_number_;
   limits_ = std::make_unique<KeptLimits>(world_, campaigns_.front()->job().sources, kept_limits_);
+  if (settings_.bugs.forget_settings) limits_->ForgetSettings();
   if (!settings_.bugs.forget_limits) CHECK(limits_->Load().ok());
   for (std::size_t number = 0; number < campaigns_.size() && !over_; ++number) StartCampaign(number);
   if (findings_.crashes < kCrashesMax) PlanCrash();
@@ -266,9 +266,10 @@ void Simulation::PlanCrash() {
   if (!prng.Chance(0.85)) return;
   const std::uint64_t number = program_number_;
   // Soon after the start, when most is in flight, or much later.
-  const base::Duration wait = prng.Chance(0.7)
-                                  ? world_.Between(base::Duration::Milliseconds(1), base::Duration::Seconds(3))
-                                  : world_.Between(base::Duration::Seconds(1), base::Duration::Hours(2));
+  const base::Duration wait =
+      prng.Chance(0.7)
+          ? world_.Between(base::Duration::Milliseconds(1), base::Duration::Seconds(3))
+          : world_.Between(base::Duration::Seconds(1), base::Duration::Hours(shaping_checks_.HasWarmups() ? 30 : 2));
   world_.After(wait, [this, number] {
     if (over_ || processes_.empty() || program_number_ != number) return;
     if (world_.prng().Chance(0.5)) {
@@ -287,6 +288,7 @@ void Simulation::Crash() {
     reported += campaigns_[number]->reported = process.finals_at_start() + process.reported().finals();
   }
   world_.Note("crash", reported);
+  shaping_checks_.OnCrash();
   processes_.clear();
   limits_.reset();
   disk_.FailAfter(std::nullopt);
@@ -356,7 +358,11 @@ void Simulation::CheckEnd() {
   findings_.encrypted = totals.encrypted_messages;
   findings_.resumed = totals.resumed;
   findings_.moved = moving_.moved();
-  findings_.at_limit = limit_checks_.reached();
+  findings_.at_limit = shaping_checks_.limits().reached();
+  findings_.at_limit_over_sites = shaping_checks_.limits().reached_over_sites();
+  findings_.changes = shaping_checks_.changes();
+  findings_.rules_fired = shaping_checks_.rules().fired();
+  findings_.days_used_up = shaping_checks_.warmups().used_up();
 }
 
 Findings Simulation::Run() {

@@ -22,6 +22,7 @@ std::string Join(const std::vector<std::string>& lines) {
 TEST(Simulation, HoldsForTheFirstSeeds) {
   std::uint32_t crashes = 0;
   std::uint64_t delivered = 0, in_doubt = 0, encrypted = 0, resumed = 0, moved = 0, enforced = 0, at_limit = 0;
+  std::uint64_t at_limit_over_sites = 0, changes = 0, rules_fired = 0, days_used_up = 0;
   for (std::uint64_t seed = 1; seed <= SLUICE_SIM_SEEDS; ++seed) {
     const Findings findings = Simulate({.seed = seed, .bugs = {}});
     ASSERT_TRUE(findings.violations.empty()) << "seed " << seed << "\n" << Join(findings.violations);
@@ -33,6 +34,10 @@ TEST(Simulation, HoldsForTheFirstSeeds) {
     moved += findings.moved;
     enforced += findings.enforced;
     at_limit += findings.at_limit;
+    at_limit_over_sites += findings.at_limit_over_sites;
+    changes += findings.changes;
+    rules_fired += findings.rules_fired;
+    days_used_up += findings.days_used_up;
   }
   EXPECT_GT(crashes, SLUICE_SIM_SEEDS * 2u / 3u) << "the worlds are too kind to prove anything";
   EXPECT_GT(delivered, SLUICE_SIM_SEEDS * 7u);
@@ -42,6 +47,10 @@ TEST(Simulation, HoldsForTheFirstSeeds) {
   EXPECT_GT(moved, SLUICE_SIM_SEEDS / 4u);
   EXPECT_GT(enforced, SLUICE_SIM_SEEDS / 4u);
   EXPECT_GT(at_limit, SLUICE_SIM_SEEDS / 4u);
+  EXPECT_GT(at_limit_over_sites, SLUICE_SIM_SEEDS / 8u);
+  EXPECT_GT(changes, SLUICE_SIM_SEEDS / 8u);
+  EXPECT_GT(rules_fired, SLUICE_SIM_SEEDS / 4u);
+  EXPECT_GT(days_used_up, SLUICE_SIM_SEEDS / 40u);
 }
 
 // What the program prints for these seeds, run in a process of its own.
@@ -99,13 +108,28 @@ TEST(Simulation, FindsCampaignsThatEachKeepTheLimits) {
   EXPECT_THAT(Found({.limits_of_each_campaign = true}), StartsWith("limits: "));
 }
 TEST(Simulation, FindsLimitsThatBeginAnewWithTheProgram) {
-  EXPECT_THAT(Found({.forget_limits = true}), HasSubstr("than its rate allows"));
+  EXPECT_THAT(Found({.forget_limits = true}), HasSubstr("rate allows"));
+}
+TEST(Simulation, FindsSitesThatEachKeepTheLimitsOfTheirProvider) {
+  EXPECT_THAT(Found({.limits_of_each_site = true}), HasSubstr(", all sites, from "));
+}
+TEST(Simulation, FindsLimitsThatNewShapingFilesDoNotReach) {
+  EXPECT_THAT(Found({.keep_old_limits = true}), StartsWith("limits: "));
+}
+TEST(Simulation, FindsARuleThatSuspendsOneOfSeveralCampaigns) {
+  EXPECT_THAT(Found({.rules_of_each_campaign = true}), HasSubstr("to a site that a rule suspends"));
+}
+TEST(Simulation, FindsWhatRulesHaveSetForgottenByARestart) {
+  EXPECT_THAT(Found({.forget_settings = true}), HasSubstr("a rule"));
+}
+TEST(Simulation, FindsSitesThatEachHaveTheDaysNumberOfAWarmup) {
+  EXPECT_THAT(Found({.warmups_of_each_site = true}), HasSubstr(" on a day that has "));
 }
 TEST(Simulation, FindsMoreConnectionsThanConfigured) {
-  EXPECT_THAT(Found({.window_without_limit = true}), HasSubstr("connections of "));
+  EXPECT_THAT(Found({.window_without_limit = true}), HasSubstr(" connections, where "));
 }
 TEST(Simulation, FindsConnectionsThatComeTooFast) {
-  EXPECT_THAT(Found({.no_connection_rate = true}), HasSubstr("got more connections"));
+  EXPECT_THAT(Found({.no_connection_rate = true}), HasSubstr("more connections than the rate allows"));
 }
 TEST(Simulation, FindsAMessageTooManyOfAConnection) {
   EXPECT_THAT(Found({.one_delivery_too_many = true}), HasSubstr("messages in a connection"));

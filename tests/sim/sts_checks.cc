@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "tests/sim/provider_sites.h"
 
 namespace sim {
 namespace {
@@ -33,8 +34,11 @@ StsChecks::Policy StsChecks::DrawPolicy(base::Prng& prng, std::size_t providers,
   for (std::size_t i = 0; i < providers; ++i) {
     if (!prng.Chance(0.75)) continue;
     policy.providers.insert(i);
-    policy.file += prng.Chance(0.5) ? absl::StrFormat("mx: *.p%d.example\n", i)
-                                    : absl::StrFormat("mx: mx1.p%d.example\nmx: mx2.p%d.example\n", i, i);
+    if (prng.Chance(0.5)) {
+      policy.file += absl::StrFormat("mx: *.p%d.example\n", i);
+      continue;
+    }
+    for (std::size_t host = 1; host <= HostsOf(kSitesMax); ++host) policy.file += "mx: " + HostName(i, host) + "\n";
   }
   if (policy.providers.empty()) policy.file += "mx: mx.elsewhere.example\n";
   if (prng.Chance(0.1)) policy.id.clear();

@@ -55,13 +55,15 @@ std::optional<HangUpPoint> HangUpPointOf(Phase phase) {
 
 class Exchanger::Session final : public ServerHandler {
  public:
-  Session(Exchanger& owner, std::size_t provider, const base::IpAddress& source, std::uint64_t source_key)
+  Session(Exchanger& owner, std::size_t provider, const base::IpAddress& source, std::uint64_t source_key,
+          const base::IpAddress& server)
       : owner_(owner),
         provider_index_(provider),
         provider_(owner.personality_.providers[provider]),
         totals_(owner.provider_totals_[provider]),
         source_(source),
         source_key_(source_key),
+        server_(server),
         number_(owner.totals_.connections) {}
 
   std::uint64_t source_key() const { return source_key_; }
@@ -130,7 +132,7 @@ class Exchanger::Session final : public ServerHandler {
   }
 
   Decision Recipient(const Transaction& transaction) {
-    if (owner_.see_recipient_) owner_.see_recipient_({provider_index_, number_, source_, transaction});
+    if (owner_.see_recipient_) owner_.see_recipient_(Name(transaction));
     const std::string folded = base::LowerAscii(transaction.recipient);
     const std::uint64_t person = base::StableHash(folded, owner_.personality_.seed);
     const Oracle::Id id = owner_.oracle_.Find(folded);
@@ -145,7 +147,11 @@ class Exchanger::Session final : public ServerHandler {
     } else if (const auto reply = RuleReply(Phase::kRcpt, hash, attempt)) {
       decision = ReplyWith(*reply);
     }
-    if (!CountRefusal(id, decision)) known_.push_back({id, attempt, hash});
+    if (CountRefusal(id, decision)) {
+      ShowRefusal(transaction, decision);
+    } else {
+      known_.push_back({id, attempt, hash});
+    }
     return decision;
   }
 
@@ -172,12 +178,20 @@ class Exchanger::Session final : public ServerHandler {
         ++totals_.accepted;
       }
     }
-    if (refused) return decision;
+    if (refused) {
+      ShowRefusal(transaction, decision);
+      return decision;
+    }
     ++owner_.totals_.messages;
     owner_.totals_.encrypted_messages += transaction.encrypted ? 1 : 0;
     owner_.totals_.bytes += transaction.size;
     if (owner_.see_message_) owner_.see_message_(transaction.recipients.front(), content_);
     return silent ? HangUp() : decision;
+  }
+
+  Named Name(const Transaction& transaction) const { return {provider_index_, number_, source_, server_, transaction}; }
+  void ShowRefusal(const Transaction& transaction, const Decision& decision) const {
+    if (owner_.see_refusal_) owner_.see_refusal_(Name(transaction), decision.reply);
   }
 
   // What the rules say where no recipient is known: hang up, reply, or (nullopt) nothing.
@@ -231,6 +245,7 @@ class Exchanger::Session final : public ServerHandler {
   ProviderTotals& totals_;
   const base::IpAddress source_;
   const std::uint64_t source_key_;
+  const base::IpAddress server_;
   const std::uint64_t number_;
   std::uint32_t messages_ = 0;
   std::vector<Known> known_;
@@ -285,7 +300,7 @@ ConnectionPlan Exchanger::OnConnection(const io::Endpoint& peer, const io::Endpo
   const Provider& behaviour = personality_.providers[*provider];
   ConnectionPlan plan;
   plan.server = &behaviour.server;
-  plan.handler = std::make_unique<Session>(*this, *provider, peer.address, source_key);
+  plan.handler = std::make_unique<Session>(*this, *provider, peer.address, source_key, local.address);
   plan.reply_delay = behaviour.reply_delay;
   plan.tls = tls_;
   plan.tls_profile = &behaviour.tls;

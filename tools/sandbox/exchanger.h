@@ -63,11 +63,14 @@ class Exchanger final : public ConnectionOwner {
   struct Named {
     std::size_t provider = 0;
     std::uint64_t connection = 0;
-    base::IpAddress client;
+    base::IpAddress client, server;
     const Transaction& transaction;
   };
   using RecipientViewer = std::function<void(const Named& named)>;
   void ShowRecipients(RecipientViewer see) { see_recipient_ = std::move(see); }
+  // `see` is shown every refusal of a recipient or a message, when it is said.
+  using RefusalViewer = std::function<void(const Named& named, std::string_view reply)>;
+  void ShowRefusals(RefusalViewer see) { see_refusal_ = std::move(see); }
 
   ConnectionPlan OnConnection(const io::Endpoint& peer, const io::Endpoint& local) override;
   void OnConnectionEnd(ServerHandler& handler) override;
@@ -94,6 +97,7 @@ class Exchanger final : public ConnectionOwner {
   std::vector<ProviderTotals> provider_totals_;
   MessageViewer see_message_;
   RecipientViewer see_recipient_;
+  RefusalViewer see_refusal_;
   std::uint64_t events_ = 0;  // Numbers what has no recipient to hash: greetings, EHLO, MAIL.
   absl::flat_hash_map<std::uint64_t, base::Instant> greylist_;    // First attempt, by hash of the triplet.
   absl::flat_hash_map<std::uint64_t, std::uint32_t> per_source_;  // Open connections, by hash of provider and source.

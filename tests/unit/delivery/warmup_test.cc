@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/delivery/host_limits.h"
+#include "tests/unit/delivery/warmup_fixture.h"
 
 namespace delivery {
 namespace {
@@ -18,29 +19,6 @@ using base::Instant;
 using base::WallTime;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-constexpr WallTime kMorning = WallTime::FromSeconds(20'000LL * 86'400 + 9 * 3600);
-constexpr Duration kDay = Duration::Hours(24);
-
-class Calls final : public GroupMember::Caller {
- public:
-  std::vector<std::uint64_t> sites;
-
- private:
-  void CallSite(std::uint64_t site, GroupMember::Call) override { sites.push_back(site); }
-};
-
-class WarmupTest : public testing::Test {
- protected:
-  // Sends as much as there is room for; returns how much.
-  std::uint64_t SendAll(WarmupMember& member, WallTime now, std::uint64_t most = 1000) {
-    std::uint64_t sent = 0;
-    for (; sent < most && warmup_->Take(member, now); ++sent) warmup_->OnWritten(member);
-    return sent;
-  }
-  Calls calls_;
-  const std::shared_ptr<Warmup> warmup_ = std::make_shared<Warmup>(nullptr);
-};
 
 TEST_F(WarmupTest, EachUsedAndCleanDayIsFollowedByTheNextNumber) {
   warmup_->SetNumbers({5, 10});
@@ -79,90 +57,6 @@ TEST_F(WarmupTest, WhatASiteSaidHoldsAsLongAsItIsThereAndSaysSo) {
     EXPECT_EQ(SendAll(one, kMorning), 2u);
   }
   EXPECT_EQ(SendAll(one, kMorning), 13u);
-}
-
-// A large campaign and an urgent one send there.
-class WarmupSharesTest : public WarmupTest {
- protected:
-  WarmupSharesTest() { warmup_->SetNumbers({110}); }
-  WarmupMember large_{warmup_, calls_, 1, {.campaign = 0, .weight = 1}};
-  Calls urgent_calls_;
-  WarmupMember urgent_{warmup_, urgent_calls_, 2, {.campaign = 1, .weight = 10}};
-};
-
-TEST_F(WarmupSharesTest, WhatAnUrgentCampaignWaitsForIsKeptForIt) {
-  warmup_->SetWanted(large_, 10'000);
-  warmup_->SetWanted(urgent_, 30);
-  EXPECT_EQ(warmup_->Room(large_, kMorning), 80u);
-  EXPECT_EQ(warmup_->Room(urgent_, kMorning), 100u) << "its share is more";
-  EXPECT_EQ(SendAll(large_, kMorning), 80u);
-  EXPECT_EQ(warmup_->Room(large_, kMorning), 0u);
-  EXPECT_EQ(SendAll(urgent_, kMorning), 30u);
-  EXPECT_EQ(SendAll(large_, kMorning), 0u);
-}
-
-TEST_F(WarmupSharesTest, TheDaysNumberIsSharedByWeight) {
-  warmup_->SetWanted(large_, 10'000);
-  warmup_->SetWanted(urgent_, 10'000);
-  EXPECT_EQ(SendAll(large_, kMorning), 10u);
-  EXPECT_EQ(SendAll(urgent_, kMorning), 100u);
-}
-
-TEST_F(WarmupSharesTest, WhoComesLateGetsHisShareOfWhatIsLeft) {
-  warmup_->SetWanted(large_, 10'000);
-  EXPECT_EQ(SendAll(large_, kMorning, 50), 50u) << "nobody else waits";
-  warmup_->SetWanted(urgent_, 10'000);
-  EXPECT_EQ(SendAll(large_, kMorning), 0u) << "it has had more than its share";
-  EXPECT_EQ(SendAll(urgent_, kMorning), 60u);
-}
-
-TEST_F(WarmupSharesTest, WhatIsNotWantedAnyMoreIsThereForTheOther) {
-  warmup_->SetWanted(large_, 10'000);
-  warmup_->SetWanted(urgent_, 10'000);
-  EXPECT_EQ(SendAll(large_, kMorning), 10u);
-  EXPECT_EQ(warmup_->Room(large_, kMorning), 0u);
-  EXPECT_EQ(SendAll(urgent_, kMorning, 20), 20u);
-  EXPECT_EQ(calls_.sites.size(), 0u);
-  warmup_->SetWanted(urgent_, 0);  // It is suspended, say.
-  EXPECT_EQ(calls_.sites.size(), 1u);
-  EXPECT_EQ(SendAll(large_, kMorning), 80u);
-}
-
-TEST_F(WarmupSharesTest, WhoIsDoneLeavesTheRestAtOnce) {
-  warmup_->SetWanted(large_, 10'000);
-  warmup_->SetWanted(urgent_, 3);
-  EXPECT_EQ(SendAll(urgent_, kMorning, 2), 2u);
-  EXPECT_EQ(SendAll(large_, kMorning), 107u);
-  EXPECT_EQ(warmup_->Room(large_, kMorning), 0u);
-  warmup_->SetWanted(urgent_, 0);
-  EXPECT_EQ(calls_.sites.size(), 1u);
-  EXPECT_EQ(warmup_->Room(large_, kMorning), 1u);
-}
-
-TEST_F(WarmupSharesTest, InTheLastHourNothingIsKept) {
-  warmup_->SetWanted(large_, 10'000);
-  warmup_->SetWanted(urgent_, 10'000);
-  EXPECT_EQ(SendAll(large_, kMorning), 10u);
-  const WallTime last_hour = Warmup::NextRoom(kMorning);
-  EXPECT_EQ(Warmup::EndOfDay(kMorning) - last_hour, Duration::Hours(1));
-  EXPECT_EQ(SendAll(large_, last_hour), 100u);
-  EXPECT_EQ(Warmup::NextRoom(last_hour), Warmup::EndOfDay(kMorning));
-}
-
-// Both have had more than their shares while the third was not there.
-TEST_F(WarmupSharesTest, SomebodyMayAlwaysSendWhatIsLeft) {
-  warmup_->SetNumbers({1000});
-  WarmupMember third(warmup_, calls_, 3, {.campaign = 2, .weight = 1});
-  warmup_->SetWanted(large_, 10'000);
-  EXPECT_EQ(SendAll(large_, kMorning, 900), 900u);
-  warmup_->SetWanted(urgent_, 10'000);
-  warmup_->SetWanted(third, 10'000);
-  std::uint64_t sent = 0, round = 0;
-  do {
-    round = SendAll(large_, kMorning, 1) + SendAll(third, kMorning, 1) + SendAll(urgent_, kMorning, 10);
-    sent += round;
-  } while (round > 0);
-  EXPECT_EQ(sent, 100u);
 }
 
 TEST_F(WarmupTest, ADayCountsThatIsUsedByFourFifths) {

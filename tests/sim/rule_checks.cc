@@ -1,0 +1,96 @@
+#include "tests/sim/rule_checks.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+
+namespace sim {
+namespace {
+
+std::string At(const Place& place, base::Instant now) {
+  return absl::StrFormat("provider %d, site %d, from %s, %d ms from the start", place.provider, place.site,
+                         place.source, (now - base::Instant()).milliseconds());
+}
+
+}  // namespace
+
+void RuleChecks::Fire(const Place& place, std::size_t number, const ReplyRule& rule, base::Instant now) {
+  ++fired_;
+  const base::Instant until = now + rule.lasts;
+  const auto [found, is_new] = held_.try_emplace({place, number}, Held{now, until, until, now, {}});
+  if (is_new) return;
+  Held& held = found->second;
+  if (held.until <= now + kUnderWay) {  // It is over, or about to be.
+    held = {now, until, until, now, {}};
+    return;
+  }
+  if (held.extended + kUnderWay <= now) held.certain = held.until;
+  held.until = until;
+  held.extended = now;
+}
+
+// A rule that suspends is quiet while it does.
+void RuleChecks::OnRefusal(const Place& place, std::size_t campaign, std::string_view reply, base::Instant now) {
+  const auto found = rules_.find(place.provider);
+  if (found == rules_.end()) return;
+  for (std::size_t number = 0; number < found->second.size(); ++number) {
+    const ReplyRule& rule = found->second[number];
+    if (reply.find(rule.words) == std::string_view::npos) continue;
+    const Key key{place, number};
+    const auto held = held_.find(key);
+    if (rule.kind == ReplyRule::Kind::kSuspend && held != held_.end() && now < held->second.until + kUnderWay) continue;
+    if (rule.period != base::Duration()) {
+      std::deque<base::Instant>& seen = seen_[{key, campaign}];
+      seen.push_back(now);
+      while (seen.size() > rule.count || seen.front() + rule.period <= now + kUnderWay) seen.pop_front();
+      if (seen.size() < rule.count) continue;
+    }
+    Fire(place, number, rule, now);
+  }
+}
+
+RuleChecks::Held* RuleChecks::HeldAt(const Place& place, std::size_t number, base::Instant now) {
+  const auto found = held_.find({place, number});
+  if (found == held_.end()) return nullptr;
+  Held& held = found->second;
+  return held.since + kUnderWay <= now && now < held.until ? &held : nullptr;
+}
+
+void RuleChecks::OnRecipient(const Place& place, base::Instant now) {
+  const auto found = rules_.find(place.provider);
+  if (found == rules_.end()) return;
+  for (std::size_t number = 0; number < found->second.size(); ++number) {
+    const ReplyRule& rule = found->second[number];
+    Held* const held = HeldAt(place, number, now);
+    if (held == nullptr || rule.kind == ReplyRule::Kind::kConnections) continue;
+    if (rule.kind == ReplyRule::Kind::kSuspend) {
+      report_("a message to a site that a rule suspends: " + At(place, now));
+      continue;
+    }
+    if (!held->gate.has_value()) held->gate = GateOf(rule.rate);
+    if (!held->gate->TryPass(now)) report_("more messages than a rule's rate allows: " + At(place, now));
+  }
+}
+
+void RuleChecks::OnConnection(const Place& place, std::uint32_t open, base::Instant now) {
+  const auto found = rules_.find(place.provider);
+  if (found == rules_.end()) return;
+  for (std::size_t number = 0; number < found->second.size(); ++number) {
+    const ReplyRule& rule = found->second[number];
+    if (HeldAt(place, number, now) == nullptr) continue;
+    if (rule.kind == ReplyRule::Kind::kSuspend)
+      report_("a connection to a site that a rule suspends: " + At(place, now));
+    if (rule.kind == ReplyRule::Kind::kConnections && open > rule.connections)
+      report_(absl::StrFormat("%d connections, where a rule allows %d: %s", open, rule.connections, At(place, now)));
+  }
+}
+
+void RuleChecks::OnCrash(base::Instant now) {
+  std::erase_if(held_, [now](const auto& entry) { return entry.second.since + kUnderWay > now; });
+  for (auto& [key, held] : held_) {
+    if (held.extended + kUnderWay > now) held.until = held.certain;
+  }
+  seen_.clear();
+}
+
+}  // namespace sim
