@@ -3,60 +3,17 @@
 import fcntl
 import json
 import os
-import pathlib
 import signal
 import socket
-import stat
 import struct
-import time
 
-from lab import BUILD, SHAPING, Lab
-from servers import Nsd, Sink, wait_until
+from control_lab import ControlLab
+from servers import wait_until
 
 SUSPENDED = "451 4.7.651 The mail server has been temporarily rate limited, try again in 600 seconds"
 
 
-class ControlTest(Lab):
-    def setUp(self):
-        super().setUp()
-        folder = pathlib.Path(self.path("nsd"))
-        folder.mkdir()
-        self.started(Nsd(BUILD, folder, "127.0.0.1", 5300, {
-            "slow.test": "@ MX 10 mx\nmx A 127.0.0.2", "good.test": "@ MX 10 mx\nmx A 127.0.0.3", "shut.test": "@ MX 10 mx\nmx A 127.0.0.4"}))
-        self.sinks = {}
-
-    def sink(self, address, *options):
-        self.sinks[address] = self.started(Sink(BUILD, self.folder, address, options))
-
-    def prepare(self, each, domains=("slow.test",), shaping="", delivery="", intervals='["1s", "2s"]', rate="10/s"):
-        """A campaign of `each` recipients at each domain, with this rate at `slow.test`."""
-        self.rows([f"user{n}@{domain}" for n in range(each) for domain in domains])
-        self.campaign(delivery=delivery)
-        slow = '[provider.slow]\nmatch = [{MXSuffix = ".slow.test"}]\nmax_message_rate = "' + rate + '"\nconnection_limit = 1\n'
-        self.config(intervals=intervals, shaping=SHAPING + slow + shaping, engine="shards = 2")
-
-    def send(self):
-        process = self.start("send", "campaign.toml", "--progress", "off")
-        self.wait_for_report("the first delivery", lambda report: report["totals"]["delivered"] > 0)
-        return process
-
-    @property
-    def socket(self):
-        return self.path("state/campaigns/test/control")
-
-    def status(self) -> dict:
-        status = json.loads(self.sluice("status", "test", "--json").stdout)
-        totals = status["totals"]
-        self.assertEqual(totals["recipients"], sum(count for name, count in totals.items() if name != "recipients"))
-        return status
-
-    def asked(self, *arguments, code=0) -> dict:
-        return json.loads(self.sluice(*arguments, "--json", code=code).stdout)
-
-    def is_running(self, *options):
-        done = self.sluice("status", "test", "--json", *options, code=None)
-        return done.returncode == 0 and json.loads(done.stdout)["state"] == "running"
-
+class ControlTest(ControlLab):
     # ---- of a running campaign ----
 
     def test_a_running_campaign_is_paused_stays_so_and_goes_on(self):
@@ -337,99 +294,3 @@ class ControlTest(Lab):
             self.assertIn("never started", self.sluice(command, "nowhere", code=3).stderr)
             self.assertIn("neither a campaign file nor an id", self.sluice(command, "not an id", code=3).stderr)
         self.sluice("pause", code=2)
-
-    # ---- the socket ----
-
-    def test_the_socket_is_its_owners_and_a_killed_program_leaves_nothing_in_the_way(self):
-        self.sink("127.0.0.2")
-        self.prepare(60)
-        process = self.send()
-        mode = os.stat(self.socket).st_mode
-        self.assertTrue(stat.S_ISSOCK(mode))
-        self.assertEqual(stat.S_IMODE(mode), 0o600)
-        process.stop(signal.SIGKILL)
-        self.assertTrue(self.socket.exists())
-        self.assertEqual(self.status()["state"], "interrupted")
-        self.assertEqual(self.asked("pause", "test")["changed"], True)
-        self.sluice("resume", "test")
-        process = self.start("send", "campaign.toml", "--progress", "off")
-        wait_until("its answer", self.is_running)
-        process.wait_for_end(0)
-        self.assertFalse(self.socket.exists())
-
-    def connect(self):
-        client = socket.socket(socket.AF_UNIX)
-        client.connect(str(self.socket))
-        self.addCleanup(client.close)
-        return client
-
-    def test_nothing_that_a_client_does_harms_the_sender(self):
-        self.sink("127.0.0.2")
-        self.prepare(300)
-        process = self.send()
-        silent = [self.connect() for _ in range(20)]
-        for garbage in (b"\n", b"\xff\xfe\x00\n", b"[1]\n", b'{"command": 7}\n', b'{"command": "stop"}\n', b"{" * 3000 + b"\n"):
-            client = self.connect()
-            client.sendall(garbage)
-            self.assertIn(b"no such command", client.recv(4096), garbage)
-        flood = self.connect()
-        with self.assertRaises(OSError):  # It is cut off.
-            for _ in range(1000):
-                flood.sendall(b"x" * 65536)
-        deaf = self.connect()
-        deaf.sendall(b'{"command": "status"}\n')
-        gone = self.connect()
-        gone.sendall(b'{"command": "status"}\n')
-        gone.close()
-        self.assertEqual(self.status()["state"], "running")
-        crowd = [self.connect() for _ in range(60)]  # More than it serves at once.
-        for client in [*silent, *crowd]:
-            client.close()
-        wait_until("its answer", self.is_running)
-        before = self.report()["totals"]["delivered"]
-        self.wait_for_report("more mail", lambda report: report["totals"]["delivered"] > before)
-        self.assertEqual(process.stop(signal.SIGINT), 4)
-        self.sluice("ledger", "verify", "test")
-
-    def test_a_state_folder_with_a_long_name_has_a_socket_too(self):
-        self.sink("127.0.0.2")
-        self.prepare(40)
-        folder = self.path("a-folder-with-quite-a-long-name/" * 4)
-        process = self.start("send", "campaign.toml", "--progress", "off", "--state", folder)
-        wait_until("the socket", (folder / "control").exists)
-        wait_until("its answer", lambda: self.is_running("--state", folder))
-        there = f"sluice resume test --state {folder}"  # What people are told leads there, too.
-        self.assertIn(there, self.sluice("pause", "test", "--state", folder).stdout)
-        process.wait_for_end(6)
-        self.assertIn(there, process.text())
-        for command in ("status", "report"):
-            self.assertIn(there, self.sluice(command, "test", "--state", folder).stdout)
-        self.assertIn(f"CAMPAIGN_FILE --state {folder}", self.sluice("resume", "test", "--state", folder).stdout)
-
-
-class BusyTest(Lab):
-    """A large campaign, which keeps every shard busy."""
-
-    def ask(self) -> int:
-        """How many are delivered; the answer comes within a second."""
-        client = socket.socket(socket.AF_UNIX)
-        self.addCleanup(client.close)
-        begin = time.monotonic()
-        client.connect(str(self.path("state/campaigns/test/control")))
-        client.sendall(b'{"command":"status"}\n')
-        status = json.loads(client.makefile("rb").readline())
-        self.assertLess(time.monotonic() - begin, 1)
-        self.assertEqual(status["state"], "running")
-        return status["totals"]["delivered"]
-
-    def test_status_is_answered_within_a_second(self):
-        receivers = self.sandbox()
-        self.rows(f"user{n}@d{n % 5000}.example" for n in range(200_000))
-        self.campaign()
-        self.config(dns=receivers.dns, port=receivers.port, engine="shards = 2")
-        sending = self.start("send", "campaign.toml", "--progress", "off")
-        self.wait_for_report("mail to many", lambda report: report["totals"]["delivered"] > 2000)
-        for _ in range(20):
-            delivered = self.ask()
-            wait_until("more mail", lambda: self.ask() > delivered)
-        self.assertEqual(sending.stop(signal.SIGTERM), 4, "it was not over")
