@@ -123,6 +123,8 @@ void Session::Send(absl::Span<const std::string_view> pieces) {
   behind_content_ = std::min(client_.BytesBehindContent(), client_said_);
   std::size_t content = pieces.size();  // Its pieces; in records of their own, whose end tells whether it has left.
   for (std::uint64_t behind = 0; behind < behind_content_;) behind += pieces[--content].size();
+  if (channel_->state() != tls::Channel::State::kOpen)  // The reply that is being read came with a goodbye.
+    return client_.OnClosed(0, /*unsent=*/client_said_, /*connected=*/true);
   absl::Status status;
   if (content > 0) status = channel_->Send(pieces.first(content), *this);
   tls_content_end_ = tls_written_;

@@ -108,8 +108,7 @@ TEST_F(AutomationTest, WhatARuleCannotChangeIsSaidAndNotSet) {
   const std::pair<const char*, const char*> settings[] = {{"enable_tls", "\"Disabled\""},
                                                           {"enable_mta_sts", "false"},
                                                           {"enable_dane", "false"},
-                                                          {"remember_broken_tls", "\"1h\""},
-                                                          {"replace_base", "true"}};
+                                                          {"remember_broken_tls", "\"1h\""}};
   for (const auto& [key, value] : settings) {
     warnings_.clear();
     const Shaping shaping =
