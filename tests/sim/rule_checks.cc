@@ -32,7 +32,7 @@ void RuleChecks::Fire(const Place& place, std::size_t number, const ReplyRule& r
 // A rule that suspends is quiet while it does.
 void RuleChecks::OnRefusal(const Place& place, std::size_t campaign, std::string_view reply, base::Instant now) {
   const auto found = rules_.find(place.provider);
-  if (found == rules_.end()) return;
+  if (found == rules_.end() || !is_running_) return;
   for (std::size_t number = 0; number < found->second.size(); ++number) {
     const ReplyRule& rule = found->second[number];
     if (reply.find(rule.words) == std::string_view::npos) continue;
@@ -99,6 +99,7 @@ void RuleChecks::OnCrash(base::Instant now) {
     if (held.extended + kUnderWay > now) held.until = held.certain;
   }
   seen_.clear();
+  is_running_ = false;
 }
 
 }  // namespace sim

@@ -33,6 +33,7 @@ class RuleChecks {
   void OnConnection(const Place& place, std::uint32_t open, base::Instant now);
   // What was said a moment before is forgotten, and so are replies that were counted.
   void OnCrash(base::Instant now);
+  void OnStart() { is_running_ = true; }  // Again. What was said meanwhile nobody has heard.
   std::uint64_t fired() const { return fired_; }
 
  private:
@@ -52,6 +53,7 @@ class RuleChecks {
   std::map<Key, Held> held_;
   std::map<std::pair<Key, std::size_t>, std::deque<base::Instant>> seen_;  // Refusals that fit, by campaign.
   std::uint64_t fired_ = 0;
+  bool is_running_ = true;
 };
 
 }  // namespace sim

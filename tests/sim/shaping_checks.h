@@ -40,6 +40,7 @@ class ShapingChecks {
   // To a server of the provider.
   void OnConnection(std::size_t provider, const base::IpAddress& client, const base::IpAddress& server, bool begins);
   void OnCrash() { rules_.OnCrash(world_.now()); }
+  void OnStart() { rules_.OnStart(); }
 
   const LimitChecks& limits() const { return limits_; }
   const RuleChecks& rules() const { return rules_; }

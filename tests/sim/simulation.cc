@@ -231,6 +231,7 @@ void Simulation::OnRecipient(const sandbox::Exchanger::Named& named) {
 
 void Simulation::StartProgram() {
   ++program_number_;
+  shaping_checks_.OnStart();
   limits_ = std::make_unique<KeptLimits>(world_, campaigns_.front()->job().sources, kept_limits_);
   if (settings_.bugs.forget_settings) limits_->ForgetSettings();
   if (!settings_.bugs.forget_limits) CHECK(limits_->Load().ok());
