@@ -16,6 +16,12 @@ RateGate::RateGate(const Options& options, base::Instant now)
     : options_(options), scale_(std::max<std::uint64_t>(1, options.count)), due_(0) {
   CHECK(options.period > base::Duration() && options.burst_max >= 1);
   due_ = Scaled(now);
+  ns_for_each_ = IntervalNs();
+}
+
+double RateGate::IntervalNs() const {
+  return options_.count == 0 ? 0
+                             : static_cast<double>(options_.period.nanoseconds()) / static_cast<double>(options_.count);
 }
 
 RateGate::Wide RateGate::Tolerance() const {
@@ -55,22 +61,31 @@ std::uint64_t RateGate::Available(base::Instant now, base::Duration ahead) const
 
 bool RateGate::TryPass(base::Instant now) {
   if (Available(now) == 0) return false;
+  if (const double interval = IntervalNs(); ns_for_each_ != interval) {
+    const double debt = std::max(0.0, static_cast<double>(due_ - Scaled(now))) / static_cast<double>(scale_);
+    const double passed = ns_for_each_ > 0 ? debt / ns_for_each_ : 0;
+    ns_for_each_ = passed > 0 ? (debt + interval) / (passed + 1) : interval;
+  }
   due_ = DueFrom(now) + static_cast<Wide>(options_.period.nanoseconds());
   return true;
 }
 
 void RateGate::SetOptions(const Options& options, base::Instant now) {
   CHECK(options.period > base::Duration() && options.burst_max >= 1);
-  if (options.count != 0) {
-    const Wide debt = std::max<Wide>(0, due_ - Scaled(now));
-    Wide kept = debt * static_cast<Wide>(options.count) / static_cast<Wide>(scale_);  // The same time…
-    if (options_.count != 0)  // …or as many messages at the new rate, where that is less.
-      kept = std::min(kept, debt * static_cast<Wide>(options.period.nanoseconds()) /
-                                static_cast<Wide>(options_.period.nanoseconds()));
-    scale_ = options.count;
-    due_ = Scaled(now) + kept;
-  }
+  const bool was_closed = options_.count == 0;
   options_ = options;
+  if (options.count == 0) return;
+  const Wide debt = std::max<Wide>(0, due_ - Scaled(now));
+  Wide kept = debt * static_cast<Wide>(options.count) / static_cast<Wide>(scale_);  // The same time…
+  scale_ = options.count;
+  const double interval = IntervalNs();
+  if (debt == 0 || ns_for_each_ == 0) {
+    ns_for_each_ = interval;
+  } else if (!was_closed && interval < ns_for_each_) {  // …or as many at the new rate, where that is less.
+    kept = static_cast<Wide>(static_cast<double>(kept) * (interval / ns_for_each_));
+    ns_for_each_ = interval;
+  }
+  due_ = Scaled(now) + kept;
 }
 
 RateGate::Options GateOptions(const base::Rate& rate) {

@@ -34,12 +34,16 @@ class RateGate {
   // good.
   base::Instant RestedAfter(base::Instant now, base::Duration passing) const;
   // As it was when that was RestedAfter.
-  void SetRestedAt(base::Instant at) { due_ = Scaled(at); }
+  void SetRestedAt(base::Instant at) {
+    due_ = Scaled(at);
+    ns_for_each_ = IntervalNs();
+  }
   const Options& options() const { return options_; }
   // Passes one, or says no and changes nothing.
   [[nodiscard]] bool TryPass(base::Instant now);
   void SetBurst(std::uint64_t burst_max) { options_.burst_max = burst_max; }  // Of the rate as it is. At least 1.
-  // Replaces the rate. What has passed counts on; a faster rate makes up for it sooner.
+  // Replaces the rate. What has passed counts on; a faster rate makes up for it sooner, and a slower one later for
+  // those alone that pass under it: whatever rates come and go, nobody gains by it.
   void SetOptions(const Options& options, base::Instant now);
 
  private:
@@ -50,10 +54,12 @@ class RateGate {
   // When the next one would be due. A rest saves up nothing beyond `late_most`.
   Wide DueFrom(base::Instant now) const;
   base::Instant At(Wide scaled) const;  // The first moment that is not before.
+  double IntervalNs() const;            // Of the rate; 0: closed for good.
 
   Options options_;
   std::uint64_t scale_;  // The last count that was not zero: what times are scaled by.
   Wide due_;             // Theoretical arrival time of the next one at the even rate, scaled.
+  double ns_for_each_;   // Of what is between now and `due_`, for each that has passed: of all the rates they had.
 };
 
 // Where no burst is stated, it is what the rate gives in one turn of a busy loop, and a message may be a little late:

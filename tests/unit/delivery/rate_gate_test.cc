@@ -87,6 +87,25 @@ TEST(RateGate, WhatHasPassedCountsAtANewRateToo) {
   EXPECT_EQ(gate.OpensAt(), kStart + Duration::Seconds(5));
 }
 
+// As where two automation rules set the rate in turn.
+TEST(RateGate, NobodyGainsByRatesThatComeAndGo) {
+  const RateGate::Options fast{.count = 5, .period = Duration::Minutes(1), .burst_max = 1};
+  const RateGate::Options slow{.count = 3, .period = Duration::Minutes(1), .burst_max = 1};
+  RateGate gate(fast, kStart);
+  EXPECT_TRUE(gate.TryPass(kStart));
+  for (int i = 0; i < 10; ++i) {
+    gate.SetOptions(slow, kStart + Duration::Milliseconds(i));
+    gate.SetOptions(fast, kStart + Duration::Milliseconds(i));
+  }
+  EXPECT_GE(gate.OpensAt(), kStart + Duration::Seconds(12) - Duration::Microseconds(1));
+  EXPECT_LE(gate.OpensAt(), kStart + Duration::Seconds(12));
+  gate.SetOptions(slow, kStart + Duration::Seconds(5));
+  EXPECT_TRUE(gate.TryPass(kStart + Duration::Seconds(12)));  // Under the slow one…
+  gate.SetOptions(fast, kStart + Duration::Seconds(12));      // …and counts by the fast one from now on.
+  EXPECT_GE(gate.OpensAt(), kStart + Duration::Seconds(24) - Duration::Microseconds(1));
+  EXPECT_LE(gate.OpensAt(), kStart + Duration::Seconds(24));
+}
+
 TEST(RateGate, AFastRateAfterASlowOneHoldsAtOnce) {
   RateGate gate({.count = 1, .period = Duration::Hours(24), .burst_max = 1}, kStart);
   EXPECT_TRUE(gate.TryPass(kStart));
