@@ -70,6 +70,7 @@ absl::StatusOr<std::unique_ptr<io::NameLock>> HostState::TakeName(const std::str
   for (const std::string& held : io::NameLock::Held(names_)) {
     const std::string other = held.substr(names_.size());
     if (other == address || (other != kAny && address != kAny) || used_.find(other) != used_.end()) continue;
+    if (other != kAny && !base::IpAddress::Parse(other).has_value()) continue;  // Nobody who sends has such a name.
     const std::string_view which = other == kAny ? "whichever address the kernel chooses" : std::string_view(other);
     return absl::UnavailableError(absl::StrCat(base::AbslView(which), " is in use by ", io::NameLock::HolderOf(held)));
   }

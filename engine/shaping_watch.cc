@@ -20,6 +20,7 @@ bool ShapingWatch::HaveFilesChanged() {
   for (const std::string& path : config_.shaping_files) stamps.push_back(io::StampOf(path));
   if (stamps_ == stamps) return false;
   if (seen_ != stamps) {  // Perhaps it is being written, at the first look, too: it has to look the same twice.
+    changes_early_ = !stamps_.has_value() && !seen_.empty();
     seen_ = std::move(stamps);
     return false;
   }
@@ -49,12 +50,13 @@ std::shared_ptr<const config::Shaping> ShapingWatch::Poll(base::Instant now, bas
   if (looking_.valid()) return TakeLookedUp(now, log);
   if (now < next_) return nullptr;
   next_ = now + kPollEvery;
-  const bool is_first = !stamps_.has_value();
+  const bool are_first = !stamps_.has_value();
   if (!HaveFilesChanged()) {
     if (now >= look_up_at_) LookUp(*last_);
     return nullptr;
   }
-  std::vector<std::string> warnings;  // Of keys without effect: they were told when it started.
+  const bool is_first = are_first && !changes_early_;  // As they were when they were loaded.
+  std::vector<std::string> warnings;                   // Of keys without effect: they were told when it started.
   absl::StatusOr<config::Shaping> shaping = config::Shaping::Load(config_.shaping_files, warnings);
   if (!shaping.ok()) {
     log.Warning(absl::StrFormat("%s; the limits stay as they were", std::string(shaping.status().message())));

@@ -48,6 +48,7 @@ class ShapingWatch {
   const config::Config config_;
   // None: who loaded the files did it before anybody watched them, so that their text is read once in any case.
   std::optional<std::vector<std::optional<io::FileStamp>>> stamps_;
+  bool changes_early_ = false;                      // Between the first two looks.
   std::vector<std::optional<io::FileStamp>> seen_;  // At the last look, where that was something else.
   base::Instant next_;
   std::shared_ptr<const config::Shaping> last_;

@@ -72,8 +72,10 @@ void PrintSamples(const Json& json) {
   for (const Json& sample : json.at("sample_replies")) std::printf("    %s\n", sample.get<std::string>().c_str());
 }
 
-std::string TimeAfter(const char* word, const Json& time) {
-  return time.is_null() ? "" : word + time.get<std::string>();
+// "" where there is none; older programs do not tell all of them.
+std::string TimeAfter(const char* word, const Json& json, const char* key) {
+  const auto time = json.find(key);
+  return time == json.end() || time->is_null() ? "" : word + time->get<std::string>();
 }
 
 void PrintText(const Json& status, const std::string& named) {
@@ -98,7 +100,7 @@ void PrintText(const Json& status, const std::string& named) {
     const std::string when =
         held["until"].is_null() ? "until it is resumed" : "again at " + held["until"].get<std::string>();
     std::printf("  held: %s from %s%s, %s: %s\n", held["queue"].get<std::string>().c_str(),
-                held["source"].get<std::string>().c_str(), TimeAfter(" since ", held["since"]).c_str(), when.c_str(),
+                held["source"].get<std::string>().c_str(), TimeAfter(" since ", held, "since").c_str(), when.c_str(),
                 held["reason"].get<std::string>().c_str());
     PrintSamples(held);
   }
@@ -107,8 +109,8 @@ void PrintText(const Json& status, const std::string& named) {
   for (const Json& limited : status["limited_providers"]) {
     std::printf("  limited: %s by %s (%llu sites)%s%s\n", limited["provider"].get<std::string>().c_str(),
                 limited["limited_by"].get<std::string>().c_str(), limited["sites"].get<unsigned long long>(),
-                TimeAfter(" since ", limited["since"]).c_str(), TimeAfter(" until ", limited["until"]).c_str());
-    PrintSamples(limited);
+                TimeAfter(" since ", limited, "since").c_str(), TimeAfter(" until ", limited, "until").c_str());
+    if (limited.contains("sample_replies")) PrintSamples(limited);
   }
   if (!status["next_retry"].is_null())
     std::printf("  next retry at %s\n", status["next_retry"].get<std::string>().c_str());

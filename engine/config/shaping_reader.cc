@@ -164,7 +164,7 @@ class ShapingReader {
         if (time.has_value()) {
           Add(block, key, *node, [time = *time](Shaping::Merged& merged) { merged.limits.remember_broken_tls = time; });
         }
-      } else if (key == "replace_base" && has_parts) {
+      } else if (key == "replace_base" && (has_parts || kind == Kind::kRule || kind == Kind::kProviderRule)) {
         Check(ReadBool(*node), *node, label, key);  // Used by the caller.
       } else if (key == "mx_rollup" && kind == Kind::kDomain) {
         Check(ReadBool(*node), *node, label, key);

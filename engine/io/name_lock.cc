@@ -46,6 +46,7 @@ absl::StatusOr<std::unique_ptr<NameLock>> NameLock::Take(const std::string& name
 }
 
 std::string NameLock::HolderOf(const std::string& name) {
+  if (name.size() > kNameMax) return "another process";  // Anybody's name, that begins so.
   const int fd = MakeSocket();
   const absl::Cleanup close_it = [fd] {
     if (fd >= 0) close(fd);

@@ -157,6 +157,7 @@ Finding CheckReverse(dns::Lookup& lookup, const Source& source, const dns::Answe
     const dns::Answer forward = dns::AskAddresses(lookup, name, *source.address);
     if (dns::HasAddress(forward, *source.address)) {
       finding.verdict = Verdict::kPass;
+      finding.is_open = false;
       finding.what = absl::StrFormat("%s is %s, and that leads back", Place(source), name);
       return finding;
     }

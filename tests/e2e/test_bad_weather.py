@@ -8,7 +8,7 @@ name = "bad weather"
 [provider.throttles]
 weight = 1
 domains = ["throttles.test"]
-rate_per_source = "200/s"
+rate_per_source = "100/s"
 [provider.greylists]
 domains = ["greylists.test"]
 greylist = "1s"
@@ -18,7 +18,7 @@ domains = ["storms.test"]
 at = "rcpt"
 reply = "451 4.3.0 Temporary system problem"
 every = "1h"
-lasts = "3s"
+lasts = "6s"
 """
 
 

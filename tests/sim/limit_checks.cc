@@ -83,7 +83,8 @@ void LimitChecks::OnRecipient(std::size_t campaign, const Place& place, std::uin
   const Known& known = found->second;
   for (const Scope scope : kEveryScope) Pass(Kind::kMessages, scope, place, known, now);
   std::uint32_t limit = known.now.deliveries;
-  if (limit != 0 && IsChanging(known, now)) limit = known.before.deliveries == 0 ? 0 : std::max(limit, known.before.deliveries);
+  if (limit != 0 && IsChanging(known, now))
+    limit = known.before.deliveries == 0 ? 0 : std::max(limit, known.before.deliveries);
   // A connection that was there before a change may keep to what held then.
   Deliveries& deliveries = deliveries_.try_emplace(connection, Deliveries{0, limit}).first->second;
   ++deliveries.count;

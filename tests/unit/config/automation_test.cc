@@ -108,7 +108,8 @@ TEST_F(AutomationTest, WhatARuleCannotChangeIsSaidAndNotSet) {
   const std::pair<const char*, const char*> settings[] = {{"enable_tls", "\"Disabled\""},
                                                           {"enable_mta_sts", "false"},
                                                           {"enable_dane", "false"},
-                                                          {"remember_broken_tls", "\"1h\""}};
+                                                          {"remember_broken_tls", "\"1h\""},
+                                                          {"replace_base", "true"}};
   for (const auto& [key, value] : settings) {
     warnings_.clear();
     const Shaping shaping =

@@ -65,10 +65,11 @@ TEST(KeptSources, WhoWasTriedKeepsHisSourceThroughEveryPoolThatHasIt) {
   for (const Pool& pool : pools) {
     const auto by = campaign.Run(pool, step);
     std::size_t kept = 0;
-    for (const auto& [id, name] : last) {
-      const bool is_there = std::any_of(pool.begin(), pool.end(), [&](const Source& one) { return one.name == name; });
+    for (const auto& tried : last) {
+      const bool is_there =
+          std::any_of(pool.begin(), pool.end(), [&](const Source& one) { return one.name == tried.second; });
       if (!is_there) continue;
-      EXPECT_EQ(by.at(id), name) << id;
+      EXPECT_EQ(by.at(tried.first), tried.second) << tried.first;
       ++kept;
     }
     EXPECT_TRUE(last.empty() || kept > 0);

@@ -31,6 +31,7 @@ TEST(NameLock, OneHoldsIt) {
   EXPECT_THAT(NameLock::Held(prefix), Contains(prefix + "a"));
   EXPECT_THAT(NameLock::Held(prefix), Contains(prefix + "b"));
   EXPECT_THAT(NameLock::Held(prefix + "c"), IsEmpty());
+  EXPECT_EQ(NameLock::HolderOf(prefix + std::string(107, 'x')), "another process");
   one->reset();
   EXPECT_TRUE(NameLock::Take(prefix + "a").ok());
 }
