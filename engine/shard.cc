@@ -359,6 +359,7 @@ void Shard::EndTurn() {
   if (phase_ == Phase::kFailed) return;
   commits_.Tell();
   Reshape();
+  SetWantedLimits();
   AnswerSurveys();
   router_.Pump();
   sweeper_.Run();
@@ -375,7 +376,8 @@ void Shard::EndTurn() {
 }
 
 base::Instant Shard::NextWake() const {
-  const bool has_more = !to_pump_.empty() || commits_.WantsTurn() || reshaped_before_.has_value() || !surveys_.empty();
+  const bool has_more = !to_pump_.empty() || commits_.WantsTurn() || reshaped_before_.has_value() ||
+                        !surveys_.empty() || !want_limits_.empty();
   if (has_more || sweeper_.WantsTurn() || seams_.signer.WantsTurn()) return seams_.clock.Now();
   return seams_.timers.NextAt();
 }

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -141,6 +142,7 @@ class Shard final : private delivery::Router::Owner,
   };
   void SetShaping(std::shared_ptr<const config::Shaping> shaping);
   void Reshape();
+  void SetWantedLimits();
   std::string OverriddenDomain(const delivery::Destination& destination) const;
   void RestoreDomainOverrides(const delivery::Destination& destination, const std::vector<config::MailHost>& hosts,
                               const std::string& place);
@@ -223,6 +225,7 @@ class Shard final : private delivery::Router::Owner,
   absl::flat_hash_map<std::uint64_t, SiteNames> site_names_;         // By id; the same.
   const config::Shaping* shaping_;                                   // The job's, or…
   std::shared_ptr<const config::Shaping> new_shaping_;               // …what came since…
+  std::set<delivery::SiteKey> want_limits_;                          // Of sites that may be gone meanwhile.
   std::optional<delivery::SiteKey> reshaped_before_;                 // …which sites from this one on have to get yet.
   base::IntrusiveList<delivery::Site, &delivery::Site::pump_hook> to_pump_;
   std::vector<std::unique_ptr<delivery::Session>> retired_;

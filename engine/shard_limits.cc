@@ -114,16 +114,23 @@ void Shard::SetLimitsOfFiles(Site& site) {
   SetLimits(site, shaping_->For(names.domain, names.hosts, job_.sources[site.key().source].name, site.overrides()));
 }
 
-// Domains with limits of their own there keep these, too: their sites follow in the list.
-void Shard::WantsLimits(Site& site) {
-  SetLimitsOfFiles(site);
-  const delivery::SiteKey& key = site.key();
-  const auto next = sites_.upper_bound(key);
-  if (next == sites_.end() ||
-      std::tie(next->first.name, next->first.hosts, next->first.source) != std::tie(key.name, key.hosts, key.source))
-    return;
-  if (key.domain.empty() && (!reshaped_before_.has_value() || next->first < *reshaped_before_))
-    reshaped_before_ = next->first;
+// Not at once: the site may be in the middle of a reply, and what follows ends messages that wait for their turn.
+void Shard::WantsLimits(Site& site) { want_limits_.insert(site.key()); }
+
+// Some in each turn. Domains with limits of their own there keep these, too: their sites follow in the list.
+void Shard::SetWantedLimits() {
+  for (int n = 0; n < kReshapedAtOnce && !want_limits_.empty(); ++n) {
+    const delivery::SiteKey key = *want_limits_.begin();
+    want_limits_.erase(want_limits_.begin());
+    auto next = sites_.find(key);
+    if (next == sites_.end()) continue;
+    SetLimitsOfFiles(*next->second);
+    if (!key.domain.empty()) continue;
+    for (++next; next != sites_.end() && std::tie(next->first.name, next->first.hosts, next->first.source) ==
+                                             std::tie(key.name, key.hosts, key.source);
+         ++next)
+      want_limits_.insert(next->first);
+  }
 }
 
 // The TLS policy of domains that are at their sites stays as it is.
@@ -158,7 +165,7 @@ void Shard::Reshape() {
 
 // Of a site that is new: what rules have set there, which it knows, and suspensions of earlier runs.
 void Shard::TakeUpPast(Site& site) {
-  if (!site.overrides().empty()) WantsLimits(site);
+  if (!site.overrides().empty()) SetLimitsOfFiles(site);
   // Another campaign may have set limits of the domain's own since they were looked for.
   if (seams_.limits.HasDomainSettings()) CallSite(site.id(), delivery::GroupMember::Call::kSettings);
   const std::string& name = site.key().name;

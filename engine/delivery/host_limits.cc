@@ -173,7 +173,7 @@ std::size_t HostLimits::EndOf(Suspensions::Scopes scopes, base::Instant now, Old
   for (Suspensions::Kept& held : old.kept.suspensions) {
     if (std::find(scopes.begin(), scopes.end(), held.scope) == scopes.end()) continue;
     if (old.at + held.rest > now) ++ended;
-    held.rest = {};
+    held.rest = held.last = {};
   }
   return ended;
 }

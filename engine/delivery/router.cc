@@ -206,11 +206,9 @@ void Router::Count(Destination& destination, const dns::Route& route, bool missi
   if (destination.counted || route.kind == dns::RouteKind::kTemporary) return;
   destination.counted = true;
   if (context_.job.resolver_trusted || (missing && destination.missing_before)) return;
-  for (std::uint32_t share = 0; share < context_.job.sources.size(); ++share) {
-    const Destination* const other =
-        share == destination.key.share ? nullptr : owner_.FindDestination({destination.key.domain, share});
-    if (other != nullptr && other->counted) return;
-  }
+  if (counted_.empty()) counted_.resize(context_.job.roster->domains());
+  if (counted_[destination.key.domain]) return;
+  counted_[destination.key.domain] = true;
   context_.facts.OnDomain(missing);
 }
 

@@ -98,6 +98,7 @@ class Router {
   std::deque<DestinationKey> put_off_;  // For whose policies there was no room. Some may be gone.
   std::size_t looking_up_ = 0;          // Routes that are being asked for.
   std::size_t awaiting_policy_ = 0;     // Destinations whose route is known, and whose policy is being fetched.
+  std::vector<bool> counted_;           // Domains, by number, that the coordinator has heard of.
   std::size_t unanswered_ = 0;
   bool stopped_ = false;
 };

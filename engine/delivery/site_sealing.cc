@@ -33,8 +33,7 @@ void Site::OnUnmadeMessage(Destination& destination, ledger::RecipientId id, con
   context_.facts.OnMessageFailed(context_.job.roster->Recipient(id).row, std::string(why.message()));
 }
 
-// The message is signed: the attempt begins. A suspension that came between holds the next ones: like a message that is
-// on its way already this one goes, or a site that is suspended each time while it signs would never send anything.
+// The message is signed: the attempt begins. A suspension that came between holds it, too; what was begun goes on.
 void Site::OnSessionSealed(Session& session, const absl::Status& status) {
   const ledger::RecipientId id = session.recipient();
   const bool is_suspended = standing_->SuspendedUntil(scopes_) > context_.clock.Now();  // While it was signed.

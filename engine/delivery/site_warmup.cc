@@ -55,10 +55,8 @@ bool Site::MayTakeOverflow(bool whole) const {
 // The day's number is used up: whoever was never tried goes by another source. The others keep to this one.
 void Site::SendOverflow() {
   if (warmup_ == nullptr || limits_.overflow != config::Overflow::kWarm) return;
-  // Only while the whole number is used: what is promised comes in a moment.
-  const auto is_used_up = [this] {
-    return !warmup_->warmup().MayTakeOverflow(context_.clock.WallNow(), /*whole=*/false);
-  };
+  // Only while the whole number is used or kept for others: what is promised comes in a moment.
+  const auto is_used_up = [this] { return warmup_->warmup().IsUsedUpFor(*warmup_, context_.clock.WallNow()); };
   if (!is_used_up()) return;
   const base::Instant now = context_.clock.Now();
   if (overflow_left_ == 0) {

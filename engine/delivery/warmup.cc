@@ -155,18 +155,24 @@ double Warmup::KeptFor(const Lane& lane, std::uint64_t weights) const {
   return std::min(static_cast<double>(lane.wanted), std::max(0.0, share - static_cast<double>(lane.had)));
 }
 
-// Where more is kept than there is, for one who has had more than his share before, each gets a part of what is left.
-std::uint64_t Warmup::RoomOf(const Lane& lane) const {
-  const std::uint64_t left = Left();
-  if (left == 0 || IsOver() || is_last_hour_ || lanes_.size() == 1) return left;
+// Of the day's number, promised or not. Where more is kept than there is, for one who has had more than his share
+// before, each gets a part of what is left.
+std::uint64_t Warmup::UnkeptOf(const Lane& lane) const {
+  const std::uint64_t left = Number() - std::min(Number(), kept_.used);
+  if (left == 0 || is_last_hour_ || lanes_.size() == 1) return left;
   std::uint64_t weights = lane.wanted == 0 ? lane.weight : 0;
   for (const auto& [campaign, one] : lanes_) weights += one.wanted > 0 ? one.weight : 0;
   double all = 0;
   for (const auto& [campaign, one] : lanes_) all += KeptFor(one, weights);
   double others = all - KeptFor(lane, weights);
-  const auto whole = static_cast<double>(Number() - std::min(Number(), kept_.used));  // More than is promised yet.
+  const auto whole = static_cast<double>(left);
   if (all > whole) others *= whole / all;
-  return std::min(left, static_cast<std::uint64_t>(std::ceil(whole - std::min(others, whole))));
+  return static_cast<std::uint64_t>(std::ceil(whole - std::min(others, whole)));
+}
+
+std::uint64_t Warmup::RoomOf(const Lane& lane) const {
+  const std::uint64_t left = Left();
+  return left == 0 || IsOver() ? left : std::min(left, UnkeptOf(lane));
 }
 
 void Warmup::Want(WarmupMember& member, std::uint64_t wanted) {
@@ -265,6 +271,12 @@ void Warmup::DoGiveBack(WarmupMember& member) {
 void Warmup::GiveBack(WarmupMember& member) {
   const std::lock_guard lock(mutex_);
   DoGiveBack(member);
+}
+
+bool Warmup::IsUsedUpFor(const WarmupMember& member, base::WallTime now) {
+  const std::lock_guard lock(mutex_);
+  TurnTo(now);
+  return !IsOver() && UnkeptOf(LaneOf(member)) == 0;
 }
 
 bool Warmup::MayTakeOverflow(base::WallTime now, bool whole) {

@@ -98,6 +98,8 @@ class Warmup {
   void GiveBack(WarmupMember& member);  // One that was begun is not written.
   // Whether another source's mail may go here: `whole`, as much as there is; else as long as the day's number lasts.
   bool MayTakeOverflow(base::WallTime now, bool whole);
+  // The day's number is used, or what is left of it is kept for other campaigns.
+  bool IsUsedUpFor(const WarmupMember& member, base::WallTime now);
 
   // ---- what the receiver says ----
   static bool IsBad(smtp::Classification classification);
@@ -137,6 +139,7 @@ class Warmup {
   };
   Lane& LaneOf(const WarmupMember& member) { return lanes_[member.share_.campaign]; }
   double KeptFor(const Lane& lane, std::uint64_t weights) const;
+  std::uint64_t UnkeptOf(const Lane& lane) const;
   std::uint64_t RoomOf(const Lane& lane) const;
   void Want(WarmupMember& member, std::uint64_t wanted);
   void DoBegin(WarmupMember& member);

@@ -31,6 +31,17 @@ TEST_F(WarmupSharesTest, WhatAnUrgentCampaignWaitsForIsKeptForIt) {
   EXPECT_EQ(SendAll(large_, kMorning), 0u);
 }
 
+// Its mail goes by another source, where that may have some.
+TEST_F(WarmupSharesTest, TheNumberIsUsedUpForOneWhereTheRestIsKeptForAnother) {
+  warmup_->SetWanted(large_, 10'000);
+  warmup_->SetWanted(urgent_, 30);
+  EXPECT_FALSE(warmup_->IsUsedUpFor(large_, kMorning));
+  EXPECT_EQ(SendAll(large_, kMorning), 80u);
+  EXPECT_TRUE(warmup_->IsUsedUpFor(large_, kMorning));
+  EXPECT_FALSE(warmup_->IsUsedUpFor(urgent_, kMorning));
+  EXPECT_FALSE(warmup_->IsUsedUpFor(large_, Warmup::NextRoom(kMorning)));
+}
+
 TEST_F(WarmupSharesTest, TheDaysNumberIsSharedByWeight) {
   warmup_->SetWanted(large_, 10'000);
   warmup_->SetWanted(urgent_, 10'000);
