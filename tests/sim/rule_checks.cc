@@ -1,7 +1,5 @@
 #include "tests/sim/rule_checks.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_format.h"
 
 namespace sim {
@@ -49,19 +47,11 @@ void RuleChecks::OnRefusal(const Place& place, std::size_t campaign, std::string
   }
 }
 
-// Of rules that set the same, the one counts that ends last, or stands last.
 RuleChecks::Held* RuleChecks::HeldAt(const Place& place, std::size_t number, base::Instant now) {
   const auto found = held_.find({place, number});
   if (found == held_.end()) return nullptr;
   Held& held = found->second;
-  const std::vector<ReplyRule>& rules = rules_.at(place.provider);
-  const bool is_outlasted = rules[number].kind != ReplyRule::Kind::kSuspend &&
-                            std::any_of(held_.begin(), held_.end(), [&](const auto& entry) {
-                              const auto& [of, other] = entry.first;
-                              return of == place && rules[other].kind == rules[number].kind &&
-                                     std::pair(entry.second.until, other) > std::pair(held.until, number);
-                            });
-  return held.since + kUnderWay <= now && now < held.until && !is_outlasted ? &held : nullptr;
+  return held.since + kUnderWay <= now && now < held.until ? &held : nullptr;
 }
 
 void RuleChecks::OnRecipient(const Place& place, base::Instant now) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -123,7 +125,13 @@ DrawnShaping DrawShaping(base::Prng& prng, const sandbox::Personality& personali
     if (personality.providers[i].connections_per_source == 0 && prng.Chance(0.2)) drawn.not_adaptive.push_back(i);
     if (prng.Chance(0.1)) drawn.warmups[i] = DrawWarmup(prng, sources);
     if (!with_rules || !prng.Chance(0.5)) continue;
-    for (std::uint64_t n = 1 + prng.Below(2); n > 0; --n) drawn.rules[i].push_back(DrawRule(prng));
+    std::vector<ReplyRule>& rules = drawn.rules[i];
+    for (std::uint64_t n = 1 + prng.Below(2); n > 0; --n) {
+      ReplyRule rule = DrawRule(prng);
+      // Of two that set the same the one counts that ends last, and a receiver cannot know it of both.
+      if (!rules.empty() && rules.front().kind == rule.kind) rule.kind = ReplyRule::Kind::kSuspend;
+      rules.push_back(std::move(rule));
+    }
   }
   return drawn;
 }

@@ -122,13 +122,13 @@ TEST(Simulation, FindsSitesThatEachKeepTheLimitsOfTheirProvider) {
   EXPECT_THAT(Found({.limits_of_each_site = true}), HasSubstr(", all sites, from "));
 }
 TEST(Simulation, FindsLimitsThatNewShapingFilesDoNotReach) {
-  EXPECT_THAT(Found({.keep_old_limits = true}), StartsWith("limits: "));
+  EXPECT_THAT(Found({.keep_old_limits = true}, 52), StartsWith("limits: "));
 }
 TEST(Simulation, FindsARuleThatSuspendsOneOfSeveralCampaigns) {
-  EXPECT_THAT(Found({.rules_of_each_campaign = true}), HasSubstr("to a site that a rule suspends"));
+  EXPECT_THAT(Found({.rules_of_each_campaign = true}, 199), HasSubstr("to a site that a rule suspends"));
 }
 TEST(Simulation, FindsWhatRulesHaveSetForgottenByARestart) {
-  EXPECT_THAT(Found({.forget_settings = true}), HasSubstr("a rule"));
+  EXPECT_THAT(Found({.forget_settings = true}, 150), HasSubstr("a rule"));
 }
 TEST(Simulation, FindsSitesThatEachHaveTheDaysNumberOfAWarmup) {
   EXPECT_THAT(Found({.warmups_of_each_site = true}), HasSubstr(" on a day that has "));
