@@ -1,5 +1,7 @@
 #include "tests/sim/rule_checks.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_format.h"
 
 namespace sim {
@@ -35,8 +37,12 @@ void RuleChecks::OnRefusal(const Place& place, std::size_t campaign, std::string
     const ReplyRule& rule = found->second[number];
     if (reply.find(rule.words) == std::string_view::npos) continue;
     const Key key{place, number};
-    const auto held = held_.find(key);
-    if (rule.kind == ReplyRule::Kind::kSuspend && held != held_.end() && now < held->second.until + kUnderWay) continue;
+    if (const auto found_held = held_.find(key); rule.kind == ReplyRule::Kind::kSuspend && found_held != held_.end()) {
+      Held& held = found_held->second;
+      const bool is_quiet = now < std::max(held.until, held.quiet) + kUnderWay;
+      if (is_quiet && now >= held.until) held.quiet = now + rule.lasts;  // It may have fired, or not.
+      if (is_quiet) continue;
+    }
     if (rule.period != base::Duration()) {
       std::deque<base::Instant>& seen = seen_[{key, campaign}];
       seen.push_back(now);

@@ -42,6 +42,7 @@ class RuleChecks {
     base::Instant until, certain;  // The latter: by what was said long enough before `extended`.
     base::Instant extended;
     std::optional<delivery::RateGate> gate;
+    base::Instant quiet = {};  // Until then nobody knows whether it fires.
   };
   using Key = std::pair<Place, std::size_t>;  // Number of the rule.
   void Fire(const Place& place, std::size_t number, const ReplyRule& rule, base::Instant now);
