@@ -68,6 +68,8 @@ void Site::OpenSessions() {
 void Site::OpenSessions(const tls::Policy& policy) {
   const base::Instant now = context_.clock.Now();
   const std::uint64_t demand = demand_.Recipients(policy);
+  // It stands in the line where it found none. To ask again would be to stand in another one, and call who waits there.
+  if (message_blocker_ != nullptr) return;
   // Who cannot connect stands in no line for messages: whoever has the connection would wait behind him.
   if (!WantsSession(policy, demand, UINT64_MAX)) return;
   for (const auto& member : members_) {  // More connections would be of no use.

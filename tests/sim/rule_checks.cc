@@ -30,7 +30,7 @@ void RuleChecks::Fire(const Place& place, std::size_t number, const ReplyRule& r
 }
 
 // A rule that suspends is quiet while it does.
-void RuleChecks::OnRefusal(const Place& place, std::size_t campaign, std::string_view reply, base::Instant now) {
+void RuleChecks::OnRefusal(const Place& place, std::string_view reply, base::Instant now) {
   const auto found = rules_.find(place.provider);
   if (found == rules_.end() || !is_running_) return;
   for (std::size_t number = 0; number < found->second.size(); ++number) {
@@ -44,10 +44,18 @@ void RuleChecks::OnRefusal(const Place& place, std::size_t campaign, std::string
       if (is_quiet) continue;
     }
     if (rule.period != base::Duration()) {
-      std::deque<base::Instant>& seen = seen_[{key, campaign}];
+      std::deque<base::Instant>& seen = seen_[key];
       seen.push_back(now);
-      while (seen.size() > rule.count || seen.front() + rule.period <= now + kUnderWay) seen.pop_front();
-      if (seen.size() < rule.count) continue;
+      while (seen.front() + rule.period + kUnderWay <= now) seen.pop_front();
+      const auto certain = static_cast<std::uint64_t>(std::count_if(
+          seen.begin(), seen.end(), [&](base::Instant one) { return one + rule.period > now + kUnderWay; }));
+      if (certain < rule.count) {
+        if (seen.size() >= rule.count) {  // It may have fired, or not.
+          Held& held = held_.try_emplace(key, Held{now, now, now, now, {}}).first->second;
+          held.quiet = std::max(held.quiet, now + rule.lasts);
+        }
+        continue;
+      }
     }
     Fire(place, number, rule, now);
   }

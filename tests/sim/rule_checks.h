@@ -26,8 +26,8 @@ class RuleChecks {
   // Of a provider. What it says reaches the program, unless that dies.
   void Add(std::size_t provider, const std::vector<ReplyRule>& rules) { rules_[provider] = rules; }
 
-  // A recipient of the campaign, or his message, was refused.
-  void OnRefusal(const Place& place, std::size_t campaign, std::string_view reply, base::Instant now);
+  // A recipient, or his message, was refused: of whichever campaign, which count together.
+  void OnRefusal(const Place& place, std::string_view reply, base::Instant now);
   void OnRecipient(const Place& place, base::Instant now);
   // A connection begins, and so many are open now.
   void OnConnection(const Place& place, std::uint32_t open, base::Instant now);
@@ -52,7 +52,7 @@ class RuleChecks {
   const std::function<void(std::string)> report_;
   std::map<std::size_t, std::vector<ReplyRule>> rules_;
   std::map<Key, Held> held_;
-  std::map<std::pair<Key, std::size_t>, std::deque<base::Instant>> seen_;  // Refusals that fit, by campaign.
+  std::map<Key, std::deque<base::Instant>> seen_;  // Refusals that fit.
   std::uint64_t fired_ = 0;
   bool is_running_ = true;
 };

@@ -72,8 +72,8 @@ void ShapingChecks::OnRecipient(std::size_t campaign, const sandbox::Exchanger::
   warmups_.OnRecipient(place.provider, place.source, world_.wall_now());
 }
 
-void ShapingChecks::OnRefusal(std::size_t campaign, const sandbox::Exchanger::Named& named, std::string_view reply) {
-  rules_.OnRefusal(PlaceOf(named.provider, named.client, named.server), campaign, reply, world_.now());
+void ShapingChecks::OnRefusal(const sandbox::Exchanger::Named& named, std::string_view reply) {
+  rules_.OnRefusal(PlaceOf(named.provider, named.client, named.server), reply, world_.now());
 }
 
 void ShapingChecks::OnConnection(std::size_t provider, const base::IpAddress& client, const base::IpAddress& server,

@@ -36,7 +36,7 @@ class ShapingChecks {
 
   void AddCampaign(std::size_t campaign, const base::Rate& rate) { limits_.AddCampaign(campaign, rate); }
   void OnRecipient(std::size_t campaign, const sandbox::Exchanger::Named& named);
-  void OnRefusal(std::size_t campaign, const sandbox::Exchanger::Named& named, std::string_view reply);
+  void OnRefusal(const sandbox::Exchanger::Named& named, std::string_view reply);
   // To a server of the provider.
   void OnConnection(std::size_t provider, const base::IpAddress& client, const base::IpAddress& server, bool begins);
   void OnCrash() { rules_.OnCrash(world_.now()); }

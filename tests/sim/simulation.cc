@@ -197,11 +197,7 @@ void Simulation::DrawProcesses() {
 void Simulation::ShowToCheckers() {
   receivers_->exchanger().ShowRecipients([this](const sandbox::Exchanger::Named& named) { OnRecipient(named); });
   receivers_->exchanger().ShowRefusals([this](const sandbox::Exchanger::Named& named, std::string_view reply) {
-    const sandbox::Transaction& transaction = named.transaction;
-    shaping_checks_.OnRefusal(
-        SimulatedCampaign::NumberOf(transaction.recipients.empty() ? transaction.recipient
-                                                                   : transaction.recipients.front()),
-        named, reply);
+    shaping_checks_.OnRefusal(named, reply);
   });
   receivers_->exchanger().ShowMessages([this](const std::string& recipient, const std::string& content) {
     campaigns_.at(SimulatedCampaign::NumberOf(recipient))->CheckMessage(recipient, content, ReportAs(""));
