@@ -274,7 +274,7 @@ class Server(Peer):
 
 
 class PostfixMachine(mail_servers.Postfix):
-    """With OpenDKIM as its milter, on a socket of this machine: over TCP each message waits 80 ms for delayed ACKs."""
+    """With OpenDKIM as its milter, on a socket of this machine: over TCP it sent 89 messages/s where it sends 457 so."""
 
     def __init__(self, build, folder, certificate, key):
         self.build, self.dkim_key = build, key

@@ -7,6 +7,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/unit/config/read_shaping.h"
 
 namespace config {
 namespace {
@@ -20,22 +21,13 @@ using testing::SizeIs;
 using Hosts = std::vector<MailHost>;
 using Kind = AutomationAction::Kind;
 
-class AutomationTest : public testing::Test {
+class AutomationTest : public ReadShaping {
  protected:
-  Shaping Read(const std::vector<std::string>& texts) {
-    std::vector<Shaping::File> files;
-    for (const std::string& text : texts)
-      files.push_back({std::string(1, static_cast<char>('a' + files.size())), text});
-    auto shaping = Shaping::Parse(files, warnings_);
-    EXPECT_TRUE(shaping.ok()) << shaping.status();
-    return shaping.ok() ? *shaping : Shaping();
-  }
   std::string Problem(const std::string& text) {
     const auto shaping = Shaping::Parse({{"s.toml", text}}, warnings_);
     EXPECT_FALSE(shaping.ok()) << text;
     return std::string(shaping.status().message());
   }
-  std::vector<std::string> warnings_;
 };
 
 std::vector<std::string> Regexes(const AutomationRules& rules) {

@@ -5,6 +5,7 @@
 #include "engine/config/shaping.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/unit/config/read_shaping.h"
 
 namespace config {
 namespace {
@@ -21,19 +22,7 @@ constexpr char kFirst[] =
     "[provider.\"p\"]\nmatch = [{MXSuffix = \".p.example\"}]\nconnection_limit = 5\nidle_timeout = \"9s\"\n"
     "[provider.\"p\".sources.\"s\"]\ndata_timeout = \"9s\"\n";
 
-class ReplaceBase : public testing::Test {
- protected:
-  Shaping Read(const std::vector<std::string>& texts) {
-    std::vector<Shaping::File> files;
-    for (const std::string& text : texts)
-      files.push_back({std::string(1, static_cast<char>('a' + files.size())), text});
-    warnings_.clear();
-    auto shaping = Shaping::Parse(files, warnings_);
-    EXPECT_TRUE(shaping.ok()) << shaping.status();
-    return shaping.ok() ? *shaping : Shaping();
-  }
-  std::vector<std::string> warnings_;
-};
+class ReplaceBase : public ReadShaping {};
 
 TEST_F(ReplaceBase, OfAProviderReplacesWhatEarlierFilesSayOfItAndNothingElse) {
   const Shaping shaping =

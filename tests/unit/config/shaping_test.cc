@@ -6,6 +6,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/unit/config/read_shaping.h"
 
 namespace config {
 namespace {
@@ -17,23 +18,13 @@ using testing::IsEmpty;
 
 using Hosts = std::vector<MailHost>;
 
-class ShapingTest : public testing::Test {
+class ShapingTest : public ReadShaping {
  protected:
-  Shaping Read(const std::vector<std::string>& texts) {
-    std::vector<Shaping::File> files;
-    for (const std::string& text : texts)
-      files.push_back({std::string(1, static_cast<char>('a' + files.size())), text});
-    warnings_.clear();
-    auto shaping = Shaping::Parse(files, warnings_);
-    EXPECT_TRUE(shaping.ok()) << shaping.status();
-    return shaping.ok() ? *shaping : Shaping();
-  }
   std::string Problem(const std::string& text) {
     const auto shaping = Shaping::Parse({{"shaping.toml", text}}, warnings_);
     EXPECT_FALSE(shaping.ok()) << text;
     return std::string(shaping.status().message());
   }
-  std::vector<std::string> warnings_;
 };
 
 TEST_F(ShapingTest, S02_TheBuiltInTimeoutsAreNotBelowTheRfcs) {
