@@ -77,9 +77,10 @@ class ControlTest(ControlLab):
                    lambda: "limited: slow by max_message_rate (1 sites) since " in self.sluice("status", "test").stdout)
         text = self.sluice("status", "test").stdout
         self.assertRegex(text, r"limited: shut by suspended \(1 sites\) since \S+Z until \S+Z\n    451 4\.7\.651 ")
+        limits = {"slow": "max_message_rate", "good": "connection_limit"}  # A provider is in a report from its first reply on.
+        self.wait_for_report("a delivery to each, and why no more", lambda report: limits.items() <= {
+            one["provider"]: one.get("limited_by") for one in report["providers"]}.items())
         process.stop(signal.SIGINT)
-        report = {one["provider"]: one.get("limited_by") for one in self.report()["providers"]}
-        self.assertEqual((report["slow"], report["good"]), ("max_message_rate", "connection_limit"))
         throttled = {event.get("throttled_by") for event in self.events("test", "--type", "Delivery") if event["provider_name"] == "slow"}
         self.assertIn("max_message_rate", throttled)
         self.assertEqual(self.status()["limited"], [])
