@@ -37,7 +37,7 @@ ONE, MANY = 3000, 9000  # Connections of T8.
 MILLION = 1_000_000
 LOOK_EVERY_S = 0.02
 LARGE = ("plain,unsigned,sites=1000", 10_000_000, 200_000, 1000, 0.95)  # The last: it is killed when so much is delivered.
-SMALL = ("plain,unsigned,sites=20,rtt=20ms", 2_000, 200, 20, 0.5)
+SMALL = ("plain,unsigned,sites=20,rtt=20ms", 6_000, 200, 20, 0.2)
 
 
 class Target(typing.NamedTuple):

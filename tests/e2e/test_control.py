@@ -88,7 +88,7 @@ class ControlTest(ControlLab):
     def test_a_provider_is_paused_while_the_rest_goes_on(self):
         self.sink("127.0.0.2")
         self.sink("127.0.0.3")
-        self.prepare(60, domains=("slow.test", "good.test"), shaping='["good.test"]\nmax_message_rate = "5/s"\n')
+        self.prepare(60, domains=("slow.test", "good.test"), shaping='["good.test"]\nmax_message_rate = "5/s"\n', rate="5/s")
         process = self.send()
         self.wait_for_report("a delivery there", lambda report: any(
             provider["provider"] == "slow" and provider["delivered"] > 0 for provider in report["providers"]))
@@ -133,7 +133,7 @@ class ControlTest(ControlLab):
 
     def test_a_running_campaign_is_cancelled_for_good(self):
         self.sink("127.0.0.2")
-        self.prepare(80)
+        self.prepare(800)
         process = self.send()
         cancelled = self.asked("cancel", "test")
         self.assertEqual((cancelled["state"], cancelled["changed"]), ("cancelled", True))
@@ -143,7 +143,7 @@ class ControlTest(ControlLab):
         self.assertEqual(report["state"], "cancelled")
         self.assertEqual(totals["pending"], 0)
         self.assertGreater(totals["cancelled"], 0)
-        self.assertEqual(totals["delivered"] + totals["cancelled"], 80)
+        self.assertEqual(totals["delivered"] + totals["cancelled"], 800)
         self.assertEqual(len(self.events("test", "--type", "AdminBounce")), totals["cancelled"])
         received = json.loads(self.sink_totals("127.0.0.2"))
         self.assertEqual(received["messages"], totals["delivered"])
@@ -266,7 +266,7 @@ class ControlTest(ControlLab):
 
     def test_a_stopped_campaign_is_paused_and_cancelled_in_its_state(self):
         self.sink("127.0.0.2")
-        self.prepare(60)
+        self.prepare(600)
         process = self.send()
         self.assertEqual(process.stop(), 4)
         done = self.report()["totals"]["delivered"]
@@ -275,9 +275,9 @@ class ControlTest(ControlLab):
         self.assertEqual(self.report()["totals"]["delivered"], done)
         self.assertEqual(self.asked("cancel", "test"), {
             "format": 1, "campaign": "test", "state": "cancelled", "changed": True,
-            "line": f"test: cancelled; nothing is sent to {60 - done} who were pending"})
+            "line": f"test: cancelled; nothing is sent to {600 - done} who were pending"})
         totals = self.report()["totals"]
-        self.assertEqual((totals["cancelled"], totals["pending"]), (60 - done, 0))
+        self.assertEqual((totals["cancelled"], totals["pending"]), (600 - done, 0))
         self.assertEqual(self.status()["state"], "cancelled")
 
     def test_a_part_that_does_not_exist_cannot_be_paused(self):

@@ -61,7 +61,7 @@ class SocketTest(ControlLab):
 
     def test_a_state_folder_with_a_long_name_has_a_socket_too(self):
         self.sink("127.0.0.2")
-        self.prepare(40)
+        self.prepare(400)
         folder = self.path("a-folder-with-quite-a-long-name/" * 4)
         process = self.start("send", "campaign.toml", "--progress", "off", "--state", folder)
         wait_until("the socket", (folder / "control").exists)

@@ -25,9 +25,9 @@ class MtaStsTest(Lab):
         self.started(Sink(BUILD, self.folder, address, options))
 
     def sinks(self):
-        """One whose certificate is for mx.good.test, one whose is for another host, and one without TLS."""
-        for address, name in ((GOOD, "mx.good.test"), (WRONG_NAME, "mx.elsewhere.test")):
-            made = self.authority.certificate(name, address)
+        """One whose certificate is for mx.good.test and other.good.test, one whose is for another host, and one without TLS."""
+        for address, name, others in ((GOOD, "mx.good.test", ["other.good.test"]), (WRONG_NAME, "mx.elsewhere.test", [])):
+            made = self.authority.certificate(name, address, others=others)
             self.sink(address, "--tls", "--cert", made.certificate, "--key", made.key)
         self.sink(IN_CLEAR)
 
@@ -74,9 +74,10 @@ class MtaStsTest(Lab):
                                     ("stranger.test", STRANGER, stranger.certificate("mx.stranger.test", STRANGER))):
             self.sink(address, "--tls", "--cert", made.certificate, "--key", made.key)
             self.domain(name, policy("enforce", f"mx.{name}"), f"@ MX 10 mx\nmx A {address}")
-        self.domain("good.test", policy("enforce", "mx.good.test"), f"@ MX 10 mx\nmx A {GOOD}")
+        self.domain("good.test", policy("enforce", "mx.good.test"), f"@ MX 10 mx\nmx A {GOOD}\nother A {GOOD}")
         self.domain("two.test", policy("enforce", "mx.good.test"), f"@ MX 10 mx\n@ MX 20 mx.good.test.\nmx A {IN_CLEAR}")
-        self.domain("wild.test", policy("enforce", "*.good.test"), "@ MX 10 mx.good.test.")
+        # A host of its own: a session counts for the domain that it was opened for, and these two would share one.
+        self.domain("wild.test", policy("enforce", "*.good.test"), "@ MX 10 other.good.test.")
         self.domain("name.test", policy("enforce", "mx.name.test"), f"@ MX 10 mx\nmx A {WRONG_NAME}")
         self.domain("clear.test", policy("enforce", "mx.clear.test"))
         self.domain("unlisted.test", policy("enforce", "*.other.test"), "@ MX 10 mx.good.test.")
@@ -105,9 +106,9 @@ class MtaStsTest(Lab):
             self.assertEqual(event.get("tls_protocol_version"), "TLSv1.3" if encrypted else None, domain)
         # R01
         results = {(entry["domain"], entry["policy"]): entry for entry in self.report()["tls_results"]}
-        self.assertIn(("good.test", "sts"), results, results)
-        self.assertEqual(results["good.test", "sts"]["failures"], {})
-        self.assertEqual(results["good.test", "sts"]["success"], 1)
+        for domain in ("good.test", "wild.test"):
+            self.assertIn((domain, "sts"), results, results)
+            self.assertEqual((results[domain, "sts"]["failures"], results[domain, "sts"]["success"]), ({}, 1), domain)
         for domain, failure in (("expired.test", "certificate-expired"), ("stranger.test", "certificate-not-trusted"),
                                 ("name.test", "certificate-host-mismatch"), ("testing.test", "certificate-host-mismatch"),
                                 ("unlisted.test", "validation-failure"), ("testing-other.test", "validation-failure"),

@@ -64,7 +64,7 @@ class SealTest(Lab):
         self.assertEqual(self.sluice("seal", "campaign.toml").stdout.strip(), "test: finished; sluice report test says how")
 
     def test_it_goes_on_after_kill_9_and_after_ctrl_c(self):
-        count = 5000
+        count = 20000
         _, sandbox = self.prepared(count, "rsa2048", engine=SLOW)
         made = 0
         for end in (signal.SIGKILL, signal.SIGINT):
@@ -184,7 +184,7 @@ class SealTest(Lab):
             shutil.rmtree(self.path("state"))
 
     def test_only_one_program_at_a_time(self):
-        self.prepared(5000, "rsa2048", engine=SLOW)
+        self.prepared(50000, "rsa2048", engine=SLOW)
         process = self.start("seal", "campaign.toml", "--progress", "json")
         wait_until("some signatures", lambda: self.sealed_by(process))
         self.assertEqual(json.loads(self.sluice("status", "test", "--json").stdout)["state"], "preparing")
@@ -193,7 +193,7 @@ class SealTest(Lab):
         self.assertEqual(process.stop(signal.SIGINT), 4)
 
     def test_who_pauses_or_cancels_meanwhile_is_answered_when_it_is_over(self):
-        _, sandbox = self.prepared(5000, "rsa2048", engine=SLOW)
+        _, sandbox = self.prepared(50000, "rsa2048", engine=SLOW)
         process = self.start("seal", "campaign.toml", "--progress", "json")
         wait_until("some signatures", lambda: self.sealed_by(process))
         operator = self.start("cancel", "test")

@@ -58,7 +58,7 @@ class CrashTest(MailLab):
 
     def kill_server(self, server, most_in_doubt, **options):
         """In the middle of a campaign; it comes back."""
-        addresses = self.begin(server, 500, **options)
+        addresses = self.begin(server, 1500, **options)
         process = self.start("send", "campaign.toml", "--progress", "off")
         self.wait_for_report("some deliveries", lambda report: report["totals"]["delivered"] >= 50)
         server.kill()

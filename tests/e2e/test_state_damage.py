@@ -24,6 +24,7 @@ class StateDamageTest(Lab):
             process.popen.send_signal(signal.SIGKILL)
             process.popen.wait()
         self.state = self.path("state") / "campaigns" / "test"
+        self.accepted()  # What was on its way when the program was killed is read before it is asked again.
         self.messages = self.accepted()
 
     def accepted(self):

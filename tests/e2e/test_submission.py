@@ -1,5 +1,6 @@
 """Logins at a submission server that does what servers do on bad days: refuses, is busy, asks without end, says nothing, hangs up."""
 
+import json
 import signal
 
 from certificates import Authority
@@ -145,15 +146,16 @@ class BusyServerTest(SubmissionTest):
         wait_until("the line about the server", lambda: f"{HOST} is suspended for 300 s" in process.text())
         self.assertIn(reply, process.text())
         self.assertEqual(process.stop(signal.SIGINT), 4)
-        logins = len(server.logins)
-        self.assertLessEqual(logins, 20, "none but those that were opened before it had said so")
         report = self.report()
         self.check_nobody_was_tried(report)
         rest, = report["suspended"]
         self.assertEqual((rest["site"], rest["sample_replies"]), (HOST, [reply]))
+        logins = len(server.logins)
+        self.assertLessEqual(logins, 20, "none but those that were opened before it had said so")
         server.on_auth = accept
         again = self.start("send", "campaign.toml", "--progress", "off")
         self.wait_for_report("the next run", lambda report: report["state"] == "running")
+        wait_until("the site left alone", lambda: json.loads(self.sluice("status", "test", "--json", code=None).stdout or "{}").get("held"))
         self.assertEqual(again.stop(signal.SIGINT), 4)
         self.assertEqual(len(server.logins), logins, "the next run leaves it alone, too")
 

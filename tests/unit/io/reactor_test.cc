@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 
+#include <atomic>
 #include <thread>
 
 #include "tests/unit/io/io_contract.h"
@@ -131,11 +132,13 @@ TEST_P(ReactorTest, FlushWaitsForASlowReaderThatHalfClosed) {
   reactor->Close(client.id, CloseMode::kFlush);
   shutdown(peer.fd(), SHUT_WR);
   std::string taken;
+  std::atomic<bool> is_over = false;
   std::thread reader([&] {
     for (std::string bytes = peer.Read(); !bytes.empty() && bytes != "error"; bytes = peer.Read()) taken += bytes;
+    is_over = true;
     reactor->Wake();
   });
-  for (int turn = 0; turn < 100; ++turn) reactor->RunOnce(After(5));
+  EXPECT_TRUE(Until([&] { return is_over.load(); }));
   reader.join();
   EXPECT_TRUE(taken == message);
   EXPECT_EQ(client.calls(), 1);
