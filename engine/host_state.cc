@@ -92,8 +92,9 @@ absl::Status HostState::Take(const std::string& address, const std::string& sour
       io::FileLock::Take(absl::StrCat(directory_, "/", lock_name), patience);
   if (!taken.ok()) return absl::IsUnavailable(taken.status()) ? taken_by(taken.status()) : taken.status();
   used.lock = *std::move(taken);
-  if (!names_.empty() && !source.empty()) {
-    absl::StatusOr<std::unique_ptr<io::NameLock>> name = TakeName(address);
+  if (!names_.empty()) {
+    absl::StatusOr<std::unique_ptr<io::NameLock>> name =
+        source.empty() ? io::NameLock::Take(names_ + address) : TakeName(address);
     if (!name.ok()) return absl::IsUnavailable(name.status()) ? taken_by(name.status()) : name.status();
     used.name = *std::move(name);
   }

@@ -25,8 +25,8 @@ namespace engine {
 class HostState {
  public:
   // `directory`: <state_dir>/host. Empty: a rehearsal's, which has limits as the others, and leaves nothing behind.
-  // `names`: what the names of sources that programs of this host use begin with (io/name_lock.h), whichever folder
-  // they have. Empty: only those of the same folder are looked for.
+  // `names`: what the names of sources that programs of this host use begin with, and that of what holds over all of
+  // them (io/name_lock.h), whichever folder they have. Empty: only those of the same folder are looked for.
   HostState(io::Disk& disk, std::string directory, base::Log& log, std::string names = "")
       : disk_(disk), directory_(std::move(directory)), log_(log), names_(std::move(names)) {}
   ~HostState();  // Saves, exactly.
@@ -50,7 +50,7 @@ class HostState {
   struct Used {
     std::string source;  // Its name; "": what holds over all sources.
     std::unique_ptr<io::FileLock> lock;
-    std::unique_ptr<io::NameLock> name = nullptr;  // Null: it is no source, or names are not looked at.
+    std::unique_ptr<io::NameLock> name = nullptr;  // Null: names are not looked at.
     bool is_written = false;                       // There is something in the file; who saves says so.
   };
   std::string PathOf(const std::string& address) const { return directory_ + "/limits-" + address; }

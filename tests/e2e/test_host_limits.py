@@ -82,13 +82,17 @@ class HostLimitsTest(Lab):
         first.stop(signal.SIGTERM)
         self.sluice("send", "b.toml")
 
+    def other_state_folder(self):
+        config = self.path("sluice.toml")
+        config.write_text(config.read_text().replace(str(self.path("state")), str(self.path("other"))))
+        return config
+
     def test_a_second_program_with_another_state_folder_is_told_who_has_the_source(self):
         self.prepare([3000, 1], WHOLE_HOST + '"20/s"\n')
         first = self.start("send", "a.toml", "--progress", "off")
         wait_until("the first delivery", lambda: self.path("state/campaigns/a").exists() and
                    self.sluice("events", "a", "--type", "Delivery", code=None).stdout != "")
-        config = self.path("sluice.toml")
-        config.write_text(config.read_text().replace(str(self.path("state")), str(self.path("other"))))
+        config = self.other_state_folder()
         done = self.sluice("send", "b.toml", code=1)
         self.assertRegex(done.stderr, rf"source default: in use by process {first.popen.pid} of user 0")
         with config.open("a") as text:  # The first one may leave from this address, too.
@@ -187,6 +191,9 @@ class HostLimitsTest(Lab):
                    self.sluice("events", "a", "--type", "Delivery", code=None).stdout != "")
         done = self.sluice("send", "b.toml", "--force", code=1)
         self.assertRegex(done.stderr, rf"total_connection_limit and total_message_rate.*process {first.popen.pid}.*sluice send A B")
+        self.other_state_folder()
+        done = self.sluice("send", "b.toml", "--force", code=1)
+        self.assertRegex(done.stderr, rf"over all sources: in use by process {first.popen.pid} of user 0.*sluice send A B")
         self.write("shaping.toml", WHOLE_HOST + '"20/s"\n')  # Without such limits they have nothing to do with each other.
         self.sluice("send", "b.toml", "--force")
         first.stop(signal.SIGTERM)

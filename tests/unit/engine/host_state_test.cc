@@ -93,6 +93,27 @@ TEST(HostState, ASourceIsOfOneProgramOnTheHost) {
   std::filesystem::remove_all(folder);
 }
 
+// Whichever folders, and sources, they have.
+TEST(HostState, WhatHoldsOverAllSourcesIsOfOneProgramOnTheHost) {
+  const std::string folder = testing::TempDir() + absl::StrFormat("/host_total.%d", ::getpid());
+  const std::string names = absl::StrFormat("host-total-test.%d.", ::getpid());
+  NoLog log;
+  const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();
+  auto first = std::make_unique<HostState>(*disk, folder + "/1", log, names);
+  HostState second(*disk, folder + "/2", log, names);
+  ASSERT_TRUE(first->Use({At("a", "192.0.2.1")}).ok());
+  ASSERT_TRUE(first->UseTotals().ok());
+  EXPECT_TRUE(first->UseTotals().ok()) << "the same program";
+  EXPECT_TRUE(second.Use({At("b", "192.0.2.2")}).ok()) << "who has no such limits may send";
+  const absl::Status taken = second.UseTotals();
+  EXPECT_TRUE(absl::IsUnavailable(taken));
+  EXPECT_THAT(std::string(taken.message()),
+              testing::HasSubstr(absl::StrFormat("over all sources: in use by process %d of user", ::getpid())));
+  first.reset();
+  EXPECT_TRUE(second.UseTotals().ok());
+  std::filesystem::remove_all(folder);
+}
+
 // It may leave from the other's.
 TEST(HostState, ASourceWithoutAnAddressHasNoOtherProgramBesideIt) {
   const std::string folder = testing::TempDir() + absl::StrFormat("/host_any.%d", ::getpid());
