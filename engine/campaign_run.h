@@ -31,6 +31,7 @@ struct RunRequest {
   const campaign::Campaign* campaign = nullptr;
   const config::Config* config = nullptr;
   const config::Shaping* shaping = nullptr;
+  std::vector<std::string> shaping_warnings = {};  // Of its files, which were told.
   const smtp::RuleSet* reply_rules = &smtp::RuleSet::None();
   StatePaths paths;
   std::string token_key_file;

@@ -42,7 +42,8 @@ void AddWatches(const RunRequest& request, const SendingMeans& means, Suppressio
                 EngineOptions& options) {
   if (request.test.has_value()) return;
   std::shared_ptr<SharedShapingWatch> watch(request.shaping_watch, [](SharedShapingWatch*) {});  // Somebody else's.
-  if (watch == nullptr) watch = std::make_shared<SharedShapingWatch>(*request.config, *request.shaping);
+  if (watch == nullptr)
+    watch = std::make_shared<SharedShapingWatch>(*request.config, *request.shaping, request.shaping_warnings);
   options.new_shaping = [watch, seen = std::uint64_t{0}, host = request.host, &log]() mutable {
     std::shared_ptr<const config::Shaping> shaping = watch->Poll(seen, io::SystemClock().Now(), log);
     if (shaping == nullptr || !shaping->HasTotals() || host == nullptr) return shaping;

@@ -15,6 +15,18 @@ constexpr base::Duration kTryAgain = base::Duration::Minutes(1);  // Where the D
 
 }  // namespace
 
+ShapingWatch::ShapingWatch(config::Config config, const config::Shaping& known,
+                           const std::vector<std::string>& warnings)
+    : config_(std::move(config)), last_(std::make_shared<const config::Shaping>(known)) {
+  for (const std::string& warning : warnings) (void)IsNew(warning);
+}
+
+// "PATH:LINE: what".
+bool ShapingWatch::IsNew(std::string_view warning) {
+  const std::size_t place = warning.find(": ");
+  return told_.emplace(place == std::string_view::npos ? warning : warning.substr(place)).second;
+}
+
 bool ShapingWatch::HaveFilesChanged() {
   std::vector<std::optional<io::FileStamp>> stamps;
   for (const std::string& path : config_.shaping_files) stamps.push_back(io::StampOf(path));
@@ -56,13 +68,16 @@ std::shared_ptr<const config::Shaping> ShapingWatch::Poll(base::Instant now, bas
     return nullptr;
   }
   const bool is_first = are_first && !changes_early_;  // As they were when they were loaded.
-  std::vector<std::string> warnings;                   // Of keys without effect: they were told when it started.
+  std::vector<std::string> warnings;                   // Of keys without effect.
   absl::StatusOr<config::Shaping> shaping = config::Shaping::Load(config_.shaping_files, warnings);
   if (!shaping.ok()) {
     log.Warning(absl::StrFormat("%s; the limits stay as they were", std::string(shaping.status().message())));
     return nullptr;
   }
   if (!is_first) log.Info("the shaping files have changed; their limits and rates hold from now on");
+  for (const std::string& warning : warnings) {
+    if (IsNew(warning)) log.Warning(warning);
+  }
   warned_ = is_first;  // Who loaded them has said it.
   if (!shaping->RollupDomains().empty()) {
     shaping->TakeRollupHosts(*last_);  // The DNS may be silent now.

@@ -8,7 +8,9 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,16 +24,15 @@ namespace engine {
 
 class ShapingWatch {
  public:
-  // `known`: what is in use, and knows the mail exchangers of its blocks.
-  ShapingWatch(config::Config config, const config::Shaping& known)
-      : config_(std::move(config)), last_(std::make_shared<const config::Shaping>(known)) {}
+  // `known`: what is in use, and knows the mail exchangers of its blocks. `warnings`: of Load, of it, which were told.
+  ShapingWatch(config::Config config, const config::Shaping& known, const std::vector<std::string>& warnings = {});
   ~ShapingWatch() { ends_ = true; }  // Nobody waits for the DNS.
   ShapingWatch(const ShapingWatch&) = delete;
   ShapingWatch& operator=(const ShapingWatch&) = delete;
 
   // To be asked all the time; looks every two seconds. What the files and the DNS say now, if that is something else;
   // else null.
-  // Files that cannot be read or are wrong change nothing, and are a warning.
+  // Files that cannot be read or are wrong change nothing, and are a warning. A key without effect is one, once.
   std::shared_ptr<const config::Shaping> Poll(base::Instant now, base::Log& log);
   bool IsLookingUp() const { return looking_.valid(); }
 
@@ -45,7 +46,10 @@ class ShapingWatch {
   void LookUp(config::Shaping shaping);  // Waits for the DNS elsewhere.
   std::shared_ptr<const config::Shaping> TakeLookedUp(base::Instant now, base::Log& log);
 
+  bool IsNew(std::string_view warning);
+
   const config::Config config_;
+  std::set<std::string, std::less<>> told_;  // Warnings, without the place: lines move.
   // None: who loaded the files did it before anybody watched them, so that their text is read once in any case.
   std::optional<std::vector<std::optional<io::FileStamp>>> stamps_;
   bool changes_early_ = false;                      // Between the first two looks.
@@ -62,7 +66,8 @@ class ShapingWatch {
 // One watch for all campaigns of a program, which hear of every change. Any thread.
 class SharedShapingWatch {
  public:
-  SharedShapingWatch(config::Config config, const config::Shaping& known) : watch_(std::move(config), known) {}
+  SharedShapingWatch(config::Config config, const config::Shaping& known, const std::vector<std::string>& warnings = {})
+      : watch_(std::move(config), known, warnings) {}
 
   // As ShapingWatch::Poll. `seen`: the caller's own; zero at first.
   std::shared_ptr<const config::Shaping> Poll(std::uint64_t& seen, base::Instant now, base::Log& log);

@@ -62,7 +62,7 @@ absl::StatusOr<ReceiverRules> LoadReceiverRules(const config::Config& config, ba
   if (!shaping.ok()) return absl::InvalidArgumentError(shaping.status().message());
   absl::StatusOr<smtp::RuleSet> replies = engine::LoadReplyRules(config.bounce_rule_files);
   if (!replies.ok()) return absl::InvalidArgumentError(replies.status().message());
-  return ReceiverRules{*std::move(shaping), *std::move(replies)};
+  return ReceiverRules{*std::move(shaping), *std::move(replies), std::move(warnings)};
 }
 
 std::uint32_t ShardsOf(const config::Config& config) {

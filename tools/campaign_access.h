@@ -29,6 +29,7 @@ std::string HostName();
 struct ReceiverRules {
   config::Shaping shaping;
   smtp::RuleSet replies;
+  std::vector<std::string> warnings;  // Of the shaping files, as they were told.
 };
 // Errors (InvalidArgument): what is wrong in them. Keys without effect are warnings.
 absl::StatusOr<ReceiverRules> LoadReceiverRules(const config::Config& config, base::Log& log);

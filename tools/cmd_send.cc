@@ -189,6 +189,7 @@ absl::StatusOr<engine::RunRequest> MakeRequest(const Arguments& arguments, const
   request.campaign = &campaign;
   request.config = &config;
   request.shaping = &rules.shaping;
+  request.shaping_warnings = rules.warnings;
   request.reply_rules = &rules.replies;
   request.host_name = HostName();
   request.shards = ShardsOf(config);
@@ -225,10 +226,10 @@ struct Shared {
   std::optional<engine::TlsSessionsFile> tls_sessions;
   std::optional<engine::SharedShapingWatch> shaping_watch;
 };
-void Share(io::Disk& disk, const config::Config& config, const config::Shaping& shaping, Shared& shared,
+void Share(io::Disk& disk, const config::Config& config, const ReceiverRules& rules, Shared& shared,
            std::vector<engine::RunRequest>& requests) {
   shared.tls_sessions.emplace(disk, requests.front().paths.root);
-  shared.shaping_watch.emplace(config, shaping);
+  shared.shaping_watch.emplace(config, rules.shaping, rules.warnings);
   for (engine::RunRequest& request : requests) {
     request.tls_sessions = &*shared.tls_sessions;
     request.shaping_watch = &*shared.shaping_watch;
@@ -289,7 +290,7 @@ int Send(const Arguments& arguments, Context& context) {
     const absl::Status status = engine::MakeTestSend(*disk, arguments.row, arguments.only_to, requests.front());
     if (!status.ok()) return Fail(context.log, status, absl::IsOutOfRange(status) ? kExitUsage : ExitCodeOf(status));
   }
-  if (requests.size() > 1) Share(*disk, *config, rules->shaping, shared, requests);
+  if (requests.size() > 1) Share(*disk, *config, *rules, shared, requests);
   std::unique_ptr<engine::MetricsServer> metrics;
   if (config->metrics_listen.has_value() && arguments.only_to.empty()) {
     absl::StatusOr<std::unique_ptr<engine::MetricsServer>> opened =

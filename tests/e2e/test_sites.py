@@ -100,15 +100,16 @@ class SitesTest(Lab):
         self.sink()
         self.rows([f"user{n}@d.test" for n in range(200)])
         self.campaign()
-        self.config(shaping='["default"]\nmax_message_rate = "2/s"\n')
+        self.config(shaping='["default"]\nmax_message_rate = "2/s"\nmax_ready = 10\n')
         process = self.start("send", "campaign.toml", "--progress", "off")
         self.wait_for_report("the first mail", lambda report: report["totals"]["delivered"] > 0)
         self.write("shaping.toml", '["default"]\nmax_message_rat = "5/s"\n')
         wait_until("a word about the mistake", lambda: "max_message_rate" in process.text())
         self.assertLess(self.report()["totals"]["delivered"], 100)
-        self.write("shaping.toml", '["default"]\nmax_message_rate = "1000/s"\n')
+        self.write("shaping.toml", '["default"]\nmax_message_rate = "1000/s"\nopenssl_options = "x"\nmax_ready = 10\n')
         process.wait_for_end(0)
         self.assertIn("the shaping files have changed", process.text())
+        self.assertEqual([process.text().count(f"{key} is known") for key in ("max_ready", "openssl_options")], [1, 1])
         self.assertEqual(self.report()["totals"]["delivered"], 200)
 
     def test_a_campaigns_or_a_tenants_suspension_leaves_another_campaign_alone(self):

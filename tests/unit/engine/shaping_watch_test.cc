@@ -90,6 +90,31 @@ TEST_F(ShapingWatchTest, AFileThatIsWrongChangesNothingAndIsNamedOnce) {
   EXPECT_THAT(log_.lines[0], HasSubstr("connection_limt"));
 }
 
+TEST_F(ShapingWatchTest, KeysWithoutEffectThatAreNewAreToldOnce) {
+  const std::string known = "[\"default\"]\nopenssl_options = \"x\"\n";
+  Write(known);
+  std::vector<std::string> warnings;
+  const config::Shaping loaded = *config::Shaping::Load(std::vector<std::string>{path_}, warnings);
+  ASSERT_THAT(warnings, SizeIs(1));
+  ShapingWatch watch(With({path_}), loaded, warnings);
+  const auto poll = [&] {
+    now_ = now_ + base::Duration::Seconds(2);
+    return watch.Poll(now_, log_) != nullptr;
+  };
+  const auto write_and_read = [&](const std::string& text) {
+    Write(text);
+    EXPECT_FALSE(poll());
+    EXPECT_TRUE(poll());
+  };
+  write_and_read("# One line more, but nothing else, since they were loaded.\n" + known);
+  EXPECT_THAT(log_.lines, IsEmpty());
+  write_and_read(known + "additional_message_rate_throttles = {}\n");
+  ASSERT_THAT(log_.lines, SizeIs(2)) << "that they have changed, and the warning";
+  EXPECT_THAT(log_.lines[1], HasSubstr(":3: additional_message_rate_throttles"));
+  write_and_read("\n\n" + known + "additional_message_rate_throttles = {}\n");
+  EXPECT_THAT(log_.lines, SizeIs(3)) << "that they have changed again";
+}
+
 // They are read once, and whoever has not asked for a while hears of the last change.
 TEST_F(ShapingWatchTest, AllCampaignsOfAProgramShareOne) {
   SharedShapingWatch shared(With({path_}), Parse(""));
