@@ -30,6 +30,10 @@ enable_mta_sts = true
 enable_dane = true
 remember_broken_tls = "3 days"
 ip_lookup_strategy = "Ipv4AndIpv6"
+max_mx_addresses_per_host = 10
+max_mx_plan_size = 50
+adaptive = true
+overflow = "wait"
 
 [provider."google"]
 match = [{MXSuffix = ".google.com"}, {MXSuffix = ".googlemail.com"}]

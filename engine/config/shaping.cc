@@ -7,6 +7,13 @@
 namespace config {
 namespace {
 
+// Over all sources: a provider's own holds beside that of each site, which has the same name.
+bool IsTotal(std::string_view key) { return key.starts_with("total_"); }
+// Of all sites of a provider.
+bool IsOfProvider(std::string_view key) { return key.starts_with("provider_") || IsTotal(key); }
+
+std::string KeyOf(const std::string& key, const std::string& provider) { return key + " (provider " + provider + ")"; }
+
 bool EndsWith(std::string_view text, std::string_view suffix) {
   return text.size() >= suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
 }
@@ -112,12 +119,17 @@ Shaping::Merged Shaping::MergeFor(std::string_view domain, absl::Span<const Mail
   Apply(base_.blocks, merged);
   Apply(defaults_.blocks, merged);
   ApplySource(defaults_, source, merged);
+  std::map<std::string, Setting> of_provider;
+  if (told != nullptr) merged.told = &of_provider;
   for (const Provider& provider : providers_) {
     if (Matches(provider, name, sorted)) Apply(provider.blocks.blocks, merged);
   }
   for (const Provider& provider : providers_) {
     if (Matches(provider, name, sorted)) ApplySource(provider.blocks, source, merged);
   }
+  merged.told = told;
+  for (const auto& [key, setting] : of_provider)
+    (*told)[IsTotal(key) ? KeyOf(key, ProviderFor(domain, hosts)) : key] = setting;
   const std::vector<const Blocks*> of_site = BlocksOfSite(name, sorted);
   for (const Blocks* blocks : of_site) Apply(blocks->blocks, merged);
   for (const Blocks* blocks : of_site) ApplySource(*blocks, source, merged);
@@ -151,8 +163,21 @@ std::vector<Shaping::Setting> Shaping::Explain(std::string_view domain, absl::Sp
                                                std::string_view source) const {
   std::map<std::string, Setting> told;
   MergeFor(domain, hosts, source, &told);
+  const std::string name = FoldName(domain), own = ProviderFor(domain, hosts);
+  const std::vector<MailHost> sorted = SortedHosts(hosts);
+  for (const Provider& provider : providers_) {
+    if (provider.name == own || !Matches(provider, name, sorted)) continue;
+    std::map<std::string, Setting> of_provider;
+    Merged merged;
+    merged.told = &of_provider;
+    Apply(provider.blocks.blocks, merged);
+    ApplySource(provider.blocks, source, merged);
+    for (const auto& [key, setting] : of_provider) {
+      if (IsOfProvider(key)) told[KeyOf(key, provider.name)] = setting;
+    }
+  }
   std::vector<Setting> settings;
-  for (const auto& [key, setting] : told) settings.push_back(setting);
+  for (const auto& [key, setting] : told) settings.push_back({key, setting.value, setting.place});
   return settings;
 }
 

@@ -65,7 +65,7 @@ class Shaping {
   std::vector<std::shared_ptr<const AutomationRule>> AutomationFor(std::string_view domain,
                                                                    absl::Span<const MailHost> hosts) const;
 
-  // Where each of these comes from: the settings that are in effect, by key.
+  // Where each comes from: what is in effect, by key. "KEY (provider NAME)": of all that provider's sites, beside KEY.
   std::vector<Setting> Explain(std::string_view domain, absl::Span<const MailHost> hosts,
                                std::string_view source) const;
 
