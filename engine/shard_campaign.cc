@@ -110,12 +110,12 @@ void Shard::Hold(const delivery::PauseReason& pause) {
 
 void Shard::HoldSite(Site& site) {
   const auto* const hold = budgets_.HoldOf(site.provider(), job_.sources[site.key().source].name);
-  if (hold != nullptr) site.Pause(hold->reason);
+  hold != nullptr ? site.Pause(hold->reason) : site.EndPause();
 }
 
 // Everything that is left to do here is paused.
 bool Shard::IsBlocked() {
-  if (phase_ != Phase::kRunning || router_.HasWork()) return false;
+  if (phase_ != Phase::kRunning || router_.HasUnfed()) return false;
   const auto is_blocked = [](const auto& entry) {
     const Site* const site = entry.second->site;
     return site != nullptr && site->IsPaused() && !site->HasTransactions();

@@ -118,9 +118,7 @@ void Router::AskPolicy(const std::shared_ptr<Lookup>& lookup, Destination& desti
   sts_->Lookup(destination.name, anew, [this, lookup](const StsPolicies::Found& found) {
     lookup->policy = found;
     lookup->knows_policy = true;
-    if (!lookup->route.has_value()) return;
-    --awaiting_policy_;
-    Finish(*lookup);
+    if (lookup->route.has_value()) Finish(*lookup);
   });
 }
 
@@ -131,11 +129,8 @@ void Router::OnRouteKnown(const std::shared_ptr<Lookup>& lookup, const dns::Rout
   const bool asks_now = !lookup->asks_policy && sts_ != nullptr && destination != nullptr &&
                         route.kind == dns::RouteKind::kHosts && owner_.WantsSts(*destination, &route);
   if (asks_now) AskPolicy(lookup, *destination);
-  if (lookup->asks_policy && !lookup->knows_policy) {
-    ++awaiting_policy_;  // A policy host that is slow holds up this domain, and no look-up of others.
-  } else {
-    Finish(*lookup);
-  }
+  if (lookup->asks_policy && !lookup->knows_policy) return;  // A slow policy host holds up this domain alone.
+  Finish(*lookup);
 }
 
 void Router::Finish(Lookup& lookup) {

@@ -58,9 +58,9 @@ class Router {
   std::deque<DestinationKey> TakeUnfed();
   // No look-up is started any more (the campaign pauses or the program ends).
   void Stop() { stopped_ = true; }
-  // Somebody is still to be looked up, or is being.
   bool MayLookUp() const { return looking_up_ < kLookupsAtOnce / 2; }  // The other half is for those who have no route.
-  bool HasWork() const { return HasUnfed() || looking_up_ > 0 || awaiting_policy_ > 0 || !put_off_.empty(); }
+  // There are destinations that nobody has looked at yet.
+  bool HasUnfed() const { return !unfed_.empty() || fed_domains_ < unfed_domains_.size(); }
   std::size_t unanswered() const { return unanswered_; }  // Destinations that wait because the DNS gives no answer.
 
  private:
@@ -75,7 +75,6 @@ class Router {
     StsPolicies::Found policy = nullptr;
   };
 
-  bool HasUnfed() const { return !unfed_.empty() || fed_domains_ < unfed_domains_.size(); }
   bool MayBegin() const { return !stopped_ && looking_up_ < kLookupsAtOnce; }
   std::optional<DestinationKey> NextUnfed();
   void LookUp(Destination& destination);
@@ -97,7 +96,6 @@ class Router {
   std::deque<DestinationKey> unfed_;    // Of the last one of these.
   std::deque<DestinationKey> put_off_;  // For whose policies there was no room. Some may be gone.
   std::size_t looking_up_ = 0;          // Routes that are being asked for.
-  std::size_t awaiting_policy_ = 0;     // Destinations whose route is known, and whose policy is being fetched.
   std::vector<bool> counted_;           // Domains, by number, that the coordinator has heard of.
   std::size_t unanswered_ = 0;
   bool stopped_ = false;

@@ -12,9 +12,12 @@ namespace {
 
 constexpr int kSettledAtOnce = 256;
 constexpr int kBegunInTurn = 8;  // Of a destination: its recipients, and what is known of it, are near each other.
-constexpr base::Duration kLinger = base::Duration::Hours(1);        // Without destinations, where some have left.
-constexpr base::Duration kRouteGrace = base::Duration::Minutes(1);  // Of a route that is asked for again.
-constexpr base::Duration kKeepsTurn = base::Duration::Minutes(1);   // Until who left for a new route is back.
+constexpr base::Duration kLinger = base::Duration::Hours(1);         // Without destinations, where some have left.
+constexpr base::Duration kRouteGrace = base::Duration::Minutes(1);   // Of a route that is asked for again.
+constexpr base::Duration kAsksInPause = base::Duration::Minutes(5);  // For new routes, so often.
+constexpr base::Duration kAsksMore = base::Duration::Seconds(10);    // Where so many are being asked for.
+constexpr std::size_t kAskedAtOnce = 4096;                           // Of its destinations are looked at.
+constexpr base::Duration kKeepsTurn = base::Duration::Minutes(1);    // Until who left for a new route is back.
 
 // Nothing goes by its route any more: it was asked for again, or nobody has sent for so long.
 bool IsRouteOver(const Destination& destination, base::Instant now) {
@@ -208,7 +211,7 @@ void Site::SetTimer(base::Instant at) {
 }
 
 void Site::DoWhatCanBeDone() {
-  context_.timers.Cancel(timer_);
+  if (!paused_) context_.timers.Cancel(timer_);
   message_blocker_ = connection_blocker_ = nullptr;
   waits_for_session_ = false;
   PumpNow();
@@ -217,7 +220,8 @@ void Site::DoWhatCanBeDone() {
 }
 
 void Site::PumpNow() {
-  if (draining_ || paused_) return;
+  if (draining_) return;
+  if (paused_) return AskForRoutes();
   if (ready_.empty() && waiting_.empty() && sessions_ == 0) {  // It goes when nothing of the past holds it.
     SetTimer(RestedAt());
     return;
@@ -313,11 +317,29 @@ void Site::Drain() {
 }
 
 void Site::Pause(std::string_view reason) {
+  pause_reason_ = std::string(reason);
   if (paused_) return;
   paused_ = true;
   paused_since_ = context_.clock.Now();
-  pause_reason_ = std::string(reason);
   StopBeginning();
+  SetTimer(paused_since_ + kAsksInPause);
+}
+
+void Site::EndPause() {
+  if (std::exchange(paused_, false)) owner_.WantsPump(*this);
+}
+
+// The mail exchangers of some may be another's by now, who is not paused.
+void Site::AskForRoutes() {
+  if (timer_.IsSet()) return;
+  const base::Instant now = context_.clock.Now();
+  std::size_t left = std::min(kAskedAtOnce, ready_.size());
+  for (; left > 0 && !ready_.empty() && owner_.MayLookUp(); --left) {
+    Destination& next = ready_.front();
+    MoveTo(next, Destination::Place::kReady);  // To the back.
+    if (next.route_expires <= now) owner_.OnRouteExpired(next);
+  }
+  SetTimer(now + (left == 0 ? kAsksInPause : kAsksMore));
 }
 
 void Site::Resume() {

@@ -111,8 +111,10 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void Drain();
   // Takes all destinations to another route, as SendAway.
   void SendEveryoneAway();
-  // Begins nothing any more until it is resumed.
+  // Begins nothing any more until it is resumed, or belongs to nobody who is paused. It only keeps its routes up to
+  // date.
   void Pause(std::string_view reason);
+  void EndPause();
   // Lifts pause, suspension and breaker.
   void Resume();
   bool IsPaused() const { return paused_; }
@@ -298,6 +300,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void OnNamedHostsFailed(const tls::Policy& policy, HostPlan::Step step);
 
   void StopBeginning();
+  void AskForRoutes();
   void TellBudgets(const smtp::Verdict& verdict, const std::string& sample);
   SessionList& ListOf(Session::Listing listing);
   void MoveSession(Session& session, Session::Listing to);

@@ -128,6 +128,24 @@ TEST_P(OperatorOfShards, APausedProviderWaitsWhileTheOtherGoesOnUntilItIsResumed
   EXPECT_EQ(scenario.CountLast("delivered"), 60u);
 }
 
+TEST_P(OperatorOfShards, ADomainThatMovesFromAPausedProviderToAnotherIsSentTo) {
+  std::vector<std::string> addresses = Many(30);
+  for (const std::string& address : Many(900, "two.example")) addresses.push_back(address);
+  Scenario scenario({.addresses = addresses, .shaping = kProviders, .shards = GetParam()});
+  Receiver& one = scenario.Serve("one.example");
+  scenario.Serve("two.example");
+  scenario.RunFor(Duration::Seconds(5));
+  scenario.process().Pause(ByOperator({.provider = "first", .source = ""}));
+  scenario.RunFor(Duration::Seconds(5));
+  const std::size_t before = one.accepted().size();
+  EXPECT_LT(before, 30u);
+  scenario.names().SetMx("one.example", {"mx.two.example"});
+  scenario.RunFor(Duration::Minutes(11));  // Its route, and how often new ones are asked for in a pause.
+  EXPECT_EQ(one.accepted().size(), before);
+  for (const std::string& address : Many(30)) EXPECT_THAT(scenario.Last(address), StartsWith("delivered")) << address;
+  EXPECT_TRUE(scenario.Finish());
+}
+
 TEST_P(OperatorOfShards, WhereOnlyPausedMailIsLeftTheCampaignPauses) {
   Scenario scenario({.addresses = Both(20), .shaping = kProviders, .shards = GetParam()});
   scenario.Serve("one.example");

@@ -76,6 +76,35 @@ TEST(Providers, ThatComeWithTheFilesHoldAndPauseSitesThatAreThere) {
   EXPECT_EQ(sites.Accepted(), accepted);
 }
 
+// As the files say now, whatever they said when it was paused.
+TEST(Providers, WhoIsOfAnotherOneIsNoLongerHeldByThePauseOfTheFirst) {
+  const auto with = [](std::string_view provider) {
+    return std::string(kNoProvider) +
+           absl::StrFormat("[provider.\"%s\"]\nmatch = [{MXSuffix = \".big.example\"}]\n", provider);
+  };
+  const auto change = [](Sites& sites, const std::string& text) {
+    std::vector<std::string> warnings;
+    sites.scenario.process().ChangeShaping(
+        std::make_shared<const config::Shaping>(*config::Shaping::Parse({{{"shaping", text}}}, warnings)));
+    sites.scenario.RunFor(Duration::Seconds(2));
+  };
+  Sites sites(with("big"));
+  sites.scenario.RunFor(Duration::Seconds(1));
+  sites.scenario.process().Pause(
+      {.by = "operator", .reason = "ask first", .sample = "", .scope = {.provider = "big", .source = ""}});
+  // While there is nothing else, and so before the campaign pauses.
+  sites.scenario.RunFor(Duration::Milliseconds(500));
+  const std::size_t accepted = sites.Accepted();
+  EXPECT_LT(accepted, Sites::Addresses().size());
+  change(sites, with("other name"));
+  EXPECT_GT(sites.Accepted(), accepted + 100);
+  change(sites, with("big"));
+  const std::size_t before = sites.Accepted();
+  EXPECT_LT(before, Sites::Addresses().size());
+  EXPECT_FALSE(sites.scenario.Finish()) << "it is paused again";
+  EXPECT_LT(sites.Accepted(), before + 100) << "what was in flight";
+}
+
 // The limit of each holds for its sites: those that belong to both count for both.
 TEST(Providers, ThatOverlapKeepTheLimitOfEach) {
   Sites sites(std::string(kNoProvider) +
