@@ -318,10 +318,15 @@ LimitGroup::Room LimitGroup::RoomToBegin(GroupMember& member, base::Instant now,
   return {0, at.IsNever() ? at : std::max(at - ahead, now), limit};
 }
 
+// Its turn is over now, not when it is written: until then it could begin as many as are begun ahead.
 void LimitGroup::Begin(GroupMember& member) {
   const std::lock_guard lock(mutex_);
   ++unwritten_;
   ++member.unwritten_;
+  if (!HasRate()) return;
+  const GroupMember* const first = message_line_.First();
+  message_line_.OnServed(member);
+  if (message_line_.First() != first) CallFirstForMessages();  // It has been told to wait until it is called.
 }
 
 void LimitGroup::PutBack(GroupMember& member) {
@@ -340,10 +345,6 @@ bool LimitGroup::TakeToken(GroupMember& member, base::Instant now) {
     if (gate->has_value()) CHECK((*gate)->TryPass(now));
   }
   member.has_token_ = HasRate();
-  if (!member.has_token_) return true;
-  const GroupMember* const first = message_line_.First();
-  message_line_.OnServed(member);
-  if (message_line_.First() != first) CallFirstForMessages();  // It has been told to wait until it is called.
   return true;
 }
 

@@ -218,20 +218,26 @@ TEST(UrgentCampaign, HasItsShareOfAWarmUp) {
   EXPECT_LE(urgent.LargeOnesAmong(40), 20) << "all of them, whatever else waits";
 }
 
-// However slow receivers and disk are: a connection is opened for messages whose turn comes while it is being opened.
+// A connection is opened for messages whose turn comes while it is being opened. There is one for each sixteen
+// messages: where these take long, beside the rate, there are too few of the urgent ones under way.
 TEST(UrgentCampaign, HasItsShareOfARate) {
   struct Case {
     const char* more;
     int latency_ms, commit_ms;
+    int most;  // With equal shares it is 30.
   };
   constexpr char kFour[] = "max_deliveries_per_connection = 4\n";
-  for (const Case& one :
-       {Case{"", 1, 5}, {"", 5, 30}, {"", 20, 100}, {kFour, 1, 5}, {kFour, 5, 30}, {kFour, 20, 100}}) {
+  for (const Case& one : {Case{"", 1, 5, 4},
+                          {"", 5, 30, 5},
+                          {"", 20, 100, 14},
+                          {kFour, 1, 5, 6},
+                          {kFour, 5, 30, 6},
+                          {kFour, 20, 100, 6}}) {
     Urgent urgent({.limits = std::string("max_message_rate = \"20/s,max_burst=1\"\n") + one.more,
                    .latency = Duration::Milliseconds(one.latency_ms),
                    .commit_longest = Duration::Milliseconds(one.commit_ms)});
     urgent.scenario.RunFor(Duration::Seconds(15));
-    EXPECT_LE(urgent.LargeOnesAmong(30), 11) << one.more << one.latency_ms;
+    EXPECT_LE(urgent.LargeOnesAmong(30), one.most) << one.more << one.latency_ms;
     EXPECT_GE(urgent.receiver.accepted().size(), 285u) << one.more << one.latency_ms << ": the rate is used";
   }
 }
