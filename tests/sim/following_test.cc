@@ -191,6 +191,38 @@ TEST_F(FollowingMessages, ContentsKeepToARateThatHasBegunMeanwhile) {
   EXPECT_LE(receiver.CountOf("RCPT"), recipients + 3) << "nobody waits behind them: where to may be another by then";
 }
 
+// One waits for the second of two tokens when another, whose envelope had left, is refused: the first is still its own.
+TEST_F(FollowingMessages, WhoIsRefusedBeforeItsContentTakesNoTokenFromAnother) {
+  constexpr char kBefore[] = "[\"default\"]\nadaptive = false\nconnection_limit = 3\n";
+  Scenario scenario({.addresses = Many(300), .shaping = kBefore});
+  Receiver& receiver = Start(scenario);
+  const base::Instant start = scenario.world().now();
+  base::Duration waited_until;  // When the content came that waits for its tokens.
+  receiver.At(Point::kContent, [&](const Question& question) -> std::optional<Answer> {
+    if (question.connection == 1 && question.message == 3) waited_until = scenario.world().now() - start;
+    if (question.connection > 3 || question.message > 1) return std::nullopt;
+    const int wanted_at[] = {20, 70, 72};
+    return Answer{.reply = "250 ok", .wait = Duration::Seconds(wanted_at[question.connection - 1])};
+  });
+  receiver.At(Point::kRcpt, [](const Question& question) {
+    const bool is_third = question.connection == 3 && question.message == 2;
+    return is_third ? std::optional(Answer{"550 5.1.1 No such user"}) : std::nullopt;
+  });
+  scenario.RunFor(Duration::Seconds(10));
+  ASSERT_EQ(receiver.connections().size(), 3u);
+  std::vector<std::string> warnings;
+  const config::Shaping::File file = {
+      "shaping", std::string(kBefore) +
+                     "max_message_rate = \"1/min,max_burst=1\"\n[provider.\"p\"]\nmatch = [{MXSuffix = "
+                     "\".one.example\"}]\nprovider_max_message_rate = \"2/min,max_burst=1\"\n"};
+  scenario.process().ChangeShaping(
+      std::make_shared<const config::Shaping>(*config::Shaping::Parse(absl::MakeConstSpan(&file, 1), warnings)));
+  scenario.RunFor(Duration::Minutes(2));
+  EXPECT_EQ(scenario.CountLast("bounced"), 1u);
+  EXPECT_GE(waited_until, Duration::Seconds(79)) << "a minute after the one before";
+  EXPECT_LE(waited_until, Duration::Seconds(82)) << "it has the provider's since 70 s; the next would come at 100";
+}
+
 TEST_F(FollowingMessages, WhoIsTooLateWhenTheServerWantsTheContentGetsNone) {
   Scenario scenario({.addresses = Many(3), .shaping = kOneSession});
   Receiver& receiver = Start(scenario);
