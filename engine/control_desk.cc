@@ -148,12 +148,14 @@ absl::StatusOr<std::optional<OperationOrder>> ControlDesk::ServeBeforeStart(
       answer.pauses = PausesOf(journal.facts());
       for (const auto& [key, suspension] : journal.facts().suspensions) {
         if (suspension.until <= clock_.WallNow()) continue;
-        answer.held.push_back({.queue = key.site,
-                               .provider = "",
-                               .source = key.source,
-                               .reason = suspension.reason,
-                               .sample = suspension.sample,
-                               .until = suspension.until});
+        answer.held.push_back(
+            {.queue = key.site,
+             .provider = "",
+             .source = key.source,
+             .reason = suspension.reason,
+             .sample = suspension.sample,
+             .since = suspension.since == base::WallTime() ? std::nullopt : std::optional(suspension.since),
+             .until = suspension.until});
       }
       server_->Answer(waiting.connection, StatusJson({answer}, "scheduled", start));
       return true;

@@ -57,7 +57,7 @@ absl::StatusOr<Json> StatusOfIdle(const Access& access) {
                               {"source", one["source"]},
                               {"reason", "suspended: " + one["reason"].get<std::string>()},
                               {"sample_replies", one["sample_replies"]},
-                              {"since", nullptr},
+                              {"since", one.value("since", Json())},
                               {"until", one["until"]}});
   }
   status["held_more"] = 0;

@@ -49,7 +49,7 @@ std::string EncodeFacts(const CampaignFacts& facts) {
   for (const auto& [scope, pause] : facts.pauses)
     append(CampaignStateKind::kPaused, pause.since, scope, pause.by, pause.reason, pause.sample);
   for (const auto& [key, suspension] : facts.suspensions) {
-    encoder.Append(SiteState{.time = base::WallTime(),
+    encoder.Append(SiteState{.time = suspension.since,
                              .site = key.site,
                              .source = key.source,
                              .until = suspension.until,

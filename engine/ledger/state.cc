@@ -86,9 +86,12 @@ void CampaignFacts::Apply(const SiteState& record) {
   const SuspensionKey key{std::string(record.site), std::string(record.source), std::string(record.scope)};
   if (record.until <= record.time) {
     suspensions.erase(key);
-  } else {
-    suspensions[key] = {record.until, std::string(record.reason), std::string(record.sample)};
+    return;
   }
+  const auto known = suspensions.find(key);
+  const bool goes_on = known != suspensions.end() && known->second.until > record.time;
+  const base::WallTime begun = goes_on ? known->second.since : record.time;
+  suspensions[key] = {record.until, std::string(record.reason), std::string(record.sample), begun};
 }
 
 }  // namespace ledger

@@ -69,6 +69,7 @@ struct SuspensionKey {
 struct SuspensionState {
   base::WallTime until;
   std::string reason, sample;
+  base::WallTime since;  // It lasts without an end between. The epoch: an older program's checkpoint did not say.
 };
 
 struct PauseState {

@@ -41,6 +41,7 @@ void PutHolds(const ledger::CampaignFacts& facts, bool pending, base::WallTime n
                                  {"until", base::FormatRfc3339(suspension.until)},
                                  {"reason", suspension.reason},
                                  {"sample_replies", {suspension.sample}}});
+    if (suspension.since != base::WallTime()) json["suspended"].back()["since"] = base::FormatRfc3339(suspension.since);
     if (!key.scope.empty()) json["suspended"].back()["scope"] = key.scope;
   }
 }

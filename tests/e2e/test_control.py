@@ -184,6 +184,8 @@ class ControlTest(ControlLab):
         idle = self.status()
         self.assertEqual(idle["state"], "interrupted")
         self.assertEqual([(one["source"], one["sample_replies"]) for one in idle["held"]], [("default", [SUSPENDED])])
+        self.assertLessEqual(held["since"], idle["held"][0]["since"])  # In seconds.
+        self.assertLess(idle["held"][0]["since"], idle["held"][0]["until"])
         self.assertIsNotNone(idle["next_retry"])
         self.assertTrue(self.asked("resume", "test")["changed"])
         self.assertEqual(self.status()["held"], [])

@@ -188,5 +188,19 @@ TEST(CampaignFacts, KeepTheSuspensionsThatLast) {
   EXPECT_EQ(facts.suspensions.begin()->first.source, "s1");
 }
 
+TEST(CampaignFacts, KnowSinceWhenASuspensionLasts) {
+  CampaignFacts facts;
+  SiteState state{.time = At(10), .site = "a", .source = "s1", .until = At(60), .reason = "r", .sample = "550"};
+  facts.Apply(state);
+  state.time = At(50);
+  state.until = At(90);
+  facts.Apply(state);
+  EXPECT_EQ(facts.suspensions.begin()->second.since, At(10)) << "it went on";
+  state.time = At(95);
+  state.until = At(120);
+  facts.Apply(state);
+  EXPECT_EQ(facts.suspensions.begin()->second.since, At(95)) << "another one";
+}
+
 }  // namespace
 }  // namespace ledger

@@ -168,9 +168,8 @@ TEST_F(SummaryTest, ShowsSuspensionsThatLast) {
                          .reason = "SpamBlock",
                          .sample = "550 no"};
   summary.Add(site);
-  EXPECT_EQ(Json()["suspended"],
-            json::parse(R"([{"site":"mx.example","source":"ip-1","until":"2026-11-24T10:00:00Z","reason":"SpamBlock",
-    "sample_replies":["550 no"]}])"));
+  EXPECT_EQ(Json()["suspended"], json::parse(R"([{"site":"mx.example","source":"ip-1","since":"2026-11-24T09:00:00Z",
+    "until":"2026-11-24T10:00:00Z","reason":"SpamBlock","sample_replies":["550 no"]}])"));
   EXPECT_NE(summary.ToText(false, At(10)).find("SpamBlock"), std::string::npos);
   EXPECT_TRUE(json::parse(summary.ToJson(false, At(3601)))["suspended"].empty()) << "it is over";
 }
