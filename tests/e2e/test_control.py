@@ -1,5 +1,7 @@
 """An operator at another terminal: status, pause, resume and cancel, of a campaign that runs and of one that does not."""
 
+import contextlib
+import ctypes
 import fcntl
 import json
 import os
@@ -240,6 +242,22 @@ class ControlTest(ControlLab):
         os.pwrite(file.fileno(), f"{os.getpid()}\n".encode(), 0)
         return file
 
+    def opens_of(self, name):
+        """Counts how often somebody has opened a file of the state since (inotify(7))."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        watch = libc.inotify_init1(os.O_NONBLOCK)
+        self.addCleanup(os.close, watch)
+        in_open, event_size = 0x20, 16
+        self.assertGreater(libc.inotify_add_watch(watch, os.fsencode(self.path("state") / name), in_open), 0)
+        opened = 0
+
+        def count() -> int:
+            nonlocal opened
+            with contextlib.suppress(BlockingIOError):
+                opened += len(os.read(watch, 4096)) // event_size
+            return opened
+        return count
+
     def test_who_asks_a_program_that_is_about_to_end_waits_for_it(self):
         self.sink("127.0.0.4", "--reply-on", f"RCPT:{SUSPENDED}")
         self.prepare(5, domains=("shut.test",), intervals='["10m"]')
@@ -247,6 +265,7 @@ class ControlTest(ControlLab):
         wait_until("the suspension", lambda: "is suspended" in process.text())
         self.assertEqual(process.stop(), 4)
         campaign, source = self.lock("campaigns/test/lock"), self.lock("host/source-any")
+        looked_at_the_source = self.opens_of("host/source-any")
         server = socket.socket(socket.AF_UNIX)
         self.addCleanup(server.close)
         server.bind(str(self.socket))
@@ -258,7 +277,7 @@ class ControlTest(ControlLab):
         server.close()
         self.socket.unlink()
         campaign.close()
-        self.wait_for_report("the campaign to be resumed", lambda report: report["suspended"] == [])
+        wait_until("the campaign to be resumed, and the source to be awaited", lambda: looked_at_the_source() >= 3)
         source.close()
         resume.wait_for_end(0)
         self.assertNotIn("which keeps its suspensions", resume.text())

@@ -41,6 +41,14 @@ ehlo_domain = "mta1.example.com"
 RECIPIENTS = "example.com. MX 10 mta1.example.com.\nd.test. MX 10 mx.d.test.\nmx.d.test. A 127.0.0.1\n"
 
 
+def drain(listener: socket.socket):
+    """Throws away what has come to a socket that nobody reads."""
+    listener.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while listener.recv(512):
+            pass
+
+
 def quoted(text: str) -> str:
     return " ".join('"' + text[at:at + 255] + '"' for at in range(0, len(text), 255))
 
@@ -276,21 +284,22 @@ class SenderTest(Lab):
         silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(silent.close)
         silent.bind(("127.0.0.1", 5300))
-        silent.settimeout(30)
         self.write("shaping.toml", '["d.test"]\nconnection_limit = 1\n')
+
+        def end_after_a_signal(command) -> float:
+            process = self.start(command[0], "campaign.toml", *command[1:])
+            silent.settimeout(30)
+            silent.recv(512)
+            begin = time.monotonic()
+            self.assertEqual(process.stop(signal.SIGINT), 4, process.text())
+            took = time.monotonic() - begin
+            self.assertIn("stopped", process.text())
+            drain(silent)
+            return took
+
         for command in (["send", "--progress", "off"], ["plan"]):
-            with self.subTest(command=command):
-                process = self.start(command[0], "campaign.toml", *command[1:])
-                silent.recv(512)
-                begin = time.monotonic()
-                self.assertEqual(process.stop(signal.SIGINT), 4, process.text())
-                self.assertLess(time.monotonic() - begin, 4.5)  # Of the five seconds that it waits for answers.
-                self.assertIn("stopped", process.text())
-                silent.setblocking(False)
-                with contextlib.suppress(BlockingIOError):
-                    while silent.recv(512):
-                        pass
-                silent.settimeout(30)
+            with self.subTest(command=command):  # It never waits for all of the five seconds that answers get; a slow machine may.
+                self.assertTrue(any(end_after_a_signal(command) < 4.5 for _ in range(5)))
 
     def test_without_answers_nothing_fails_and_the_time_is_limited(self):
         silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -306,12 +315,18 @@ class SenderTest(Lab):
         silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(silent.close)
         silent.bind(("127.0.0.1", 5300))
-        silent.settimeout(60)
-        process = self.start("send", "campaign.toml", "--progress", "off")
-        silent.recv(512)
-        wait_until("somebody who answers", self.path("state/campaigns/test/control").exists)
-        self.assertEqual(json.loads(self.sluice("status", "test", "--json").stdout)["state"], "preparing")
+        for _ in range(5):  # On a slow machine the check may be over before anybody has asked.
+            process = self.start("send", "campaign.toml", "--progress", "off")
+            silent.settimeout(60)
+            silent.recv(512)
+            wait_until("somebody who answers", self.path("state/campaigns/test/control").exists)
+            state = json.loads(self.sluice("status", "test", "--json").stdout)["state"]
+            if "no answer" not in process.text():
+                break
+            process.stop(signal.SIGINT)
+            drain(silent)
         self.assertNotIn("no answer", process.text(), "status had to wait until the check was over")
+        self.assertEqual(state, "preparing")
         wait_until("the end of the check", lambda: "no answer" in process.text())
         self.assertEqual(process.stop(signal.SIGINT), 4)
 
