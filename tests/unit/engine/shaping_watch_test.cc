@@ -115,6 +115,29 @@ TEST_F(ShapingWatchTest, KeysWithoutEffectThatAreNewAreToldOnce) {
   EXPECT_THAT(log_.lines, SizeIs(3)) << "that they have changed again";
 }
 
+// Keys, and what a rule cannot set; in whichever line they are.
+TEST_F(ShapingWatchTest, WhatIsWithoutEffectIsToldOnce) {
+  const std::string rule = "[[\"default\".automation]]\nregex = \"x\"\nduration = \"1h\"\naction = {SetConfig={name=";
+  const std::string key = "[\"default\"]\nmax_ready = 7\n",
+                    enable_tls = rule + "\"enable_tls\", value=\"Disabled\"}}\n",
+                    replace_base = rule + "\"replace_base\", value=true}}\n";
+  const auto told_of = [this](const std::string& text) {
+    log_.lines.clear();
+    Write(text);
+    for (int i = 0; i < 4; ++i) (void)Poll();
+    std::erase(log_.lines, "the shaping files have changed; their limits and rates hold from now on");
+    return log_.lines;
+  };
+  EXPECT_THAT(told_of(enable_tls), testing::ElementsAre(HasSubstr("shaping.toml:4: a rule's enable_tls is without")));
+  EXPECT_THAT(told_of("# Moved.\n" + enable_tls), IsEmpty());
+  EXPECT_THAT(told_of(enable_tls + replace_base),
+              testing::ElementsAre(HasSubstr("shaping.toml:8: a rule's replace_base is without effect")));
+  EXPECT_THAT(told_of(key + enable_tls + replace_base),
+              testing::ElementsAre(HasSubstr("shaping.toml:2: max_ready is")));
+  EXPECT_THAT(told_of(""), IsEmpty());
+  EXPECT_THAT(told_of(key + enable_tls + replace_base), IsEmpty());
+}
+
 // They are read once, and whoever has not asked for a while hears of the last change.
 TEST_F(ShapingWatchTest, AllCampaignsOfAProgramShareOne) {
   SharedShapingWatch shared(With({path_}), Parse(""));
