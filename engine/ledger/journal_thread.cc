@@ -34,12 +34,15 @@ std::unique_ptr<RecordBatch> JournalThread::NewBatch() {
   return batch;
 }
 
-// To be called with the lock.
+// What is too much is freed without the lock: shards want it.
 void JournalThread::KeepMemory(std::vector<Submitted>& group) {
-  for (Submitted& one : group) {
-    if (used_.size() >= kBatchesKept || one.batch->count() > kRecordsKept) continue;
-    one.batch->Clear();
-    used_.push_back(std::move(one.batch));
+  {
+    const std::lock_guard lock(mutex_);
+    for (Submitted& one : group) {
+      if (used_.size() >= kBatchesKept || one.batch->count() > kRecordsKept) continue;
+      one.batch->Clear();
+      used_.push_back(std::move(one.batch));
+    }
   }
   group.clear();
 }
@@ -77,9 +80,9 @@ void JournalThread::Run() {
   bool prepared = false;  // Nothing is left to prepare in this segment.
   std::vector<Submitted> group;
   while (true) {
+    KeepMemory(group);
     {
       std::unique_lock lock(mutex_);
-      KeepMemory(group);
       if (prepared) wake_.wait(lock, [this] { return stopping_ || !submitted_.empty(); });
       if (submitted_.empty() && stopping_) return;
       group.swap(submitted_);
