@@ -23,11 +23,12 @@ std::string AddressOf(const delivery::Source& source) {
   return source.address.has_value() ? source.address->ToString() : std::string(kAny);
 }
 
-absl::Status LoadFile(io::Disk& disk, const std::string& path, const std::string& source,
-                      delivery::HostLimits& limits) {
+absl::StatusOr<std::uint64_t> LoadFile(io::Disk& disk, const std::string& path, const std::string& source,
+                                       delivery::HostLimits& limits) {
   const io::SystemClock clock;
   const absl::StatusOr<std::string> text = io::ReadFile(disk, path, kBytesMax);
-  return text.ok() ? limits.Load(*text, source, clock.Now(), clock.WallNow()) : text.status();
+  if (!text.ok()) return text.status();
+  return limits.Load(*text, source, clock.Now(), clock.WallNow());
 }
 
 }  // namespace
@@ -107,10 +108,13 @@ absl::Status HostState::Take(const std::string& address, const std::string& sour
 void HostState::Load(const std::string& address, const std::string& source) {
   const std::string path = PathOf(address);
   if (!disk_.Exists(path)) return;
-  const absl::Status status = LoadFile(disk_, path, source, limits_);
-  if (!status.ok())
+  const absl::StatusOr<std::uint64_t> left_out = LoadFile(disk_, path, source, limits_);
+  if (!left_out.ok()) {
     log_.Warning(absl::StrFormat("%s: what the limits owe is not known any more, they begin anew: %s", path,
-                                 std::string(status.message())));
+                                 std::string(left_out.status().message())));
+  } else if (*left_out > 0) {
+    log_.Warning(absl::StrFormat("%s: %d of its lines are of a later sluice, and are left out", path, *left_out));
+  }
 }
 
 void HostState::SaveSometimes() {

@@ -1,11 +1,13 @@
 #include "engine/delivery/host_limits.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -29,6 +31,18 @@ constexpr std::pair<Kind, std::string_view> kKinds[] = {{Kind::kProvider, "provi
 constexpr std::pair<std::string_view, TlsMemory BrokenTls::*> kTlsWords[] = {{"broken-tls", &BrokenTls::clear},
                                                                              {"compatible-tls", &BrokenTls::compatible},
                                                                              {"refused-tls", &BrokenTls::refused}};
+
+// A line of no kind that this program writes, but for those of warm-ups.
+bool IsOfLaterProgram(std::string_view line) {
+  const std::string_view word = line.substr(0, line.find('\t'));
+  const auto is_in_kind = [](char c) { return absl::ascii_islower(static_cast<unsigned char>(c)) || c == '-'; };
+  const auto is_word = [word](const auto& one) { return one == word; };
+  if (word.empty() || word.size() == line.size() || !std::all_of(word.begin(), word.end(), is_in_kind)) return false;
+  const std::string_view of_sites[] = {kSiteWord, kHeldWord, kSetWord, kSetDomainWord};
+  return std::none_of(std::begin(of_sites), std::end(of_sites), is_word) &&
+         std::none_of(std::begin(kKinds), std::end(kKinds), [&](const auto& kind) { return is_word(kind.second); }) &&
+         std::none_of(std::begin(kTlsWords), std::end(kTlsWords), [&](const auto& one) { return is_word(one.first); });
+}
 
 LimitGroup::Keys KeysOf(Kind kind) {
   if (kind == Kind::kCampaign) return {"", "campaign_rate", /*takes_turns=*/false};  // As campaign_rate.h says.
@@ -266,8 +280,8 @@ std::string HostLimits::Save(const std::string& source, base::Instant now, base:
   return text;
 }
 
-absl::Status HostLimits::Load(std::string_view text, const std::string& source, base::Instant now,
-                              base::WallTime wall) {
+absl::StatusOr<std::uint64_t> HostLimits::Load(std::string_view text, const std::string& source, base::Instant now,
+                                               base::WallTime wall) {
   const std::vector<std::string> lines = absl::StrSplit(base::AbslView(text), '\n', absl::SkipEmpty());
   std::int64_t saved_at = 0;
   if (lines.empty() || !absl::StartsWith(lines.front(), base::AbslView(kFirstLine)) ||
@@ -284,6 +298,7 @@ absl::Status HostLimits::Load(std::string_view text, const std::string& source, 
     base::Instant until;
   };
   std::vector<Peer> peers;
+  std::uint64_t left_out = 0;
   for (std::size_t i = 1; i < lines.size(); ++i) {
     GroupName name;
     Warmup::Kept warmup;
@@ -292,6 +307,10 @@ absl::Status HostLimits::Load(std::string_view text, const std::string& source, 
     if (*is_warmup) {
       name.source = source;
       if (warmup.Matters(wall)) warmups[name] = warmup;
+      continue;
+    }
+    if (IsOfLaterProgram(lines[i])) {
+      ++left_out;
       continue;
     }
     LimitsLine line;
@@ -327,7 +346,7 @@ absl::Status HostLimits::Load(std::string_view text, const std::string& source, 
   for (auto& [name, old] : sites) old_sites_[name] = std::move(old);
   for (auto& [name, old] : groups) TakeOld(name, std::move(old), now);
   for (const auto& [name, kept] : warmups) old_warmups_[name] = kept;
-  return absl::OkStatus();
+  return left_out;
 }
 
 // A campaign's rate is in the file of each of its sources: that of one which was not used lately knows of less.

@@ -13,7 +13,7 @@
 #include <tuple>
 #include <vector>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "engine/base/time.h"
 #include "engine/delivery/broken_tls.h"
 #include "engine/delivery/limit_group.h"
@@ -51,9 +51,10 @@ class HostLimits {
   // not as new. What may pass in the next `unsaved` counts as passed. Zero: nothing passes any more.
   std::string Save(const std::string& source, base::Instant now, base::WallTime wall, base::Duration unsaved) const;
   void OnSaved(const std::string& source) const;  // What Save said last of the source is durable.
-  // Takes up what Save wrote, beside what is there; what was of one source is of `source` now. Errors: kDataLoss, and
-  // nothing is taken up.
-  absl::Status Load(std::string_view text, const std::string& source, base::Instant now, base::WallTime wall);
+  // Takes up what Save wrote, beside what is there; what was of one source is of `source` now. Returns how many lines
+  // are of kinds that only a later program knows: they are left out. Errors: kDataLoss, and nothing is taken up.
+  absl::StatusOr<std::uint64_t> Load(std::string_view text, const std::string& source, base::Instant now,
+                                     base::WallTime wall);
 
   // Somebody goes from `from` to `to`, which has some of its hosts: what is known of `from` holds there. Where
   // something is known of `to`, the stricter of both, if it has `all_hosts` of `from`: else whoever names another's

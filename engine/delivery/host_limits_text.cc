@@ -29,9 +29,10 @@ bool ReadSpan(const std::string& text, base::Duration& span) {
 }  // namespace
 
 // KIND SOURCE NAME MESSAGE_DEBT CONNECTION_DEBT SUSPENDED WINDOW RATE REASON SAMPLE SUSPENDED_ALREADY NS_PER_MESSAGE
-// NS_PER_CONNECTION SUSPENDED_LAST; times in microseconds. Older programs did not write the last ones. A tenant's or
-// campaign's suspension has a line of its own: the kind "held", and the name "SITE SCOPE"; what a rule has set
-// likewise: "set" or "set-domain", "SITE KEY", and the rule as the reason.
+// NS_PER_CONNECTION SUSPENDED_LAST; times in microseconds. Older programs did not write the last ones, and later ones
+// may write more, which count for nothing here. A tenant's or campaign's suspension has a line of its own: the kind
+// "held", and the name "SITE SCOPE"; what a rule has set likewise: "set" or "set-domain", "SITE KEY", and the rule as
+// the reason.
 void AppendLine(std::string_view kind, std::string_view source, std::string_view name, const SiteStanding::Kept& kept,
                 const Suspensions::Kept& held, std::string& text) {
   const auto word = [](std::string_view plain) { return absl::CEscape(base::AbslView(plain)); };
@@ -59,7 +60,8 @@ void AppendLimits(std::string_view kind, std::string_view source, std::string_vi
   }
 }
 
-// KIND SOURCE NAME DAYS DAY SENT USED BAD SUSPENDED NUMBER. Older programs wrote "-" as the last one.
+// KIND SOURCE NAME DAYS DAY SENT USED BAD SUSPENDED NUMBER. Older programs wrote "-" as the last one; later ones may
+// write more.
 void AppendWarmup(const HostLimits::GroupName& name, const Warmup::Kept& kept, std::string& text) {
   if (kept.IsNew()) return;
   for (const auto& [kind, word] : kWarmupKinds) {
@@ -76,7 +78,7 @@ absl::StatusOr<bool> ReadWarmup(std::string_view text, HostLimits::GroupName& na
                                  [&words](const auto& one) { return one.second == words[0]; });
   if (kind == std::end(kWarmupKinds)) return false;
   name.kind = kind->first;
-  const bool is_good = words.size() == 10 && absl::CUnescape(words[1], &name.source) &&
+  const bool is_good = words.size() >= 10 && absl::CUnescape(words[1], &name.source) &&
                        absl::CUnescape(words[2], &name.name) && absl::SimpleAtoi(words[3], &kept.days) &&
                        absl::SimpleAtoi(words[4], &kept.day) && absl::SimpleAtoi(words[5], &kept.sent) &&
                        absl::SimpleAtoi(words[6], &kept.used) && absl::SimpleAtoi(words[7], &kept.bad) &&
@@ -89,7 +91,7 @@ absl::StatusOr<bool> ReadWarmup(std::string_view text, HostLimits::GroupName& na
 
 bool ReadLine(std::string_view text, LimitsLine& line) {
   const std::vector<std::string> words = absl::StrSplit(base::AbslView(text), '\t');
-  if (words.size() != 10 && words.size() != 11 && words.size() != 13 && words.size() != 14) return false;
+  if (words.size() < 10 || words.size() == 12) return false;
   line.kind = words[0];
   SiteStanding::Kept& kept = line.kept;
   return absl::CUnescape(words[1], &line.source) && absl::CUnescape(words[2], &line.name) &&

@@ -28,7 +28,7 @@ class KeptLimits {
   delivery::HostLimits& limits() { return limits_; }
   absl::Status Load() {
     for (const auto& [source, text] : kept_) {
-      if (absl::Status status = limits_.Load(text, source, world_.now(), world_.wall_now()); !status.ok())
+      if (absl::Status status = limits_.Load(text, source, world_.now(), world_.wall_now()).status(); !status.ok())
         return status;
     }
     return absl::OkStatus();

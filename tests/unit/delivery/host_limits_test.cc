@@ -352,9 +352,22 @@ TEST(HostLimits, DamageIsFoundAndNothingIsTakenUp) {
   Send(before.Site("one", "mx.example", 0, kSlow, kNow), kNow);
   const std::string text = before.Save("one", kNow, kWall, {});
   HostLimits after;
-  for (const std::string& damaged : {std::string(), text.substr(1), text.substr(0, text.size() - 3), text + "x\n"})
-    EXPECT_TRUE(absl::IsDataLoss(after.Load(damaged, "one", kNow, kWall))) << damaged;
+  for (const std::string& damaged : {std::string(), text.substr(1), text.substr(0, text.size() - 3), text + "x\n",
+                                     text + "\tx\n", text + "Site\tx\n", text + "site\tone\n"})
+    EXPECT_TRUE(absl::IsDataLoss(after.Load(damaged, "one", kNow, kWall).status())) << damaged;
   EXPECT_EQ(after.size(), 0u);
+}
+
+TEST(HostLimits, WhatALaterProgramWroteBesideIsLeftOut) {
+  HostLimits before, after;
+  Send(before.Site("one", "mx.example", 0, kSlow, kNow), kNow);
+  std::string text = before.Save("one", kNow, kWall, {});
+  text.insert(text.size() - 1, "\tmore");  // At the end of the site's line.
+  text += "later-kind\tone\tx\n" + text.substr(text.find('\n') + 1).replace(0, 4, "location");
+  const absl::StatusOr<std::uint64_t> left_out = after.Load(text, "one", kNow, kWall);
+  ASSERT_TRUE(left_out.ok()) << left_out.status();
+  EXPECT_EQ(*left_out, 2u);
+  EXPECT_EQ(after.Save("one", kNow, kWall, {}), before.Save("one", kNow, kWall, {}));
 }
 
 TEST(HostLimits, WhatIsAsNewIsForgotten) {

@@ -310,7 +310,8 @@ TEST(KeptWarmup, DamageIsFound) {
         "warmup-site\tone\tbig\t1\t20000\t80\t80\t0\t1\tx\n"}) {
     HostLimits limits;
     EXPECT_TRUE(absl::IsDataLoss(
-        limits.Load(std::string("sluice-limits 1 5\n") + line, "one", Instant(), WallTime::FromMicroseconds(5))))
+        limits.Load(std::string("sluice-limits 1 5\n") + line, "one", Instant(), WallTime::FromMicroseconds(5))
+            .status()))
         << line;
   }
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -34,6 +35,23 @@ TEST(HostState, OfARehearsalLetsAWarmupSendItsNumber) {
   delivery::WarmupMember member(warmup, calls, 1);
   EXPECT_EQ(warmup->Room(member, io::SystemClock().WallNow()), 5u);
   host.SaveSometimes();
+}
+
+TEST(HostState, OfALaterProgramIsTakenUpAsFarAsItIsKnown) {
+  const std::string folder = testing::TempDir() + absl::StrFormat("/host_state_later.%d", ::getpid());
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder + "/limits-any") << "sluice-limits 1 1\nlater\tone\tx\nlater\tone\ty\n";
+  struct Kept final : base::Log {
+    void Write(base::Severity, std::string_view line) override { lines.emplace_back(line); }
+    std::vector<std::string> lines;
+  } log;
+  const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();
+  HostState host(*disk, folder, log);
+  delivery::Source source;
+  source.name = "one";
+  ASSERT_TRUE(host.Use({source}).ok());
+  ASSERT_TRUE(host.Use({source}).ok());
+  EXPECT_THAT(log.lines, testing::ElementsAre(testing::HasSubstr("limits-any: 2 of its lines are of a later sluice")));
 }
 
 // Whoever says that something is to be saved serves the operator, too.
