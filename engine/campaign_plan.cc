@@ -3,19 +3,18 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "dns/cached_resolver.h"
-#include "dns/cares_resolver.h"
 #include "dns/mx_lookup.h"
 #include "dns/site_name.h"
 #include "engine/delivery/mail_hosts.h"
 #include "engine/delivery/pause.h"
 #include "engine/delivery/recipient_queue.h"
 #include "engine/io/clock.h"
-#include "engine/io/reactor.h"
-#include "engine/io/timer_wheel.h"
 #include "engine/plan_host.h"
+#include "engine/plan_loop.h"
 #include "engine/plan_send.h"
 #include "engine/plan_trials.h"
 #include "engine/preparation.h"
@@ -53,33 +52,21 @@ class Plan {
     std::vector<delivery::PlannedHost> exchangers = {};
     std::optional<ReceiverProbe::Distance> distance = std::nullopt;  // As it was measured.
   };
-  // What a look-up and a connection need.
-  struct Loop {
-    io::SystemClock clock;
-    io::TimerWheel timers{clock.Now()};
-    std::unique_ptr<io::Reactor> reactor;
-    std::unique_ptr<dns::CaresResolver> resolver;
-    void Turn() {
-      const base::Instant until = std::min(clock.Now() + base::Duration::Milliseconds(100), timers.NextAt());
-      clock.Expire();  // What it wakes up for sees the time it woke.
-      reactor->RunOnce(until);
-      timers.Advance(clock.Now());
-    }
-  };
+  using NamedSite = std::pair<const std::string, Site>;
 
   absl::Status Prepare();
-  absl::Status MakeLoop();
   absl::Status LookUp();
   void Take(std::uint64_t domain, const dns::Route& route);
   void Add(const std::string& name, const std::string& domain, std::vector<config::MailHost> hosts,
            const std::vector<delivery::PlannedHost>& exchangers, const std::vector<std::uint64_t>& counts);
-  std::vector<Site*> Busiest();
+  std::vector<NamedSite*> Busiest();
   absl::Status Probe();
-  ReceiverProbe::Target TargetOf(const Site& site) const;
+  const delivery::Source* ProbingSource(const NamedSite& site) const;
+  ReceiverProbe::Target TargetOf(const Site& site, const delivery::Source& source) const;
   std::vector<std::uint64_t> CountsOf(const roster::DomainView& domain) const;
   void TakeSite(const std::string& name, const Site& site);
-  void TakeShared(const std::string& provider, const std::string& source, std::uint64_t recipients,
-                  const config::Limits& limits, const PlanAssumptions& assumptions);
+  PlannedTime TimeOfProvider(const std::string& provider, const std::string& source, const config::Limits& of,
+                             const SharedLoad& load);
   PlannedTime TimeOfWarmupAt(const Site& site, const std::string& name, const std::string& provider, std::size_t source,
                              std::uint64_t recipients);
   bool IsWarm(const Site& site, const std::string& name, const std::string& provider, std::size_t source);
@@ -90,12 +77,13 @@ class Plan {
   const config::Shaping& shaping_;
   PlanHost host_;
   PlanAssumptions assumptions_;
-  std::unique_ptr<Loop> loop_;
+  std::unique_ptr<PlanLoop> loop_;
   std::unique_ptr<const roster::Roster> roster_;
   std::map<std::string, Site> sites_;
   std::map<std::string, PlannedProvider> providers_;
   std::map<std::pair<std::string, std::string>, SharedLoad> shared_;  // By provider and source; "": all sources.
   std::uint64_t queries_ = 0;
+  std::uint64_t largest_site_ = 0;  // Recipients.
   CampaignPlan plan_;
 };
 
@@ -166,20 +154,6 @@ void Plan::Take(std::uint64_t index, const dns::Route& route) {
       CountsOf(domain));
 }
 
-absl::Status Plan::MakeLoop() {
-  loop_ = std::make_unique<Loop>();
-  absl::StatusOr<std::unique_ptr<io::Reactor>> reactor =
-      io::MakeReactor({.backend = io::Backend::kEpoll}, *request_.log);
-  if (!reactor.ok()) return reactor.status();
-  loop_->reactor = *std::move(reactor);
-  absl::StatusOr<std::unique_ptr<dns::CaresResolver>> resolver = dns::CaresResolver::Make(
-      {.servers = request_.config->dns.servers, .queries_per_second_max = request_.config->dns.max_queries_per_second},
-      *loop_->reactor, loop_->clock, loop_->timers);
-  if (!resolver.ok()) return resolver.status();
-  loop_->resolver = *std::move(resolver);
-  return absl::OkStatus();
-}
-
 // The allowed number of questions per second, and only so many answers at a time.
 absl::Status Plan::LookUp() {
   // Many domains share a host, whose addresses may be wanted.
@@ -212,26 +186,35 @@ absl::Status Plan::LookUp() {
 // ---- how far away they are ----
 
 // Those where a connection has most to carry.
-std::vector<Plan::Site*> Plan::Busiest() {
-  std::vector<std::pair<double, Site*>> loads;
-  for (auto& [name, site] : sites_) {
+std::vector<Plan::NamedSite*> Plan::Busiest() {
+  std::vector<std::pair<double, NamedSite*>> loads;
+  for (NamedSite& named : sites_) {
+    const Site& site = named.second;
     double load = 0;
     for (std::size_t i = 0; i < site.recipients.size(); ++i) {
       const config::Limits limits = shaping_.For(site.domain, site.hosts, (*request_.sources)[i].name);
       load = std::max(load, static_cast<double>(site.recipients[i]) / limits.connection_limit);
     }
-    loads.emplace_back(load, &site);
+    loads.emplace_back(load, &named);
   }
   std::sort(loads.begin(), loads.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
-  std::vector<Site*> busiest;
+  std::vector<NamedSite*> busiest;
   for (std::size_t i = 0; i < std::min(kProbed, loads.size()); ++i) busiest.push_back(loads[i].second);
   return busiest;
 }
 
-// From the source that has most to send there.
-ReceiverProbe::Target Plan::TargetOf(const Site& site) const {
-  const auto most = std::max_element(site.recipients.begin(), site.recipients.end()) - site.recipients.begin();
-  const delivery::Source& source = (*request_.sources)[static_cast<std::size_t>(most)];
+// The one that has most to send there, of those that may connect; null: none may.
+const delivery::Source* Plan::ProbingSource(const NamedSite& site) const {
+  const std::vector<std::uint64_t>& recipients = site.second.recipients;
+  std::optional<std::size_t> most;
+  for (std::size_t i = 0; i < recipients.size(); ++i) {
+    const bool has_more = recipients[i] > (most.has_value() ? recipients[*most] : 0);
+    if (has_more && host_.MayConnect((*request_.sources)[i].name, site.first)) most = i;
+  }
+  return most.has_value() ? &(*request_.sources)[*most] : nullptr;
+}
+
+ReceiverProbe::Target Plan::TargetOf(const Site& site, const delivery::Source& source) const {
   const config::Limits limits = shaping_.For(site.domain, site.hosts, source.name);
   const auto& smarthost = request_.config->smarthost;
   return {.hosts = site.exchangers,
@@ -245,9 +228,15 @@ ReceiverProbe::Target Plan::TargetOf(const Site& site) const {
 absl::Status Plan::Probe() {
   dns::MxLookup mx(*loop_->resolver);
   std::vector<std::pair<Site*, std::unique_ptr<ReceiverProbe>>> probes;
-  for (Site* const site : Busiest()) {
-    probes.emplace_back(site, std::make_unique<ReceiverProbe>(TargetOf(*site),
-                                                              ReceiverProbe::Seams{*loop_->reactor, loop_->clock, mx}));
+  for (NamedSite* const site : Busiest()) {
+    const delivery::Source* const source = ProbingSource(*site);
+    if (source == nullptr) {
+      ++plan_.not_connected_to;
+      continue;
+    }
+    probes.emplace_back(&site->second,
+                        std::make_unique<ReceiverProbe>(TargetOf(site->second, *source),
+                                                        ReceiverProbe::Seams{*loop_->reactor, loop_->clock, mx}));
     probes.back().second->Start();
   }
   const base::Instant end = loop_->clock.Now() + kProbeTime;
@@ -275,8 +264,12 @@ void Plan::TakeSite(const std::string& name, const Site& site) {
     last = shaping_.For(site.domain, site.hosts, source);
     const PlanAssumptions assumptions =
         AssumptionsFor(site.distance, last, request_.campaign->delivery.max_message_rate.has_value(), assumptions_);
-    all.Add(site.recipients[i], last, assumptions);
-    if (!known.empty()) TakeShared(provider, source, site.recipients[i], last, assumptions);
+    SharedLoad load;  // Of this source.
+    load.Add(site.recipients[i], last, assumptions);
+    if (!known.empty()) group.time = Longer(group.time, TimeOfProvider(provider, source, last, load));
+    for (const auto& [other, of] : shaping_.OtherProvidersFor(site.domain, site.hosts, source))
+      group.time = Longer(group.time, TimeOfProvider(other, source, of, load));
+    all.Add(load);
     const PlanHost::Site host = host_.At(source, name);
     PlannedTime time = TimeOfSite(site.recipients[i], last, assumptions, host.known);
     const std::uint64_t warming = known.empty() ? site.recipients[i] : shared_[{provider, source}].messages;
@@ -289,6 +282,7 @@ void Plan::TakeSite(const std::string& name, const Site& site) {
     plan_.longest.push_back({name, source, provider, site.recipients[i], time, {}, host.suspended});
     if (site.distance.has_value()) plan_.longest.back().round_trip = site.distance->round_trip;
   }
+  largest_site_ = std::max(largest_site_, all.messages);
   group.time = Longer(group.time,
                       TimeOfShared(all, last.total_connection_limit, "total_connection_limit", last.total_message_rate,
                                    "total_message_rate", host_.DebtOf({Kind::kSiteTotal, "", name})));
@@ -298,20 +292,18 @@ void Plan::TakeSite(const std::string& name, const Site& site) {
   plan_.longest.resize(CampaignPlan::kSitesShown);
 }
 
-// A provider's own limits are over its sites, for each source or for all of them.
-void Plan::TakeShared(const std::string& provider, const std::string& source, std::uint64_t recipients,
-                      const config::Limits& limits, const PlanAssumptions& assumptions) {
+// A provider's own limits are over its sites, for each source or for all of them. So much more goes there.
+PlannedTime Plan::TimeOfProvider(const std::string& provider, const std::string& source, const config::Limits& of,
+                                 const SharedLoad& load) {
   SharedLoad& own = shared_[{provider, source}];
   SharedLoad& all = shared_[{provider, ""}];
-  own.Add(recipients, limits, assumptions);
-  all.Add(recipients, limits, assumptions);
-  PlannedTime& time = providers_[provider].time;
-  time = Longer(time, TimeOfShared(own, limits.provider_connection_limit, "provider_connection_limit",
-                                   limits.provider_max_message_rate, "provider_max_message_rate",
-                                   host_.DebtOf({Kind::kProvider, source, provider})));
-  time = Longer(time, TimeOfShared(all, limits.provider_total_connection_limit, "total_connection_limit",
-                                   limits.provider_total_message_rate, "total_message_rate",
-                                   host_.DebtOf({Kind::kProviderTotal, "", provider})));
+  own.Add(load);
+  all.Add(load);
+  return Longer(
+      TimeOfShared(own, of.provider_connection_limit, "provider_connection_limit", of.provider_max_message_rate,
+                   "provider_max_message_rate", host_.DebtOf({Kind::kProvider, source, provider})),
+      TimeOfShared(all, of.provider_total_connection_limit, "total_connection_limit", of.provider_total_message_rate,
+                   "total_message_rate", host_.DebtOf({Kind::kProviderTotal, "", provider})));
 }
 
 bool Plan::IsWarm(const Site& site, const std::string& name, const std::string& provider, std::size_t source) {
@@ -339,11 +331,11 @@ absl::Status Plan::PlanWhole() {
     const RateDebt owed = host_.DebtOf({Kind::kCampaign, "", request_.campaign->id});
     plan_.whole.push_back({SecondsAtRate(routed, *rate, owed), "campaign_rate"});
   }
-  if (!request_.keys->empty() && routed > 0) {
-    const absl::StatusOr<double> rate =
-        MeasureSignatures(*request_.keys, *request_.config, request_.shards, *request_.log);
-    if (!rate.ok()) return rate.status();
-    plan_.whole.push_back({static_cast<double>(routed) / *rate, "signing"});
+  if (routed > 0) {
+    const absl::StatusOr<MessageCost> cost = MeasureMessages(*roster_, *request_.keys, *request_.config, *request_.log);
+    if (!cost.ok()) return cost.status();
+    const std::uint32_t cores = std::min(request_.shards, std::max(1u, std::thread::hardware_concurrency()));
+    plan_.whole.push_back(TimeOfMachine(*cost, routed, largest_site_, cores));
   }
   if (queries_ > 0)
     plan_.whole.push_back(
@@ -359,8 +351,10 @@ absl::StatusOr<CampaignPlan> Plan::Make() {
   const absl::StatusOr<base::Duration> commit = MeasureCommit(disk_, request_.scratch);
   if (!commit.ok()) return commit.status();
   assumptions_.commit = *commit;
-  if (!request_.host_state.empty()) host_.Read(disk_, request_.host_state, *request_.sources);
-  if (absl::Status status = MakeLoop(); !status.ok()) return status;
+  if (!request_.host_state.empty()) host_.Read(disk_, request_.host_state, *request_.sources, request_.source_names);
+  absl::StatusOr<std::unique_ptr<PlanLoop>> loop = PlanLoop::Make(*request_.config, *request_.log);
+  if (!loop.ok()) return loop.status();
+  loop_ = *std::move(loop);
   if (request_.config->smarthost.has_value()) {
     const std::string& host = request_.config->smarthost->host;
     for (std::uint64_t i = 0; i < roster_->domains(); ++i)

@@ -28,8 +28,9 @@ struct PlanRequest {
   const std::vector<delivery::Source>* sources = nullptr;
   const std::vector<dkim::SigningKey>* keys = nullptr;
   std::uint32_t shards = 1;
-  std::string scratch;     // An empty folder; the caller removes it.
-  std::string host_state;  // What the host knows of receivers: <state_dir>/host. Empty: nothing.
+  std::string scratch;            // An empty folder; the caller removes it.
+  std::string host_state;         // What the host knows of receivers: <state_dir>/host. Empty: nothing.
+  std::string source_names = {};  // As HostState has them.
   base::WallTime now;
   // To all receivers. None: those with the most messages for each connection are asked (receiver_probe.h), and the
   // others are taken to be kAssumedRoundTrip away.
@@ -57,6 +58,7 @@ struct CampaignPlan {
   static constexpr std::size_t kSitesShown = 100;
   std::uint64_t recipients = 0, domains = 0, sites = 0;
   std::uint64_t without_route = 0;         // Recipients whose domain takes no mail, or does not exist.
+  std::uint64_t not_connected_to = 0;      // Sites of the busiest: suspended, or others have the source.
   std::uint64_t without_answer = 0;        // Recipients whose domain the DNS gave no answer for.
   PlannedTime time;                        // "finish": of all.
   std::vector<PlannedTime> whole;          // What holds for the campaign as a whole, each by itself.

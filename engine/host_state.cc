@@ -40,6 +40,24 @@ void ReadLimits(io::Disk& disk, const std::string& directory, const std::vector<
   (void)LoadFile(disk, directory + "/limits-total", "", limits);
 }
 
+std::set<std::string> SourcesInUse(const std::string& directory, const std::string& names,
+                                   const std::vector<delivery::Source>& sources) {
+  std::vector<std::string> held;  // Addresses.
+  if (!names.empty()) {
+    for (const std::string& name : io::NameLock::Held(names)) held.push_back(name.substr(names.size()));
+  }
+  std::set<std::string> in_use;
+  for (const delivery::Source& source : sources) {
+    const std::string address = AddressOf(source);
+    const bool is_named = std::any_of(held.begin(), held.end(), [&address](const std::string& other) {
+      const bool is_address = base::IpAddress::Parse(other).has_value();
+      return other == address || other == kAny || (address == kAny && is_address);
+    });
+    if (is_named || io::FileLock::IsHeld(absl::StrCat(directory, "/source-", address))) in_use.insert(source.name);
+  }
+  return in_use;
+}
+
 HostState::~HostState() {
   const std::lock_guard lock(mutex_);
   if (saving_.valid()) saving_.wait();

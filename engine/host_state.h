@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -79,6 +80,10 @@ class HostState {
   std::future<Saved> saving_;
 };
 
+// The names of those of `sources` that some program has now, or an address that they may leave from. `names`: as in
+// HostState.
+std::set<std::string> SourcesInUse(const std::string& directory, const std::string& names,
+                                   const std::vector<delivery::Source>& sources);
 // What the last programs that had these sources left in `directory`, and what holds over all sources; takes none of
 // them.
 void ReadLimits(io::Disk& disk, const std::string& directory, const std::vector<delivery::Source>& sources,

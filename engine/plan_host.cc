@@ -17,17 +17,30 @@ std::vector<std::string> ScopesOf(const campaign::Campaign& campaign) {
 }  // namespace
 
 PlanHost::PlanHost(const campaign::Campaign& campaign, base::WallTime now, base::WallTime begin)
-    : scopes_(ScopesOf(campaign)), begin_(begin), begins_at_(io::SystemClock().Now() + (begin - now)) {}
+    : scopes_(ScopesOf(campaign)), begin_(begin), now_(io::SystemClock().Now()), begins_at_(now_ + (begin - now)) {}
 
-void PlanHost::Read(io::Disk& disk, const std::string& directory, const std::vector<delivery::Source>& sources) {
+void PlanHost::Read(io::Disk& disk, const std::string& directory, const std::vector<delivery::Source>& sources,
+                    const std::string& names) {
   ReadLimits(disk, directory, sources, limits_);
+  in_use_ = SourcesInUse(directory, names, sources);
+}
+
+base::Duration PlanHost::SuspendedFor(const delivery::SiteStanding::Kept& known) const {
+  base::Duration longest;
+  for (const delivery::Suspensions::Kept& held : known.suspensions) {
+    if (std::find(scopes_.begin(), scopes_.end(), held.scope) != scopes_.end()) longest = std::max(longest, held.rest);
+  }
+  return longest;
+}
+
+bool PlanHost::MayConnect(const std::string& source, const std::string& site) const {
+  return !in_use_.contains(source) && SuspendedFor(limits_.KeptOf(source, site, now_)) == base::Duration();
 }
 
 PlanHost::Site PlanHost::At(const std::string& source, const std::string& site) const {
   Site at{.known = limits_.KeptOf(source, site, begins_at_), .suspended = {}};
+  at.suspended = SuspendedFor(at.known);
   for (const delivery::Suspensions::Kept& held : at.known.suspensions) {
-    if (std::find(scopes_.begin(), scopes_.end(), held.scope) != scopes_.end())
-      at.suspended = std::max(at.suspended, held.rest);
     if (held.scope == delivery::kEverybody) at.known.window = 1;  // It comes back with one connection.
   }
   at.known.debts.messages = std::max(base::Duration(), at.known.debts.messages - at.suspended);

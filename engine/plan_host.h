@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,10 @@ class PlanHost {
  public:
   // The campaign begins at `begin`.
   PlanHost(const campaign::Campaign& campaign, base::WallTime now, base::WallTime begin);
-  // What the last programs that had these sources left in `directory`, or the ones that have them now.
-  void Read(io::Disk& disk, const std::string& directory, const std::vector<delivery::Source>& sources);
+  // What the last programs that had these sources left in `directory`, or the ones that have them now. `names`: as
+  // HostState has it.
+  void Read(io::Disk& disk, const std::string& directory, const std::vector<delivery::Source>& sources,
+            const std::string& names);
 
   // Of one (source, site).
   struct Site {
@@ -29,6 +32,8 @@ class PlanHost {
     base::Duration suspended;  // How long the campaign's mail is held there; zero: it is not.
   };
   Site At(const std::string& source, const std::string& site) const;
+  // Nothing is suspended there now, and no other program has the source, whose limits a connection would count for.
+  bool MayConnect(const std::string& source, const std::string& site) const;
   RateDebt DebtOf(const delivery::HostLimits::GroupName& group) const;
   // Of a source at a provider; `provider` empty: at the site, which has none.
   delivery::Warmup::Kept WarmupOf(const std::string& source, const std::string& site, const std::string& provider,
@@ -36,9 +41,12 @@ class PlanHost {
   base::WallTime begin() const { return begin_; }
 
  private:
+  base::Duration SuspendedFor(const delivery::SiteStanding::Kept& known) const;
+
   const std::vector<std::string> scopes_;  // Whose suspensions hold the campaign's mail.
   const base::WallTime begin_;
-  const base::Instant begins_at_;
+  const base::Instant now_, begins_at_;
+  std::set<std::string> in_use_;  // Sources.
   delivery::HostLimits limits_;
 };
 

@@ -31,6 +31,19 @@ Growth GrowthOf(std::uint64_t messages, std::uint64_t sessions, double window, c
   return growth;
 }
 
+// On so many connections, which are made anew; the last time as many as the messages that are left are worth.
+double SecondsInTurns(std::uint64_t messages, std::uint64_t sessions, const config::Limits& limits,
+                      const PlanAssumptions& assumptions) {
+  const std::uint64_t per_connection = limits.max_deliveries_per_connection;
+  const std::uint64_t full = messages / (sessions * per_connection), left = messages % (sessions * per_connection);
+  const std::uint64_t worth = Ceiling(left, std::min(kMessagesForASession, per_connection));
+  const std::uint64_t last = left == 0 ? 0 : Ceiling(left, full == 0 ? sessions : std::min(sessions, worth));
+  const std::uint64_t turns = std::max<std::uint64_t>(1, full + (left > 0 ? 1 : 0));
+  return static_cast<double>(full * per_connection + last) * Seconds(assumptions.message + assumptions.commit) +
+         static_cast<double>(turns) * Seconds(assumptions.open) +
+         static_cast<double>(turns - 1) * Seconds(assumptions.close);
+}
+
 }  // namespace
 
 PlannedTime Longer(PlannedTime a, PlannedTime b) { return b.seconds > a.seconds ? b : a; }
@@ -54,6 +67,18 @@ void SharedLoad::Add(std::uint64_t more, const config::Limits& limits, const Pla
           static_cast<double>(opened) * Seconds(assumptions.open + assumptions.close);
 }
 
+void SharedLoad::Add(const SharedLoad& more) {
+  messages += more.messages;
+  work += more.work;
+}
+
+PlannedTime TimeOfMachine(const MessageCost& cost, std::uint64_t messages, std::uint64_t largest_site,
+                          std::uint32_t cores) {
+  const double all = static_cast<double>(messages) * Seconds(cost.signatures + cost.rest) / cores;
+  return Longer({all, cost.signatures > cost.rest ? "signing" : "machine"},
+                {static_cast<double>(largest_site) * Seconds(cost.rest), "machine"});
+}
+
 PlannedTime TimeOfShared(const SharedLoad& load, const std::optional<std::uint32_t>& connections,
                          std::string_view connections_key, const std::optional<base::Rate>& rate,
                          std::string_view rate_key, const RateDebt& owed) {
@@ -71,11 +96,7 @@ PlannedTime TimeOfSite(std::uint64_t messages, const config::Limits& limits, con
   const std::uint64_t sessions = std::min<std::uint64_t>(limits.connection_limit, wanted);
   const double window = known.window > 0 ? known.window : delivery::Window(limits.connection_limit).exact_size();
   const Growth growth = limits.adaptive ? GrowthOf(messages, sessions, window, assumptions) : Growth();
-  const std::uint64_t each = Ceiling(messages - growth.messages, sessions);
-  const std::uint64_t opened = std::max<std::uint64_t>(1, Ceiling(each, per_connection));
-  const double rest = static_cast<double>(each) * Seconds(assumptions.message + assumptions.commit) +
-                      static_cast<double>(opened) * Seconds(assumptions.open) +
-                      static_cast<double>(opened - 1) * Seconds(assumptions.close);
+  const double rest = SecondsInTurns(messages - growth.messages, sessions, limits, assumptions);
   PlannedTime time = {growth.seconds + rest, growth.seconds > rest ? "window"
                                              : wanted > sessions   ? "connection_limit"
                                                                    : "round_trip"};

@@ -52,6 +52,7 @@ struct SharedLoad {
   std::uint64_t messages = 0;
   double work = 0;  // Seconds that it would all take on one connection.
   void Add(std::uint64_t more, const config::Limits& limits, const PlanAssumptions& assumptions);
+  void Add(const SharedLoad& more);
 };
 // None: no such limit. The names are those of the limits' keys.
 PlannedTime TimeOfShared(const SharedLoad& load, const std::optional<std::uint32_t>& connections,
@@ -60,6 +61,14 @@ PlannedTime TimeOfShared(const SharedLoad& load, const std::optional<std::uint32
 // Of `messages` to one site from one source, of which so much is known. Not how long it is suspended.
 PlannedTime TimeOfSite(std::uint64_t messages, const config::Limits& limits, const PlanAssumptions& assumptions,
                        const delivery::SiteStanding::Kept& known = {});
+// What a message costs on one core.
+struct MessageCost {
+  base::Duration signatures;
+  base::Duration rest;  // Rendering, digests, TLS, SMTP, the ledger, the kernel.
+};
+// What so many cost, the most of them at one site: that is on one core, and others only sign for it.
+PlannedTime TimeOfMachine(const MessageCost& cost, std::uint64_t messages, std::uint64_t largest_site,
+                          std::uint32_t cores);
 // What takes so long, once nothing is suspended any more.
 PlannedTime After(base::Duration suspended, PlannedTime time);
 

@@ -1,7 +1,6 @@
-// What a plan tries on this machine: how long its signatures and its disk take.
+// What a plan tries on this machine: how long its messages and its disk take.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,12 +10,15 @@
 #include "engine/config/config.h"
 #include "engine/dkim/signing_key.h"
 #include "engine/io/disk.h"
+#include "engine/plan_model.h"
+#include "engine/roster/roster.h"
 
 namespace engine {
 
-// Messages per second on so many cores, each with the signatures of all keys.
-absl::StatusOr<double> MeasureSignatures(const std::vector<dkim::SigningKey>& keys, const config::Config& config,
-                                         std::uint32_t shards, base::Log& log);
+// Renders and signs some of the messages, but what TLS, SMTP, the ledger and the kernel take of a message is what it is
+// on the machine of bench/README.md.
+absl::StatusOr<MessageCost> MeasureMessages(const roster::Roster& roster, const std::vector<dkim::SigningKey>& keys,
+                                            const config::Config& config, base::Log& log);
 // How long an attempt takes to be durable. Leaves a file "commits" in the folder.
 absl::StatusOr<base::Duration> MeasureCommit(io::Disk& disk, const std::string& folder);
 

@@ -25,6 +25,9 @@ absl::StatusOr<config::Config> LoadConfiguration(const Context& context);
 std::string TokenKeyFile(const config::Config& config);
 std::string HostName();
 
+// What the names of sources that are in use begin with: of all programs of a host, also of later versions.
+inline constexpr char kSourceNames[] = "sluice-source-";
+
 // What the files say that the configuration names.
 struct ReceiverRules {
   config::Shaping shaping;

@@ -54,6 +54,7 @@ Json ToJson(const campaign::Campaign& campaign, const engine::CampaignPlan& plan
                {"sites", plan.sites},
                {"without_route", plan.without_route},
                {"without_answer", plan.without_answer},
+               {"not_connected_to", plan.not_connected_to},
                {"starts_at", base::FormatRfc3339(start)}};
   Put(plan.time, json);
   json["finishes_at"] = nullptr;
@@ -107,6 +108,12 @@ void Print(const campaign::Campaign& campaign, const engine::CampaignPlan& plan,
   if (plan.without_answer > 0)
     std::printf("%llu recipients are at domains that the DNS says nothing about now\n",
                 static_cast<unsigned long long>(plan.without_answer));
+  if (plan.not_connected_to > 0)
+    std::printf(
+        "%llu sites are not connected to, where mail is suspended or another program has the source, and are "
+        "taken to be %lld ms away\n",
+        static_cast<unsigned long long>(plan.not_connected_to),
+        static_cast<long long>(engine::kAssumedRoundTrip.milliseconds()));
   const auto line = [](const std::string& name, std::uint64_t recipients, const engine::PlannedTime& time) {
     std::printf("  %-40s %12llu  %10s  %s\n", name.c_str(), static_cast<unsigned long long>(recipients),
                 TimeText(time.seconds).c_str(), time.limited_by.c_str());
@@ -165,6 +172,7 @@ int Plan(const Arguments& arguments, Context& context) {
               .shards = ShardsOf(*config),
               .scratch = scratch,
               .host_state = arguments.sandbox_at.empty() ? *config->engine.state_dir + "/host" : "",
+              .source_names = kSourceNames,
               .now = now,
               .round_trip = round_trip,
               .log = &context.log,

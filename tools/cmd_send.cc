@@ -237,7 +237,6 @@ void Share(io::Disk& disk, const config::Config& config, const ReceiverRules& ru
 }
 
 int Send(const Arguments& arguments, Context& context) {
-  constexpr char kSourceNames[] = "sluice-source-";  // Of all programs of a host, also of later versions.
   if (absl::Status status = CheckArguments(arguments, context); !status.ok())
     return Fail(context.log, status, kExitUsage);
   const std::unique_ptr<io::Disk> disk = io::MakeFileDisk();

@@ -1,5 +1,6 @@
 """`sluice plan`: what it predicts is what a rehearsal then takes, and it sends nothing."""
 
+import datetime
 import json
 
 from lab import Lab
@@ -14,7 +15,7 @@ mx = ["mx.rated.test"]
 domains = ["opened.test"]
 [provider.far]
 domains = ["far.test"]
-reply_delay = "40ms"
+reply_delay = "200ms"
 [provider.rest]
 weight = 1
 """
@@ -22,7 +23,7 @@ FAR = """format = 1
 name = "far"
 [provider.far]
 weight = 1
-reply_delay = "100ms"
+reply_delay = "150ms"
 [provider.dead]
 domains = ["dead.test"]
 unreachable = 1
@@ -31,7 +32,7 @@ SHAPING = """["default"]
 connection_limit = 20
 [provider.rated]
 match = [{MXSuffix = ".rated.test"}]
-max_message_rate = "100/s"
+max_message_rate = "100/s,max_burst=20"
 [provider.opened]
 match = [{MXSuffix = ".opened.test"}]
 max_connection_rate = "4/s"
@@ -44,30 +45,29 @@ max_deliveries_per_connection = 20
 
 
 class PlannedTest(Lab):
-    def check_time(self, took, *planned):
-        """What a machine that is busy adds is no fault of the plan; a limit that it does not see makes a factor of difference."""
-        self.assertGreater(took, 0.85 * min(planned))
-        self.assertLess(took, 1.4 * max(planned))
+    def check_time(self, took, planned, what=""):
+        """Within 15 %. Limits or delays of receivers decide, by far, how long it takes, so that a slow machine changes little."""
+        self.assertGreater(took, 0.85 * planned, what)
+        self.assertLess(took, 1.15 * planned, what)
 
 
 class PlanTest(PlannedTest):
     def setUp(self):
         super().setUp()
         self.receivers = self.sandbox(PERSONALITY)
-        rated = [f"user{n}@rated{1 + n % 2}.test" for n in range(900)]
+        rated = [f"user{n}@rated{1 + n % 2}.test" for n in range(820)]
         opened = [f"user{n}@opened.test" for n in range(120)]
-        far = [f"user{n}@far.test" for n in range(150)]
-        self.rows([address for group in zip(rated[:120], opened, far[:120]) for address in group] + rated[120:] + far[120:])
+        far = [f"user{n}@far.test" for n in range(44)]
+        self.rows(rated + opened + far)
         self.campaign()
         self.config(shaping=SHAPING, engine="shards = 2")
 
     def plan(self, *options):
-        return json.loads(self.sluice("plan", "campaign.toml", "--sandbox-at", self.receivers.ready, "--round-trip", "40ms", "--json",
-                                      *options).stdout)
+        return json.loads(self.sluice("plan", "campaign.toml", "--sandbox-at", self.receivers.ready, "--json", *options).stdout)
 
     def test_a_rehearsal_takes_as_long_as_predicted(self):
         plan = self.plan()
-        self.assertEqual((plan["recipients"], plan["domains"], plan["sites"]), (1170, 4, 3))
+        self.assertEqual((plan["recipients"], plan["domains"], plan["sites"], plan["not_connected_to"]), (984, 4, 3, 0))
         providers = {provider["provider"]: provider for provider in plan["providers"]}
         self.assertEqual({name: provider["limited_by"] for name, provider in providers.items()},
                          {"rated": "max_message_rate", "opened": "max_connection_rate", "far": "connection_limit"})
@@ -79,19 +79,16 @@ class PlanTest(PlannedTest):
         self.sluice("send", "campaign.toml", "--sandbox-at", self.receivers.ready, "--state", self.path("rehearsal"))
         report = json.loads(self.sluice("report", "test", "--json", "--state", self.path("rehearsal")).stdout)
         self.check_time(report["elapsed_s"], plan["seconds"])
-        took = {}
+        ends = {}
         for event in self.events("test", "--type", "Delivery", "--state", self.path("rehearsal")):
-            first, last = took.get(event["provider_name"], (event["timestamp"], event["timestamp"]))
-            took[event["provider_name"]] = (min(first, event["timestamp"]), max(last, event["timestamp"]))
-        for name, share in {"rated": 0.15, "opened": 0.15, "far": 0.5}.items():  # How long signing and disk take depends on the machine.
-            first, last = took[name]
-            seconds = providers[name]["seconds"]
-            self.assertGreater(last - first, (1 - share) * seconds - 1, name)  # Whole seconds.
-            self.assertLess(last - first, 1.5 * seconds + 1, name)
+            at = datetime.datetime.fromisoformat(event["event_time"]).timestamp()
+            ends[event["provider_name"]] = max(ends.get(event["provider_name"], at), at)
+        for name, end in ends.items():
+            self.check_time(report["elapsed_s"] - (max(ends.values()) - end), providers[name]["seconds"], name)
 
     def test_it_sends_nothing_and_says_it_in_text(self):
         text = self.sluice("plan", "campaign.toml", "--sandbox-at", self.receivers.ready).stdout
-        self.assertRegex(text, r"^test: 1170 recipients at 4 domains, 3 sites; about 0:00:0\d, because of ")
+        self.assertRegex(text, r"^test: 984 recipients at 4 domains, 3 sites; about 0:00:0\d, because of ")
         self.assertIn("provider rated", text)
         self.assertEqual(self.receivers.end(), {})
 
@@ -99,13 +96,34 @@ class PlanTest(PlannedTest):
         with self.path("campaign.toml").open("a") as campaign:
             campaign.write('max_message_rate = "1/s"\nfinish_by = 2026-01-01T00:00:00Z\n')
         plan = self.plan()
-        self.assertEqual((plan["limited_by"], plan["seconds"]), ("campaign_rate", 1169))
+        self.assertEqual((plan["limited_by"], plan["seconds"]), ("campaign_rate", 983))
         self.assertFalse(plan["in_time"])
 
     def test_limits_of_a_provider_count_over_its_sites(self):
-        self.config(shaping=SHAPING.replace('max_message_rate = "100/s"', 'provider_max_message_rate = "50/s"'))
+        per_provider = SHAPING.replace('max_message_rate = "100/s,max_burst=20"', 'provider_max_message_rate = "50/s"')
+        self.config(shaping=per_provider)
         plan = self.plan()
-        self.assertEqual((plan["limited_by"], plan["seconds"]), ("provider_max_message_rate", 17.98))
+        self.assertEqual((plan["limited_by"], plan["seconds"]), ("provider_max_message_rate", 16.38))
+        # Another provider that matches, and is not the one that the sites belong to.
+        for limit, name in (('provider_max_message_rate = "20/s"', "provider_max_message_rate"), ('total_message_rate = "20/s"', "total_message_rate")):
+            with self.subTest(limit):
+                self.config(shaping=f'[provider.all]\nmatch = [{{DomainSuffix = ".test"}}]\n{limit}\n' + per_provider)
+                plan = self.plan()
+                self.assertNotIn("all", [provider["provider"] for provider in plan["providers"]])
+                self.assertEqual((plan["limited_by"], plan["seconds"]), (name, 49.15))
+
+    def test_the_work_of_the_machine_is_foreseen(self):
+        def machine():
+            (limit,) = (limit for limit in self.plan("--round-trip", "1ms")["campaign_limits"] if not limit["limited_by"].startswith("dns"))
+            return limit["limited_by"], limit["seconds"]
+
+        name, unsigned = machine()
+        self.assertEqual(name, "machine")
+        self.assertGreaterEqual(unsigned, 984 * 17e-6 / 2 - 0.001)
+        self.sign_with(self.dkim_keys(*["rsa2048"] * 3))
+        name, signed = machine()
+        self.assertEqual(name, "signing")
+        self.assertGreater(signed, unsigned + 3 * 984 * 10e-6, "no machine makes 100,000 signatures per second on one core")
 
 
 class QuestionsTest(PlannedTest):
@@ -120,13 +138,14 @@ class QuestionsTest(PlannedTest):
         self.assertEqual(plan["limited_by"], "dns.max_queries_per_second")
         self.sluice("send", "campaign.toml")
         self.check_time(self.report()["elapsed_s"], plan["seconds"])
+        self.assertEqual({limit["limited_by"] for limit in plan["campaign_limits"]}, {"dns.max_queries_per_second", "machine"})
 
 
 class DistanceTest(PlannedTest):
     def setUp(self):
         super().setUp()
         self.receivers = self.sandbox(FAR)
-        self.rows([f"user{n}@far.test" for n in range(160)])
+        self.rows([f"user{n}@far.test" for n in range(120)])
         self.campaign()
         self.config(shaping='["default"]\nconnection_limit = 4\nmax_deliveries_per_connection = 20\n', engine="shards = 1")
 
@@ -137,15 +156,15 @@ class DistanceTest(PlannedTest):
         plan = self.plan()
         (site,) = plan["longest_sites"]
         self.assertEqual((plan["limited_by"], site["limited_by"]), ("connection_limit", "connection_limit"))
-        self.assertGreaterEqual(site["round_trip_ms"], 100)
-        self.assertLess(site["round_trip_ms"], 200, "two of them")
+        self.assertGreaterEqual(site["round_trip_ms"], 150)
+        self.assertLess(site["round_trip_ms"], 300, "two of them")
         assumed = self.plan("--round-trip", "10ms")
         self.assertLess(assumed["seconds"], plan["seconds"] / 3)
         self.assertNotIn("round_trip_ms", assumed["longest_sites"][0])
 
         self.sluice("send", "campaign.toml", "--sandbox-at", self.receivers.ready, "--state", self.path("rehearsal"))
         report = json.loads(self.sluice("report", "test", "--json", "--state", self.path("rehearsal")).stdout)
-        self.check_time(report["elapsed_s"], plan["seconds"], self.plan()["seconds"])  # The disk is measured each time.
+        self.check_time(report["elapsed_s"], plan["seconds"])
 
     def test_one_that_cannot_be_reached_is_taken_to_be_somewhere(self):
         self.rows([f"user{n}@dead.test" for n in range(160)])
@@ -177,30 +196,37 @@ class HostStateTest(Lab):
         self.rows([f"user{n}@{domain}.test" for domain in ("shut", "rated", "total") for n in range(30)], name="next.csv")
         self.write("next.toml", self.campaign("next", name="next.toml").read_text().replace("rows.csv", "next.csv"))
 
-        def plan():
-            told = json.loads(self.sluice("plan", "next.toml", "--round-trip", "10ms", "--json").stdout)
+        def plan(*options):
+            told = json.loads(self.sluice("plan", "next.toml", "--json", *options).stdout)
             return told, {site["site"].split(".", 1)[1]: site for site in told["longest_sites"]}
 
-        told, sites = plan()
+        told, sites = plan("--round-trip", "10ms")
         self.assertEqual({site["limited_by"] for site in sites.values()}, {"round_trip"})
         self.assertLess(told["seconds"], 60)
         sending = self.start("send", "campaign.toml", "--progress", "off")
         self.wait_for_report("all the mail that can go", lambda report: report["totals"]["delivered"] == 40)
         file = self.path("state/host/limits-any")
         wait_until("the suspension to be written down", lambda: file.exists() and "TS01" in file.read_text())
-        told, sites = plan()  # While that program has the source.
+        told, sites = plan("--round-trip", "10ms")  # While that program has the source.
         self.assertEqual((told["limited_by"], sites["shut.test"]["limited_by"]), ("suspended", "suspended"))
         self.assertAlmostEqual(sites["shut.test"]["seconds"], 7200, delta=60)
         self.assertEqual([name for name, site in sites.items() if "suspended_until" in site], ["shut.test"])
+        told, sites = plan()
+        self.assertEqual(told["not_connected_to"], 3)
+        self.assertFalse([name for name, site in sites.items() if "round_trip_ms" in site])
+        self.assertIn("3 sites are not connected to", self.sluice("plan", "next.toml").stdout)
         self.assertIn("because of suspended", self.sluice("plan", "next.toml", "--round-trip", "10ms").stdout)
         sending.stop()
         before = file.read_text()
-        told, sites = plan()
+        told, sites = plan()  # Nobody has the source.
+        self.assertEqual(told["not_connected_to"], 1)
+        self.assertEqual(sorted(name for name, site in sites.items() if "round_trip_ms" in site), ["rated.test", "total.test"])
+        told, sites = plan("--round-trip", "10ms")
         self.assertEqual(told["limited_by"], "suspended")
         self.assertEqual(sites["rated.test"]["limited_by"], "max_message_rate")
         self.assertAlmostEqual(sites["rated.test"]["seconds"], 20 * 60, delta=60)  # Twenty are owed.
         self.rows([f"user{n}@total.test" for n in range(30)], name="next.csv")
-        told, _ = plan()
+        told, _ = plan("--round-trip", "10ms")
         self.assertEqual(told["limited_by"], "total_message_rate")
         self.assertAlmostEqual(told["seconds"], 20 * 60, delta=60)
         self.assertEqual(file.read_text(), before)

@@ -105,6 +105,9 @@ TEST(HostState, ASourceIsOfOneProgramOnTheHost) {
   EXPECT_THAT(std::string(taken.message()),
               testing::HasSubstr(absl::StrFormat("source x: in use by process %d of user", ::getpid())));
   EXPECT_TRUE(second.Use({At("y", "192.0.2.3")}).ok());
+  EXPECT_THAT(SourcesInUse(folder + "/2", names, {At("x", "192.0.2.2"), At("v", "192.0.2.9"), At("any", "")}),
+              testing::ElementsAre("any", "x"));
+  EXPECT_THAT(SourcesInUse(folder + "/4", "", {At("x", "192.0.2.2")}), testing::IsEmpty());
   EXPECT_TRUE(HostState(*disk, folder + "/3", log).Use({At("z", "192.0.2.3")}).ok()) << "it does not look at names";
   first.reset();
   EXPECT_TRUE(second.Use({At("x", "192.0.2.2")}).ok());

@@ -43,6 +43,22 @@ TEST(PlanModel, TheTightestLimitDecides) {
   EXPECT_EQ(TimeOfSite(200, limits, kAssumptions).limited_by, "max_message_rate");
 }
 
+TEST(PlanModel, TheLastMessagesAreWorthFewerConnections) {
+  // 20 on each of four connections, and 14 on three.
+  EXPECT_NEAR(TimeOfSite(120, LimitsOf(4, 20), kAssumptions).seconds, 3.4 + 2 * 0.6 + 0.1, 1e-9);
+}
+
+TEST(PlanModel, TheMachineSignsOnAllCoresAndServesASiteOnOne) {
+  const MessageCost cost = {Duration::Microseconds(60), Duration::Microseconds(40)};
+  const PlannedTime spread = TimeOfMachine(cost, 1'000'000, 100'000, 2);
+  EXPECT_DOUBLE_EQ(spread.seconds, 50);
+  EXPECT_EQ(spread.limited_by, "signing");
+  const PlannedTime one_site = TimeOfMachine(cost, 1'000'000, 900'000, 8);
+  EXPECT_DOUBLE_EQ(one_site.seconds, 36);
+  EXPECT_EQ(one_site.limited_by, "machine");
+  EXPECT_EQ(TimeOfMachine({{}, Duration::Microseconds(20)}, 1'000'000, 10, 1).limited_by, "machine");
+}
+
 TEST(PlanModel, WhatARateOwesComesFirst) {
   EXPECT_DOUBLE_EQ(SecondsAtRate(101, Of("10/s"), {Duration::Seconds(7), 1e8}), 17);
   EXPECT_DOUBLE_EQ(SecondsAtRate(5, Of("10/s,max_burst=20"), {Duration::Seconds(1), 1e8}), 0)
