@@ -51,6 +51,8 @@ class CaresResolver final : public Resolver {
   std::vector<std::string> Servers() const;                 // "192.0.2.53:53", in the order they are asked.
   std::size_t outstanding() const { return outstanding_; }  // At the servers now.
   std::uint64_t queries() const { return queries_; }        // Sent so far, repetitions included.
+  // Questions wait because of queries_per_second_max alone.
+  bool IsHeldByRate() const { return !waiting_.empty() && outstanding_ < options_.outstanding_max; }
 
  private:
   struct Question {

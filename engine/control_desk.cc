@@ -41,10 +41,11 @@ Json Samples(const std::string& sample) { return sample.empty() ? Json::array() 
 // What keeps sites from sending more, and of each provider what keeps most of its sites.
 void PutLimits(const std::vector<delivery::ShardAnswer>& answers, Json& json) {
   std::map<std::string, std::map<std::string, delivery::LimitedSites>> by_provider;  // By limit.
-  std::uint64_t more = 0;
+  std::uint64_t more = 0, unasked = 0;
   json["limited"] = Json::array();
   for (const delivery::ShardAnswer& answer : answers) {
     more += answer.limited_more;
+    unasked += answer.unasked;
     for (const delivery::LimitedQueue& limited : answer.limited) {
       json["limited"].push_back({{"queue", limited.queue},
                                  {"provider", limited.provider},
@@ -59,6 +60,9 @@ void PutLimits(const std::vector<delivery::ShardAnswer>& answers, Json& json) {
     }
   }
   json["limited_more"] = more;
+  json["limited_domains"] = Json::array();
+  if (unasked > 0)
+    json["limited_domains"].push_back({{"limited_by", "dns.max_queries_per_second"}, {"domains", unasked}});
   json["limited_providers"] = Json::array();
   for (const auto& [provider, limits] : by_provider) {
     const auto most = std::max_element(limits.begin(), limits.end(),

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -68,6 +69,7 @@ class Shard final : private delivery::Router::Owner,
     tls::PolicyFetcher* policies = nullptr;           // Null: no MTA-STS…
     tls::StsCache* sts_cache = nullptr;               // …and neither this.
     tls::ResultCounts* tls_results = nullptr;         // Null: nobody counts.
+    std::function<bool()> is_dns_held_by_rate = {};   // Null: it never is.
   };
   enum class Phase : std::uint8_t { kRunning, kDraining, kDrained, kFailed };
 

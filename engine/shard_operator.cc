@@ -111,6 +111,8 @@ void Shard::AnswerSurveys() {
   if (survey.of_metrics) answer.metrics.outcomes = commits_.groups();
   if (survey.next_retry.has_value())
     answer.next_retry = seams_.clock.WallNow() + (std::max(now, *survey.next_retry) - now);
+  if (!survey.of_metrics && seams_.is_dns_held_by_rate && seams_.is_dns_held_by_rate())
+    answer.unasked = router_.waiting();
   if (!survey.of_metrics && options_.index == 0) answer.pauses = budgets_.holds();
   seams_.links.Answer(options_.index, std::move(answer));
   surveys_.pop_front();

@@ -132,11 +132,12 @@ void ShardThread::Run() {
   const auto signer = signing_.Join(*std::move(digest_signer), [this] { Wake(); });
   std::optional<PolicyInbox> policies;
   if (options_.host_tls != nullptr) policies.emplace(options_.host_tls->fetcher(), [this] { Wake(); });
-  Shard shard(job_, options_.shard,
-              {*reactor_, clock, timers, resolver, tls, commit_log_, links_, *signer, log_, *options_.limits,
-               *options_.sessions, options_.campaign_rate, policies.has_value() ? &*policies : nullptr,
-               policies.has_value() ? &options_.host_tls->sts_cache() : nullptr,
-               policies.has_value() ? &options_.host_tls->results() : nullptr});
+  Shard shard(
+      job_, options_.shard,
+      {*reactor_, clock, timers, resolver, tls, commit_log_, links_, *signer, log_, *options_.limits,
+       *options_.sessions, options_.campaign_rate, policies.has_value() ? &*policies : nullptr,
+       policies.has_value() ? &options_.host_tls->sts_cache() : nullptr,
+       policies.has_value() ? &options_.host_tls->results() : nullptr, [&cares] { return (*cares)->IsHeldByRate(); }});
   std::vector<delivery::ShardMessage> messages;
   shard.Start();
   while (!aborted_) {

@@ -126,6 +126,7 @@ struct ShardAnswer {
   std::vector<LimitedQueue> limited;
   std::uint64_t limited_more = 0;                                                // Likewise.
   std::map<std::string, std::map<std::string, LimitedSites>> limited_providers;  // All of them; by provider and limit.
+  std::uint64_t unasked = 0;                 // Domains that wait for dns.max_queries_per_second.
   std::optional<base::WallTime> next_retry;  // Of recipients that nothing else holds.
   std::vector<PauseReason> pauses;           // Of parts of the campaign; from the shard that has the coordinator.
   // To AskMetrics:

@@ -136,7 +136,18 @@ class QuestionsTest(PlannedTest):
         config.write_text(config.read_text().replace("max_queries_per_second = 20000", "max_queries_per_second = 500"))
         plan = json.loads(self.sluice("plan", "campaign.toml", "--round-trip", "1ms", "--json").stdout)
         self.assertEqual(plan["limited_by"], "dns.max_queries_per_second")
-        self.sluice("send", "campaign.toml")
+        sending = self.start("send", "campaign.toml", "--progress", "off")
+
+        def limited():
+            done = self.sluice("status", "test", "--json", code=None)
+            return json.loads(done.stdout).get("limited_domains") if done.returncode == 0 else None
+        wait_until("somebody to say what holds it", limited)
+        (limit,) = limited()
+        self.assertEqual(limit["limited_by"], "dns.max_queries_per_second")
+        self.assertTrue(0 < limit["domains"] <= 1500, limit)
+        self.assertRegex(self.sluice("status", "test").stdout, r"limited: by dns.max_queries_per_second \(\d+ domains")
+        sending.wait_for_end(0)
+        self.assertEqual(self.report()["totals"]["delivered"], 1500)
         self.check_time(self.report()["elapsed_s"], plan["seconds"])
         self.assertEqual({limit["limited_by"] for limit in plan["campaign_limits"]}, {"dns.max_queries_per_second", "machine"})
 
