@@ -12,6 +12,9 @@ constexpr double kLeastShare = 0.125;  // Of what was sent, even where next to n
 constexpr std::uint64_t kEnough = 10;  // Messages, to measure by…
 constexpr base::Duration kMeasuredLeast = base::Duration::Seconds(1);  // …in this time.
 constexpr base::Duration kMeasuredMost = base::Duration::Minutes(1);
+constexpr double kFew = 0.0025;  // Of what a rate that is known sends in that time: no reason to give it up.
+// So long what came before a decrease may count at the receiver, for what comes after it.
+constexpr base::Duration kSettles = base::Duration::Seconds(1);
 constexpr double kGrowthLater = 0.01;  // Once the limit is known.
 constexpr base::Duration kStep = base::Duration::Seconds(10);
 constexpr base::Duration kStaysMost = base::Duration::Minutes(10);
@@ -21,7 +24,14 @@ constexpr base::Duration kForgottenAfter = base::Duration::Hours(1);
 
 bool AdaptiveRate::OnThrottled(base::Instant written, base::Instant now) {
   complained_at_ = now;
-  if (per_second_ > 0 && written < decreased_at_) return false;  // It says nothing new.
+  if (per_second_ > 0 && written < decreased_at_ + kSettles) return false;  // It says nothing new.
+  // What was accepted before the first complaint may have been saved up.
+  if (!measured_since_.has_value() || now - *measured_since_ > kMeasuredMost) {
+    measured_since_ = now;
+    accepted_ = throttled_ = 0;
+  }
+  ++throttled_;
+  if (static_cast<double>(throttled_) < per_second_ * static_cast<double>(kMeasuredMost.seconds()) * kFew) return false;
   if (before_growth_ > 0) {
     per_second_ = before_growth_;
     growth_ = kGrowthLater;
@@ -29,18 +39,13 @@ bool AdaptiveRate::OnThrottled(base::Instant written, base::Instant now) {
     Stay(now);
     return true;
   }
-  // What was accepted before the first complaint may have been saved up.
-  if (!measured_since_.has_value() || now - *measured_since_ > kMeasuredMost) {
-    measured_since_ = now;
-    accepted_ = throttled_ = 0;
-  }
-  ++throttled_;
   if (now - *measured_since_ < kMeasuredLeast || accepted_ + throttled_ < kEnough) return false;
   const double seconds = static_cast<double>((now - *measured_since_).nanoseconds()) / 1e9;
-  const double taken = std::max(static_cast<double>(accepted_) * kBelowAccepted,
-                                static_cast<double>(accepted_ + throttled_) * kLeastShare) /
-                       seconds;
-  per_second_ = std::max(per_second_ > 0 ? std::min(taken, per_second_ * kBelowAccepted) : taken, kLeast);
+  const double taken =
+      std::max(static_cast<double>(accepted_), static_cast<double>(accepted_ + throttled_) * kLeastShare) / seconds;
+  // A little less than that; of a rate that is known, most of the difference is chance.
+  per_second_ =
+      std::max(per_second_ > 0 ? std::min(taken, per_second_ * kBelowAccepted) : taken * kBelowAccepted, kLeast);
   Stay(now);
   return true;
 }
@@ -58,9 +63,10 @@ bool AdaptiveRate::Grow(base::Instant now) {
     *this = AdaptiveRate();
     return true;
   }
+  grows_at_ = now + kStep;
+  if (now - complained_at_ < kStep) return false;
   before_growth_ = per_second_;
   per_second_ *= 1 + growth_;
-  grows_at_ = now + kStep;
   return true;
 }
 

@@ -11,8 +11,8 @@
 namespace delivery {
 
 // Nothing is limited until the receiver throttles. What it accepts in the second after that is what it takes: the rate
-// becomes a little less, stays for a while, and grows slowly. Growth that turns out to be too much is taken back at
-// once, and the next one waits longer. After an hour of growth without a complaint the rate is forgotten.
+// becomes a little less, stays for a while, and grows slowly. What turns out to be too much, by more than a few
+// complaints in a minute, is taken back, and growth waits longer. After an hour without any the rate is forgotten.
 class AdaptiveRate {
  public:
   // A message was accepted.

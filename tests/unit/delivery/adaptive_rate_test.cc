@@ -71,6 +71,57 @@ TEST(AdaptiveRate, AFewComplaintsSayNothingAboutARate) {
   EXPECT_TRUE(rate.OnThrottled(Instant(), Instant() + Duration::Seconds(10)));
 }
 
+// At 20/s there are 1200 in a minute: a quarter of a percent of them is no reason.
+TEST(AdaptiveRate, AFewComplaintsDoNotLowerARateThatIsKnown) {
+  AdaptiveRate rate;
+  rate.Restore(20, Instant());
+  const auto complain = [&rate](Instant at) { return rate.OnThrottled(at, at); };
+  for (int minute = 0; minute < 3; ++minute) {
+    const Instant at = Instant() + Duration::Seconds(20 + 61 * minute);
+    EXPECT_FALSE(complain(at));
+    for (int i = 0; i < 26; ++i) rate.OnAccepted();
+    EXPECT_FALSE(complain(at + Duration::Milliseconds(1300)));
+  }
+  EXPECT_EQ(rate.per_second(), 20);
+  for (int i = 0; i < 130; ++i) rate.OnAccepted();
+  EXPECT_TRUE(complain(Instant() + Duration::Seconds(150)));  // The third one of a minute.
+  EXPECT_DOUBLE_EQ(rate.per_second(), 20 * 0.97);             // By no more, though it has accepted 19.5/s.
+}
+
+TEST(AdaptiveRate, AFewComplaintsDoNotTakeGrowthBack) {
+  AdaptiveRate rate;
+  rate.Restore(18, Instant());
+  Instant now = Instant() + Duration::Seconds(30);
+  ASSERT_TRUE(rate.Grow(now));
+  const double grown = rate.per_second();
+  for (int i = 0; i < 2; ++i) {
+    now = now + Duration::Seconds(1);
+    EXPECT_FALSE(rate.OnThrottled(now, now));
+  }
+  EXPECT_FALSE(rate.Grow(now + Duration::Seconds(9)));  // But it grows no further for a while.
+  EXPECT_EQ(rate.per_second(), grown);
+  now = now + Duration::Seconds(1);
+  EXPECT_TRUE(rate.OnThrottled(now, now));
+  EXPECT_EQ(rate.per_second(), 18);
+}
+
+// A receiver that counts by the second has its number already, of what was sent before the rate fell.
+TEST(AdaptiveRate, WhatIsRefusedRightAfterADecreaseSaysNothing) {
+  AdaptiveRate rate;
+  rate.Restore(20, Instant());
+  Instant now;
+  for (int i = 0; i < 19; ++i) {
+    now = now + Duration::Milliseconds(50);
+    EXPECT_FALSE(rate.OnThrottled(now, now));
+  }
+  for (int i = 0; i < 20; ++i) {
+    now = now + Duration::Milliseconds(50);
+    rate.OnAccepted();
+  }
+  EXPECT_FALSE(rate.OnThrottled(now, now));
+  EXPECT_EQ(rate.per_second(), 20);
+}
+
 TEST(AdaptiveRate, RecoversSlowlyAndForgetsAfterAnHour) {
   Receiver receiver(100, 400);
   receiver.Run(Duration::Minutes(1));
