@@ -24,6 +24,7 @@ if [ -n "$soak" ]; then
     simulations="$simulations $!"
   done
   for simulation in $simulations; do wait "$simulation"; done
+  build/release/tests/sim/simulate --hidden-limits --seeds 2000 --quiet
   bench/run.py --build build/release --domains
   SLUICE_SOAK=9 build/release/tests/dkim_test --gtest_filter='BatchRsa*'
 fi

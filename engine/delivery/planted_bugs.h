@@ -20,6 +20,7 @@ struct PlantedBugs {
   bool keep_old_limits = false;         // Sites that are there hear nothing of new shaping files.
   bool rules_of_each_campaign = false;  // A rule suspends for the campaign alone that was refused.
   bool forget_settings = false;         // What rules have set is forgotten with the program.
+  bool ignore_throttling = false;       // No rate is learned from it.
   bool forget_limits = false;           // What limits owe is forgotten with the program.
   bool window_without_limit = false;    // What was learned of a receiver counts instead of connection_limit.
   bool no_connection_rate = false;      // Connections are opened as fast as can be.

@@ -378,7 +378,8 @@ void Site::ApplyEffects(const Session& session, const smtp::Verdict& verdict) {
     breaker_.OnDelivery();
     return;
   }
-  if (verdict.outcome == smtp::Outcome::kDeferred && verdict.classification == smtp::Classification::kRateLimited)
+  if (verdict.outcome == smtp::Outcome::kDeferred && verdict.classification == smtp::Classification::kRateLimited &&
+      !context_.bugs.ignore_throttling)
     standing_->OnThrottled(session.written_at(), context_.clock.Now());
   if (warmup_ != nullptr && verdict.reply.has_value() && Warmup::IsBad(verdict.classification))
     warmup_->warmup().OnBad(context_.clock.WallNow());

@@ -21,6 +21,8 @@ struct CrashDisk::Content {
   std::string now;              // As programs see it.
   std::string synced;           // As the last sync left it.
   std::vector<Write> unsynced;  // In order.
+  bool is_other = true;         // `now` is not just `synced` and then `unsynced`…
+  bool is_mapped = false;       // …or may be something else at any time.
 };
 
 class CrashFile final : public io::File {
@@ -45,13 +47,21 @@ class CrashFile final : public io::File {
   absl::StatusOr<std::uint64_t> Size() const override { return content_->now.size(); }
   absl::Status Truncate(std::uint64_t size) override {
     if (absl::Status status = disk_.Operate(); !status.ok()) return status;
+    content_->is_other = true;
     content_->now.resize(size);
     content_->synced.resize(std::min<std::size_t>(content_->synced.size(), size));
     return absl::OkStatus();
   }
   absl::Status Sync() override {
     if (absl::Status status = disk_.Operate(); !status.ok()) return status;
-    content_->synced = content_->now;
+    if (content_->is_other || content_->is_mapped) {
+      content_->synced = content_->now;
+    } else {  // The file may be large, and what was written is not.
+      content_->synced.resize(content_->now.size());
+      for (const CrashDisk::Content::Write& write : content_->unsynced)
+        content_->synced.replace(write.offset, write.bytes.size(), write.bytes);
+    }
+    content_->is_other = false;
     content_->unsynced.clear();
     return absl::OkStatus();
   }
@@ -67,7 +77,9 @@ namespace {
 // sync left.
 class CrashMapping final : public io::Mapping {
  public:
-  explicit CrashMapping(std::shared_ptr<CrashDisk::Content> content) : content_(std::move(content)) {}
+  explicit CrashMapping(std::shared_ptr<CrashDisk::Content> content) : content_(std::move(content)) {
+    content_->is_mapped = true;
+  }
   char* data() override { return content_->now.data(); }
   const char* data() const override { return content_->now.data(); }
   std::size_t size() const override { return content_->now.size(); }
@@ -98,6 +110,7 @@ absl::StatusOr<std::unique_ptr<io::File>> CrashDisk::Open(const std::string& pat
     if (absl::Status status = Operate(); !status.ok()) return status;
     if (found == names_.end()) found = names_.emplace(path, std::make_shared<Content>()).first;
     // Emptied: a crash may still show the old bytes.
+    found->second->is_other = true;
     found->second->now.clear();
   }
   if (found == names_.end()) return absl::NotFoundError(path + ": no such file");

@@ -52,7 +52,8 @@ std::vector<std::string> Many(int count, std::string_view domain) {
 }
 
 Scenario::Scenario(Options options)
-    : network_(world_, options.network),
+    : world_(options.seed),
+      network_(world_, options.network),
       ask_([this](const std::string& name, dns::RecordType type) { return names_.Ask(name, type); }),
       options_(std::move(options)),
       campaign_(MakeCampaign(kStateFolder, "simulated", options_.addresses)),
@@ -130,18 +131,20 @@ Receiver& Scenario::Serve(const std::string& domain) {
 // ---- time ----
 
 std::unique_ptr<EngineProcess> Scenario::MakeProcess(const delivery::Job& job, const std::string& folder) {
-  const std::uint64_t segment_bytes = job.roster->recipients() > 1000 ? 1u << 17 : 1u << 14;
+  // One that has no room for a large commit is full after any.
+  const std::uint64_t segment_bytes = job.roster->recipients() > 1000 ? 1u << 21 : 1u << 14;
   auto process = std::make_unique<EngineProcess>(
       EngineProcess::Surroundings{world_, network_, ask_, disk_, log_, &policies_, &sts_cache_, limits_.get(), nullptr,
                                   &tls_results_, &sessions_},
       job,
       EngineProcess::Options{.shards = options_.shards,
-                             .seed = 1,
+                             .seed = options_.seed,
                              .dns_cache = options_.dns_cache,
                              .commit_longest = options_.commit_longest,
                              .segment_bytes = segment_bytes,
                              .folder = folder,
-                             .sessions_max = options_.sessions_max});
+                             .sessions_max = options_.sessions_max,
+                             .bugs = options_.bugs});
   std::string why;
   CHECK(process->Start(why));
   return process;

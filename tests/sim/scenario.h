@@ -55,6 +55,8 @@ class Scenario {
     std::uint32_t sessions_max = 100;
     Network::Options network = {};
     base::Duration commit_longest = base::Duration::Milliseconds(5);
+    std::uint64_t seed = 1;
+    delivery::PlantedBugs bugs = {};
   };
   struct Suspended {
     std::string site, source;
@@ -138,7 +140,7 @@ class Scenario {
   void StartProcess();
   std::int64_t Since(base::WallTime time) const;
 
-  World world_{1};
+  World world_;
   Network network_;
   mutable CrashDisk disk_;
   KeptLog log_;

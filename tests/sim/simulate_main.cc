@@ -1,5 +1,5 @@
-// Runs simulated campaigns: simulate [--seed N] [--seeds COUNT] [--bug NAME] [--quiet]. Prints each seed first. Exit
-// code 1: a violation.
+// Runs simulated campaigns: simulate [--seed N] [--seeds COUNT] [--bug NAME] [--hidden-limits] [--quiet]. Prints each
+// seed first. Exit code 1: a violation.
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "engine/base/text.h"
+#include "tests/sim/hidden_limit.h"
 #include "tests/sim/simulation.h"
 
 namespace {
@@ -30,13 +31,14 @@ constexpr Bug kBugs[] = {{"skip-barrier", &delivery::PlantedBugs::skip_attempt_b
                          {"keep-old-limits", &delivery::PlantedBugs::keep_old_limits},
                          {"rules-of-each-campaign", &delivery::PlantedBugs::rules_of_each_campaign},
                          {"forget-settings", &delivery::PlantedBugs::forget_settings},
+                         {"ignore-throttling", &delivery::PlantedBugs::ignore_throttling},
                          {"forget-limits", &delivery::PlantedBugs::forget_limits},
                          {"window-without-limit", &delivery::PlantedBugs::window_without_limit},
                          {"no-connection-rate", &delivery::PlantedBugs::no_connection_rate},
                          {"one-delivery-too-many", &delivery::PlantedBugs::one_delivery_too_many}};
 
 int Usage() {
-  std::fprintf(stderr, "usage: simulate [--seed N] [--seeds COUNT] [--bug NAME] [--quiet]\nbugs:");
+  std::fprintf(stderr, "usage: simulate [--seed N] [--seeds COUNT] [--bug NAME] [--hidden-limits] [--quiet]\nbugs:");
   for (const Bug& bug : kBugs) std::fprintf(stderr, " %s", bug.name);
   std::fprintf(stderr, "\n");
   return 2;
@@ -54,12 +56,16 @@ bool PlantBug(std::string_view name, delivery::PlantedBugs& bugs) {
 
 int main(int argc, char** argv) {
   std::uint64_t first = 1, count = 1;
-  bool quiet = false;
+  bool quiet = false, hidden_limits = false;
   delivery::PlantedBugs bugs;
   for (int i = 1; i < argc; ++i) {
     const std::string_view option = argv[i];
     if (option == "--quiet") {
       quiet = true;
+      continue;
+    }
+    if (option == "--hidden-limits") {
+      hidden_limits = true;
       continue;
     }
     if (++i >= argc) return Usage();
@@ -80,7 +86,8 @@ int main(int argc, char** argv) {
       std::printf("seed %llu: ", static_cast<unsigned long long>(seed));
       std::fflush(stdout);
     }
-    const sim::Findings findings = sim::Simulate({.seed = seed, .bugs = bugs});
+    const sim::Settings settings{.seed = seed, .bugs = bugs};
+    const sim::Findings findings = hidden_limits ? sim::SimulateHiddenLimit(settings) : sim::Simulate(settings);
     if (!quiet) {
       std::printf(
           "%s; campaigns %llu recipients %llu delivered %llu bounced %llu in doubt %llu expired %llu pending %llu; "

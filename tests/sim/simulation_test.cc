@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <string>
 
+#include "tests/sim/hidden_limit.h"
+
 namespace sim {
 namespace {
 
@@ -144,6 +146,20 @@ TEST(Simulation, FindsAMessageTooManyOfAConnection) {
 }
 TEST(Simulation, FindsARetryThatIsPoppedTwice) {
   EXPECT_THAT(Found({.pop_retry_twice = true}), HasSubstr("after its final state"));
+}
+
+TEST(HiddenLimits, AreFoundInTwoMinutes) {
+  std::uint32_t crashes = 0;
+  for (std::uint64_t seed = 1; seed <= SLUICE_SIM_HIDDEN_LIMITS; ++seed) {
+    const Findings findings = SimulateHiddenLimit({.seed = seed, .bugs = {}});
+    ASSERT_TRUE(findings.violations.empty()) << "seed " << seed << "\n" << Join(findings.violations);
+    crashes += findings.crashes;
+  }
+  EXPECT_GT(crashes, SLUICE_SIM_HIDDEN_LIMITS / 8u);
+}
+TEST(HiddenLimits, FindsThatThrottlingIsIgnored) {
+  const Findings findings = SimulateHiddenLimit({.seed = 1, .bugs = {.ignore_throttling = true}});
+  EXPECT_THAT(Join(findings.violations), StartsWith("hidden limit "));
 }
 
 }  // namespace
