@@ -81,7 +81,7 @@ class Plan {
   std::unique_ptr<const roster::Roster> roster_;
   std::map<std::string, Site> sites_;
   std::map<std::string, PlannedProvider> providers_;
-  std::map<std::pair<std::string, std::string>, SharedLoad> shared_;  // By provider and source; "": all sources.
+  std::map<std::pair<std::string, std::string>, SharedLoad> shared_;  // By provider and source; "": all of them.
   std::uint64_t queries_ = 0;
   std::uint64_t largest_site_ = 0;  // Recipients.
   CampaignPlan plan_;
@@ -262,10 +262,13 @@ void Plan::TakeSite(const std::string& name, const Site& site) {
     if (site.recipients[i] == 0) continue;
     const std::string& source = (*request_.sources)[i].name;
     last = shaping_.For(site.domain, site.hosts, source);
-    const PlanAssumptions assumptions =
-        AssumptionsFor(site.distance, last, request_.campaign->delivery.max_message_rate.has_value(), assumptions_);
+    const PlanAssumptions assumptions = AssumptionsFor(site.distance, last,
+                                                       request_.campaign->delivery.max_message_rate.has_value() ||
+                                                           (*request_.sources)[i].limits.max_message_rate.has_value(),
+                                                       assumptions_);
     SharedLoad load;  // Of this source.
     load.Add(site.recipients[i], last, assumptions);
+    shared_[{"", source}].Add(load);
     if (!known.empty()) group.time = Longer(group.time, TimeOfProvider(provider, source, last, load));
     for (const auto& [other, of] : shaping_.OtherProvidersFor(site.domain, site.hosts, source))
       group.time = Longer(group.time, TimeOfProvider(other, source, of, load));
@@ -331,6 +334,10 @@ absl::Status Plan::PlanWhole() {
     const RateDebt owed = host_.DebtOf({Kind::kCampaign, "", request_.campaign->id});
     plan_.whole.push_back({SecondsAtRate(routed, *rate, owed), "campaign_rate"});
   }
+  PlannedTime of_sources;
+  for (const delivery::Source& source : *request_.sources)
+    of_sources = Longer(of_sources, host_.TimeOf(source, shared_[{"", source.name}]));
+  if (!of_sources.limited_by.empty()) plan_.whole.push_back(of_sources);
   if (routed > 0) {
     const absl::StatusOr<MessageCost> cost = MeasureMessages(*roster_, *request_.keys, *request_.config, *request_.log);
     if (!cost.ok()) return cost.status();

@@ -53,6 +53,12 @@ RateDebt PlanHost::DebtOf(const delivery::HostLimits::GroupName& group) const {
   return {debts.messages, debts.ns_per_message};
 }
 
+PlannedTime PlanHost::TimeOf(const delivery::Source& source, const SharedLoad& load) const {
+  using Kind = delivery::HostLimits::Kind;
+  return TimeOfShared(load, source.limits.connection_limit, "source_connection_limit", source.limits.max_message_rate,
+                      "source_message_rate", DebtOf({Kind::kSource, source.name, delivery::HostLimits::kAllSites}));
+}
+
 delivery::Warmup::Kept PlanHost::WarmupOf(const std::string& source, const std::string& site,
                                           const std::string& provider, const std::vector<std::uint32_t>& numbers) {
   using Kind = delivery::HostLimits::Kind;

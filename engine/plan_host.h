@@ -35,6 +35,8 @@ class PlanHost {
   // Nothing is suspended there now, and no other program has the source, whose limits a connection would count for.
   bool MayConnect(const std::string& source, const std::string& site) const;
   RateDebt DebtOf(const delivery::HostLimits::GroupName& group) const;
+  // Of all that a source is to send, by its limits over all receivers; none of them is named where it has none.
+  PlannedTime TimeOf(const delivery::Source& source, const SharedLoad& load) const;
   // Of a source at a provider; `provider` empty: at the site, which has none.
   delivery::Warmup::Kept WarmupOf(const std::string& source, const std::string& site, const std::string& provider,
                                   const std::vector<std::uint32_t>& numbers);

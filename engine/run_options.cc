@@ -24,7 +24,7 @@ absl::StatusOr<std::vector<delivery::Source>> SourcesOf(const config::Config& co
   for (const config::PoolMember& member : *members) {
     absl::StatusOr<std::string> ehlo = config::EhloDomain(config, member.source, host_name);
     if (!ehlo.ok()) return ehlo.status();
-    sources.push_back({member.source.name, member.source.source_address, *ehlo, member.weight});
+    sources.push_back({member.source.name, member.source.source_address, *ehlo, member.weight, member.source.limits});
   }
   return sources;
 }

@@ -65,6 +65,8 @@ delivery::SharedLimits Shard::SharedLimitsOf(const delivery::SiteKey& key, const
     const std::string of_site = bugs.limits_of_each_site ? " " + key.name : "";
     shared.groups.push_back({seams_.limits.Group({kind, of_source, name + of_whom + of_site}, options, now), options});
   };
+  if (const config::SourceLimits& of = job_.sources[key.source].limits; of.Any())
+    add(Kind::kSource, source, delivery::HostLimits::kAllSites, OptionsOf(of.connection_limit, of.max_message_rate));
   for (const auto& [name, of] : also)
     add(Kind::kProviderTotal, "", name, OptionsOf(of.provider_total_connection_limit, of.provider_total_message_rate));
   add(Kind::kProviderTotal, "", provider,

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_join.h"
 #include "dns/name.h"
+#include "engine/base/rate.h"
 #include "engine/config/automation.h"
 #include "engine/config/shaping.h"
 #include "engine/delivery/mail_hosts.h"
@@ -70,6 +71,19 @@ nlohmann::ordered_json RulesOf(const config::Shaping& shaping, const std::string
   return rules;
 }
 
+// What holds for it over all receivers.
+void PutSourceLimits(const config::Config& config, const std::string& source, nlohmann::ordered_json& settings) {
+  for (const config::SourceConfig& one : config.sources) {
+    if (one.name != source) continue;
+    const config::SourceLimits& limits = one.limits;
+    if (limits.connection_limit.has_value())
+      settings["source_connection_limit"] = {{"value", std::to_string(*limits.connection_limit)},
+                                             {"from", limits.place}};
+    if (limits.max_message_rate.has_value())
+      settings["source_message_rate"] = {{"value", base::ToString(*limits.max_message_rate)}, {"from", limits.place}};
+  }
+}
+
 int Explain(const Arguments& arguments, Context& context) {
   const absl::StatusOr<config::Config> config = LoadConfiguration(context);
   if (!config.ok()) return Fail(context.log, config.status(), ExitCodeOf(config.status()));
@@ -108,6 +122,7 @@ int Explain(const Arguments& arguments, Context& context) {
     nlohmann::ordered_json settings;
     for (const config::Shaping::Setting& setting : shaping->Explain(domain, hosts, source))
       settings[setting.key] = {{"value", setting.value}, {"from", setting.place}};
+    PutSourceLimits(*config, source, settings);
     json["sources"].push_back({{"source", source}, {"settings", settings}});
   }
   json["automation"] = RulesOf(*shaping, domain, hosts);

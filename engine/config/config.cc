@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/rate.h"
 #include "engine/base/text.h"
 #include "engine/config/dkim_key_reader.h"
 #include "engine/config/fold_name.h"
@@ -18,6 +19,7 @@ namespace {
 constexpr std::int64_t kShardsMax = 1024;
 constexpr std::int64_t kQueriesMax = 1'000'000;
 constexpr std::int64_t kWeightMax = 1'000'000;
+constexpr std::int64_t kConnectionsMax = 1'000'000;
 constexpr std::size_t kNameMax = 64;
 
 bool IsLetterOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
@@ -168,6 +170,26 @@ class ConfigReader {
     return address;
   }
 
+  SourceLimits ReadSourceLimits(Section& section, const toml::table& table) {
+    SourceLimits limits;
+    limits.place = problems_.Place(table);
+    const auto connections = section.Integer("connection_limit", 1, kConnectionsMax);
+    if (connections.has_value()) limits.connection_limit = static_cast<std::uint32_t>(*connections);
+    const std::optional<std::string> text = section.Text("max_message_rate");
+    if (!text.has_value()) return limits;
+    const absl::StatusOr<base::Rate> rate = base::ParseRate(*text);
+    if (!rate.ok()) {
+      section.Wrong(*table.get("max_message_rate"), "max_message_rate",
+                    absl::StrCat("is wrong: ", std::string(rate.status().message())));
+    } else if (rate->count == 0) {
+      section.Wrong(*table.get("max_message_rate"), "max_message_rate",
+                    "is zero, and nothing would ever be sent; leave it out, or leave the source out of the pools");
+    } else {
+      limits.max_message_rate = *rate;
+    }
+    return limits;
+  }
+
   void ReadSources(const toml::table& table) {
     for (auto&& [key, node] : table) {
       const std::string name(key.str());
@@ -187,6 +209,7 @@ class ConfigReader {
       }
       source.ehlo_domain = ReadDomain(section, *entry);
       source.public_address = ReadAddress(section, *entry, "public_address");
+      source.limits = ReadSourceLimits(section, *entry);
       section.Finish();
       for (const SourceConfig& other : config_.sources) {
         if (!source.source_address.has_value() || other.source_address != source.source_address) continue;

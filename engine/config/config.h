@@ -17,6 +17,7 @@
 #include "engine/base/ip_address.h"
 #include "engine/base/time.h"
 #include "engine/config/dkim_keys.h"
+#include "engine/config/source_limits.h"
 
 namespace config {
 
@@ -54,6 +55,7 @@ struct SourceConfig {
       source_address;  // What mail leaves from. None only for the unnamed source: the kernel chooses.
   std::optional<std::string> ehlo_domain;
   std::optional<base::IpAddress> public_address;  // What receivers see, behind NAT.
+  SourceLimits limits;
 };
 
 // The one server that takes all mail (message submission, RFC 6409).

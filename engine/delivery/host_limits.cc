@@ -27,7 +27,8 @@ using Kind = HostLimits::Kind;
 constexpr std::pair<Kind, std::string_view> kKinds[] = {{Kind::kProvider, "provider"},
                                                         {Kind::kProviderTotal, "provider-total"},
                                                         {Kind::kSiteTotal, "site-total"},
-                                                        {Kind::kCampaign, "campaign"}};
+                                                        {Kind::kCampaign, "campaign"},
+                                                        {Kind::kSource, "source"}};
 constexpr std::pair<std::string_view, TlsMemory BrokenTls::*> kTlsWords[] = {{"broken-tls", &BrokenTls::clear},
                                                                              {"compatible-tls", &BrokenTls::compatible},
                                                                              {"refused-tls", &BrokenTls::refused}};
@@ -46,6 +47,8 @@ bool IsOfLaterProgram(std::string_view line) {
 
 LimitGroup::Keys KeysOf(Kind kind) {
   if (kind == Kind::kCampaign) return {"", "campaign_rate", /*takes_turns=*/false};  // As campaign_rate.h says.
+  if (kind == Kind::kSource)
+    return {"source_connection_limit", "source_message_rate", /*takes_turns=*/true, /*has_turns=*/true};
   if (kind == Kind::kProvider) return {"provider_connection_limit", "provider_max_message_rate"};
   return {"total_connection_limit", "total_message_rate"};
 }

@@ -24,13 +24,15 @@ namespace delivery {
 
 class HostLimits {
  public:
-  enum class Kind : std::uint8_t { kProvider, kProviderTotal, kSiteTotal, kCampaign, kSite };
+  enum class Kind : std::uint8_t { kProvider, kProviderTotal, kSiteTotal, kCampaign, kSite, kSource };
   struct GroupName {
     Kind kind = Kind::kProvider;
     std::string source;  // Empty: all.
-    std::string name;    // Of the provider, site or campaign.
+    std::string name;    // Of the provider, site or campaign; of kSource: kAllSites.
     friend auto operator<=>(const GroupName&, const GroupName&) = default;
   };
+
+  static constexpr char kAllSites[] = "all";
 
   // `outlives`: what it has is saved all the time, and loaded by the next program.
   explicit HostLimits(bool outlives = false) : outlives_(outlives) {}

@@ -90,6 +90,7 @@ void LimitGroup::Apply(const Options& options, base::Instant now) {
       options.message_rate != options_.message_rate || options.connection_rate != options_.connection_rate;
   options_ = options;
   SetGate(messages_, options.message_rate, now);
+  if (keys_.has_turns) SetGate(turns_, options.message_rate, now);
   SetGate(connection_rate_, options.connection_rate, now);
   if (are_new && wants_save_ != nullptr) {
     is_saved_ = is_being_saved_ = false;
@@ -300,13 +301,14 @@ void LimitGroup::LeaveMessageLine(GroupMember& member) {
 LimitGroup::Room LimitGroup::RoomToBegin(GroupMember& member, base::Instant now, base::Duration ahead) {
   const std::lock_guard lock(mutex_);
   const std::uint64_t tokens = Tokens(now, ahead);
+  const std::uint64_t turns = Turns(member, now);
+  const bool has_turn = member.turn_until_ > now;
   const GroupMember* const first = message_line_.First();
-  if (tokens > unwritten_ && (!keys_.takes_turns || first == nullptr || first == &member)) {
+  const bool is_next = !keys_.takes_turns || first == nullptr || first == &member || has_turn;
+  if (tokens > unwritten_ && turns > 0 && is_next) {
     if (member.waits_for_message_) DoLeaveMessageLine(member);
-    return {HasRate() ? tokens - unwritten_ : UINT64_MAX, now, ""};
+    return {HasRate() ? std::min(tokens - unwritten_, turns) : UINT64_MAX, now, ""};
   }
-  if (!member.waits_for_message_) message_line_.Join(member);
-  member.waits_for_message_ = true;
   base::Instant at = now;
   std::string_view limit = keys_.messages;
   if (messages_.has_value()) at = std::max(at, messages_->OpensAfter(unwritten_, now));
@@ -314,8 +316,12 @@ LimitGroup::Room LimitGroup::RoomToBegin(GroupMember& member, base::Instant now,
     at = learned_->OpensAfter(unwritten_, now);
     limit = "adaptive_rate";
   }
-  if (message_line_.First() != &member) return {0, base::Instant::Never(), limit};
-  return {0, at.IsNever() ? at : std::max(at - ahead, now), limit};
+  if (!at.IsNever()) at = std::max(at - ahead, now);
+  if (turns == 0) at = std::max(at, turns_->OpensAt());
+  if (has_turn && !at.IsNever()) return {0, at, limit};  // It need not stand in line again.
+  if (!member.waits_for_message_) message_line_.Join(member);
+  member.waits_for_message_ = true;
+  return {0, message_line_.First() == &member ? at : base::Instant::Never(), limit};
 }
 
 // Its turn is over now, not when it is written: until then it could begin as many as are begun ahead.

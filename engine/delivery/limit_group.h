@@ -1,6 +1,6 @@
 // Limits that several sites keep together: connections at once, connections and messages over time. There is one for
-// each (source, site), for each (source, provider), and for a site or a provider over all sources where that has a
-// limit. It is the whole program's: neither shards nor campaigns multiply a limit.
+// each (source, site), for each (source, provider), and for a source over all sites, or a site or a provider over all
+// sources, where that has a limit. It is the whole program's: neither shards nor campaigns multiply a limit.
 //
 // Any thread: a lock guards it, which nobody holds for longer than a few additions. Whoever finds nothing left stands
 // in line, and is called when it is his turn: nothing polls.
@@ -75,6 +75,7 @@ class GroupMember {
   std::uint32_t connections_ = 0, closing_ = 0;
   std::uint64_t unwritten_ = 0;
   bool has_token_ = false;
+  base::Instant turn_until_;            // As KeepTurn says; the past: it has none.
   std::optional<LimitOptions> allows_;  // As SetOptionsOf says.
 };
 
@@ -82,11 +83,13 @@ class LimitGroup {
  public:
   static constexpr std::uint32_t kNoLimit = LimitOptions::kNoLimit;
   using Options = LimitOptions;
-  // The keys of shaping files that the limits come from; literals.
+  // The names of the limits, as status and reports tell them; literals.
   struct Keys {
     std::string_view connections = "connection_limit", messages = "max_message_rate";
     bool takes_turns =
         true;  // Who begins a message goes to the end of the line; else whoever comes first has what is there.
+    // As many are in it as there are receivers: a session is opened only for a message whose turn has come (KeepTurn).
+    bool has_turns = false;
   };
   // What may be done now, and if nothing: when to ask again (Never(): it is called), and what it is that there is too
   // little of: one of Keys, "max_connection_rate", or "window" and "adaptive_rate", which were learned.
@@ -133,6 +136,10 @@ class LimitGroup {
   bool HasMessageRate() const;
   // How many messages may be begun: those whose token will be there `ahead` from now.
   Room RoomToBegin(GroupMember& member, base::Instant now, base::Duration ahead);
+  // It is about to get a session for a message that may be begun: its turn is kept for it until it begins one, a few
+  // minutes at most, however long the session takes. No others get sessions before there is another turn.
+  void KeepTurn(GroupMember& member, base::Instant now);
+  void UseTurn(GroupMember& member, base::Instant now);  // A message begins.
   // The limit there is no message left of now; "": there is one. Nobody stands in line for asking.
   std::string_view ScarceMessages(base::Instant now) const;
   void Begin(GroupMember& member);    // A message; its token is taken when it is written…
@@ -179,6 +186,7 @@ class LimitGroup {
   std::uint32_t FreeConnections() const;
   bool HasRate() const { return messages_.has_value() || learned_.has_value(); }
   std::uint64_t Tokens(base::Instant now, base::Duration ahead) const;
+  std::uint64_t Turns(const GroupMember& member, base::Instant now) const;
   Room FindConnection(GroupMember& member, base::Instant now);
   bool OthersWait(const GroupMember& member) const;
   void AskForRoom(const GroupMember& for_whom);
@@ -195,6 +203,7 @@ class LimitGroup {
   std::vector<Allowed> allowed_;  // By its members: as many as there are settings in files, and rules at work.
   std::uint32_t window_ = kNoLimit;
   std::optional<RateGate> messages_, learned_, connection_rate_;
+  std::optional<RateGate> turns_;                  // To begin messages; as messages_, for those to be written.
   std::atomic<bool>* wants_save_ = nullptr;        // Null: nothing is written down.
   bool is_saved_ = true, is_being_saved_ = false;  // Its rates as they are.
   std::uint32_t connections_ = 0, closing_ = 0;

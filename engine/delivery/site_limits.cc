@@ -177,7 +177,10 @@ void Site::EndTry() {
 
 void Site::CountBegun() {
   ++unwritten_;
-  for (const auto& member : members_) member->group().Begin(*member);
+  for (const auto& member : members_) {
+    member->group().Begin(*member);
+    member->group().UseTurn(*member, context_.clock.Now());
+  }
 }
 
 void Site::CountPutBack() {

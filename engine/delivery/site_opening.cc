@@ -84,6 +84,7 @@ void Site::OpenSessions(const tls::Policy& policy) {
   while (WantsSession(policy, demand, tokens)) {
     if (!HasRoomToConnect()) return;
     if (!context_.line.HasToken(*this)) return throttle_.Note("campaign_rate");
+    for (const auto& member : members_) member->group().KeepTurn(*member, now);
     const std::vector<base::IpAddress> avoided = AvoidedUnder(policy);
     const HostPlan::Next next =
         hosts_.Choose(now, {.avoided = avoided, .refused = policy.refused_hosts, .order = policy.host_order});

@@ -101,7 +101,7 @@ std::optional<LimitedQueue> Site::LimitedNow() const {
   if (!paused_ && held.has_value()) limited.until = context_.clock.WallNow() + (*held - now);
   base::Instant opens = base::Instant::Never();
   if (limit == "max_message_rate" || limit == "adaptive_rate" || limit == "provider_max_message_rate" ||
-      limit == "total_message_rate")
+      limit == "total_message_rate" || limit == "source_message_rate")
     opens = TokenAt();
   if (limit == "campaign_rate") opens = std::max(TokenAt(), context_.line.OpensAt());
   if (limit == "max_connection_rate") {

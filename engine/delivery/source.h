@@ -6,6 +6,7 @@
 #include <string>
 
 #include "engine/base/ip_address.h"
+#include "engine/config/source_limits.h"
 
 namespace delivery {
 
@@ -14,6 +15,7 @@ struct Source {
   std::optional<base::IpAddress> address;  // None: the kernel chooses.
   std::string ehlo_domain;                 // Never empty.
   std::uint32_t weight = 1;                // Its share of the recipients; at least 1.
+  config::SourceLimits limits = {};
 };
 
 }  // namespace delivery

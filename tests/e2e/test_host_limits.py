@@ -206,6 +206,34 @@ class HostLimitsTest(Lab):
         self.sluice("send", "b.toml", "--force")
         self.check_rate("a", "b")
 
+    def test_a_source_has_limits_over_all_receivers(self):
+        self.prepare_two_sources('["default"]\nconnect_timeout = "5s"\n', [1, 1])
+        config = self.path("sluice.toml")
+        config.write_text(config.read_text().replace("[sources.a]\n", '[sources.a]\nmax_message_rate = "20/s,max_burst=1"\nconnection_limit = 20\n'))
+        self.rows([f"a{n}@{domain}.example" for n in range(50) for domain in ("one", "two")], name="a.csv")
+        explained = json.loads(self.sluice("config", "explain", "one.example", "--json").stdout)["sources"]
+        settings = {source["source"]: source["settings"] for source in explained}
+        self.assertEqual(settings["a"]["source_message_rate"]["value"], "20/s,max_burst=1")
+        self.assertRegex(settings["a"]["source_connection_limit"]["from"], r"sluice.toml:\d+$")
+        self.assertNotIn("source_message_rate", settings["b"])
+        plan = json.loads(self.sluice("plan", "a.toml", "--json").stdout)
+        self.assertEqual((plan["limited_by"], plan["seconds"]), ("source_message_rate", 4.95))
+        sending = self.start("send", "a.toml", "--progress", "off", "--force")
+        wait_until("both receivers to wait for the source's rate", lambda: self.limits_of("a") == {"source_message_rate": 2})
+        limits = self.path("state/host/limits-127.0.0.2")
+        wait_until("what it owes to be written down", lambda: limits.exists() and "\nsource\ta\tall\t" in limits.read_text())
+        sending.popen.wait()
+        times = self.times("a")
+        self.assertEqual(len(times), 100)
+        self.assertGreater(times[-1] - times[0], 0.95 * 4.95)
+        self.assertLess(times[-1] - times[0], 1.5 * 4.95)
+
+    def limits_of(self, name):
+        """By which limit how many sites are held."""
+        done = self.sluice("status", name, "--json", code=None)
+        limited = [site["limited_by"] for site in json.loads(done.stdout).get("limited", [])] if done.returncode == 0 else []
+        return {limit: limited.count(limit) for limit in limited}
+
     def test_several_campaigns_have_the_worst_exit_code(self):
         self.prepare([3, 3, 3], SHAPING)
         self.write("b.toml", "nonsense = 1\n")

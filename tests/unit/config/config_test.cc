@@ -117,6 +117,18 @@ allow_private_destinations = true
   EXPECT_EQ((*members)[1].weight, 3U);
 }
 
+TEST(Config, ASourceMayHaveLimits) {
+  const Config config = Good(
+      "[sources.a]\nsource_address = \"192.0.2.1\"\nconnection_limit = 500\nmax_message_rate = "
+      "\"20_000/h,max_burst=10\"\n"
+      "[sources.b]\nsource_address = \"192.0.2.2\"\n");
+  const SourceLimits& limits = config.sources[0].limits;
+  EXPECT_EQ(limits.connection_limit, 500U);
+  EXPECT_EQ(limits.max_message_rate, (base::Rate{20'000, Duration::Hours(1), 10}));
+  EXPECT_EQ(limits.place, "/etc/sluice/sluice.toml:1");
+  EXPECT_FALSE(config.sources[1].limits.Any());
+}
+
 TEST(Config, SeveralProblemsAreToldTogetherInTheOrderOfTheFile) {
   EXPECT_EQ(Problem("[smtp]\nport = 0\nehlo_domain = \"a b\"\n[dns]\nserver = [\"1\"]\n"),
             "sluice.toml:2: smtp.port is 0; it must be a whole number from 1 to 65535\n"
@@ -140,6 +152,9 @@ TEST(Config, WrongValuesAreNamedWithTheirLine) {
       {"[smtp]\nehlo_domain = \"192.0.2.1\"", "must be a domain name"},
       {"[sources.a]", "sources.a has no source_address"},
       {"[sources.a]\nsource_address = \"host\"", "must be an IP address"},
+      {"[sources.a]\nsource_address = \"192.0.2.1\"\nmax_message_rate = \"0/s\"", "would ever be sent"},
+      {"[sources.a]\nsource_address = \"192.0.2.1\"\nmax_message_rate = \"20k/h\"", "max_message_rate is wrong"},
+      {"[sources.a]\nsource_address = \"192.0.2.1\"\nconnection_limit = 0", "from 1 to 1000000"},
       {"[sources.\"a b\"]\nsource_address = \"192.0.2.1\"", "is not a source"},
       {"[sources.a]\nsource_address = \"192.0.2.1\"\n[sources.b]\nsource_address = \"192.0.2.1\"", "is that of a"},
       {"[pools.main]\nip-1 = 1", "pools.main.ip-1 names no source"},

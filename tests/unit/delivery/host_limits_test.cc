@@ -88,13 +88,6 @@ TEST(HostLimits, OfTwoDebtsOfACampaignTheLongerOneHolds) {
   }
 }
 
-TEST(HostLimits, OfTwoEqualRatesTheSmallerBurstHolds) {
-  const LimitOptions large{.message_rate = base::Rate{1, Duration::Minutes(1), 50}};
-  const LimitOptions small{.message_rate = base::Rate{60, Duration::Hours(1), 2}};
-  EXPECT_EQ(Strictest(large, small).message_rate->burst_max, 2u);
-  EXPECT_EQ(Strictest(small, large).message_rate->burst_max, 2u);
-}
-
 TEST(HostLimits, WhatHoldsOverAllSourcesIsKeptApart) {
   HostLimits before;
   Nobody nobody;

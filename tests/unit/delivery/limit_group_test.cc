@@ -295,6 +295,30 @@ TEST_F(LimitGroupTest, TheNextCampaignIsCalledWhenItsTurnComes) {
   EXPECT_THAT(calls_.Take(), Contains(Pair(3, Call::kPump))) << "its turn has been, before it writes";
 }
 
+// Sessions take longer than turns, and there may be many who want one.
+TEST_F(LimitGroupTest, ATurnIsKeptForWhoeverGetsASessionForIt) {
+  const LimitGroup::Keys keys{"connections", "messages", /*takes_turns=*/true, /*has_turns=*/true};
+  group_ = std::make_shared<LimitGroup>(LimitGroup::Options{.message_rate = PerSecond(1)}, At(0), keys);
+  auto a = Join(1), b = Join(2), c = Join(3);
+  const Duration ahead = Duration::Seconds(5);
+  EXPECT_EQ(group_->RoomToBegin(*a, At(0), ahead).count, 1u);
+  group_->KeepTurn(*a, At(0));
+  EXPECT_EQ(group_->RoomToBegin(*b, At(0), ahead).at, At(1000)) << "whatever may be written by then";
+  EXPECT_EQ(group_->RoomToBegin(*b, At(1000), ahead).count, 1u);
+  group_->KeepTurn(*b, At(1000));
+  EXPECT_EQ(group_->RoomToBegin(*c, At(1500), ahead).at, At(2000));
+  EXPECT_EQ(group_->RoomToBegin(*a, At(1500), {}).count, 1u) << "it passes who stands in line";
+  group_->Begin(*a);
+  group_->UseTurn(*a, At(1500));
+  EXPECT_TRUE(group_->TakeToken(*a, At(1500)));
+  group_->OnWritten(*a);
+  EXPECT_EQ(group_->RoomToBegin(*b, At(1500), {}).at, At(2500)) << "it has its turn, and waits to write";
+  EXPECT_TRUE(group_->RoomToBegin(*a, At(1500), {}).at.IsNever());
+  const Instant later = At(1000) + Duration::Minutes(5);
+  EXPECT_EQ(group_->RoomToBegin(*b, later, {}).count, 0u) << "it has lost its turn, and others are in line";
+  EXPECT_EQ(group_->RoomToBegin(*c, later, {}).count, 1u);
+}
+
 TEST_F(LimitGroupTest, DebtsOutliveIt) {
   Make({.connection_rate = PerSecond(2), .message_rate = base::Rate{100, Duration::Hours(24), 5}});
   auto a = Join(1);
