@@ -2,6 +2,8 @@
 // outlives the program, the debts of its rates.
 
 #include <algorithm>
+#include <cstdint>
+#include <tuple>
 
 #include "engine/delivery/limit_group.h"
 
@@ -23,12 +25,15 @@ void RestoreDebt(base::Duration debt, double ns_for_one, base::Instant now, std:
   gate->SetRestedAt(now + debt);
 }
 
-// With the same rate, the smaller burst counts.
+// The slower rate, with the smaller of both bursts: else it would let more pass at one moment than the other one does.
 std::optional<base::Rate> Slower(const std::optional<base::Rate>& a, const std::optional<base::Rate>& b) {
   if (!a.has_value() || !b.has_value()) return a.has_value() ? a : b;
-  if (base::IsSlower(*a, *b)) return a;
-  if (base::IsSlower(*b, *a)) return b;
-  return GateOptions(*b).burst_max < GateOptions(*a).burst_max ? b : a;
+  const auto& [slower, other] = base::IsSlower(*b, *a) ? std::tie(*b, *a) : std::tie(*a, *b);
+  const std::uint64_t burst = GateOptions(slower).burst_max, other_burst = GateOptions(other).burst_max;
+  const bool is_exact = other.burst_max.has_value() && other_burst == burst;  // What is stated holds exactly.
+  base::Rate strictest = slower;
+  if (other_burst < burst || is_exact) strictest.burst_max = other_burst;
+  return strictest;
 }
 
 }  // namespace
