@@ -126,8 +126,10 @@ Destination& Shard::MakeDestination(DestinationKey key) {
                                             [this, key] { OnDestinationTimer(key); });
   const auto [position, inserted] = destinations_.emplace(key, std::move(made));
   CHECK(inserted);
-  if (key.via == 0) position->second->elsewhere = position->second->queue.elsewhere();
-  return *position->second;
+  Destination& destination = *position->second;
+  if (key.via == 0) destination.elsewhere = destination.queue.elsewhere();
+  if (is_over_) Expire(destination);
+  return destination;
 }
 
 Destination* Shard::FindDestination(DestinationKey key) {
@@ -310,8 +312,6 @@ void Shard::Handle(delivery::ShardMessage message) {
       destination.came_whole = m.came_whole;
       destination.elsewhere = std::move(m.elsewhere);
       shard.PlaceAtSite(destination, m.route);
-      if (shard.job_.finish_by.has_value() && shard.seams_.clock.WallNow() >= *shard.job_.finish_by)
-        shard.ExpireEveryone();
     }
     void operator()(delivery::CallSite& m) {
       if (Site* site = shard.FindSite(m.site)) site->OnCall(m.call);
@@ -361,7 +361,9 @@ void Shard::EndTurn() {
   Reshape();
   SetWantedLimits();
   AnswerSurveys();
-  router_.Pump();
+  SendSomeBack();
+  ExpireSome();
+  if (!expires_) router_.Pump();
   sweeper_.Run();
   for (std::size_t n = to_pump_.size(); n > 0; --n) {
     Site& site = to_pump_.PopFront();
@@ -377,7 +379,7 @@ void Shard::EndTurn() {
 
 base::Instant Shard::NextWake() const {
   const bool has_more = !to_pump_.empty() || commits_.WantsTurn() || reshaped_before_.has_value() ||
-                        !surveys_.empty() || !want_limits_.empty();
+                        !surveys_.empty() || !want_limits_.empty() || send_back_from_.has_value() || WantsToExpire();
   if (has_more || sweeper_.WantsTurn() || seams_.signer.WantsTurn()) return seams_.clock.Now();
   return seams_.timers.NextAt();
 }

@@ -110,6 +110,7 @@ class Shard final : private delivery::Router::Owner,
   bool MayLookUp() const override { return router_.MayLookUp(); }
   void OnSourceCannotBind(std::uint32_t source, int error) override;
   void OnSourceRested();
+  void SendSomeBack();
   std::uint32_t SourceOf(const delivery::Destination& destination) const;
   bool TakeNextSource(delivery::Destination& destination) override;
   bool SendByAnother(delivery::Destination& destination, ledger::RecipientId recipient) override;
@@ -201,6 +202,9 @@ class Shard final : private delivery::Router::Owner,
   bool IsBlocked();
   void Drain();
   void ExpireEveryone();
+  void Expire(delivery::Destination& destination);
+  void ExpireSome();
+  bool WantsToExpire() const;
   void SetWatch();
   void Watch();  // Once a minute: says what it waits for, where nothing else happens.
   bool IsQuiet() const;
@@ -240,8 +244,12 @@ class Shard final : private delivery::Router::Owner,
   Phase phase_ = Phase::kRunning;
   absl::Status failure_;
   std::unique_ptr<delivery::PauseReason> pause_;
-  delivery::DestinationKey unblocked_;  // The one that was found last to have something to do.
-  bool suspensions_lifted_ = false;     // Those of earlier runs.
+  delivery::DestinationKey unblocked_;                      // The one that was found last to have something to do.
+  bool is_over_ = false;                                    // delivery.finish_by has come: who is pending expires.
+  bool expires_ = false;                                    // There may be some whose sweep has not begun…
+  std::optional<delivery::DestinationKey> expire_from_;     // …of these, and then of those nobody has looked at.
+  std::optional<delivery::DestinationKey> send_back_from_;  // Sources have rested: who has left them goes back.
+  bool suspensions_lifted_ = false;                         // Those of earlier runs.
   // These, by site and source.
   std::multimap<std::pair<std::string, std::string>, const RestoredSuspension*> suspensions_;
   std::vector<std::uint64_t> answers_due_, answers_next_;  // Questions; the former wait for records.

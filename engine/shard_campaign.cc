@@ -2,7 +2,6 @@
 // for.
 
 #include <algorithm>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +18,8 @@ using delivery::Site;
 namespace {
 
 constexpr base::Duration kWatchEvery = base::Duration::Minutes(1);
+constexpr std::size_t kExpiredAtOnce = 512;  // Destinations in each turn…
+constexpr std::size_t kSweptAtOnce = 1024;   // …and so many new ones beside those whose sweep goes on.
 
 std::string Describe(const delivery::HeldQueue& held, base::WallTime now) {
   const std::string when = held.until.has_value() ? absl::StrFormat("again in %d s", (*held.until - now).seconds())
@@ -145,16 +146,43 @@ void Shard::ExpireEveryone() {
     seams_.timers.Set(finish_timer_, seams_.clock.Now() + (*job_.finish_by - seams_.clock.WallNow()));
     return;
   }
+  is_over_ = expires_ = true;
+  expire_from_ = DestinationKey();
+}
+
+void Shard::Expire(delivery::Destination& destination) {
   delivery::Sweep sweep;
   sweep.kind = ledger::OutcomeKind::kExpired;
-  std::deque<DestinationKey> unfed = router_.TakeUnfed();
-  for (; !unfed.empty(); unfed.pop_front()) {
-    const DestinationKey key = unfed.front();
-    delivery::Destination& destination = MakeDestination(key);
-    destination.place = delivery::Destination::Place::kRouting;
-    for (const std::uint16_t via : destination.elsewhere) unfed.push_back({key.domain, key.share, via});
+  sweeper_.Start(destination, std::move(sweep));
+}
+
+bool Shard::WantsToExpire() const {
+  return expires_ && phase_ == Phase::kRunning && (expire_from_.has_value() || sweeper_.size() < kSweptAtOnce);
+}
+
+// Some in each turn: there may be a million. Whoever's turn is yet to come is sent nothing: Settler::SettleUntried.
+void Shard::ExpireSome() {
+  if (!WantsToExpire()) return;
+  std::size_t count = 0;
+  if (expire_from_.has_value()) {
+    auto next = destinations_.lower_bound(*expire_from_);
+    for (; count < kExpiredAtOnce && next != destinations_.end(); ++count, ++next) Expire(*next->second);
+    expire_from_ = next == destinations_.end() ? std::nullopt : std::optional(next->first);
   }
-  for (const auto& [key, destination] : destinations_) sweeper_.Start(*destination, sweep);
+  const auto make = [this, &count](const DestinationKey& key) -> delivery::Destination& {
+    ++count;
+    delivery::Destination& made = MakeDestination(key);  // Which expires it.
+    made.place = delivery::Destination::Place::kRouting;
+    return made;
+  };
+  while (count < kExpiredAtOnce && sweeper_.size() < kSweptAtOnce) {
+    const std::optional<DestinationKey> key = router_.TakeUnfed();
+    if (!key.has_value()) {
+      expires_ = false;
+      return;
+    }
+    for (const std::uint16_t via : make(*key).elsewhere) make({key->domain, key->share, via});
+  }
 }
 
 void Shard::SetWatch() { seams_.timers.Set(watch_timer_, seams_.clock.Now() + kWatchEvery); }

@@ -15,6 +15,7 @@ using delivery::DestinationKey;
 
 namespace {
 
+constexpr int kLookedAtOnce = 1024;
 constexpr base::Duration kSourceRest = base::Duration::Minutes(10);  // One that could not be bound to.
 
 }  // namespace
@@ -76,12 +77,21 @@ void Shard::OnSourceRested() {
   for (const base::Instant until : source_rests_until_) {
     if (until > now && (!source_timer_.IsSet() || until < source_timer_.at())) seams_.timers.Set(source_timer_, until);
   }
-  if (phase_ != Phase::kRunning) return;
+  send_back_from_ = DestinationKey();
+}
+
+// Looks at some in each turn.
+void Shard::SendSomeBack() {
+  if (!send_back_from_.has_value()) return;
+  if (phase_ != Phase::kRunning) return send_back_from_.reset();
   std::vector<Destination*> elsewhere;
-  for (const auto& [key, destination] : destinations_) {
+  auto next = destinations_.lower_bound(*send_back_from_);
+  for (int n = 0; n < kLookedAtOnce && next != destinations_.end(); ++n, ++next) {
+    Destination* const destination = next->second.get();
     if (destination->site != nullptr && destination->site->key().source != SourceOf(*destination))
-      elsewhere.push_back(destination.get());
+      elsewhere.push_back(destination);
   }
+  send_back_from_ = next == destinations_.end() ? std::nullopt : std::optional(next->first);
   for (Destination* const destination : elsewhere) destination->site->SendAway(*destination);
 }
 

@@ -29,8 +29,8 @@ Sweep BadDomain(std::string text, std::uint16_t detail) {
 
 }  // namespace
 
-// Nullopt: there is none. Of a sample, domains may have nobody.
-std::optional<DestinationKey> Router::NextUnfed() {
+// Of a sample, domains may have nobody.
+std::optional<DestinationKey> Router::TakeUnfed() {
   while (unfed_.empty()) {
     if (fed_domains_ == unfed_domains_.size()) return std::nullopt;
     const std::uint64_t domain = unfed_domains_[fed_domains_++];
@@ -41,12 +41,6 @@ std::optional<DestinationKey> Router::NextUnfed() {
   return key;
 }
 
-std::deque<DestinationKey> Router::TakeUnfed() {
-  std::deque<DestinationKey> taken;
-  while (const std::optional<DestinationKey> key = NextUnfed()) taken.push_back(*key);
-  return taken;
-}
-
 void Router::Pump() {
   for (std::size_t n = put_off_.empty() ? 0 : std::min(put_off_.size(), sts_->room()); n > 0 && MayBegin(); --n) {
     Destination* const destination = owner_.FindDestination(put_off_.front());
@@ -54,7 +48,7 @@ void Router::Pump() {
     if (destination != nullptr && destination->site == nullptr && !destination->sweeping) Adopt(*destination);
   }
   while (MayBegin()) {
-    const std::optional<DestinationKey> key = NextUnfed();
+    const std::optional<DestinationKey> key = TakeUnfed();
     if (!key.has_value()) break;
     Destination& destination = owner_.MakeDestination(*key);
     for (const std::uint16_t via : destination.elsewhere) unfed_.push_front({key->domain, key->share, via});

@@ -54,8 +54,8 @@ class Router {
   void Refresh(Destination& destination);
   // Starts look-ups while there is room. Once per turn.
   void Pump();
-  // The destinations that nobody has looked at yet; they are the caller's now.
-  std::deque<DestinationKey> TakeUnfed();
+  // The next destination that nobody has looked at yet; it is the caller's now. Nullopt: there is none.
+  std::optional<DestinationKey> TakeUnfed();
   // No look-up is started any more (the campaign pauses or the program ends).
   void Stop() { stopped_ = true; }
   bool MayLookUp() const { return looking_up_ < kLookupsAtOnce / 2; }  // The other half is for those who have no route.
@@ -78,7 +78,6 @@ class Router {
   };
 
   bool MayBegin() const { return !stopped_ && looking_up_ < kLookupsAtOnce; }
-  std::optional<DestinationKey> NextUnfed();
   void LookUp(Destination& destination);
   void AskPolicy(const std::shared_ptr<Lookup>& lookup, Destination& destination);
   void OnRouteKnown(const std::shared_ptr<Lookup>& lookup, const dns::Route& route);

@@ -24,6 +24,7 @@ class Sweeper {
   void Cancel(Destination& destination);
   // Does a slice. Once per turn.
   void Run();
+  std::size_t size() const { return sweeping_.size(); }  // Sweeps that are not complete.
   // Whether another turn is wanted at once; else the next commit brings one.
   bool WantsTurn() const;
 

@@ -1,10 +1,10 @@
 // What a campaign's start takes in memory: as much for many sources as for one.
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <string>
 
 #include "absl/strings/str_format.h"
+#include "tests/sim/peak_memory.h"
 #include "tests/sim/scenario.h"
 
 namespace sim {
@@ -13,18 +13,6 @@ namespace {
 constexpr int kDomains = 20'000;
 constexpr std::uint32_t kSources = 64;  // 1.28 million pairs: 24 bytes for each are 30 MB.
 constexpr long kMostKb = 16 * 1024;
-
-// The most that the process has had at one time since ForgetPeak.
-long PeakKb() {
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;) {
-    long kb = 0;
-    if (word == "VmHWM:" && status >> kb) return kb;
-  }
-  return 0;
-}
-
-void ForgetPeak() { std::ofstream("/proc/self/clear_refs") << "5"; }
 
 TEST(Start, ManySourcesTakeNoMemoryForDomainsWhoseTurnHasNotCome) {
   std::vector<std::string> addresses;
