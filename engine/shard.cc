@@ -202,6 +202,7 @@ void Shard::PlaceAtSite(Destination& destination, const dns::Route& route) {
   const auto old = sites_.lower_bound({left, "", 0});
   if (left != name && old != sites_.end() && old->first.name == left)
     NoteWhereFrom(left, site_names_.at(old->second->id()).hosts, route, destination);
+  for (Site* const before : SitesOf(destination.came_from, SourceOf(destination))) before->EndUnused();
   if (owner != options_.index) {
     delivery::PlaceDestination message{
         destination.key, route, destination.sts, destination.came_from, destination.elsewhere, destination.came_whole};

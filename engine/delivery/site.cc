@@ -358,6 +358,12 @@ void Site::Resume() {
   owner_.WantsPump(*this);
 }
 
+void Site::EndUnused() {
+  if (HasDestinations()) return;
+  StopBeginning();
+  owner_.WantsPump(*this);
+}
+
 // What is in flight goes on.
 void Site::StopBeginning() {
   context_.timers.Cancel(timer_);

@@ -102,8 +102,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void OnDue(Destination& destination);
   // A sweep of one of its destinations is complete.
   void OnSwept(Destination& destination);
-  // Takes the destination to another route once nothing of it is in flight.
-  void SendAway(Destination& destination);
+  void SendAway(Destination& destination);  // To another route, once nothing of it is in flight.
+  void EndUnused();  // Who left goes to a site with some of these hosts: sessions that nobody needs say goodbye.
   // Does what can be done now: begins transactions, opens sessions, sets the timer for the rest.
   void Pump();
 
