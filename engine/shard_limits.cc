@@ -28,6 +28,12 @@ Group::Options OptionsOf(const std::optional<std::uint32_t>& connections, const 
   return {connections.value_or(Group::kNoLimit), std::nullopt, messages};
 }
 
+void PlantRateBugs(const delivery::PlantedBugs& bugs, std::optional<base::Rate>& rate) {
+  if (!rate.has_value()) return;
+  if (bugs.larger_bursts) rate->burst_max = delivery::GateOptions(*rate).burst_max + 1;
+  if (bugs.faster_rates) *rate = {rate->count * 11, rate->period * 10, rate->burst_max};
+}
+
 }  // namespace
 
 // A domain with limits of its own keeps those of the others, too: it is the same receiver.
@@ -51,6 +57,7 @@ delivery::SharedLimits Shard::SharedLimitsOf(const delivery::SiteKey& key, const
     Group::Options options{of.connection_limit, of.max_connection_rate, of.max_message_rate};
     if (bugs.window_without_limit) options.connections = Group::kNoLimit;
     if (bugs.no_connection_rate) options.connection_rate.reset();
+    PlantRateBugs(bugs, options.message_rate);
     return options;
   };
   const config::Limits others = LimitsOfOthers(key, names, limits);
@@ -58,8 +65,8 @@ delivery::SharedLimits Shard::SharedLimitsOf(const delivery::SiteKey& key, const
   delivery::SharedLimits shared;
   shared.standing =
       seams_.limits.Site(source, key.name + of_whom, job_.campaign_number, {own(others), others.adaptive}, now);
-  const auto add = [&](Kind kind, const std::string& of_source, const std::string& name,
-                       const Group::Options& options) {
+  const auto add = [&](Kind kind, const std::string& of_source, const std::string& name, Group::Options options) {
+    PlantRateBugs(bugs, options.message_rate);
     const bool is_limited = options != Group::Options() || shaping_->RulesSetSharedLimits();
     if (name.empty() || !is_limited) return;
     const std::string of_site = bugs.limits_of_each_site ? " " + key.name : "";
@@ -101,6 +108,11 @@ config::Limits Shard::LimitsOf(const Destination& destination, const Site& site,
 }
 
 void Shard::SetLimits(Site& site, const config::Limits& limits) {
+  if (options_.bugs.forget_at_new_limits) {
+    config::Limits without = limits;
+    without.max_message_rate = without.provider_max_message_rate = without.provider_total_message_rate = std::nullopt;
+    site.SetLimits(without, SharedLimitsOf(site.key(), site_names_.at(site.id()), site.provider(), without));
+  }
   site.SetLimits(limits, SharedLimitsOf(site.key(), site_names_.at(site.id()), site.provider(), limits));
 }
 

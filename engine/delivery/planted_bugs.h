@@ -25,6 +25,9 @@ struct PlantedBugs {
   bool window_without_limit = false;    // What was learned of a receiver counts instead of connection_limit.
   bool no_connection_rate = false;      // Connections are opened as fast as can be.
   bool one_delivery_too_many = false;   // Of each connection.
+  bool faster_rates = false;            // Message rates let a tenth more pass…
+  bool larger_bursts = false;           // …or one more at a moment…
+  bool forget_at_new_limits = false;    // …or owe nothing any more where limits are set anew.
 };
 
 }  // namespace delivery

@@ -26,62 +26,54 @@ std::int64_t SinceStart(base::Instant now) { return (now - base::Instant()).mill
 
 }  // namespace
 
-delivery::RateGate GateOf(const base::Rate& rate) {
-  const std::uint64_t bunched = rate.count * static_cast<std::uint64_t>(kUnderWay.nanoseconds()) /
-                                static_cast<std::uint64_t>(rate.period.nanoseconds());
-  return delivery::RateGate({rate.count, rate.period, rate.burst_max.value_or(1) + bunched + 1}, base::Instant());
-}
-
 Place LimitChecks::Widened(const Place& place, Scope scope) {
   return {place.provider, IsOverSites(scope) ? kAnySite : place.site, IsOverSources(scope) ? "" : place.source};
 }
 
-// What was owed at the old rate is owed at the new one.
-void LimitChecks::SetLimits(std::size_t provider, const ProviderLimits& limits, base::Instant now) {
-  const auto [found, is_new] = limits_.try_emplace(provider, Known{limits, {}, now});
-  if (is_new) return;
-  found->second = {limits, found->second.now, now, /*has_changed=*/true};
-  for (auto next = gates_.begin(); next != gates_.end();) {
-    const auto& [kind, scope, place] = next->first;
-    const OptionalRate& rate = RateOf(limits.of[scope], kind);
-    if (place.provider != provider || rate.has_value()) {
-      Gate& gate = next->second;
-      if (place.provider == provider) {
-        gate.before = gate.gate;
-        gate.gate.SetOptions(GateOf(*rate).options(), now);
-      }
-      ++next;
-    } else {
-      next = gates_.erase(next);
-    }
+void LimitChecks::SetLimits(std::size_t provider, const std::string& source, const ProviderLimits& limits,
+                            base::Instant now) {
+  const auto [found, is_new] = limits_.try_emplace({provider, source});
+  Known& known = found->second;
+  known.before = is_new ? limits : known.now;
+  known.now = limits;
+  known.changed_at = now;
+  known.has_changed = !is_new;
+  for (const Kind kind : {Kind::kMessages, Kind::kConnections}) {
+    for (const Scope scope : kEveryScope)
+      known.rates[static_cast<std::size_t>(kind)][scope].Set(RateOf(limits.of[scope], kind), now);
   }
 }
 
-void LimitChecks::AddCampaign(std::size_t campaign, const base::Rate& rate) {
-  campaigns_.emplace(campaign, GateOf(rate));
+// What holds over all sources is the same in each.
+const LimitChecks::Known* LimitChecks::KnownOf(const Place& place) const {
+  auto found = limits_.find({place.provider, place.source});
+  if (found == limits_.end()) found = limits_.find({place.provider, ""});
+  return found == limits_.end() ? nullptr : &found->second;
 }
 
-// While a limit changes, either rate will do; the old one may have been none.
-void LimitChecks::Pass(Kind kind, Scope scope, const Place& place, const Known& known, base::Instant now) {
-  const OptionalRate& rate = RateOf(known.now.of[scope], kind);
-  if (!rate.has_value()) return;
+void LimitChecks::AddCampaign(std::size_t campaign, const base::Rate& rate) {
+  campaigns_[campaign].rate.Set(rate, base::Instant());
+}
+
+void LimitChecks::CountRate(Kind kind, Scope scope, const Place& place, const Known& known, base::Instant now) {
+  const RateHistory& rate = known.rates[static_cast<std::size_t>(kind)][scope];
   const Place widened = Widened(place, scope);
-  Gate& gate = gates_.try_emplace({kind, scope, widened}, Gate{GateOf(*rate), {}}).first->second;
-  const bool passes = gate.gate.TryPass(now);
-  const bool passes_before = IsChanging(known, now) && (!gate.before.has_value() || gate.before->TryPass(now));
-  if (passes || passes_before) return;
+  const Arrivals::Verdict verdict = arrivals_[{kind, scope, widened}].Add(rate, now, kUnderWay);
+  if (verdict == Arrivals::Verdict::kLast) ++reached_rates_;
+  if (verdict != Arrivals::Verdict::kTooMany) return;
   report_(absl::StrFormat("%s: more %s than the rate allows, %d ms from the start", Describe(widened),
                           kind == Kind::kConnections ? "connections" : "messages", SinceStart(now)));
 }
 
 void LimitChecks::OnRecipient(std::size_t campaign, const Place& place, std::uint64_t connection, base::Instant now) {
   const auto own = campaigns_.find(campaign);
-  if (own != campaigns_.end() && !own->second.TryPass(now))
+  if (own != campaigns_.end() &&
+      own->second.arrivals.Add(own->second.rate, now, kUnderWay) == Arrivals::Verdict::kTooMany)
     report_(absl::StrFormat("campaign %d sends more than its rate allows", campaign));
-  const auto found = limits_.find(place.provider);
-  if (found == limits_.end()) return;
-  const Known& known = found->second;
-  for (const Scope scope : kEveryScope) Pass(Kind::kMessages, scope, place, known, now);
+  const Known* const found = KnownOf(place);
+  if (found == nullptr) return;
+  const Known& known = *found;
+  for (const Scope scope : kEveryScope) CountRate(Kind::kMessages, scope, place, known, now);
   std::uint32_t limit = known.now.deliveries;
   if (limit != 0 && IsChanging(known, now))
     limit = known.before.deliveries == 0 ? 0 : std::max(limit, known.before.deliveries);
@@ -114,14 +106,14 @@ void LimitChecks::CheckOpen(Scope scope, const Place& place, const Known& known,
 }
 
 void LimitChecks::OnConnection(const Place& place, bool begins, base::Instant now) {
-  const auto found = limits_.find(place.provider);
-  if (found == limits_.end()) return;
+  const Known* const known = KnownOf(place);
+  if (known == nullptr) return;
   for (const Scope scope : kEveryScope) {
     std::uint32_t& open = open_[{scope, Widened(place, scope)}];
     open += begins ? 1u : -1u;
     if (!begins) continue;
-    CheckOpen(scope, place, found->second, now);
-    Pass(Kind::kConnections, scope, place, found->second, now);
+    CheckOpen(scope, place, *known, now);
+    CountRate(Kind::kConnections, scope, place, *known, now);
   }
 }
 

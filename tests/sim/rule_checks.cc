@@ -17,11 +17,11 @@ std::string At(const Place& place, base::Instant now) {
 void RuleChecks::Fire(const Place& place, std::size_t number, const ReplyRule& rule, base::Instant now) {
   ++fired_;
   const base::Instant until = now + rule.lasts;
-  const auto [found, is_new] = held_.try_emplace({place, number}, Held{now, until, until, now, {}});
+  const auto [found, is_new] = held_.try_emplace({place, number}, Held{now, until, until, now});
   if (is_new) return;
   Held& held = found->second;
   if (held.until <= now + kUnderWay) {  // It is over, or about to be.
-    held = {now, until, until, now, {}};
+    held = {now, until, until, now};
     return;
   }
   if (held.extended + kUnderWay <= now) held.certain = held.until;
@@ -51,7 +51,7 @@ void RuleChecks::OnRefusal(const Place& place, std::string_view reply, base::Ins
           seen.begin(), seen.end(), [&](base::Instant one) { return one + rule.period > now + kUnderWay; }));
       if (certain < rule.count) {
         if (seen.size() >= rule.count) {  // It may have fired, or not.
-          Held& held = held_.try_emplace(key, Held{now, now, now, now, {}}).first->second;
+          Held& held = held_.try_emplace(key, Held{now, now, now, now}).first->second;
           held.quiet = std::max(held.quiet, now + rule.lasts);
         }
         continue;
@@ -79,8 +79,9 @@ void RuleChecks::OnRecipient(const Place& place, base::Instant now) {
       report_("a message to a site that a rule suspends: " + At(place, now));
       continue;
     }
-    if (!held->gate.has_value()) held->gate = GateOf(rule.rate);
-    if (!held->gate->TryPass(now)) report_("more messages than a rule's rate allows: " + At(place, now));
+    held->rate.Set(rule.rate, held->since);
+    if (held->arrivals.Add(held->rate, now, kUnderWay) == Arrivals::Verdict::kTooMany)
+      report_("more messages than a rule's rate allows: " + At(place, now));
   }
 }
 

@@ -6,7 +6,6 @@
 #include <deque>
 #include <functional>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -14,8 +13,8 @@
 #include <vector>
 
 #include "engine/base/time.h"
-#include "engine/delivery/rate_gate.h"
 #include "tests/sim/limit_checks.h"
+#include "tests/sim/rate_count.h"
 #include "tests/sim/shaping_draw.h"
 
 namespace sim {
@@ -41,7 +40,8 @@ class RuleChecks {
     base::Instant since;           // The refusal.
     base::Instant until, certain;  // The latter: by what was said long enough before `extended`.
     base::Instant extended;
-    std::optional<delivery::RateGate> gate;
+    RateHistory rate = {};
+    Arrivals arrivals = {};
     base::Instant quiet = {};  // Until then nobody knows whether it fires.
   };
   using Key = std::pair<Place, std::size_t>;  // Number of the rule.

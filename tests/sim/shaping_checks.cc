@@ -11,7 +11,7 @@ namespace {
 // "default" has no address of its own.
 std::string AddressOf(const std::string& source, const std::vector<delivery::Source>& sources) {
   for (const delivery::Source& one : sources) {
-    if (one.name == source) return one.address->ToString();
+    if (one.name == source && one.address.has_value()) return one.address->ToString();
   }
   return "";
 }
@@ -21,11 +21,20 @@ std::string AddressOf(const std::string& source, const std::vector<delivery::Sou
 void ShapingChecks::Draw(const sandbox::Personality& personality, const std::vector<delivery::Source>& sources,
                          bool replies_arrive) {
   personality_ = &personality;
+  sources_ = sources;
   drawn_ = DrawShaping(world_.prng(), personality, sources, replies_arrive);
-  for (const auto& [provider, limits] : drawn_.limits) limits_.SetLimits(provider, limits, world_.now());
+  TellLimits();
   for (const auto& [provider, rules] : drawn_.rules) rules_.Add(provider, rules);
   for (const auto& [provider, plan] : drawn_.warmups)
     warmups_.Add(provider, AddressOf(plan.source, sources), plan.numbers);
+}
+
+void ShapingChecks::TellLimits() {
+  for (const auto& [provider, limits] : drawn_.limits) {
+    for (const delivery::Source& source : sources_)
+      limits_.SetLimits(provider, AddressOf(source.name, sources_), LimitsOf(drawn_, provider, source.name),
+                        world_.now());
+  }
 }
 
 ShapingChecks::Shaping ShapingChecks::Parse(const std::vector<config::Shaping::File>& others) {
@@ -57,7 +66,7 @@ void ShapingChecks::PlanChanges(std::function<void(Shaping)> change) {
 void ShapingChecks::Change() {
   ++changes_;
   DrawLimitsAnew(world_.prng(), drawn_);
-  for (const auto& [provider, limits] : drawn_.limits) limits_.SetLimits(provider, limits, world_.now());
+  TellLimits();
   change_(ParseAgain());
 }
 

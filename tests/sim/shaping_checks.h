@@ -48,12 +48,14 @@ class ShapingChecks {
   std::uint64_t changes() const { return changes_; }
 
  private:
+  void TellLimits();
   Shaping ParseAgain() const;
   void Change();
   Place PlaceOf(std::size_t provider, const base::IpAddress& client, const base::IpAddress& server) const;
 
   World& world_;
   const sandbox::Personality* personality_ = nullptr;
+  std::vector<delivery::Source> sources_;
   DrawnShaping drawn_;
   std::vector<config::Shaping::File> others_;
   std::function<void(Shaping)> change_;

@@ -14,7 +14,14 @@ namespace {
 using Limits = ProviderLimits;
 using base::Duration;
 
-base::Rate DrawRate(base::Prng& prng) { return {10 + prng.Below(100), Duration::Minutes(1), 1 + prng.Below(20)}; }
+// 10 to 110 in a minute, in several words.
+base::Rate DrawRate(base::Prng& prng) {
+  base::Rate rate{10 + prng.Below(100), Duration::Minutes(1), std::nullopt};
+  if (prng.Chance(0.2)) rate = {60 * rate.count + prng.Below(60), Duration::Hours(1), std::nullopt};
+  if (prng.Chance(0.2)) rate = {2 + prng.Below(17), Duration::Seconds(10), std::nullopt};
+  if (prng.Chance(0.7)) rate.burst_max = 1 + prng.Below(20);
+  return rate;
+}
 
 std::uint32_t DrawCount(base::Prng& prng, std::uint64_t most) {
   return static_cast<std::uint32_t>(1 + prng.Below(most));
@@ -35,6 +42,18 @@ Limits DrawLimits(base::Prng& prng, const Limits::Limit& of_all_sites) {
   return limits;
 }
 
+SourceLimits DrawLimitsOfSource(base::Prng& prng, const std::string& source) {
+  SourceLimits own{source, {}};
+  auto& of = own.limits.of;
+  if (prng.Chance(0.5)) of[Limits::kSite].messages = DrawRate(prng);
+  if (prng.Chance(0.3)) of[Limits::kSite].connections = DrawCount(prng, 4);
+  if (prng.Chance(0.3)) of[Limits::kSite].connection_rate = DrawRate(prng);
+  if (prng.Chance(0.3)) of[Limits::kProvider].messages = DrawRate(prng);
+  if (prng.Chance(0.3)) of[Limits::kProvider].connections = DrawCount(prng, 4);
+  if (prng.Chance(0.3)) own.limits.deliveries = DrawCount(prng, 5);
+  return own;
+}
+
 ReplyRule DrawRule(base::Prng& prng) {
   static constexpr const char* kWords[] = {"try later", "4.2.1 try", "4.3.0 try"};
   static constexpr ReplyRule::Kind kKinds[] = {ReplyRule::Kind::kSuspend, ReplyRule::Kind::kConnections,
@@ -48,7 +67,8 @@ ReplyRule DrawRule(base::Prng& prng) {
   rule.lasts = Duration::Minutes(static_cast<std::int64_t>(1 + prng.Below(prng.Chance(0.5) ? 5 : 60)));
   rule.kind = kKinds[prng.Below(std::size(kKinds))];
   rule.connections = 1;  // What a rule sets is no more than what is configured.
-  rule.rate = {1 + prng.Below(5), Duration::Minutes(1), 1};
+  rule.rate = {1 + prng.Below(5), Duration::Minutes(1), std::nullopt};
+  if (prng.Chance(0.5)) rule.rate.burst_max = 1;
   return rule;
 }
 
@@ -124,6 +144,7 @@ DrawnShaping DrawShaping(base::Prng& prng, const sandbox::Personality& personali
     // Who takes fewer connections than are allowed is to be learned.
     if (personality.providers[i].connections_per_source == 0 && prng.Chance(0.2)) drawn.not_adaptive.push_back(i);
     if (prng.Chance(0.1)) drawn.warmups[i] = DrawWarmup(prng, sources);
+    if (prng.Chance(0.3)) drawn.of_sources[i] = DrawLimitsOfSource(prng, sources[prng.Below(sources.size())].name);
     if (!with_rules || !prng.Chance(0.5)) continue;
     std::vector<ReplyRule>& rules = drawn.rules[i];
     for (std::uint64_t n = 1 + prng.Below(2); n > 0; --n) {
@@ -140,6 +161,24 @@ void DrawLimitsAnew(base::Prng& prng, DrawnShaping& shaping) {
   for (auto& [provider, limits] : shaping.limits) {
     if (prng.Chance(0.7)) limits = DrawLimits(prng, shaping.of_all_sites);
   }
+  for (auto& [provider, own] : shaping.of_sources) {
+    if (prng.Chance(0.7)) own = DrawLimitsOfSource(prng, own.source);
+  }
+}
+
+Limits LimitsOf(const DrawnShaping& shaping, std::size_t provider, std::string_view source) {
+  Limits limits = shaping.limits.at(provider);
+  const auto found = shaping.of_sources.find(provider);
+  if (found == shaping.of_sources.end() || found->second.source != source) return limits;
+  const Limits& own = found->second.limits;
+  for (std::size_t scope = 0; scope < Limits::kScopes; ++scope) {
+    const Limits::Limit& of = own.of[scope];
+    if (of.connections > 0) limits.of[scope].connections = of.connections;
+    if (of.messages.has_value()) limits.of[scope].messages = of.messages;
+    if (of.connection_rate.has_value()) limits.of[scope].connection_rate = of.connection_rate;
+  }
+  if (own.deliveries > 0) limits.deliveries = own.deliveries;
+  return limits;
 }
 
 std::string TextOf(const DrawnShaping& shaping) {
@@ -156,14 +195,18 @@ std::string TextOf(const DrawnShaping& shaping) {
     AppendLimits(limits, text);
     const auto& rest = shaping.not_adaptive;
     if (std::find(rest.begin(), rest.end(), provider) != rest.end()) text += "adaptive = false\n";
-    const auto warmup = shaping.warmups.find(provider);
-    if (warmup != shaping.warmups.end() && warmup->second.source.empty()) text += TextOf(warmup->second);
+    std::map<std::string, std::string> of_sources;  // By name; "": of all.
+    if (const auto warmup = shaping.warmups.find(provider); warmup != shaping.warmups.end())
+      of_sources[warmup->second.source] = TextOf(warmup->second);
+    if (const auto own = shaping.of_sources.find(provider); own != shaping.of_sources.end())
+      AppendLimits(own->second.limits, of_sources[own->second.source]);
+    text += of_sources[""];
     if (const auto rules = shaping.rules.find(provider); rules != shaping.rules.end()) {
       for (const ReplyRule& rule : rules->second) AppendRule(provider, rule, text);
     }
-    if (warmup != shaping.warmups.end() && !warmup->second.source.empty())
-      absl::StrAppendFormat(&text, "[provider.\"limited%d\".sources.\"%s\"]\n%s", provider, warmup->second.source,
-                            TextOf(warmup->second));
+    of_sources.erase("");
+    for (const auto& [source, keys] : of_sources)
+      absl::StrAppendFormat(&text, "[provider.\"limited%d\".sources.\"%s\"]\n%s", provider, source, keys);
   }
   return text;
 }

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/base/prng.h"
@@ -47,8 +48,16 @@ struct WarmupPlan {
   bool warm = false;                   // What is beyond goes by another source.
 };
 
+// What a provider's file says of one source apart: of a site, of the provider and of each connection. Zero, nullopt:
+// what it says of all.
+struct SourceLimits {
+  std::string source;  // Its name.
+  ProviderLimits limits;
+};
+
 struct DrawnShaping {
   std::map<std::size_t, ProviderLimits> limits;  // By provider: of those that have any of this.
+  std::map<std::size_t, SourceLimits> of_sources;
   std::map<std::size_t, std::vector<ReplyRule>> rules;
   std::map<std::size_t, WarmupPlan> warmups;
   std::vector<std::size_t> not_adaptive;  // Providers of which nothing is learned.
@@ -60,6 +69,8 @@ DrawnShaping DrawShaping(base::Prng& prng, const sandbox::Personality& personali
                          const std::vector<delivery::Source>& sources, bool with_rules);
 // Other limits, of some of the providers that have some.
 void DrawLimitsAnew(base::Prng& prng, DrawnShaping& shaping);
+// What holds there for a source.
+ProviderLimits LimitsOf(const DrawnShaping& shaping, std::size_t provider, std::string_view source);
 // The shaping file.
 std::string TextOf(const DrawnShaping& shaping);
 

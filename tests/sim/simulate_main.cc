@@ -35,6 +35,9 @@ constexpr Bug kBugs[] = {{"skip-barrier", &delivery::PlantedBugs::skip_attempt_b
                          {"forget-limits", &delivery::PlantedBugs::forget_limits},
                          {"window-without-limit", &delivery::PlantedBugs::window_without_limit},
                          {"no-connection-rate", &delivery::PlantedBugs::no_connection_rate},
+                         {"faster-rates", &delivery::PlantedBugs::faster_rates},
+                         {"larger-bursts", &delivery::PlantedBugs::larger_bursts},
+                         {"forget-at-new-limits", &delivery::PlantedBugs::forget_at_new_limits},
                          {"one-delivery-too-many", &delivery::PlantedBugs::one_delivery_too_many}};
 
 int Usage() {

@@ -32,7 +32,8 @@ SimulatedCampaign::SimulatedCampaign(World& world, CrashDisk& disk, std::uint32_
     job_->finish_by = world_.wall_now() + base::Duration::Minutes(static_cast<std::int64_t>(1 + prng.Below(600)));
   if (prng.Chance(0.2)) {
     const base::Duration period = prng.Chance(0.5) ? base::Duration::Seconds(1) : base::Duration::Minutes(1);
-    job_->max_message_rate = base::Rate{1 + prng.Below(50), period, 1 + prng.Below(20)};
+    job_->max_message_rate = base::Rate{1 + prng.Below(50), period, std::nullopt};
+    if (prng.Chance(0.7)) job_->max_message_rate->burst_max = 1 + prng.Below(20);
   }
   // Where a receiver never satisfies a policy, recipients come back until they are too old: that is not to take days.
   job_->max_age = base::Duration::Minutes(static_cast<std::int64_t>(30 + prng.Below(prng.Chance(0.8) ? 300 : 1500)));

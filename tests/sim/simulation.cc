@@ -357,6 +357,7 @@ void Simulation::CheckEnd() {
   findings_.moved = moving_.moved();
   findings_.at_limit = shaping_checks_.limits().reached();
   findings_.at_limit_over_sites = shaping_checks_.limits().reached_over_sites();
+  findings_.at_rate = shaping_checks_.limits().reached_rates();
   findings_.changes = shaping_checks_.changes();
   findings_.rules_fired = shaping_checks_.rules().fired();
   findings_.days_used_up = shaping_checks_.warmups().used_up();

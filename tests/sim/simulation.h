@@ -30,6 +30,7 @@ struct Findings {
   std::uint64_t enforced = 0;             // Recipients named while an MTA-STS policy was enforced.
   std::uint64_t at_limit = 0;             // Connections that were the last one allowed…
   std::uint64_t at_limit_over_sites = 0;  // …by a limit of several sites, while more than one had some.
+  std::uint64_t at_rate = 0;              // Messages and connections that were the last one a rate allowed.
   std::uint64_t changes = 0;              // Of the shaping files.
   std::uint64_t rules_fired = 0;          // Automation rules.
   std::uint64_t days_used_up = 0;         // Of warm-ups.

@@ -25,7 +25,7 @@ std::string Join(const std::vector<std::string>& lines) {
 TEST(Simulation, HoldsForTheFirstSeeds) {
   std::uint32_t crashes = 0;
   std::uint64_t delivered = 0, in_doubt = 0, encrypted = 0, resumed = 0, moved = 0, enforced = 0, at_limit = 0;
-  std::uint64_t at_limit_over_sites = 0, changes = 0, rules_fired = 0, days_used_up = 0;
+  std::uint64_t at_limit_over_sites = 0, at_rate = 0, changes = 0, rules_fired = 0, days_used_up = 0;
   for (std::uint64_t seed = 1; seed <= SLUICE_SIM_SEEDS; ++seed) {
     const Findings findings = Simulate({.seed = seed, .bugs = {}});
     ASSERT_TRUE(findings.violations.empty()) << "seed " << seed << "\n" << Join(findings.violations);
@@ -38,6 +38,7 @@ TEST(Simulation, HoldsForTheFirstSeeds) {
     enforced += findings.enforced;
     at_limit += findings.at_limit;
     at_limit_over_sites += findings.at_limit_over_sites;
+    at_rate += findings.at_rate;
     changes += findings.changes;
     rules_fired += findings.rules_fired;
     days_used_up += findings.days_used_up;
@@ -51,6 +52,7 @@ TEST(Simulation, HoldsForTheFirstSeeds) {
   EXPECT_GT(enforced, SLUICE_SIM_SEEDS / 4u);
   EXPECT_GT(at_limit, SLUICE_SIM_SEEDS / 4u);
   EXPECT_GT(at_limit_over_sites, SLUICE_SIM_SEEDS / 8u);
+  EXPECT_GT(at_rate, SLUICE_SIM_SEEDS * 3u);
   EXPECT_GT(changes, SLUICE_SIM_SEEDS / 8u);
   EXPECT_GT(rules_fired, SLUICE_SIM_SEEDS / 4u);
   EXPECT_GT(days_used_up, 0u);
@@ -140,6 +142,15 @@ TEST(Simulation, FindsMoreConnectionsThanConfigured) {
 }
 TEST(Simulation, FindsConnectionsThatComeTooFast) {
   EXPECT_THAT(Found({.no_connection_rate = true}), HasSubstr("more connections than the rate allows"));
+}
+TEST(Simulation, FindsARateThatLetsATenthMorePass) {
+  EXPECT_THAT(Found({.faster_rates = true}), HasSubstr("more messages than the rate allows"));
+}
+TEST(Simulation, FindsABurstThatIsOneTooLarge) {
+  EXPECT_THAT(Found({.larger_bursts = true}), HasSubstr(" rate allows"));
+}
+TEST(Simulation, FindsDebtsThatAreLostWhereLimitsAreSetAnew) {
+  EXPECT_THAT(Found({.forget_at_new_limits = true}), HasSubstr("more messages than the rate allows"));
 }
 TEST(Simulation, FindsAMessageTooManyOfAConnection) {
   EXPECT_THAT(Found({.one_delivery_too_many = true}), HasSubstr("messages in a connection"));
