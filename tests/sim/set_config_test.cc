@@ -131,6 +131,26 @@ INSTANTIATE_TEST_SUITE_P(
                     Row{"prohibited_hosts", "[\"11.0.0.0/31\"]", kFive, Accepted, {150, 250}, {0, 0}}),
     [](const auto& param) { return absl::StrFormat("%s_%d", param.param.key, param.index); });
 
+// A message that the rule let pass in the last minute is not forgotten with the program.
+TEST(RestartedRules, WhatARulesRateOwesIsOwedOn) {
+  Scenario scenario({.addresses = Many(300),
+                     .shaping = "[\"default\"]\nadaptive = false\nmax_message_rate = \"60/min\"\n"
+                                "[[\"default\".automation]]\nregex = \"TS01\"\nduration = \"1h\"\n"
+                                "action = {SetConfig={name=\"max_message_rate\", value=\"1/min\"}}\n",
+                     .keep_limits = true});
+  Receiver& receiver = scenario.Serve("one.example");
+  receiver.At(Point::kRcpt, First(1, {"450 4.2.0 [TS01] slow down"}));
+  scenario.RunFor(Duration::Minutes(4));
+  const std::size_t first = receiver.accepted().size();
+  while (receiver.accepted().size() == first) scenario.RunFor(Duration::Seconds(1));
+  scenario.RunFor(Duration::Seconds(2));
+  scenario.Restart();
+  scenario.RunFor(Duration::Seconds(45));
+  EXPECT_EQ(receiver.accepted().size(), first + 1);
+  scenario.RunFor(Duration::Seconds(30));
+  EXPECT_EQ(receiver.accepted().size(), first + 2);
+}
+
 // ---- what is open ----
 
 std::shared_ptr<const config::Shaping> Parse(const std::string& text) {

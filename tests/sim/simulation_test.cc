@@ -132,7 +132,7 @@ TEST(Simulation, FindsARuleThatSuspendsOneOfSeveralCampaigns) {
   EXPECT_THAT(Found({.rules_of_each_campaign = true}, 199), HasSubstr("to a site that a rule suspends"));
 }
 TEST(Simulation, FindsWhatRulesHaveSetForgottenByARestart) {
-  EXPECT_THAT(Found({.forget_settings = true}, 150), HasSubstr("a rule"));
+  EXPECT_THAT(Found({.forget_settings = true}, 372), HasSubstr("a rule"));
 }
 TEST(Simulation, FindsSitesThatEachHaveTheDaysNumberOfAWarmup) {
   EXPECT_THAT(Found({.warmups_of_each_site = true}), HasSubstr(" on a day that has "));
