@@ -34,16 +34,6 @@ void NoteWhereFrom(const std::string& site, const std::vector<config::MailHost>&
   destination.came_whole = shared == hosts.size();
 }
 
-// What rules had set at a site that is made anew.
-std::vector<config::Shaping::Change> ChangesOf(const config::AutomationRules& rules,
-                                               const delivery::RuleSettings& kept) {
-  std::vector<config::Shaping::Change> changes;
-  for (const delivery::RuleSetting& setting : kept) {
-    if (auto set = OverrideOf(rules, setting); set.has_value()) changes.push_back(std::move(set->change));
-  }
-  return changes;
-}
-
 }  // namespace
 
 Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
@@ -258,14 +248,9 @@ Site& Shard::SiteFor(Destination& destination, const dns::Route& route) {
   const std::vector<config::MailHost> hosts = delivery::MailHostsOf(route);
   const std::string& domain = job_.smarthost.has_value() ? job_.smarthost->host : destination.name;
   const std::string provider = shaping_->ProviderFor(domain, hosts);
-  const std::string& from = job_.sources[source].name;
-  // From the first moment: at the rate of the files it would owe less.
-  const config::Limits limits =
-      shaping_->For(domain, hosts, from,
-                    ChangesOf(shaping_->AutomationFor(domain, hosts),
-                              seams_.limits.SettingsOf(from, key.Title(), seams_.clock.Now())));
-  Site::Owner& self = *this;
   SiteNames names{domain, hosts};
+  const config::Limits limits = LimitsAtFirst(key, names);
+  Site::Owner& self = *this;
   auto site = std::make_unique<Site>(++sites_made_, key, provider, limits, SharedLimitsOf(key, names, provider, limits),
                                      route, context_, self);
   Site& made = *site;

@@ -171,6 +171,7 @@ class Shard final : private delivery::Router::Owner,
                                 const config::Limits& limits) const;
   void SetLimits(delivery::Site& site, const config::Limits& limits);
   void SetLimitsOfFiles(delivery::Site& site);
+  config::Limits LimitsAtFirst(const delivery::SiteKey& key, const SiteNames& names) const;
   config::Limits LimitsOf(const delivery::Destination& destination, const delivery::Site& site,
                           const dns::Route& route) const;
   std::unique_ptr<delivery::StsPolicies> MakeStsPolicies() const;

@@ -96,6 +96,18 @@ delivery::SharedLimits Shard::SharedLimitsOf(const delivery::SiteKey& key, const
   return shared;
 }
 
+// Of a site that is made: of the files, and of what rules have set there before, from the first moment. At the rate of
+// the files it would owe less.
+config::Limits Shard::LimitsAtFirst(const delivery::SiteKey& key, const SiteNames& names) const {
+  const std::string& source = job_.sources[key.source].name;
+  const config::AutomationRules rules = shaping_->AutomationFor(names.domain, names.hosts);
+  std::vector<config::Shaping::Change> changes;
+  for (const delivery::RuleSetting& setting : seams_.limits.SettingsOf(source, key.Title(), seams_.clock.Now())) {
+    if (auto set = OverrideOf(rules, setting); set.has_value()) changes.push_back(std::move(set->change));
+  }
+  return shaping_->For(names.domain, names.hosts, source, changes);
+}
+
 // Domains there that the files do not speak of have the same, as long as they are up to date and nobody is known by
 // addresses, which may have changed.
 config::Limits Shard::LimitsOf(const Destination& destination, const Site& site, const dns::Route& route) const {

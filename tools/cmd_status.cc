@@ -107,7 +107,7 @@ void PrintText(const Json& status, const std::string& named) {
   if (const auto more = status["held_more"].get<unsigned long long>(); more > 0)
     std::printf("  and %llu more are held\n", more);
   for (const Json& limited : status.value("limited_domains", Json::array()))
-    std::printf("  limited: by %s (%llu domains that have not been looked up)\n",
+    std::printf("  limited: by %s (%llu domains that wait to be looked up)\n",
                 limited["limited_by"].get<std::string>().c_str(), limited["domains"].get<unsigned long long>());
   for (const Json& limited : status["limited_providers"]) {
     std::printf("  limited: %s by %s (%llu sites)%s%s\n", limited["provider"].get<std::string>().c_str(),

@@ -61,7 +61,7 @@ class Router {
   bool MayLookUp() const { return looking_up_ < kLookupsAtOnce / 2; }  // The other half is for those who have no route.
   // There are destinations that nobody has looked at yet.
   bool HasUnfed() const { return !unfed_.empty() || fed_domains_ < unfed_domains_.size(); }
-  // Destinations and domains that nobody has looked up yet.
+  // Destinations and domains whose look-up is under way or has not begun.
   std::size_t waiting() const { return looking_up_ + unfed_.size() + (unfed_domains_.size() - fed_domains_); }
   std::size_t unanswered() const { return unanswered_; }  // Destinations that wait because the DNS gives no answer.
 

@@ -68,7 +68,8 @@ class HostLimitsTest(Lab):
         self.assertLess(self.large_ones_among_the_urgent(20), 18)  # A tenth would be 2; with equal shares it is 20.
 
     def test_a_small_urgent_one_passes_a_large_one_where_connections_are_few(self):
-        self.prepare([12000, 400], '["default"]\nconnect_timeout = "5s"\nconnection_limit = 1\n', ["", "weight = 20"])
+        self.receivers = self.sandbox('format = 1\nname = "slow"\n[provider.all]\nweight = 1\nreply_delay = "2ms"\n')  # Nine seconds at least.
+        self.prepare([3000, 400], '["default"]\nconnect_timeout = "5s"\nconnection_limit = 1\n', ["", "weight = 20"])
         self.sluice("send", "a.toml", "b.toml")
         self.assertLess(self.large_ones_among_the_urgent(400), 200)  # A twentieth would be 20, in turns of 20; with equal shares it is 400.
 
