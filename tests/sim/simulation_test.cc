@@ -52,7 +52,7 @@ TEST(Simulation, HoldsForTheFirstSeeds) {
   EXPECT_GT(enforced, SLUICE_SIM_SEEDS / 4u);
   EXPECT_GT(at_limit, SLUICE_SIM_SEEDS / 4u);
   EXPECT_GT(at_limit_over_sites, SLUICE_SIM_SEEDS / 8u);
-  EXPECT_GT(at_rate, SLUICE_SIM_SEEDS * 3u);
+  EXPECT_GT(at_rate, SLUICE_SIM_SEEDS / 4u);
   EXPECT_GT(changes, SLUICE_SIM_SEEDS / 8u);
   EXPECT_GT(rules_fired, SLUICE_SIM_SEEDS / 4u);
   EXPECT_GT(days_used_up, 0u);
