@@ -42,7 +42,7 @@ config::Limits Shard::LimitsOfOthers(const delivery::SiteKey& key, const SiteNam
   if (key.domain.empty()) return limits;
   const auto others = sites_.find({key.name, key.hosts, key.source});
   return others != sites_.end() ? others->second->limits()
-                                : shaping_->For(names.domain, names.hosts, job_.sources[key.source].name);
+                                : LimitsAtFirst({key.name, key.hosts, key.source, ""}, names);
 }
 
 delivery::SharedLimits Shard::SharedLimitsOf(const delivery::SiteKey& key, const SiteNames& names,

@@ -63,6 +63,7 @@ absl::StatusOr<Json> StatusOfIdle(const Access& access) {
   status["held_more"] = 0;
   status["limited"] = Json::array();
   status["limited_more"] = 0;
+  status["limited_domains"] = Json::array();
   status["limited_providers"] = Json::array();
   status["next_retry"] = NextRetry(memory.table());
   return status;

@@ -37,7 +37,9 @@ GroupMember::~GroupMember() {
   group_->closing_ -= closing_;
   group_->unwritten_ -= unwritten_;
   group_->members_.Remove(*this);
-  const bool gave_back = connections_ > 0 || unwritten_ > 0;
+  const bool has_turn = turn_until_ != base::Instant();
+  if (has_turn) group_->AddTurn();
+  const bool gave_back = connections_ > 0 || unwritten_ > 0 || has_turn;
   if (waits_for_connection_) group_->DoLeaveConnectionLine(*this);
   if (waits_for_message_) group_->DoLeaveMessageLine(*this);
   if (!gave_back) return;
@@ -340,6 +342,7 @@ void LimitGroup::PutBack(GroupMember& member) {
   CHECK(member.unwritten_ > 0);
   --unwritten_;
   --member.unwritten_;
+  AddTurn();
   if (HasRate()) CallFirstForMessages();
 }
 

@@ -140,6 +140,7 @@ class LimitGroup {
   // minutes at most, however long the session takes. No others get sessions before there is another turn.
   void KeepTurn(GroupMember& member, base::Instant now);
   void UseTurn(GroupMember& member, base::Instant now);  // A message begins.
+  void ReturnTurn(GroupMember& member);                  // There is no session for it any more: it is another's.
   // The limit there is no message left of now; "": there is one. Nobody stands in line for asking.
   std::string_view ScarceMessages(base::Instant now) const;
   void Begin(GroupMember& member);    // A message; its token is taken when it is written…
@@ -187,6 +188,8 @@ class LimitGroup {
   bool HasRate() const { return messages_.has_value() || learned_.has_value(); }
   std::uint64_t Tokens(base::Instant now, base::Duration ahead) const;
   std::uint64_t Turns(const GroupMember& member, base::Instant now) const;
+  bool TakeTurn(base::Instant now);
+  void AddTurn();
   Room FindConnection(GroupMember& member, base::Instant now);
   bool OthersWait(const GroupMember& member) const;
   void AskForRoom(const GroupMember& for_whom);
@@ -204,6 +207,7 @@ class LimitGroup {
   std::uint32_t window_ = kNoLimit;
   std::optional<RateGate> messages_, learned_, connection_rate_;
   std::optional<RateGate> turns_;                  // To begin messages; as messages_, for those to be written.
+  std::uint32_t returned_turns_ = 0;               // Beside those.
   std::atomic<bool>* wants_save_ = nullptr;        // Null: nothing is written down.
   bool is_saved_ = true, is_being_saved_ = false;  // Its rates as they are.
   std::uint32_t connections_ = 0, closing_ = 0;

@@ -14,7 +14,7 @@ constexpr int kSettledAtOnce = 256;
 constexpr int kBegunInTurn = 8;  // Of a destination: its recipients, and what is known of it, are near each other.
 constexpr base::Duration kLinger = base::Duration::Hours(1);         // Without destinations, where some have left.
 constexpr base::Duration kRouteGrace = base::Duration::Minutes(1);   // Of a route that is asked for again.
-constexpr base::Duration kAsksInPause = base::Duration::Minutes(5);  // For new routes, so often.
+constexpr base::Duration kAsksInPause = base::Duration::Minutes(5);  // For new routes, about so often.
 constexpr base::Duration kAsksMore = base::Duration::Seconds(10);    // Where so many are being asked for.
 constexpr std::size_t kAskedAtOnce = 4096;                           // Of its destinations are looked at.
 constexpr base::Duration kKeepsTurn = base::Duration::Minutes(1);    // Until who left for a new route is back.
@@ -322,7 +322,8 @@ void Site::Pause(std::string_view reason) {
   paused_ = true;
   paused_since_ = context_.clock.Now();
   StopBeginning();
-  SetTimer(paused_since_ + kAsksInPause);
+  // Those that are paused together do not all ask at once.
+  SetTimer(paused_since_ + kAsksInPause + base::Duration::Milliseconds(static_cast<std::int64_t>(id_ % 10'000)));
 }
 
 void Site::EndPause() {

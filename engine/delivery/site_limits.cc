@@ -124,6 +124,7 @@ void Site::LeaveLines(const GroupMember* for_messages, const GroupMember* for_co
   for (const auto& member : members_) {
     if (member.get() != for_messages) member->group().LeaveMessageLine(*member);
     if (member.get() != for_connections) member->group().LeaveConnectionLine(*member);
+    if (opening_.empty()) member->group().ReturnTurn(*member);  // Whoever is there has used it, or cannot.
   }
 }
 

@@ -90,7 +90,7 @@ void CampaignFacts::Apply(const SiteState& record) {
   }
   const auto known = suspensions.find(key);
   const bool goes_on = known != suspensions.end() && known->second.until > record.time;
-  const base::WallTime begun = goes_on ? known->second.since : record.time;
+  const base::WallTime begun = goes_on ? std::min(known->second.since, record.time) : record.time;
   suspensions[key] = {record.until, std::string(record.reason), std::string(record.sample), begun};
 }
 

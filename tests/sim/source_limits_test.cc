@@ -119,6 +119,15 @@ TEST(SourceLimits, ReceiversThatGreetSlowlyAreReached) {
   EXPECT_LT(Source::Between(source.arrivals.front(), source.arrivals.back()), 1.3 * 2 * 8 * 5 + 80);
 }
 
+// A turn of somebody who has no session then is another's.
+TEST(SourceLimits, ReceiversThatCannotBeReachedUseUpNothing) {
+  Source source(60, 20, {.max_message_rate = base::Rate{5, Duration::Seconds(1), 1}});
+  for (std::size_t i = 1; i < source.receivers.size(); ++i)
+    source.scenario.network().SetFate(source.receivers[i]->address(), Network::Fate::kRefused);
+  source.scenario.RunFor(Duration::Seconds(15));
+  EXPECT_EQ(source.receivers.front()->accepted().size(), 40u);
+}
+
 TEST(SourceLimits, WhatIsOwedOutlivesTheProgram) {
   Source source(4, 5, {.max_message_rate = base::Rate{6, Duration::Hours(1), 3}}, "", /*keep_limits=*/true);
   source.scenario.RunFor(Duration::Minutes(2));

@@ -200,6 +200,10 @@ TEST(CampaignFacts, KnowSinceWhenASuspensionLasts) {
   state.until = At(120);
   facts.Apply(state);
   EXPECT_EQ(facts.suspensions.begin()->second.since, At(95)) << "another one";
+  state.time = At(80);
+  state.until = At(85);
+  facts.Apply(state);
+  EXPECT_EQ(facts.suspensions.begin()->second.since, At(80)) << "the clock went back";
 }
 
 }  // namespace
