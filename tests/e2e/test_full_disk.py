@@ -5,7 +5,6 @@ import os
 
 from lab import Lab
 from machine import run
-from servers import wait_until
 
 MEGABYTE = 1 << 20
 SESSIONS = 20  # connection_limit of the one site

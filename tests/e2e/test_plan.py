@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import re
 import subprocess
 
 from lab import Lab
@@ -55,11 +56,13 @@ class PlannedTest(Lab):
     def check_times(self, compare):
         """Within 15 %. Limits or delays of receivers decide, by far, how long it takes; what a busy machine adds it does not add each time.
         `compare(state)`: plans, and sends with that state folder. Returns, by name, how long it took and what was planned, in seconds."""
+        as_planned = set()
         for number in range(3):
             times = compare(self.path(f"rehearsal.{number}"))
-            if all(0.85 * planned < took < 1.15 * planned for took, planned in times.values()):
+            as_planned |= {name for name, (took, planned) in times.items() if 0.85 * planned < took < 1.15 * planned}
+            if as_planned == set(times):
                 return
-        self.fail(f"took and planned: {times}")
+        self.fail(f"took and planned: {times}; as planned: {as_planned}")
 
 
 class PlanTest(PlannedTest):
@@ -132,7 +135,7 @@ class PlanTest(PlannedTest):
 
         name, unsigned = machine()
         self.assertEqual(name, "machine")
-        self.assertGreaterEqual(unsigned, 984 * 17e-6 / 2 - 0.001)
+        self.assertGreaterEqual(unsigned, 820 * 17e-6 - 0.001)  # Of the largest site, on one core.
         self.sign_with(self.dkim_keys(*["rsa2048"] * 3))
         name, signed = machine()
         self.assertEqual(name, "signing")
@@ -170,7 +173,8 @@ class QuestionsTest(PlannedTest):
         (limit,) = wait_until("somebody to say what holds it", limited)
         self.assertEqual(limit["limited_by"], "dns.max_queries_per_second")
         self.assertTrue(0 < limit["domains"] <= 1500, limit)
-        self.assertRegex(self.sluice("status", "test").stdout, r"limited: by dns.max_queries_per_second \(\d+ domains")
+        text = re.compile(r"limited: by dns.max_queries_per_second \(\d+ domains")
+        wait_until("the words for people", lambda: text.search(self.sluice("status", "test").stdout))
         sending.stop()
 
 

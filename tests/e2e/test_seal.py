@@ -64,7 +64,7 @@ class SealTest(Lab):
         self.assertEqual(self.sluice("seal", "campaign.toml").stdout.strip(), "test: finished; sluice report test says how")
 
     def test_it_goes_on_after_kill_9_and_after_ctrl_c(self):
-        count = 20000
+        count = 30000
         _, sandbox = self.prepared(count, "rsa2048", engine=SLOW)
         made = 0
         for end in (signal.SIGKILL, signal.SIGINT):
