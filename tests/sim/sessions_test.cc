@@ -135,9 +135,9 @@ TEST(Destinations, OfOneSiteTakeTurnsFromTheFirstMessageOn) {
     return domain == "big.example" ? later : Answer{.reply = "250 2.1.5 Ok", .wait = Duration::Milliseconds(100)};
   });
   while (asked["big.example"] < 50) scenario.RunFor(Duration::Seconds(1));
-  for (int i = 1; i <= kSmall; ++i) EXPECT_GE(asked[domains[i]], 40) << domains[i];
+  for (std::size_t i = 1; i <= kSmall; ++i) EXPECT_GE(asked[domains[i]], 40) << domains[i];
   scenario.RunFor(Duration::Minutes(2));
-  for (int i = 1; i <= kSmall; ++i) EXPECT_EQ(asked[domains[i]], 100) << domains[i];
+  for (std::size_t i = 1; i <= kSmall; ++i) EXPECT_EQ(asked[domains[i]], 100) << domains[i];
   EXPECT_LE(big_at_last, 110);
 }
 
