@@ -8,23 +8,12 @@
 
 #include "gtest/gtest.h"
 #include "tests/unit/roster/preparation.h"
+#include "tests/unit/sanitized.h"
 
 namespace roster {
 namespace {
 
 using testing::Preparing;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-#else
-constexpr bool kSanitized = false;
-#endif
 
 // The most memory in kB that a process of its own has at one time while it prepares so many rows; 0: it failed.
 long PeakOf(int rows) {
