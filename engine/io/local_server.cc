@@ -108,13 +108,9 @@ void LocalServer::StopListening() {
 }
 
 void LocalServer::Accept(base::Instant now) {
-  while (fd_ >= 0) {
+  while (fd_ >= 0 && connections_.size() < kConnectionsMax) {  // Who finds no room waits for it.
     const int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return;
-    if (connections_.size() >= kConnectionsMax) {
-      close(fd);
-      continue;
-    }
     Connection connection;
     connection.fd = fd;
     connection.until = now + kPatience;

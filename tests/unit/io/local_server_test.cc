@@ -101,6 +101,22 @@ TEST_F(CrowdedServerTest, WhoFindsNoRoomWaitsForIt) {
   EXPECT_EQ(*answer, "status: fine");
 }
 
+TEST_F(CrowdedServerTest, OneTooManyIsServedWhenAnotherHasGone) {
+  std::vector<int> silent;
+  for (int i = 0; i < 32; ++i) silent.push_back(Ask("stat"));
+  EXPECT_TRUE(Serve().empty());
+  const int client = Ask("status\n");
+  EXPECT_TRUE(Serve().empty());
+  close(silent.back());
+  silent.pop_back();
+  std::vector<LocalServer::Request> requests;
+  for (int i = 0; i < 2 && requests.empty(); ++i) requests = Serve();
+  ASSERT_EQ(requests.size(), 1U);
+  EXPECT_EQ(requests[0].line, "status");
+  close(client);
+  for (const int fd : silent) close(fd);
+}
+
 TEST_F(CrowdedServerTest, WhoWaitsInVainIsToldSo) {
   FillQueue();
   EXPECT_TRUE(absl::IsDeadlineExceeded(AskLocal(path_, "status", base::Duration::Milliseconds(20)).status()));
