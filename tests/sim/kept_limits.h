@@ -3,7 +3,9 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -19,7 +21,7 @@ class KeptLimits {
  public:
   using Texts = std::map<std::string, std::string>;  // By source.
   // `kept` is what the last program left, and outlives this.
-  KeptLimits(const World& world, const std::vector<delivery::Source>& sources, Texts& kept)
+  KeptLimits(World& world, const std::vector<delivery::Source>& sources, Texts& kept)
       : world_(world), kept_(kept) {
     for (const delivery::Source& source : sources) sources_.push_back(source.name);
     sources_.emplace_back();  // What holds over all of them.
@@ -42,9 +44,17 @@ class KeptLimits {
       text = absl::StrJoin(lines, "\n");
     }
   }
+  // After each turn; what is not news is saved within a second, whether or not there is another turn.
   void SaveSometimes() {
     constexpr base::Duration kEvery = base::Duration::Seconds(1);
-    if (!limits_.TakeNews() && world_.now() < saved_at_ + kEvery) return;
+    if (!limits_.TakeNews() && world_.now() < saved_at_ + kEvery) {
+      if (std::exchange(is_planned_, true)) return;
+      world_.At(saved_at_ + kEvery, [this, alive = std::weak_ptr<bool>(alive_)] {
+        if (!alive.expired() && is_planned_) SaveSometimes();
+      });
+      return;
+    }
+    is_planned_ = false;
     saved_at_ = world_.now();
     for (const std::string& source : sources_) {
       kept_[source] = limits_.Save(source, world_.now(), world_.wall_now(), kEvery * 2);
@@ -53,11 +63,13 @@ class KeptLimits {
   }
 
  private:
-  const World& world_;
+  World& world_;
   Texts& kept_;
   std::vector<std::string> sources_;
   delivery::HostLimits limits_{/*outlives=*/true};
   base::Instant saved_at_;
+  bool is_planned_ = false;
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace sim
