@@ -21,8 +21,7 @@ class KeptLimits {
  public:
   using Texts = std::map<std::string, std::string>;  // By source.
   // `kept` is what the last program left, and outlives this.
-  KeptLimits(World& world, const std::vector<delivery::Source>& sources, Texts& kept)
-      : world_(world), kept_(kept) {
+  KeptLimits(World& world, const std::vector<delivery::Source>& sources, Texts& kept) : world_(world), kept_(kept) {
     for (const delivery::Source& source : sources) sources_.push_back(source.name);
     sources_.emplace_back();  // What holds over all of them.
   }
