@@ -300,6 +300,7 @@ TEST_F(SuppressionWatchTest, WhatItAddsWhileItIsReadIsNotReadAgain) {
   now_ = now_ + base::Duration::Seconds(2);
   EXPECT_EQ(watch.Poll(now_, log_), nullptr);
   ASSERT_TRUE(watch.IsReading());
+  disk.WaitUntilOneWaits();  // It has seen what the file is: in the middle of a write it may look like neither state.
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(Add(watch, Path("stop.txt"), absl::StrFormat("own%d@example.com\n", i)).ok());
   EXPECT_TRUE(disk.LetGo());
   const auto read = Poll(watch);

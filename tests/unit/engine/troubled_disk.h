@@ -17,6 +17,8 @@ class TroubledDisk final : public io::Disk {
   absl::StatusOr<std::unique_ptr<io::File>> Open(const std::string& path, io::OpenMode mode) override {
     {
       std::unique_lock lock(mutex_);
+      has_arrived_ = has_arrived_ || is_held_;
+      change_.notify_all();
       if (is_held_ && !change_.wait_for(lock, std::chrono::seconds(10), [this] { return !is_held_; })) gave_up_ = true;
     }
     if (fails) return absl::InternalError(path + ": too many open files");
@@ -41,6 +43,11 @@ class TroubledDisk final : public io::Disk {
     const std::lock_guard lock(mutex_);
     is_held_ = true;
   }
+  // Until somebody does.
+  void WaitUntilOneWaits() {
+    std::unique_lock lock(mutex_);
+    change_.wait(lock, [this] { return has_arrived_; });
+  }
   // False: somebody has waited all the time.
   bool LetGo() {
     const std::lock_guard lock(mutex_);
@@ -54,7 +61,7 @@ class TroubledDisk final : public io::Disk {
   const std::unique_ptr<io::Disk> disk_ = io::MakeFileDisk();
   std::mutex mutex_;
   std::condition_variable change_;
-  bool is_held_ = false, gave_up_ = false;
+  bool is_held_ = false, has_arrived_ = false, gave_up_ = false;
 };
 
 }  // namespace engine
