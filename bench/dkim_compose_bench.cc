@@ -52,8 +52,7 @@ void DkimCompose(benchmark::State& state) {
     headers.push_back(HeaderFor(i * 7919));
     names.push_back(is_constant ? "" : absl::StrCat("Person ", i * 7919, ",\r\n"));
   }
-  const dkim::Crypto crypto;
-  dkim::Composer composer(crypto);
+  dkim::Composer composer;
   dkim::SignatureSpec spec;
   spec.domain = "example.com";
   spec.selector = "s1";

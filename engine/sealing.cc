@@ -52,7 +52,7 @@ absl::StatusOr<SignatureHead> HeadFor(const Sealing& sealing) {
   for (const dkim::SigningKey& key : keys) {
     const auto parsed = dkim::PrivateKey::Parse(key.pem, /*allow_weak=*/true, crypto);
     if (!parsed.ok()) return parsed.status();
-    head.keys.push_back({delivery::IdentityOf(key, crypto), static_cast<std::uint32_t>((*parsed)->signature_size())});
+    head.keys.push_back({delivery::IdentityOf(key), static_cast<std::uint32_t>((*parsed)->signature_size())});
   }
   return head;
 }

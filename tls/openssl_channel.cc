@@ -242,6 +242,8 @@ absl::Status OpensslChannel::Read(std::string& plain) {
     const int count = SSL_read(ssl_.get(), record.data(), static_cast<int>(record.size()));
     if (count > 0) {
       plain.append(record, 0, static_cast<std::size_t>(count));
+      // To ask once more only to hear that nothing is left costs OpenSSL a new buffer.
+      if (input_.empty() && SSL_has_pending(ssl_.get()) == 0) return absl::OkStatus();
       continue;
     }
     switch (SSL_get_error(ssl_.get(), count)) {

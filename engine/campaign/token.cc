@@ -7,6 +7,7 @@
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
+#include <cstring>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -23,9 +24,10 @@ constexpr std::size_t kHeadSize = 1 + 4 + 5, kMacSize = 10, kNonceSize = 3, kTes
                       kFingerprintSize = 8;
 constexpr std::string_view kFileMagic = "sluice-token-key";
 
-std::string Base32(std::string_view bytes) {
+std::string Base32(std::string_view prefix, std::string_view bytes) {
   std::string out;
-  out.reserve(bytes.size() * 8 / 5 + 1);
+  out.reserve(prefix.size() + bytes.size() * 8 / 5 + 1);
+  out.append(prefix);
   std::uint64_t bits = 0;
   int count = 0;
   for (const char c : bytes) {
@@ -57,8 +59,9 @@ bool FromBase32(std::string_view text, std::string& out) {
 
 void Hash(std::string_view bytes, SHA256_CTX& state) { SHA256_Update(&state, bytes.data(), bytes.size()); }
 
-void PutBig(std::uint64_t value, int bytes, std::string& out) {
-  for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) out.push_back(static_cast<char>(value >> shift));
+char* PutBig(std::uint64_t value, int bytes, char* to) {
+  for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) *to++ = static_cast<char>(value >> shift);
+  return to;
 }
 
 std::uint64_t GetBig(std::string_view bytes) {
@@ -116,39 +119,41 @@ absl::StatusOr<std::string> TokenKey::Generate() {
   return absl::StrFormat("%s 1 %d %s\n", kFileMagic, id, absl::BytesToHexString(base::AbslView(secret)));
 }
 
-std::string TokenKey::Mac(std::string_view head, std::size_t mac_size) const {
+void TokenKey::PutMac(std::string_view head, std::size_t mac_size, char* to) const {
   unsigned char mac[SHA256_DIGEST_LENGTH];
-  const std::string_view bytes(reinterpret_cast<const char*>(mac), sizeof mac);
   SHA256_CTX inner = hmac_->inner, outer = hmac_->outer;
   Hash(head, inner);
   SHA256_Final(mac, &inner);
-  Hash(bytes, outer);
+  Hash({reinterpret_cast<const char*>(mac), sizeof mac}, outer);
   SHA256_Final(mac, &outer);
-  return std::string(bytes.substr(0, mac_size));
+  std::memcpy(to, mac, mac_size);
 }
 
 std::string TokenKey::Fingerprint() const {
-  return absl::BytesToHexString(base::AbslView(Mac("fingerprint of a token key", kFingerprintSize)));
+  char mac[kFingerprintSize];
+  PutMac("fingerprint of a token key", sizeof mac, mac);
+  return absl::BytesToHexString({mac, sizeof mac});
 }
 
-std::string TokenKey::Head(std::string_view campaign_id, std::uint64_t row) const {
-  std::string bytes(1, static_cast<char>(id_));
-  PutBig(CampaignHash(campaign_id) & 0xFFFFFFFF, 4, bytes);
-  PutBig(row, 5, bytes);
-  return bytes;
+char* TokenKey::PutHead(std::string_view campaign_id, std::uint64_t row, char* to) const {
+  *to++ = static_cast<char>(id_);
+  return PutBig(row, 5, PutBig(CampaignHash(campaign_id) & 0xFFFFFFFF, 4, to));
 }
 
 std::string TokenKey::Make(std::string_view campaign_id, std::uint64_t row) const {
-  const std::string head = Head(campaign_id, row);
-  return std::string(kPrefix) + Base32(head + Mac(head, kMacSize));
+  char bytes[kHeadSize + kMacSize];
+  PutMac({bytes, kHeadSize}, kMacSize, PutHead(campaign_id, row, bytes));
+  return Base32(kPrefix, {bytes, sizeof bytes});
 }
 
 // The head has another length than in a token of the row itself, so that neither's MAC is good for the other.
 absl::StatusOr<std::string> TokenKey::MakeForTest(std::string_view campaign_id, std::uint64_t row) const {
-  unsigned char nonce[kNonceSize];
-  if (RAND_bytes(nonce, kNonceSize) != 1) return absl::InternalError("no randomness for a token");
-  const std::string head = Head(campaign_id, row) + std::string(reinterpret_cast<const char*>(nonce), kNonceSize);
-  return std::string(kTestPrefix) + Base32(head + Mac(head, kTestMacSize));
+  char bytes[kHeadSize + kNonceSize + kTestMacSize];
+  char* const nonce = PutHead(campaign_id, row, bytes);
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(nonce), kNonceSize) != 1)
+    return absl::InternalError("no randomness for a token");
+  PutMac({bytes, kHeadSize + kNonceSize}, kTestMacSize, nonce + kNonceSize);
+  return Base32(kTestPrefix, {bytes, sizeof bytes});
 }
 
 absl::StatusOr<Token> TokenKey::Decode(std::string_view text) const {
@@ -160,9 +165,9 @@ absl::StatusOr<Token> TokenKey::Decode(std::string_view text) const {
                            FromBase32(text.substr(kPrefix.size()), bytes) && bytes.size() == head_size + mac_size;
   if (!well_formed) return absl::InvalidArgumentError(absl::StrFormat("\"%s\" is not a token", text));
   const std::string_view head = std::string_view(bytes).substr(0, head_size);
-  const std::string mac = Mac(head, mac_size);
-  if (static_cast<unsigned char>(bytes[0]) != id_ ||
-      CRYPTO_memcmp(mac.data(), bytes.data() + head_size, mac_size) != 0) {
+  char mac[kMacSize];
+  PutMac(head, mac_size, mac);
+  if (static_cast<unsigned char>(bytes[0]) != id_ || CRYPTO_memcmp(mac, bytes.data() + head_size, mac_size) != 0) {
     return absl::PermissionDeniedError(absl::StrFormat("\"%s\" was not made with this key", text));
   }
   return Token{id_, static_cast<std::uint32_t>(GetBig(head.substr(1, 4))), GetBig(head.substr(5, 5)), is_test};

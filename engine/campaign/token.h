@@ -44,8 +44,9 @@ class TokenKey {
 
  private:
   struct HmacStates;
-  std::string Head(std::string_view campaign_id, std::uint64_t row) const;
-  std::string Mac(std::string_view head, std::size_t size) const;
+  // Both write to `to`; PutHead returns what is behind it.
+  char* PutHead(std::string_view campaign_id, std::uint64_t row, char* to) const;
+  void PutMac(std::string_view head, std::size_t size, char* to) const;
   std::uint8_t id_ = 0;
   std::shared_ptr<const HmacStates> hmac_;
 };

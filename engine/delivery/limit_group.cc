@@ -92,6 +92,7 @@ void LimitGroup::Apply(const Options& options, base::Instant now) {
       options.message_rate != options_.message_rate || options.connection_rate != options_.connection_rate;
   options_ = options;
   SetGate(messages_, options.message_rate, now);
+  has_rate_ = HasRate();
   if (keys_.has_turns) SetGate(turns_, options.message_rate, now);
   SetGate(connection_rate_, options.connection_rate, now);
   if (are_new && wants_save_ != nullptr) {
@@ -112,6 +113,7 @@ void LimitGroup::SetWindow(std::uint32_t connections) {
 void LimitGroup::SetLearnedRate(const std::optional<base::Rate>& rate, base::Instant now) {
   const std::lock_guard lock(mutex_);
   SetGate(learned_, rate, now);
+  has_rate_ = HasRate();
   CallFirstForMessages();
 }
 
@@ -271,11 +273,6 @@ bool LimitGroup::DoOthersWait(const GroupMember& member) const {
 
 // ---- messages ----
 
-bool LimitGroup::HasMessageRate() const {
-  const std::lock_guard lock(mutex_);
-  return HasRate();
-}
-
 std::uint64_t LimitGroup::Tokens(base::Instant now, base::Duration ahead) const {
   std::uint64_t tokens = UINT64_MAX;
   for (const auto* gate : {&messages_, &learned_}) {
@@ -347,6 +344,7 @@ void LimitGroup::PutBack(GroupMember& member) {
 }
 
 bool LimitGroup::TakeToken(GroupMember& member, base::Instant now) {
+  if (!has_rate_ && !member.has_token_) return true;
   const std::lock_guard lock(mutex_);
   if (member.has_token_) return true;
   if (Tokens(now, {}) == 0) return false;

@@ -133,7 +133,7 @@ class LimitGroup {
   base::Instant ConnectionAt() const;  // When the rate allows the next one; the past: at once.
 
   // ---- messages ----
-  bool HasMessageRate() const;
+  bool HasMessageRate() const { return has_rate_; }
   // How many messages may be begun: those whose token will be there `ahead` from now.
   Room RoomToBegin(GroupMember& member, base::Instant now, base::Duration ahead);
   // It is about to get a session for a message that may be begun: its turn is kept for it until it begins one, a few
@@ -206,6 +206,7 @@ class LimitGroup {
   std::vector<Allowed> allowed_;  // By its members: as many as there are settings in files, and rules at work.
   std::uint32_t window_ = kNoLimit;
   std::optional<RateGate> messages_, learned_, connection_rate_;
+  std::atomic<bool> has_rate_ = false;             // HasRate(), for who needs no lock where there is none.
   std::optional<RateGate> turns_;                  // To begin messages; as messages_, for those to be written.
   std::uint32_t returned_turns_ = 0;               // Beside those.
   std::atomic<bool>* wants_save_ = nullptr;        // Null: nothing is written down.

@@ -139,6 +139,7 @@ base::Instant LimitGroup::TokenAt() const {
 }
 
 std::string_view LimitGroup::ScarceMessages(base::Instant now) const {
+  if (!has_rate_) return "";
   const std::lock_guard lock(mutex_);
   if (!HasRate() || Tokens(now, {}) > unwritten_) return "";
   const bool is_learned = learned_.has_value() && learned_->Available(now) <= unwritten_;

@@ -56,7 +56,6 @@ Sealer::Sealer(const Job& job, const io::Clock& clock, dkim::Signer& signer, Pla
       clock_(clock),
       signer_(signer),
       bugs_(bugs),
-      composer_(crypto_),
       made_age_max_(SignatureAgeMax(job.keys)),
       same_body_(job.message->HasConstantBody()),
       row_value_(job.roster->manifest().columns, job.roster->manifest().defaults) {}

@@ -129,7 +129,6 @@ class Sealer {
   dkim::Signer& signer_;
   const PlantedBugs bugs_;
   dkim::Digest last_digest_{};  // With a planted bug.
-  const dkim::Crypto crypto_;
   dkim::Composer composer_;
   const base::Duration made_age_max_;
   const bool same_body_;

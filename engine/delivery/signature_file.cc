@@ -41,10 +41,10 @@ std::uint32_t ChecksumOf(ledger::RecipientId id, std::string_view bytes) {
 
 }  // namespace
 
-dkim::Digest IdentityOf(const dkim::SigningKey& key, const dkim::Crypto& crypto) {
+dkim::Digest IdentityOf(const dkim::SigningKey& key) {
   const dkim::SignatureSpec& spec = key.spec;
   const std::int64_t expire_s = spec.expire.has_value() ? spec.expire->milliseconds() / 1000 : 0;
-  dkim::Sha256 hash(crypto);
+  dkim::Sha256 hash;
   hash.Add(absl::StrJoin(
       {key.fingerprint, std::string(dkim::ToString(spec.algorithm)), std::string(dkim::ToString(spec.header)),
        std::string(dkim::ToString(spec.body)), spec.domain, spec.selector, spec.identity, std::to_string(expire_s)},
@@ -155,11 +155,10 @@ absl::StatusOr<std::unique_ptr<const SignatureFile>> SignatureFile::Open(io::Dis
 
 bool SignatureFile::IsOf(std::uint64_t campaign_hash, std::uint64_t recipients,
                          absl::Span<const dkim::SigningKey> keys) const {
-  const dkim::Crypto crypto;
   return head_.campaign_hash == campaign_hash && head_.recipients == recipients &&
          std::equal(head_.keys.begin(), head_.keys.end(), keys.begin(), keys.end(),
-                    [&crypto](const SignatureHead::Key& sealed, const dkim::SigningKey& now) {
-                      return sealed.identity == IdentityOf(now, crypto);
+                    [](const SignatureHead::Key& sealed, const dkim::SigningKey& now) {
+                      return sealed.identity == IdentityOf(now);
                     });
 }
 

@@ -43,7 +43,7 @@
 namespace delivery {
 
 // Of the public key, and everything that the DKIM-Signature field says apart from the message.
-dkim::Digest IdentityOf(const dkim::SigningKey& key, const dkim::Crypto& crypto);
+dkim::Digest IdentityOf(const dkim::SigningKey& key);
 
 // What the head of the file says.
 struct SignatureHead {

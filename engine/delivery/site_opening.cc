@@ -53,6 +53,7 @@ bool Site::WantsSession(const tls::Policy& policy, std::uint64_t demand, std::ui
   std::uint64_t working = CountUnder(opening_, policy);
   const bool is_refused = working > 0 && opening_backoff_ > base::Duration();  // Now and then: one by one.
   if (working >= wanted || opening_.size() >= tokens || is_refused) return false;
+  if (working + busy_.size() < wanted) return true;  // However slow they are.
   for (const Session* session = busy_.empty() ? nullptr : &busy_.front(); session != nullptr;
        session = busy_.Next(*session)) {
     if (session->options().tls == policy && session->busy_since() + kSlow > now) ++working;

@@ -128,6 +128,7 @@ std::optional<base::Instant> SiteStanding::Suspend(base::Instant now, Suspension
   const std::lock_guard lock(mutex_);
   if (suspensions_.IsActive(kEverybody, now)) return std::nullopt;
   const base::Instant until = suspensions_.Suspend(kEverybody, now, span, reason, sample);
+  NoteSuspensions();
   Shrink(now);
   return until;
 }
@@ -138,6 +139,7 @@ bool SiteStanding::SuspendUntil(std::string_view scope, base::Instant until, bas
   const std::string whose[] = {std::string(scope)};
   if (suspensions_.Last(whose).until() >= until) return false;
   suspensions_.SuspendUntil(scope, until, now, reason, sample);
+  NoteSuspensions();
   if (scope == kEverybody) Shrink(now);
   return true;
 }
@@ -162,11 +164,13 @@ Suspension SiteStanding::suspension(Scopes scopes) const {
 }
 
 base::Instant SiteStanding::SuspendedUntil(Scopes scopes) const {
+  if (is_quiet_) return base::Instant::FromNanoseconds(INT64_MIN);
   const std::lock_guard lock(mutex_);
   return suspensions_.LastUntil(scopes);
 }
 
 std::uint64_t SiteStanding::RoomToTry(Scopes scopes) {
+  if (is_quiet_) return UINT64_MAX;
   const std::lock_guard lock(mutex_);
   if (!suspensions_.MayTry(scopes)) return 0;
   const bool in_doubt =
@@ -175,6 +179,7 @@ std::uint64_t SiteStanding::RoomToTry(Scopes scopes) {
 }
 
 std::optional<SiteStanding::TryNumber> SiteStanding::Try(Scopes scopes) {
+  if (is_quiet_) return Suspensions::kNoTry;
   const std::lock_guard lock(mutex_);
   return suspensions_.Try(scopes);
 }
@@ -188,9 +193,11 @@ void SiteStanding::EndTry(Scopes scopes, TryNumber number) {
 }
 
 void SiteStanding::OnAnswered(Scopes scopes, base::Instant began, base::Instant now) {
+  if (is_quiet_) return;
   {
     const std::lock_guard lock(mutex_);
     if (!suspensions_.OnAnswered(scopes, began, now)) return;
+    NoteSuspensions();
     PassWindowOn();
   }
   group_.CallAll();
@@ -284,6 +291,7 @@ void SiteStanding::Learn(const Kept& kept, base::Instant now) {
   if (kept.window > 0) window_.Restore(kept.window);
   if (kept.messages_per_second > 0) rate_.Restore(kept.messages_per_second, now);
   for (const Suspensions::Kept& one : kept.suspensions) suspensions_.Restore(one, now);
+  NoteSuspensions();
   for (const RuleSetting& one : kept.settings) (void)Remember(settings_, one);
   if (!kept.settings.empty()) group_.CallAll(GroupMember::Call::kSettings);
   if (suspensions_.IsInDoubt(kEverybody)) window_.Restore(1);

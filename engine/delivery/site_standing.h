@@ -4,6 +4,7 @@
 // Any thread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -111,6 +112,7 @@ class SiteStanding {
   void PassOn(base::Instant now);
   void PassWindowOn();
   void Shrink(base::Instant now);
+  void NoteSuspensions() { is_quiet_ = suspensions_.IsEmpty(); }
   void Combine(base::Instant now);
 
   LimitGroup group_;
@@ -121,6 +123,7 @@ class SiteStanding {
   Window window_;
   AdaptiveRate rate_;
   Suspensions suspensions_;
+  std::atomic<bool> is_quiet_ = true;  // Of suspensions_: there are none, as mostly. Who asks needs no lock then.
   RuleCounts rule_counts_;
   RuleSettings settings_;
   std::map<std::uint64_t, std::string> own_domains_;  // By their numbers; each is there once.

@@ -67,6 +67,7 @@ class Suspensions {
   void Restore(const Kept& kept, base::Instant now);
   // Nothing is active, or in doubt since less than `remembered`.
   bool IsUnused(base::Instant now, base::Duration remembered) const;
+  bool IsEmpty() const { return entries_.empty(); }  // Nothing was suspended, or is in doubt.
 
  private:
   struct Entry {

@@ -32,9 +32,10 @@ std::string_view MetricName(ledger::OutcomeKind kind) {
 }
 
 std::uint32_t Tally::GroupOf(std::string_view provider, std::string_view source, const ledger::Outcome& outcome) {
+  if (last_ < groups_.size() && groups_[last_].Is(provider, source, outcome)) return last_;  // As mostly.
   key_.assign(1, static_cast<char>(outcome.kind));
   for (const std::string_view part : {provider, source, outcome.classification}) key_.append(part).push_back('\0');
-  if (const auto known = index_.find(std::string_view(key_)); known != index_.end()) return known->second;
+  if (const auto known = index_.find(std::string_view(key_)); known != index_.end()) return last_ = known->second;
   if (groups_.size() >= kGroupsMax && provider != kOther) return GroupOf(kOther, kOther, outcome);
   OutcomeGroup group;
   group.provider = std::string(provider);
@@ -44,7 +45,7 @@ std::uint32_t Tally::GroupOf(std::string_view provider, std::string_view source,
   groups_.push_back(std::move(group));
   const auto number = static_cast<std::uint32_t>(groups_.size() - 1);
   index_.emplace(key_, number);
-  return number;
+  return last_ = number;
 }
 
 Tally::Entry Tally::EntryOf(const ledger::Outcome& outcome) {

@@ -30,6 +30,11 @@ struct OutcomeGroup {
   ledger::OutcomeKind kind = ledger::OutcomeKind::kDelivered;
   std::uint64_t count = 0;
   TimeSum connect, tls, dot;  // kDelivered. The first two: of the first message of a connection.
+
+  bool Is(std::string_view of_provider, std::string_view of_source, const ledger::Outcome& outcome) const {
+    return kind == outcome.kind && provider == of_provider && source == of_source &&
+           classification == outcome.classification;
+  }
 };
 
 class Tally {
@@ -50,7 +55,8 @@ class Tally {
 
   std::vector<OutcomeGroup> groups_;
   base::StringMap<std::uint32_t> index_;
-  std::string key_;  // Memory for a look-up.
+  std::string key_;         // Memory for a look-up.
+  std::uint32_t last_ = 0;  // In groups_: of the last outcome.
 };
 
 // Recipients that are pending, by how they stand.

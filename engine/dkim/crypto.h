@@ -1,7 +1,8 @@
-// OpenSSL for one thread: a library context of its own, with the digest that DKIM needs fetched once.
+// OpenSSL for one thread: a library context of its own, with the digest that its signatures need fetched once.
 #pragma once
 
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #include <array>
 #include <cstdint>
@@ -41,18 +42,15 @@ class Crypto {
   std::unique_ptr<EVP_MD, Freer<EVP_MD_free>> sha256_;
 };
 
-// A SHA-256 computation; used again and again.
+// A SHA-256 computation; used again and again, and copied where it is.
 class Sha256 {
  public:
-  explicit Sha256(const Crypto& crypto);
+  Sha256();
   void Add(std::string_view bytes);
-  Digest Finish();                     // Begins anew.
-  void CopyFrom(const Sha256& other);  // Goes on where the other one is.
+  Digest Finish();  // Begins anew.
 
  private:
-  void Begin();
-  const Crypto& crypto_;
-  MdCtxPtr context_;
+  SHA256_CTX state_{};
 };
 
 // "WHAT: OpenSSL's reason", and forgets OpenSSL's errors.

@@ -71,17 +71,35 @@ void ChooseNames(absl::Span<const Field> fields, std::vector<std::string_view>& 
   }
 }
 
-void AppendFields(absl::Span<const Field> fields, absl::Span<const std::string_view> names, Canonicalization mode,
-                  std::string& out) {
+void SelectFields(absl::Span<const Field> fields, absl::Span<const std::string_view> names,
+                  std::vector<std::size_t>& numbers) {
+  numbers.clear();
   absl::InlinedVector<bool, 64> taken(fields.size(), false);
   for (const std::string_view name : names) {
     for (std::size_t n = fields.size(); n > 0; --n) {
       if (taken[n - 1] || !IsNamed(fields[n - 1], name)) continue;
       taken[n - 1] = true;
-      AppendCanonicalField(mode, fields[n - 1].text, out);
+      numbers.push_back(n - 1);
       break;
     }
   }
+}
+
+void AppendFields(absl::Span<const Field> fields, absl::Span<const std::string_view> names, Canonicalization mode,
+                  std::string& out) {
+  std::vector<std::size_t> numbers;
+  SelectFields(fields, names, numbers);
+  for (const std::size_t number : numbers) AppendCanonicalField(mode, fields[number].text, out);
+}
+
+void FieldChoice::Choose(absl::Span<const Field> fields) {
+  const bool same = std::equal(fields.begin(), fields.end(), known_.begin(), known_.end(),
+                               [](const Field& field, const std::string& name) { return field.name == name; });
+  if (same && !names_.empty()) return;
+  known_.clear();
+  for (const Field& field : fields) known_.emplace_back(field.name);
+  ChooseNames(fields, names_);
+  SelectFields(fields, names_, numbers_);
 }
 
 }  // namespace dkim

@@ -37,7 +37,7 @@ void OpensslSigner::SignDigests(absl::Span<SignRequest* const> requests, absl::S
 absl::StatusOr<std::string> SignNow(absl::Span<const SigningKey> keys, absl::Span<const std::string_view> pieces,
                                     base::WallTime now) {
   const Crypto crypto;
-  Composer composer(crypto);
+  Composer composer;
   composer.Take(pieces);
   std::string fields, field;
   for (const SigningKey& key : keys) {

@@ -27,10 +27,8 @@ std::size_t CommonSize(std::string_view bytes, absl::Span<const std::string_view
 
 }  // namespace
 
-PrefixHash::PrefixHash(const Crypto& crypto, std::optional<Canonicalization> mode)
-    : fresh_(mode.has_value() ? std::optional<BodyCanonicalizer>(*mode) : std::nullopt),
-      hash_(crypto),
-      state_(crypto) {}
+PrefixHash::PrefixHash(std::optional<Canonicalization> mode)
+    : fresh_(mode.has_value() ? std::optional<BodyCanonicalizer>(*mode) : std::nullopt) {}
 
 void PrefixHash::Add(std::optional<BodyCanonicalizer>& canonicalizer, std::string_view bytes) {
   if (canonicalizer.has_value()) {
@@ -47,7 +45,7 @@ Digest PrefixHash::Of(absl::Span<const std::string_view> pieces) {
   if (hit) {
     ++hits_;
     done = prefix_.size();
-    hash_.CopyFrom(state_);
+    hash_ = state_;
   } else {
     Learn(pieces);
   }
@@ -86,7 +84,7 @@ void PrefixHash::Adopt() {
   prefix_.swap(common_);
   canonicalizer_ = fresh_;
   Add(canonicalizer_, prefix_);
-  state_.CopyFrom(hash_);
+  state_ = hash_;
   hash_.Finish();
 }
 

@@ -17,7 +17,7 @@ namespace dkim {
 class PrefixHash {
  public:
   // `mode`: the texts are bodies, and their canonical form is hashed; none: the bytes as they stand.
-  PrefixHash(const Crypto& crypto, std::optional<Canonicalization> mode);
+  explicit PrefixHash(std::optional<Canonicalization> mode);
 
   // The hash of a text that comes in pieces.
   Digest Of(absl::Span<const std::string_view> pieces);

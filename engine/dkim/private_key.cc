@@ -173,7 +173,7 @@ std::string PrivateKey::PublicRecord() const {
 }
 
 std::string PrivateKey::Fingerprint() const {
-  Sha256 hash(crypto_);
+  Sha256 hash;
   hash.Add(PublicKeyInfo());
   const Digest digest = hash.Finish();
   return absl::BytesToHexString(base::AbslView({reinterpret_cast<const char*>(digest.data()), digest.size()}));

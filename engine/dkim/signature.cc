@@ -1,5 +1,7 @@
 #include "engine/dkim/signature.h"
 
+#include <openssl/evp.h>
+
 #include <charconv>
 #include <cstdint>
 #include <initializer_list>
@@ -12,7 +14,8 @@
 namespace dkim {
 namespace {
 
-constexpr std::size_t kLineMax = 78;  // RFC 5322 section 2.1.1, without CRLF.
+constexpr std::size_t kSignatureMax = 2048;  // Octets; keys above 4,096 bits are refused.
+constexpr std::size_t kLineMax = 78;         // RFC 5322 section 2.1.1, without CRLF.
 
 // A number in decimal digits.
 class Digits {
@@ -78,7 +81,7 @@ void Composer::Take(absl::Span<const std::string_view> pieces, bool same_body) {
   body_.assign(pieces.begin(), pieces.end());
   body_[0].remove_prefix(header_size);
   same_body_ = same_body;
-  ChooseNames(fields_, names_);
+  choice_.Choose(fields_);
   for (std::optional<Digest>& hash : body_hashes_) hash.reset();
 }
 
@@ -100,30 +103,35 @@ Digest Composer::Compose(const SignatureSpec& spec, base::WallTime now, std::str
   out.Word({"t=", Digits(now.seconds()).text(), ";"});
   if (spec.expire.has_value()) out.Word({"x=", Digits((now + *spec.expire).seconds()).text(), ";"});
   if (!spec.identity.empty()) out.Word({"i=", spec.identity, ";"});
-  for (std::size_t i = 0; i < names_.size(); ++i) {
-    const std::string_view end = i + 1 < names_.size() ? ":" : ";";
+  const absl::Span<const std::string_view> names = choice_.names();
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::string_view end = i + 1 < names.size() ? ":" : ";";
     if (i == 0) {
-      out.Word({"h=", names_[i], end});
+      out.Word({"h=", names[i], end});
     } else {
-      out.Part({names_[i], end});
+      out.Part({names[i], end});
     }
   }
   out.Word({"bh=", base64_, ";"});
   out.Fold();
   out.Join("b=");
   scratch_.clear();
-  AppendFields(fields_, names_, spec.header, scratch_);
+  for (const std::size_t number : choice_.numbers()) AppendCanonicalField(spec.header, fields_[number].text, scratch_);
   AppendCanonicalField(spec.header, field, scratch_);
   const std::string_view signed_bytes[] = {scratch_};
   return headers_[static_cast<std::size_t>(spec.header)].Of(signed_bytes);
 }
 
 void CompleteField(std::string_view signature, std::string& field) {
-  const std::string base64 = absl::Base64Escape(base::AbslView(signature));
+  CHECK(signature.size() <= kSignatureMax);
+  unsigned char base64[kSignatureMax / 3 * 4 + 5];
+  const int size = EVP_EncodeBlock(base64, reinterpret_cast<const unsigned char*>(signature.data()),
+                                   static_cast<int>(signature.size()));
+  const std::string_view text(reinterpret_cast<const char*>(base64), static_cast<std::size_t>(size));
   std::size_t column = 3;  // Behind " b=".
-  for (std::string_view rest = base64; !rest.empty();) {
+  for (std::string_view rest = text; !rest.empty();) {
     const std::string_view line = rest.substr(0, kLineMax - column);
-    if (line.data() != base64.data()) field.append("\r\n ");
+    if (line.data() != text.data()) field.append("\r\n ");
     field.append(line);
     rest.remove_prefix(line.size());
     column = 1;

@@ -31,10 +31,6 @@ struct SignatureSpec {
 // Composes the signatures of one message after another; keeps its memory. One thread.
 class Composer {
  public:
-  explicit Composer(const Crypto& crypto)
-      : bodies_{{crypto, Canonicalization::kSimple}, {crypto, Canonicalization::kRelaxed}},
-        headers_{{crypto, std::nullopt}, {crypto, std::nullopt}} {}
-
   // Takes a message: bytes in order, borrowed until the next Take. The first piece holds the whole header section and
   // the empty line that ends it. `same_body`: the body is that of every message that was taken with it.
   void Take(absl::Span<const std::string_view> pieces, bool same_body = false);
@@ -45,11 +41,13 @@ class Composer {
  private:
   const Digest& BodyHashIn(Canonicalization mode);
 
-  PrefixHash bodies_[2], headers_[2];  // By canonicalization.
+  // By canonicalization.
+  PrefixHash bodies_[2] = {PrefixHash(Canonicalization::kSimple), PrefixHash(Canonicalization::kRelaxed)};
+  PrefixHash headers_[2] = {PrefixHash(std::nullopt), PrefixHash(std::nullopt)};
   bool same_body_ = false;
   std::vector<std::string_view> body_;  // In pieces.
   std::vector<Field> fields_;
-  std::vector<std::string_view> names_;
+  FieldChoice choice_;
   std::optional<Digest> body_hashes_[2];  // By canonicalization, of this message…
   std::optional<Digest> same_hashes_[2];  // …and of all that have the same body.
   std::string scratch_, base64_;

@@ -52,7 +52,7 @@ void Campaign::Seal(io::Disk& disk, delivery::Job& job, base::Prng& prng, base::
   head.recipients = roster_->recipients();
   const dkim::Crypto crypto;
   const auto size = static_cast<std::uint32_t>(sign(0, {}).size());
-  for (const dkim::SigningKey& key : job.keys) head.keys.push_back({delivery::IdentityOf(key, crypto), size});
+  for (const dkim::SigningKey& key : job.keys) head.keys.push_back({delivery::IdentityOf(key), size});
   std::string content = head.Encode(), record;
   content.resize(head.FileSize(), '\0');
   // Those of a week ago are too old; those that are nearly that become so while the campaign runs.

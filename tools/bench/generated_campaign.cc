@@ -129,7 +129,7 @@ absl::Status AddSigning(const Settings& settings, const std::string& folder, Gen
                                std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, error);
   if (signing == Signing::kShared) {
     absl::StatusOr<std::string> signature =
-        SharedSignature(generated.campaign, domain, kSelector, **key, crypto, io::SystemClock().WallNow());
+        SharedSignature(generated.campaign, domain, kSelector, **key, io::SystemClock().WallNow());
     if (!signature.ok()) return signature.status();
     generated.fixed_header = *std::move(signature);
     return absl::OkStatus();

@@ -39,13 +39,12 @@ std::string Base64(const dkim::Digest& digest) {
 }  // namespace
 
 absl::StatusOr<std::string> SharedSignature(const campaign::Campaign& campaign, const std::string& domain,
-                                            const std::string& selector, dkim::PrivateKey& key,
-                                            const dkim::Crypto& crypto, base::WallTime now) {
+                                            const std::string& selector, dkim::PrivateKey& key, base::WallTime now) {
   const absl::StatusOr<std::string> message = AnyMessage(campaign, now);
   if (!message.ok()) return message.status();
   const std::string_view text = *message;
   const std::size_t body = text.find("\r\n\r\n") + 4;
-  dkim::Sha256 hash(crypto);
+  dkim::Sha256 hash;
   dkim::BodyCanonicalizer canonicalizer(dkim::Canonicalization::kRelaxed);
   const auto add = [&hash](std::string_view bytes) { hash.Add(bytes); };
   canonicalizer.Add(text.substr(body), add);

@@ -14,7 +14,6 @@ namespace bench {
 // The header field with its CRLF. Requires: message and From have no fields of the row. Errors: the message cannot be
 // rendered, the key cannot sign.
 absl::StatusOr<std::string> SharedSignature(const campaign::Campaign& campaign, const std::string& domain,
-                                            const std::string& selector, dkim::PrivateKey& key,
-                                            const dkim::Crypto& crypto, base::WallTime now);
+                                            const std::string& selector, dkim::PrivateKey& key, base::WallTime now);
 
 }  // namespace bench

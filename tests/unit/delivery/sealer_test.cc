@@ -253,7 +253,7 @@ class MadeBeforeTest : public SignedSealerTest {
     SignatureHead head;
     head.recipients = job.roster->recipients();
     const dkim::Crypto crypto;
-    for (const dkim::SigningKey& key : job.keys) head.keys.push_back({IdentityOf(key, crypto), 5});
+    for (const dkim::SigningKey& key : job.keys) head.keys.push_back({IdentityOf(key), 5});
     std::string content = head.Encode(), record;
     content.resize(head.FileSize(), '\0');
     Sealer maker(job, small_.clock, signer_);

@@ -29,7 +29,7 @@ SignatureHead SmallHead(const std::vector<dkim::SigningKey>& keys) {
   SignatureHead head;
   head.campaign_hash = kHash;
   head.recipients = kRecipients;
-  head.keys = {{IdentityOf(keys[0], crypto), 256}, {IdentityOf(keys[1], crypto), 64}};
+  head.keys = {{IdentityOf(keys[0]), 256}, {IdentityOf(keys[1]), 64}};
   return head;
 }
 

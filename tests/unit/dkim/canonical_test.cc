@@ -29,8 +29,7 @@ std::string FieldIn(Canonicalization mode, std::string_view field) {
 }
 
 std::string HashOf(std::string_view text) {
-  const Crypto crypto;
-  Sha256 hash(crypto);
+  Sha256 hash;
   hash.Add(text);
   std::string out;
   absl::Base64Escape(testing::Bytes(hash.Finish()), &out);

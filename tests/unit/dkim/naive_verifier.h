@@ -116,8 +116,7 @@ inline std::vector<CheckedSignature> CheckSignatures(const std::string& message)
     fields.push_back(message.substr(at, end - at));
     at = end;
   }
-  const Crypto crypto;
-  Sha256 hash(crypto);
+  Sha256 hash;
   std::vector<CheckedSignature> found;
   for (const std::string& field : fields) {
     if (!base::StartsWithIgnoreCase(field, "DKIM-Signature:")) continue;

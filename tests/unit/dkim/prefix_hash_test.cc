@@ -10,8 +10,8 @@ namespace dkim {
 namespace {
 
 // What the hash of a body is without anything kept.
-Digest Plain(const Crypto& crypto, Canonicalization mode, std::string_view body) {
-  Sha256 hash(crypto);
+Digest Plain(Canonicalization mode, std::string_view body) {
+  Sha256 hash;
   BodyCanonicalizer canonicalizer(mode);
   const auto sink = [&hash](std::string_view bytes) { hash.Add(bytes); };
   canonicalizer.Add(body, sink);
@@ -40,12 +40,11 @@ std::string RandomText(std::size_t size, base::Prng& prng) {
 }
 
 TEST(PrefixHashTest, ABeginningThatIsSharedChangesNoHash) {
-  const Crypto crypto;
   base::Prng prng(1);
   for (const auto mode : {Canonicalization::kSimple, Canonicalization::kRelaxed}) {
     std::size_t hits = 0;
     for (int round = 0; round < 60; ++round) {
-      PrefixHash bodies(crypto, mode);
+      PrefixHash bodies(mode);
       const std::string beginning = RandomText(600 + prng.Below(3000), prng);
       const std::string other = RandomText(600 + prng.Below(3000), prng);
       for (int i = 0; i < 60; ++i) {
@@ -54,7 +53,7 @@ TEST(PrefixHashTest, ABeginningThatIsSharedChangesNoHash) {
         std::string body = (kind == 0 ? other : beginning) + RandomText(prng.Below(300), prng);
         if (kind == 1) body.resize(prng.Below(beginning.size()));
         if (kind == 2) body = beginning;
-        ASSERT_EQ(bodies.Of(Cut(body, prng, 1 + prng.Below(500))), Plain(crypto, mode, body)) << body;
+        ASSERT_EQ(bodies.Of(Cut(body, prng, 1 + prng.Below(500))), Plain(mode, body)) << body;
       }
       hits += bodies.hits();
     }
@@ -63,24 +62,22 @@ TEST(PrefixHashTest, ABeginningThatIsSharedChangesNoHash) {
 }
 
 TEST(PrefixHashTest, LearnsAnotherBeginningWhenThatIsWhatComes) {
-  const Crypto crypto;
-  PrefixHash bodies(crypto, Canonicalization::kRelaxed);
+  PrefixHash bodies(Canonicalization::kRelaxed);
   for (const char which : {'a', 'b', 'c'}) {
     const std::size_t before = bodies.hits();
     for (int i = 0; i < 100; ++i) {
       const std::string body = std::string(1000, which) + std::to_string(i);
-      ASSERT_EQ(bodies.Of({{body}}), Plain(crypto, Canonicalization::kRelaxed, body));
+      ASSERT_EQ(bodies.Of({{body}}), Plain(Canonicalization::kRelaxed, body));
     }
     EXPECT_GE(bodies.hits(), before + 90) << which;
   }
 }
 
 TEST(PrefixHashTest, TextsAsTheyStandNeedNoCanonicalForm) {
-  const Crypto crypto;
-  PrefixHash texts(crypto, std::nullopt);
+  PrefixHash texts(std::nullopt);
   for (int i = 0; i < 100; ++i) {
     const std::string text = std::string(300, ' ') + " \r\n\r\n" + std::to_string(i);
-    Sha256 hash(crypto);
+    Sha256 hash;
     hash.Add(text);
     ASSERT_EQ(texts.Of({{text}}), hash.Finish());
   }
@@ -88,11 +85,10 @@ TEST(PrefixHashTest, TextsAsTheyStandNeedNoCanonicalForm) {
 }
 
 TEST(PrefixHashTest, BodiesWithNothingInCommonAreHashedWhole) {
-  const Crypto crypto;
-  PrefixHash bodies(crypto, Canonicalization::kSimple);
+  PrefixHash bodies(Canonicalization::kSimple);
   for (int i = 0; i < 3000; ++i) {
     const std::string body = std::to_string(i) + std::string(600, 'x');
-    ASSERT_EQ(bodies.Of({{body}}), Plain(crypto, Canonicalization::kSimple, body));
+    ASSERT_EQ(bodies.Of({{body}}), Plain(Canonicalization::kSimple, body));
   }
   EXPECT_EQ(bodies.hits(), 0u);
 }

@@ -33,7 +33,7 @@ constexpr std::string_view kHeader =
 
 class Signing {
  public:
-  explicit Signing(std::string_view pem = testing::kRfcEd25519Key) : composer_(crypto_) {
+  explicit Signing(std::string_view pem = testing::kRfcEd25519Key) {
     auto parsed = PrivateKey::Parse(pem, true, crypto_);
     EXPECT_TRUE(parsed.ok());
     key = *std::move(parsed);
@@ -210,8 +210,7 @@ TEST(SignatureTest, MessagesThatShareTheirBodyOrItsBeginningAreSignedAsIfTheyDid
     Signing alone;
     EXPECT_EQ(shared.Sign(header, {body}), alone.Sign(header, {body}));
   }
-  const Crypto crypto;
-  Composer composer(crypto), plain(crypto);
+  Composer composer, plain;
   for (int i = 0; i < 40; ++i) {
     const std::string header = "Subject: " + std::to_string(i) + "\r\n" + std::string(kHeader);
     const std::string_view pieces[] = {header, "The same for all.\r\n"};
