@@ -107,8 +107,20 @@ void LocalServer::StopListening() {
   close(std::exchange(fd_, -1));
 }
 
+bool LocalServer::HasRoom() {
+  if (connections_.size() < kConnectionsMax) return true;
+  pollfd waiting = {.fd = fd_, .events = POLLIN, .revents = 0};
+  if (poll(&waiting, 1, 0) != 1) return false;
+  const auto silent = std::find_if(connections_.begin(), connections_.end(),
+                                   [](const auto& known) { return known.second.seen && !known.second.asked; });
+  if (silent == connections_.end()) return false;
+  close(silent->second.fd);
+  connections_.erase(silent);
+  return true;
+}
+
 void LocalServer::Accept(base::Instant now) {
-  while (fd_ >= 0 && connections_.size() < kConnectionsMax) {  // Who finds no room waits for it.
+  while (fd_ >= 0 && HasRoom()) {
     const int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return;
     Connection connection;
@@ -150,6 +162,7 @@ std::vector<LocalServer::Request> LocalServer::Serve(base::Instant now) {
     Connection& connection = current->second;
     const bool waits_for_us = connection.asked && !connection.answered;
     bool open = Read(connection) && (waits_for_us || now < connection.until);
+    connection.seen = true;
     if (open && connection.answered) open = Write(connection);
     if (open && !connection.asked) {
       if (const std::size_t end = connection.in.find('\n'); end != std::string::npos) {

@@ -1,6 +1,6 @@
 // Lets other programs of the same user on this machine ask a running one something: over a Unix socket of mode 0600, a
 // line each way. Nothing waits here; whoever connects and says nothing, too much, or does not read, loses the
-// connection and costs no more than a little memory. One thread.
+// connection, to the next who comes if there are many, and costs no more than a little memory. One thread.
 #pragma once
 
 #include <cstdint>
@@ -48,6 +48,7 @@ class LocalServer {
   struct Connection {
     int fd = -1;
     base::Instant until;  // While it owes something: the request, or reading the answer.
+    bool seen = false;    // What it has said so far has been read once.
     bool asked = false;   // The request is here.
     bool answered = false;
     std::string in, out;
@@ -55,6 +56,7 @@ class LocalServer {
 
   LocalServer(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
   void Accept(base::Instant now);
+  bool HasRoom();                      // For one who waits; whoever has been silent longest goes for him.
   bool Read(Connection& connection);   // False: it is over.
   bool Write(Connection& connection);  // False: it is over.
 

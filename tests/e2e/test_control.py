@@ -20,7 +20,7 @@ class ControlTest(ControlLab):
 
     def test_a_running_campaign_is_paused_stays_so_and_goes_on(self):
         self.sink("127.0.0.2")
-        self.prepare(80)
+        self.prepare(120)
         process = self.send()
         status = self.status()
         self.assertEqual(status["state"], "running")
@@ -45,7 +45,7 @@ class ControlTest(ControlLab):
         self.assertIn("sluice send CAMPAIGN_FILE\n", self.sluice("resume", "test").stdout)
         self.sluice("send", "campaign.toml", code=0)
         totals = self.report()["totals"]
-        self.assertEqual(totals["delivered"], 80)
+        self.assertEqual(totals["delivered"], 120)
         self.assertEqual(self.status()["state"], "finished")
         self.assertIn("nobody is pending", self.sluice("pause", "test").stdout)
         self.sluice("ledger", "verify", "test")
@@ -55,7 +55,7 @@ class ControlTest(ControlLab):
         self.sink("127.0.0.3", "--latency", "200ms")
         self.sink("127.0.0.4", "--reply-on", f"rcpt:{SUSPENDED}")
         few = '[provider.good]\nmatch = [{MXSuffix = ".good.test"}]\nconnection_limit = 1\n[provider.shut]\nmatch = [{MXSuffix = ".shut.test"}]\n'
-        self.prepare(100, domains=("slow.test", "good.test", "shut.test"), shaping=few, rate="4/s")
+        self.prepare(300, domains=("slow.test", "good.test", "shut.test"), shaping=few, rate="4/s")
         process = self.send()
         wanted = {"slow": "max_message_rate", "good": "connection_limit", "shut": "suspended"}
         providers, sites = {}, {}  # Those that were seen to be limited as they should; each for itself.

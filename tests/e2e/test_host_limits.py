@@ -226,7 +226,7 @@ class HostLimitsTest(Lab):
         wait_until("some deliveries", lambda: self.sluice("events", "a", "--type", "Delivery", code=None).stdout.count("\n") >= 60)
         sending.stop()
         times = self.times("a")
-        self.assertGreater(times[-1] - times[0], 0.95 * 0.05 * (len(times) - 1))
+        self.assertGreater(times[-1] - times[0], 0.7 * 0.05 * (len(times) - 1))  # Half of it, if each receiver had the rate for itself.
         self.assertLess(statistics.median(later - sooner for sooner, later in zip(times, times[1:])), 0.08)  # Half of it each: 0.1 s.
 
     def limits_of(self, name):

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import pathlib
 import signal
 import socket
 import subprocess
@@ -92,6 +93,8 @@ class StartTest(Lab):
     def test_what_was_said_to_have_failed_is_not_done_later(self):
         sending = self.scheduled()
         sending.popen.send_signal(signal.SIGSTOP)
+        stat = pathlib.Path(f"/proc/{sending.popen.pid}/stat")
+        wait_until("it to be stopped", lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
         self.ask("cancel").close()  # Nobody answered in time.
         sending.popen.send_signal(signal.SIGCONT)
         self.assertEqual(self.asked("status", "test")["state"], "scheduled")

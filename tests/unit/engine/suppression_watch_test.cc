@@ -317,7 +317,7 @@ TEST_F(SuppressionWatchTest, WhatOthersAddBesideItIsRead) {
   Write("host.txt", "");
   SuppressionWatch watch = Watch();
   ASSERT_TRUE(watch.Load().ok());
-  constexpr int kTimes = 300;
+  constexpr int kTimes = 100;
   std::atomic<int> added = 0;
   std::thread other([&] {
     for (int i = 0; i < kTimes; ++i) {

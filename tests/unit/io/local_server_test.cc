@@ -101,20 +101,30 @@ TEST_F(CrowdedServerTest, WhoFindsNoRoomWaitsForIt) {
   EXPECT_EQ(*answer, "status: fine");
 }
 
-TEST_F(CrowdedServerTest, OneTooManyIsServedWhenAnotherHasGone) {
+TEST_F(CrowdedServerTest, OneTooManyTakesThePlaceOfWhoHasBeenSilentLongest) {
   std::vector<int> silent;
   for (int i = 0; i < 32; ++i) silent.push_back(Ask("stat"));
   EXPECT_TRUE(Serve().empty());
   const int client = Ask("status\n");
-  EXPECT_TRUE(Serve().empty());
-  close(silent.back());
-  silent.pop_back();
-  std::vector<LocalServer::Request> requests;
-  for (int i = 0; i < 2 && requests.empty(); ++i) requests = Serve();
+  const std::vector<LocalServer::Request> requests = Serve();
   ASSERT_EQ(requests.size(), 1U);
   EXPECT_EQ(requests[0].line, "status");
+  char byte;
+  EXPECT_EQ(recv(silent[0], &byte, 1, MSG_DONTWAIT), 0);
+  EXPECT_EQ(recv(silent[1], &byte, 1, MSG_DONTWAIT), -1);
   close(client);
   for (const int fd : silent) close(fd);
+}
+
+TEST_F(CrowdedServerTest, WhereAllHaveAskedTheNextWaitsForAnAnswerToOne) {
+  std::vector<int> clients;
+  for (int i = 0; i < 33; ++i) clients.push_back(Ask("status\n"));
+  const std::vector<LocalServer::Request> requests = Serve();
+  ASSERT_EQ(requests.size(), 32U);
+  EXPECT_TRUE(Serve().empty());
+  server_->Answer(requests[0].connection, "fine");
+  EXPECT_EQ(Serve().size(), 1U);
+  for (const int fd : clients) close(fd);
 }
 
 TEST_F(CrowdedServerTest, WhoWaitsInVainIsToldSo) {

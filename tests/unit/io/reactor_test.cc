@@ -151,7 +151,7 @@ TEST_P(ReactorTest, FlushGivesUpOnAPeerThatTakesNothing) {
   RawSocket peer = Open(client);
   reactor->Send(client.id, {Pattern(30'000'000)});
   reactor->Close(client.id, CloseMode::kFlush);
-  const base::Instant give_up = After(3'000);
+  const base::Instant give_up = After(60'000);
   // The slot of the only stream is free again when it has given up.
   Recorder next;
   RawSocket listening = RawSocket::Listening();
@@ -299,7 +299,7 @@ TEST_P(ReactorTest, ReturnsAtTheGivenTimeAndAtOnceWhenItHasPassed) {
   EXPECT_LE(turns, 10) << "it waits, but for a signal";
   start = SystemClock().Now();
   for (int i = 0; i < 10; ++i) reactor->RunOnce(start);
-  EXPECT_LT((SystemClock().Now() - start).milliseconds(), 1'000);
+  EXPECT_LT((SystemClock().Now() - start).milliseconds(), 10'000);
 }
 
 TEST_P(ReactorTest, DestroyedWithOpenStreamsItClosesThemAndCallsNobody) {
