@@ -11,18 +11,22 @@
 // of four bits, Garner's recombination.
 //
 // SECURITY. Time and addresses do not depend on secrets: one fixed sequence of instructions for every key and message,
-// without branches on data; a look-up reads the whole table; the instructions used are of data-independent time in
-// Intel's list (DOITM) and AMD's manuals (tests/unit/dkim/constant_time looks at the same sequence over plain integers,
-// as Valgrind sees it). A wrong signature of one prime gives the key away (D. Boneh, R. DeMillo, R.
+// without branches on data; a look-up reads the whole table; in the kernel, secrets are in vectors only, and addresses
+// never are; the vector instructions used are of data-independent time in Intel's list (DOITM) and AMD's manuals.
+// tests/unit/dkim/constant_time looks at the code as it ships, instruction by instruction, and at the same algorithm
+// over plain integers under Valgrind. A wrong signature of one prime gives the key away (D. Boneh, R. DeMillo, R.
 // Lipton, EUROCRYPT 1997): each signature is opened again with the public key, with values that come from the public
-// key alone, and only those that give the encoded message are handed out. Tables and scratch are wiped after each
-// batch, keys when they are destroyed.
+// key alone, and only those that give the encoded message are handed out. Tables, scratch, vector registers and the
+// stack are wiped after each batch, keys when they are destroyed.
 //
 // LIMITS. There is no blinding. It hides what an attacker needs who can choose messages and see how their bits travel
 // through code whose time or addresses depend on data; this code has neither. It would also make power and frequency
 // analysis (Hertzbleed, USENIX Security 2022) harder, which this code does not defend against: who can measure the
 // machine's power, or runs code on the same core, should be kept off it, or `signer = "openssl"` be set, which blinds.
-// Values that live in registers can be saved by the kernel at a context switch, and are not wiped there.
+// The tests see architecture, not circuits: for processors since Ice Lake, Intel promises those times only in a mode
+// (DOITM) that the operating system would have to set; and the look-up takes a masked load to read all of its operand,
+// as OpenSSL's own AVX-512 code does. Reading a key (batch_rsa_key.h) is done once, with OpenSSL's numbers: its time is
+// not looked at. Values that live in registers can be saved by the kernel at a context switch, and are not wiped there.
 #pragma once
 
 #include <array>

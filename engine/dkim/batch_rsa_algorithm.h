@@ -42,6 +42,16 @@ SLUICE_INLINE void Carry(LaneRow* out, const typename V::Vec (&limbs)[kCount]) {
   }
 }
 
+// Through vectors only. Compilers know loops that copy, and would make string instructions of them, or take words of
+// the number into registers of general purpose.
+template <class V>
+SLUICE_INLINE void Copy(LaneRow* out, const LaneRow* number) {
+  for (int j = 0; j < kPrimeLimbs; ++j) {
+    V::Store(out[j], V::Load(number[j]));
+    asm volatile("" : : : "memory");
+  }
+}
+
 template <class V>
 void CarryWide(LaneRow* number) {
   typename V::Vec carry = V::Set(0);
@@ -202,10 +212,8 @@ void EnterMessage(BatchRsaWorkspace& w) {
 // power = power^exponent, fixed window of four bits: 1,020 squarings and 255 products whatever the exponent.
 template <class V>
 void Exponentiate(BatchRsaWorkspace& w) {
-  for (int j = 0; j < kPrimeLimbs; ++j) {
-    V::Store(w.table[0][j], V::Load(w.one[j]));
-    V::Store(w.table[1][j], V::Load(w.power[j]));
-  }
+  Copy<V>(w.table[0], w.one);
+  Copy<V>(w.table[1], w.power);
   for (int entry = 2; entry < 16; entry += 2) {
     Square<V>(w.table[entry], w.table[entry / 2], w);
     Multiply<V>(w.table[entry + 1], w.table[entry], w.power, w);
@@ -226,10 +234,8 @@ void Exponentiate(BatchRsaWorkspace& w) {
 // power = power / R mod prime, below the prime.
 template <class V>
 void Leave(BatchRsaWorkspace& w) {
-  for (int j = 0; j < kPrimeLimbs; ++j) {
-    V::Store(w.wide[j], V::Load(w.power[j]));
-    V::Store(w.wide[kPrimeLimbs + j], V::Set(0));
-  }
+  Copy<V>(w.wide, w.power);
+  for (int j = 0; j < kPrimeLimbs; ++j) V::Store(w.wide[kPrimeLimbs + j], V::Set(0));
   Reduce<V>(w.power, w.wide, w);
   ReduceOnce<V>(w.power, w);
 }
