@@ -27,5 +27,6 @@ if [ -n "$soak" ]; then
   build/release/tests/sim/simulate --hidden-limits --seeds 2000 --quiet
   bench/run.py --build build/release --domains
   SLUICE_SOAK=9 build/release/tests/dkim_test --gtest_filter='BatchRsa*'
+  if grep -q avx512ifma /proc/cpuinfo; then SLUICE_SOAK=9 build/release/tests/constant_time_avx512; fi
 fi
 echo "tests/run.sh: all passed"
