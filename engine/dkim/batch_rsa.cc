@@ -55,18 +55,22 @@ bool OpensToMessage(int position, const BatchRsaWorkspace& workspace) {
   return difference == 0;
 }
 
-// The signature, big-endian. False: it is not below n. No branch looks at it: nobody has verified it yet.
+// The signature, big-endian. False: it is not below n, or has limbs that are too wide, which `open` does not see whole.
+// No branch looks at it: nobody has verified it yet.
 bool TakeSignature(int position, const BatchRsaWorkspace& workspace, const Modulus& modulus, Modulus& out) {
   std::array<std::uint8_t, kWideBytes + kSlack> bytes{};
+  std::uint64_t above = 0;  // What has no room in its limb, or in `out`.
   for (std::size_t i = 0; i < kModulusLimbs; ++i) {
+    const std::uint64_t limb = workspace.signature[i].lane[position];
+    above |= limb >> kLimbBits;
     std::uint64_t word = 0;
     std::uint8_t* const at = bytes.data() + i * kLimbBits / 8;
     std::memcpy(&word, at, sizeof(word));
-    word |= workspace.signature[i].lane[position] << (i * kLimbBits % 8);
+    word |= limb << (i * kLimbBits % 8);
     std::memcpy(at, &word, sizeof(word));
   }
   std::reverse_copy(bytes.begin(), bytes.begin() + out.size(), out.begin());
-  unsigned borrow = 0, above = 0;  // Of signature - n; and what of it has no room in `out`.
+  unsigned borrow = 0;  // Of signature - n.
   for (std::size_t i = 0; i < out.size(); ++i) {
     const std::size_t at = out.size() - 1 - i;
     borrow = ((unsigned{out[at]} - modulus[at] - borrow) >> 8) & 1;

@@ -29,14 +29,12 @@ absl::StatusOr<std::unique_ptr<BatchRsaSigner>> BatchRsaSigner::Make(absl::Span<
   for (std::uint32_t i = 0; i < keys.size(); ++i) {
     signer->keys_.push_back(BatchRsaKey::Create(*signer->openssl_->key(i).handle()));
   }
-  bool agrees = true;
-  for (std::uint32_t i = 0; i < keys.size() && agrees; ++i) {
+  for (std::uint32_t i = 0; i < keys.size() && !faulty; ++i) {
     if (signer->keys_[i] == nullptr) continue;
     signer->has_keys_ = true;
-    agrees = signer->OpensslAccepts(i);
+    if (!signer->OpensslAccepts(i) && !faulty.exchange(true))
+      log.Error("the batch signer disagrees with OpenSSL on this machine: OpenSSL signs alone");
   }
-  if (!agrees && !faulty.exchange(true))
-    log.Error("the batch signer disagrees with OpenSSL on this machine: OpenSSL signs alone");
   return signer;
 }
 

@@ -172,6 +172,49 @@ TEST_F(BatchRsaFaultTest, AFlippedBitAnywhereIsNeverEmitted) {
   EXPECT_GE(caught, 12);
 }
 
+// A fault of the memory: one bit of what a kernel works on, before or after it has signed.
+struct MemoryFault {
+  const BatchRsaKernel* kernel = nullptr;
+  std::size_t word = 0;
+  int bit = 0;
+  bool after = false;
+} memory_fault;
+
+void SignWithMemoryFault(BatchRsaWorkspace& workspace) {
+  auto* const word = reinterpret_cast<std::uint64_t*>(&workspace) + memory_fault.word;
+  if (memory_fault.after) memory_fault.kernel->sign(workspace);
+  *word ^= std::uint64_t{1} << memory_fault.bit;
+  if (!memory_fault.after) memory_fault.kernel->sign(workspace);
+}
+
+TEST_F(BatchRsaFaultTest, AFlippedBitInMemoryIsNeverEmitted) {
+  const std::array<std::uint8_t, 32> digest{};
+  const std::array<std::uint8_t, 256> expected = OpensslSignature(key_.openssl, digest);
+  base::Prng prng(8);
+  for (const BatchRsaKernel* kernel : Kernels()) {
+    const BatchRsaKernel faulty = {&SignWithMemoryFault, kernel->open};
+    BatchRsa rsa(faulty);
+    const int times = kernel == &PortableBatchRsaKernel() ? 40 : 1000;
+    int caught = 0;
+    for (int i = 0; i < times; ++i) {
+      memory_fault = {.kernel = kernel,
+                      .word = prng.Below(offsetof(BatchRsaWorkspace, opened) / sizeof(std::uint64_t))};
+      memory_fault.bit = static_cast<int>(prng.Below(64));
+      memory_fault.after = prng.Below(2) == 1;
+      std::array<BatchRsa::Job, kBatchRsaMessages> jobs;
+      for (BatchRsa::Job& job : jobs) job = {.key = key_.batch.get(), .digest = digest};
+      rsa.Sign(absl::MakeSpan(jobs));
+      for (const BatchRsa::Job& job : jobs) {
+        EXPECT_EQ(job.signature, job.verified ? expected : (std::array<std::uint8_t, 256>{}))
+            << "word " << memory_fault.word << ", bit " << memory_fault.bit << (memory_fault.after ? ", after" : "");
+        if (!job.verified) ++caught;
+      }
+    }
+    EXPECT_GE(caught, times / 4);
+    EXPECT_LE(caught, times) << "only the lane's own message is lost";
+  }
+}
+
 // What the verification is for: a fault in one prime's lane gives the other prime to whoever sees the signature.
 BatchRsaWorkspace* seen = nullptr;
 void SignAndLook(BatchRsaWorkspace& workspace) {

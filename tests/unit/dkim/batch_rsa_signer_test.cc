@@ -146,7 +146,9 @@ TEST_F(BatchRsaSignerTest, AFaultIsOfTheMachineAndEndsTheBatchesOfAll) {
   EXPECT_FALSE(other->batches());
   SignAndVerify(*other, {0, 1, 0, 1});
   EXPECT_EQ(other->counters().batches, 0u);
+  TheFault() = {.countdown = 1};
   EXPECT_FALSE(Make()->batches());
+  EXPECT_EQ(TheFault().countdown, 1) << "the kernel is not tried again";
   EXPECT_EQ(log_.lines.size(), 1u);
 }
 

@@ -5,7 +5,7 @@
 // not show that all do: they are chosen to differ in everything, down to all bits zero and all bits one.
 //
 // usage: avx512 [branch|address|shape]   (has a difference of this kind, to see it found)
-// With SLUICE_SOAK every call in the kernel is stepped through, otherwise the first two of each function.
+// With SLUICE_SOAK every call in the kernel is stepped through, otherwise the first of each function.
 #include <array>
 #include <cstdint>
 #include <cstdio>
@@ -114,7 +114,7 @@ struct Keys {
 // Without keys: at the extremes only.
 bool KernelAgrees(const Keys* keys, bool registers, base::Prng& prng) {
   const bool soak = std::getenv("SLUICE_SOAK") != nullptr;
-  Runs runs("kernel", &SignAndOpen, {.registers = registers, .calls = soak ? std::numeric_limits<int>::max() : 2});
+  Runs runs("kernel", &SignAndOpen, {.registers = registers, .calls = soak ? std::numeric_limits<int>::max() : 1});
   FillWords(*workspace, 0, 0);
   if (!runs.Agrees()) return false;
   FillWords(*workspace, kLimbMask, ~std::uint64_t{0});
@@ -127,7 +127,7 @@ bool KernelAgrees(const Keys* keys, bool registers, base::Prng& prng) {
 // Outside the kernel, limbs pass through registers of general purpose: the addresses of instructions only.
 bool BatchAgrees(const Keys& keys, std::size_t second_count, base::Prng& prng) {
   rsa = std::make_unique<BatchRsa>(Avx512BatchRsaKernel());
-  Runs runs("batch", &SignJobs, {.registers = false, .calls = 1});
+  Runs runs("batch", &SignJobs, {.registers = false});
   SetJobs(keys.one, prng);
   SignJobs();  // The dynamic linker has then done its part.
   SetJobs(keys.one, prng);
