@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "engine/delivery/host_limits.h"
 #include "engine/delivery/source.h"
 #include "engine/io/disk.h"
+#include "engine/ledger/state.h"
 #include "engine/plan_model.h"
 
 namespace engine {
@@ -25,6 +27,8 @@ class PlanHost {
   // HostState has it.
   void Read(io::Disk& disk, const std::string& directory, const std::vector<delivery::Source>& sources,
             const std::string& names);
+  // The campaign was begun: its own ledger knows of suspensions, too.
+  void Take(const ledger::CampaignFacts& facts);
 
   // Of one (source, site).
   struct Site {
@@ -36,20 +40,27 @@ class PlanHost {
   bool MayConnect(const std::string& source, const std::string& site) const;
   RateDebt DebtOf(const delivery::HostLimits::GroupName& group) const;
   // Of all that a source is to send, by its limits over all receivers; none of them is named where it has none.
-  PlannedTime TimeOf(const delivery::Source& source, const SharedLoad& load) const;
+  PlannedTime TimeOf(const delivery::Source& source, const DueLoads& due) const;
   // Of a source at a provider; `provider` empty: at the site, which has none.
   delivery::Warmup::Kept WarmupOf(const std::string& source, const std::string& site, const std::string& provider,
                                   const std::vector<std::uint32_t>& numbers);
   base::WallTime begin() const { return begin_; }
 
  private:
-  base::Duration SuspendedFor(const delivery::SiteStanding::Kept& known) const;
+  // From then on, by what is `known` and by the ledger; and whether that is for everybody's mail.
+  struct Suspended {
+    base::Duration longest;
+    bool is_everybody = false;
+  };
+  Suspended SuspendedFor(const std::string& source, const std::string& site, const delivery::SiteStanding::Kept& known,
+                         base::WallTime from) const;
 
   const std::vector<std::string> scopes_;  // Whose suspensions hold the campaign's mail.
-  const base::WallTime begin_;
+  const base::WallTime wall_now_, begin_;
   const base::Instant now_, begins_at_;
   std::set<std::string> in_use_;  // Sources.
   delivery::HostLimits limits_;
+  std::map<ledger::SuspensionKey, ledger::SuspensionState> suspensions_;  // Of the ledger.
 };
 
 }  // namespace engine

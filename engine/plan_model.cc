@@ -72,11 +72,44 @@ void SharedLoad::Add(const SharedLoad& more) {
   work += more.work;
 }
 
-PlannedTime TimeOfMachine(const MessageCost& cost, std::uint64_t messages, std::uint64_t largest_site,
-                          std::uint32_t cores) {
-  const double all = static_cast<double>(messages) * Seconds(cost.signatures + cost.rest) / cores;
-  return Longer({all, cost.signatures > cost.rest ? "signing" : "machine"},
-                {static_cast<double>(largest_site) * Seconds(cost.rest), "machine"});
+std::uint64_t CountOf(const DueCounts& due) {
+  std::uint64_t count = 0;
+  for (const auto& [wait, messages] : due) count += messages;
+  return count;
+}
+
+SharedLoad Total(const DueLoads& due) {
+  SharedLoad total;
+  for (const auto& [wait, load] : due) total.Add(load);
+  return total;
+}
+
+void Add(const DueLoads& more, DueLoads& to) {
+  for (const auto& [wait, load] : more) to[wait].Add(load);
+}
+
+// Whoever is due at some time or later is not done before that, and all of them take their time.
+PlannedTime TimeOfDue(const DueLoads& due,
+                      absl::FunctionRef<PlannedTime(const SharedLoad& load, base::Duration waited)> time_of) {
+  PlannedTime longest;
+  SharedLoad from_here;
+  for (auto next = due.rbegin(); next != due.rend(); ++next) {
+    from_here.Add(next->second);
+    const base::Duration wait = next->first;
+    PlannedTime time = time_of(from_here, wait);
+    if (time.limited_by.empty()) continue;  // Nothing holds it there.
+    if (Seconds(wait) > time.seconds) time.limited_by = "retry";
+    time.seconds += Seconds(wait);
+    longest = longest.limited_by.empty() ? time : Longer(longest, time);
+  }
+  return longest;
+}
+
+PlannedTime TimeOfMachine(const MessageCost& cost, const MachineLoad& load, std::uint32_t cores) {
+  const double signing = static_cast<double>(load.to_sign) * Seconds(cost.signatures);
+  const double rest = static_cast<double>(load.messages) * Seconds(cost.rest);
+  return Longer({(signing + rest) / cores, signing > rest ? "signing" : "machine"},
+                {static_cast<double>(load.largest_site) * Seconds(cost.rest), "machine"});
 }
 
 PlannedTime TimeOfShared(const SharedLoad& load, const std::optional<std::uint32_t>& connections,
@@ -86,6 +119,12 @@ PlannedTime TimeOfShared(const SharedLoad& load, const std::optional<std::uint32
   if (connections.has_value()) time = Longer(time, {load.work / *connections, std::string(connections_key)});
   if (rate.has_value()) time = Longer(time, {SecondsAtRate(load.messages, *rate, owed), std::string(rate_key)});
   return time;
+}
+
+delivery::SiteStanding::Kept Later(delivery::SiteStanding::Kept known, base::Duration waited) {
+  known.debts.messages = std::max(base::Duration(), known.debts.messages - waited);
+  known.debts.connections = std::max(base::Duration(), known.debts.connections - waited);
+  return known;
 }
 
 PlannedTime TimeOfSite(std::uint64_t messages, const config::Limits& limits, const PlanAssumptions& assumptions,

@@ -49,6 +49,8 @@ Json ToJson(const campaign::Campaign& campaign, const engine::CampaignPlan& plan
   const base::WallTime start = std::max(now, campaign.delivery.start.value_or(now));
   Json json = {{"format", 1},
                {"campaign", campaign.id},
+               {"state", plan.state},
+               {"done", plan.done},
                {"recipients", plan.recipients},
                {"domains", plan.domains},
                {"sites", plan.sites},
@@ -94,10 +96,18 @@ std::string TimeText(double seconds) {
 
 void Print(const campaign::Campaign& campaign, const engine::CampaignPlan& plan, const Json& json) {
   constexpr std::size_t kShown = 20;
+  if (plan.recipients == 0) {
+    std::printf("%s: %s; nobody is left to send to\n", campaign.id.c_str(), plan.state.c_str());
+    return;
+  }
   std::printf("%s: %llu recipients at %llu domains, %llu sites; about %s, because of %s\n", campaign.id.c_str(),
               static_cast<unsigned long long>(plan.recipients), static_cast<unsigned long long>(plan.domains),
               static_cast<unsigned long long>(plan.sites), TimeText(plan.time.seconds).c_str(),
               plan.time.limited_by.c_str());
+  if (plan.state != "new")
+    std::printf("%s: of what is left, by its ledger; %llu recipients are done%s\n", plan.state.c_str(),
+                static_cast<unsigned long long>(plan.done),
+                plan.state == "paused" ? ", and it is taken to be resumed now" : "");
   if (json["finishes_at"].is_string())
     std::printf("from %s to %s%s\n", json["starts_at"].get<std::string>().c_str(),
                 json["finishes_at"].get<std::string>().c_str(),
@@ -162,6 +172,7 @@ int Plan(const Arguments& arguments, Context& context) {
     std::filesystem::remove_all(scratch, ignored);
   };
   if (absl::Status status = disk->MakeDirectories(scratch); !status.ok()) return fail(status);
+  const bool rehearses = !arguments.sandbox_at.empty();  // Whose state is where `send` has it.
   const base::WallTime now = io::SystemClock().WallNow();
   const absl::StatusOr<engine::CampaignPlan> plan = engine::PlanCampaign(
       *disk, {.campaign = &*campaign,
@@ -170,8 +181,12 @@ int Plan(const Arguments& arguments, Context& context) {
               .sources = &means->sources,
               .keys = &means->keys,
               .shards = ShardsOf(*config),
+              .paths = engine::PathsOf(*config->engine.state_dir + (rehearses ? "/rehearsals" : ""), campaign->id,
+                                       context.state),
+              .token_key_file = TokenKeyFile(*config),
+              .rehearsal = rehearses,
               .scratch = scratch,
-              .host_state = arguments.sandbox_at.empty() ? *config->engine.state_dir + "/host" : "",
+              .host_state = rehearses ? "" : *config->engine.state_dir + "/host",
               .source_names = kSourceNames,
               .now = now,
               .round_trip = round_trip,

@@ -33,6 +33,16 @@ struct Folder {
 
 }  // namespace
 
+absl::Status Fold(Reader& reader, StateTable& table, CampaignFacts& facts) {
+  Folder folder{table, facts};
+  while (true) {
+    absl::StatusOr<std::optional<ReadRecord>> next = reader.Next();
+    if (!next.ok()) return next.status();
+    if (!next->has_value()) return absl::OkStatus();
+    std::visit(folder, (*next)->record);
+  }
+}
+
 absl::StatusOr<Recovered> Recover(io::Disk& disk, const std::string& directory, std::uint64_t campaign_hash,
                                   StateTable& table) {
   Recovered recovered;
@@ -49,13 +59,7 @@ absl::StatusOr<Recovered> Recover(io::Disk& disk, const std::string& directory, 
                        .first_seq = recovered.last_seq + 1,
                        .recipients = table.size(),
                        .live = false});
-  Folder folder{table, recovered.facts};
-  while (true) {
-    absl::StatusOr<std::optional<ReadRecord>> next = reader.Next();
-    if (!next.ok()) return next.status();
-    if (!next->has_value()) break;
-    std::visit(folder, (*next)->record);
-  }
+  if (absl::Status status = Fold(reader, table, recovered.facts); !status.ok()) return status;
   recovered.last_seq = std::max(recovered.last_seq, reader.last_seq());
   recovered.next_segment = reader.segment() + (reader.offset() > 0 ? 1 : 0);
   return recovered;

@@ -40,7 +40,8 @@ class LimitTest(Lab):
     def test_one_that_was_started_is_named_by_its_id(self):
         self.assertIn("test is neither a campaign file nor the id of", self.sluice("send", "test", code=3).stderr)
         self.sluice("send", "campaign.toml", "--limit", "5", code=4)
-        self.assertEqual(json.loads(self.sluice("plan", "test", "--round-trip", "1ms", "--json").stdout)["recipients"], COUNT)
+        plan = json.loads(self.sluice("plan", "test", "--round-trip", "1ms", "--json").stdout)
+        self.assertEqual((plan["state"], plan["done"], plan["recipients"]), ("interrupted", 5, COUNT - 5))
         self.assertIn(f"{COUNT} rows", self.sluice("check", "test", code=None).stdout)
         self.assertIn("Subject:", self.sluice("render", "test", "--row", "1").stdout)
         self.assertIn("finished", self.sluice("send", "test").stdout)

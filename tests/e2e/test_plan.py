@@ -4,6 +4,7 @@ import datetime
 import json
 import re
 import subprocess
+import time
 
 from lab import Lab
 from servers import wait_until
@@ -140,6 +141,108 @@ class PlanTest(PlannedTest):
         name, signed = machine()
         self.assertEqual(name, "signing")
         self.assertGreater(signed, unsigned + 3 * 984 * 10e-6, "no machine makes 100,000 signatures per second on one core")
+
+
+class BegunTest(PlannedTest):
+    """Of a campaign that was begun, what is left is planned."""
+
+    def setUp(self):
+        super().setUp()
+        self.receivers = self.sandbox(PERSONALITY + '[provider.grey]\ndomains = ["grey.test"]\ngreylist = "1s"\n')
+        self.config(dns=self.receivers.dns, port=self.receivers.port, intervals='["9s"]', engine="shards = 2",
+                    shaping=SHAPING.replace("100/s,max_burst=20", "80/s,max_burst=1") + '[provider.grey]\nmatch = [{MXSuffix = ".grey.test"}]\n')
+
+    def plan(self, *options):
+        return json.loads(self.sluice("plan", "campaign.toml", "--json", *options).stdout)
+
+    def begin(self, identity):
+        """Half of the rated ones go; the others have been told to come later."""
+        self.rows([f"{identity}{n}@rated1.test" for n in range(480)] + [f"{identity}{n}@grey.test" for n in range(30)])
+        self.campaign(identity)
+        sending = self.start("send", "campaign.toml", "--progress", "off")
+
+        def half():
+            done = self.sluice("report", identity, "--json", code=None)
+            return done.returncode == 0 and json.loads(done.stdout)["totals"]["delivered"] >= 240
+        wait_until("half of them to be delivered", half)
+        return sending
+
+    def state_files(self, identity):
+        folder = self.path(f"state/campaigns/{identity}")
+        return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
+
+    def test_what_is_left_takes_as_long_as_predicted(self):
+        self.check_times(self.compare)
+
+    def compare(self, state):
+        identity = f"c{state.suffix[1:]}"
+        sending = self.begin(identity)
+        running = self.plan()
+        self.assertEqual((running["state"], running["recipients"] + running["done"]), ("running", 510))
+        self.assertGreaterEqual(running["done"], 240)
+        self.assertLess(running["recipients"], 300)
+        sending.stop()
+
+        before = self.state_files(identity)
+        asked = time.time()
+        plan = self.plan()
+        self.assertEqual(self.state_files(identity), before)
+        pending = json.loads(self.sluice("report", identity, "--json").stdout)["totals"]["pending"]
+        self.assertEqual((plan["state"], plan["recipients"], plan["done"]), ("interrupted", pending, 510 - pending))
+        planned = {provider["provider"]: provider for provider in plan["providers"]}
+        self.assertEqual((planned["rated"]["recipients"], planned["grey"]["recipients"]), (pending - 30, 30))
+        self.assertEqual((planned["rated"]["limited_by"], planned["grey"]["limited_by"], plan["limited_by"]),
+                         ("max_message_rate", "retry", "retry"))
+
+        self.sluice("send", "campaign.toml")
+        ends = {}
+        for event in self.events(identity, "--type", "Delivery"):
+            ends.setdefault(event["provider_name"], []).append(datetime.datetime.fromisoformat(event["event_time"]).timestamp())
+        self.assertEqual((self.plan()["state"], self.plan()["recipients"], self.plan()["seconds"]), ("finished", 0, 0))
+        begun = min(end for end in ends["rated"] if end > asked)
+        return {"rated": (max(ends["rated"]) - begun, planned["rated"]["seconds"]),
+                "grey": (max(ends["grey"]) - asked, planned["grey"]["seconds"]), "all": (max(ends["grey"]) - asked, plan["seconds"])}
+
+    def test_who_gets_nothing_any_more_is_not_planned(self):
+        self.begin("test").stop()
+        plan = self.plan("--round-trip", "1ms")
+        self.assertRegex(self.sluice("plan", "test", "--round-trip", "1ms").stdout,
+                         rf"(?m)^interrupted: of what is left, by its ledger; {plan['done']} recipients are done$")
+        self.sluice("suppress", "@grey.test")
+        self.assertEqual(self.plan("--round-trip", "1ms")["recipients"], plan["recipients"] - 30)
+        self.assertEqual(json.loads(self.sluice("plan", "campaign.toml", "--sandbox-at", self.receivers.ready, "--json").stdout)["state"], "new")
+        self.sluice("cancel", "test")
+        self.assertEqual(self.sluice("plan", "campaign.toml").stdout, "test: cancelled; nobody is left to send to\n")
+        self.write("campaign.toml", self.path("campaign.toml").read_text().replace("Hello", "Goodbye"))
+        self.assertIn("was started on", self.sluice("plan", "campaign.toml", code=3).stderr)
+
+
+class SealedTest(PlannedTest):
+    def test_signatures_that_are_sealed_cost_nothing(self):
+        receivers = self.sandbox("faultfree")
+        self.config(dns=receivers.dns, port=receivers.port, engine="shards = 2")
+        self.rows([f"user{n}@d{n % 20}.test" for n in range(400)])
+        self.campaign()
+        keys = self.dkim_keys(*["rsa2048"] * 3)
+        self.sign_with(keys)
+
+        def machine():
+            plan = json.loads(self.sluice("plan", "campaign.toml", "--round-trip", "1ms", "--json").stdout)
+            (limit,) = (limit for limit in plan["campaign_limits"] if not limit["limited_by"].startswith("dns"))
+            return plan["state"], limit["limited_by"], limit["seconds"]
+
+        state, limit, signing = machine()
+        self.assertEqual((state, limit), ("new", "signing"))
+        self.sluice("seal", "campaign.toml")
+        state, limit, sealed = machine()
+        self.assertEqual((state, limit), ("prepared", "machine"))
+        self.assertLess(sealed, signing - 3 * 400 * 10e-6 / 2, "no machine makes 100,000 signatures per second on one core")
+        with self.path("state/campaigns/test/signatures.dat").open("r+b") as file:  # Of half of them.
+            file.truncate(4096 + (file.seek(0, 2) - 4096) // 2)
+            file.truncate(file.seek(0, 2) * 2 - 4096)
+        state, limit, half = machine()
+        self.assertEqual(limit, "signing")
+        self.assertTrue(sealed < half < signing, (sealed, half, signing))
 
 
 class QuestionsTest(PlannedTest):

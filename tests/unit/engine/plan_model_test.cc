@@ -50,13 +50,39 @@ TEST(PlanModel, TheLastMessagesAreWorthFewerConnections) {
 
 TEST(PlanModel, TheMachineSignsOnAllCoresAndServesASiteOnOne) {
   const MessageCost cost = {Duration::Microseconds(60), Duration::Microseconds(40)};
-  const PlannedTime spread = TimeOfMachine(cost, 1'000'000, 100'000, 2);
+  const PlannedTime spread = TimeOfMachine(cost, {1'000'000, 1'000'000, 100'000}, 2);
   EXPECT_DOUBLE_EQ(spread.seconds, 50);
   EXPECT_EQ(spread.limited_by, "signing");
-  const PlannedTime one_site = TimeOfMachine(cost, 1'000'000, 900'000, 8);
+  const PlannedTime one_site = TimeOfMachine(cost, {1'000'000, 1'000'000, 900'000}, 8);
   EXPECT_DOUBLE_EQ(one_site.seconds, 36);
   EXPECT_EQ(one_site.limited_by, "machine");
-  EXPECT_EQ(TimeOfMachine({{}, Duration::Microseconds(20)}, 1'000'000, 10, 1).limited_by, "machine");
+  EXPECT_EQ(TimeOfMachine({{}, Duration::Microseconds(20)}, {1'000'000, 1'000'000, 10}, 1).limited_by, "machine");
+}
+
+TEST(PlanModel, WhatIsSealedIsNotSignedAgain) {
+  const MessageCost cost = {Duration::Microseconds(60), Duration::Microseconds(20)};
+  EXPECT_DOUBLE_EQ(TimeOfMachine(cost, {1'000'000, 0, 100'000}, 2).seconds, 10);
+  EXPECT_EQ(TimeOfMachine(cost, {1'000'000, 0, 100'000}, 2).limited_by, "machine");
+  EXPECT_DOUBLE_EQ(TimeOfMachine(cost, {1'000'000, 500'000, 100'000}, 2).seconds, 25);
+  EXPECT_EQ(TimeOfMachine(cost, {1'000'000, 500'000, 100'000}, 2).limited_by, "signing");
+}
+
+TEST(PlanModel, WhoWaitsForARetryIsServedThen) {
+  const auto at_ten_a_second = [](const SharedLoad& load, Duration) {
+    return PlannedTime{static_cast<double>(load.messages) / 10, "max_message_rate"};
+  };
+  DueLoads due;
+  due[Duration()].messages = 100;
+  due[Duration::Seconds(5)].messages = 10;
+  EXPECT_DOUBLE_EQ(TimeOfDue(due, at_ten_a_second).seconds, 11);  // They come while others are served.
+  EXPECT_EQ(TimeOfDue(due, at_ten_a_second).limited_by, "max_message_rate");
+  due[Duration::Seconds(20)].messages = 30;
+  EXPECT_DOUBLE_EQ(TimeOfDue(due, at_ten_a_second).seconds, 23);
+  EXPECT_EQ(TimeOfDue(due, at_ten_a_second).limited_by, "retry");
+  due[Duration::Seconds(20)].messages = 400;
+  EXPECT_DOUBLE_EQ(TimeOfDue(due, at_ten_a_second).seconds, 60);
+  EXPECT_EQ(TimeOfDue(due, at_ten_a_second).limited_by, "max_message_rate");
+  EXPECT_EQ(TimeOfDue(due, [](const SharedLoad&, Duration) { return PlannedTime(); }).limited_by, "");
 }
 
 TEST(PlanModel, WhatARateOwesComesFirst) {
