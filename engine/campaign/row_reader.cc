@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_format.h"
 #include "engine/base/text.h"
+#include "engine/campaign/csv_scan.h"
 #include "engine/campaign/listmonk_rows.h"
 
 namespace campaign {
@@ -62,6 +63,7 @@ class CsvReader final : public RowReader {
 
  private:
   enum class Scan : std::uint8_t { kRecord, kNeedMore, kBadQuote };
+  absl::Status Grow();
   absl::StatusOr<bool> NextRecord();
   Scan ScanRecord(std::string_view bytes, std::size_t& size);
   Scan ScanQuoted(std::string_view bytes, std::size_t& at);
@@ -70,11 +72,13 @@ class CsvReader final : public RowReader {
   Window window_;
   const std::string name_;
   char separator_ = ',';
+  CsvScan scan_;  // Of what is in the window.
   std::vector<std::string> columns_;
   std::vector<std::string_view> fields_;
   std::deque<std::string> unquoted_;  // Fields whose quotes were doubled.
   std::size_t unquoted_used_ = 0;
   std::uint64_t line_ = 1, record_line_ = 1, rows_ = 0;
+  std::uint64_t line_feeds_ = 0;  // Of the record.
 };
 
 // `at` is behind the opening quote; ends behind the closing one.
@@ -82,8 +86,8 @@ CsvReader::Scan CsvReader::ScanQuoted(std::string_view bytes, std::size_t& at) {
   const std::size_t begin = at;
   bool doubled = false;
   while (true) {
-    const std::size_t quote = bytes.find('"', at);
-    if (quote == std::string_view::npos || (quote + 1 == bytes.size() && !window_.ended())) return Scan::kNeedMore;
+    const auto quote = static_cast<std::size_t>(scan_.NextQuote(bytes.data() + at, line_feeds_) - bytes.data());
+    if (quote == bytes.size() || (quote + 1 == bytes.size() && !window_.ended())) return Scan::kNeedMore;
     at = quote + 1;
     if (at < bytes.size() && bytes[at] == '"') {
       doubled = true;
@@ -110,6 +114,7 @@ CsvReader::Scan CsvReader::ScanQuoted(std::string_view bytes, std::size_t& at) {
 CsvReader::Scan CsvReader::ScanRecord(std::string_view bytes, std::size_t& size) {
   fields_.clear();
   unquoted_used_ = 0;
+  line_feeds_ = 0;
   std::size_t at = 0;
   while (true) {
     if (at < bytes.size() && bytes[at] == '"') {
@@ -119,8 +124,7 @@ CsvReader::Scan CsvReader::ScanRecord(std::string_view bytes, std::size_t& size)
       if (at == bytes.size() && !window_.ended()) return Scan::kNeedMore;
       if (at < bytes.size() && bytes[at] != separator_ && bytes[at] != '\n') return Scan::kBadQuote;
     } else {
-      std::size_t end = at;
-      while (end < bytes.size() && bytes[end] != separator_ && bytes[end] != '\n') ++end;
+      const auto end = static_cast<std::size_t>(scan_.NextEnd(bytes.data() + at) - bytes.data());
       if (end == bytes.size() && !window_.ended()) return Scan::kNeedMore;
       std::string_view field = bytes.substr(at, end - at);
       const bool last = end == bytes.size() || bytes[end] == '\n';
@@ -133,10 +137,17 @@ CsvReader::Scan CsvReader::ScanRecord(std::string_view bytes, std::size_t& size)
       return Scan::kRecord;
     }
     if (bytes[at++] == '\n') {
+      ++line_feeds_;
       size = at;
       return Scan::kRecord;
     }
   }
+}
+
+absl::Status CsvReader::Grow() {
+  absl::Status status = window_.Grow();
+  scan_.Reset(window_.bytes(), separator_);
+  return status;
 }
 
 // Puts the next record into fields_; false at the end.
@@ -150,10 +161,12 @@ absl::StatusOr<bool> CsvReader::NextRecord() {
       case Scan::kRecord: {
         const std::string_view record = bytes.substr(0, size);
         record_line_ = line_;
-        line_ += static_cast<std::uint64_t>(std::count(record.begin(), record.end(), '\n'));
-        if (!base::IsUtf8(record)) return At(name_, record_line_, "not UTF-8; save the file as UTF-8");
-        if (record.find('\0') != std::string_view::npos)
-          return At(name_, record_line_, "a NUL byte; this is no text file");
+        line_ += line_feeds_;
+        if (scan_.MayBeOddSince(record.data())) {
+          if (!base::IsUtf8(record)) return At(name_, record_line_, "not UTF-8; save the file as UTF-8");
+          if (record.find('\0') != std::string_view::npos)
+            return At(name_, record_line_, "a NUL byte; this is no text file");
+        }
         window_.Use(size);
         return true;
       }
@@ -162,7 +175,7 @@ absl::StatusOr<bool> CsvReader::NextRecord() {
       case Scan::kNeedMore:
         if (bytes.size() > kRowMax) return At(name_, line_, "a row longer than 1 MB; is a closing quote missing?");
         if (window_.ended()) return At(name_, line_, "a quote that does not end");
-        if (absl::Status status = window_.Grow(); !status.ok()) return status;
+        if (absl::Status status = Grow(); !status.ok()) return status;
         break;
     }
   }
@@ -194,6 +207,7 @@ absl::Status CsvReader::ReadHeader() {
   }
   if (window_.bytes().starts_with(kByteOrderMark)) window_.Use(kByteOrderMark.size());
   ChooseSeparator(window_.bytes());
+  scan_.Reset(window_.bytes(), separator_);
   absl::StatusOr<bool> any = NextRecord();
   if (!any.ok()) return any.status();
   if (!*any) return At(name_, 1, "the file is empty; the first line names the columns");
