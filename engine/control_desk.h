@@ -37,6 +37,8 @@ class ControlDesk {
   // The engine is about to run. `table`: how the recipients stand.
   void Start(Engine& engine, const ledger::StateTable& table);
   void Serve(const delivery::Counters& counters, std::uint32_t open_sessions);
+  // Somebody reads an answer that is more than goes at once: Serve is to be called soon.
+  bool IsSending() const { return server_ != nullptr && server_->IsSending(); }
   // The run is over: the last answers, and the socket goes. `state`: the campaign's now.
   void Finish(const std::string& state);
 

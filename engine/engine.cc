@@ -7,7 +7,7 @@
 namespace engine {
 namespace {
 
-constexpr std::chrono::milliseconds kWatchEvery{100};
+constexpr std::chrono::milliseconds kWatchEvery{100}, kWatchSoon{2};
 constexpr std::uint32_t kSessionsMax = 16'000;  // Of a shard: fewer than the reactor's streams, of which DNS has some.
 constexpr int kDrainTurnsMax = 600;             // So many watches may a drain take: one minute.
 
@@ -31,9 +31,9 @@ void Engine::OnChange() {
   change_.notify_one();
 }
 
-bool Engine::WaitForChange() {
+bool Engine::WaitForChange(const Watcher& watcher) {
   std::unique_lock lock(mutex_);
-  change_.wait_for(lock, kWatchEvery, [this] { return changed_; });
+  change_.wait_for(lock, watcher.HasMore() ? kWatchSoon : kWatchEvery, [this] { return changed_; });
   return std::exchange(changed_, false);
 }
 
@@ -58,7 +58,7 @@ bool Engine::AllStopped() const {
 // Waits until all shards have drained; a second request to stop, or too long a wait, ends them at once.
 void Engine::StopThreads(Watcher& watcher) {
   for (int turn = 0; turn < kDrainTurnsMax && !AllStopped() && watcher.Stops() < 2; ++turn) {
-    WaitForChange();
+    WaitForChange(watcher);
     std::uint32_t open_sessions = 0;
     const delivery::Counters counters = Sum(open_sessions);
     watcher.OnProgress(counters, open_sessions);
@@ -210,7 +210,7 @@ RunResult Engine::Run(Watcher& watcher) {
 
   bool finished = false, stopped = false;
   while (!finished && !stopped && !AllStopped()) {
-    WaitForChange();
+    WaitForChange(watcher);
     std::uint32_t open_sessions = 0;
     const delivery::Counters counters = Sum(open_sessions);
     watcher.OnProgress(counters, open_sessions);

@@ -75,6 +75,8 @@ class Engine final : private delivery::ShardLinks {
     virtual int Stops() = 0;
     // The last time, everything has stopped.
     virtual void OnProgress(const delivery::Counters& counters, std::uint32_t open_sessions) = 0;
+    // There is more to do than the last call did: the next one comes in a few milliseconds.
+    virtual bool HasMore() const { return false; }
   };
 
   // `pending`: recipients without a final state. The journal was started, and is the engine's alone until Run returns.
@@ -107,7 +109,7 @@ class Engine final : private delivery::ShardLinks {
   ShardThread::Options MakeOptions();
   ledger::CommitLog& MakeCommitLog();
   void OnChange();
-  bool WaitForChange();
+  bool WaitForChange(const Watcher& watcher);
   void PostAll(const delivery::ShardMessage& message);
   delivery::Counters Sum(std::uint32_t& open_sessions) const;
   bool AllStopped() const;

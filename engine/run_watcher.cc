@@ -94,7 +94,7 @@ void RunWatcher::OnLearned(const std::optional<absl::Status>& status) {
 void RunWatcher::Finish() { OnLearned(learned_.Finish(parts_.roster, parts_.host_list, parts_.suppression)); }
 
 absl::StatusOr<std::optional<OperationOrder>> WaitForStart(const StartWait& wait) {
-  constexpr std::chrono::milliseconds kLookEvery{100};
+  constexpr std::chrono::milliseconds kLookEvery{100}, kLookSoon{2};
   std::mutex mutex;
   std::condition_variable nothing;
   std::unique_lock lock(mutex);
@@ -111,7 +111,8 @@ absl::StatusOr<std::optional<OperationOrder>> WaitForStart(const StartWait& wait
     if (wait.metrics != nullptr) wait.metrics->ServeIdle();
     if (!start.has_value()) return std::nullopt;
     if (wait.watcher.Stops() > 0) return absl::CancelledError("interrupted before the start");
-    nothing.wait_for(lock, kLookEvery, [&wait] { return wait.watcher.Stops() > 0; });
+    const bool is_sending = wait.desk != nullptr && wait.desk->IsSending();
+    nothing.wait_for(lock, is_sending ? kLookSoon : kLookEvery, [&wait] { return wait.watcher.Stops() > 0; });
   }
 }
 

@@ -63,6 +63,7 @@ class RunWatcher final : public Engine::Watcher {
 
   int Stops() override { return watcher_.Stops(); }
   void OnProgress(const delivery::Counters& counters, std::uint32_t open_sessions) override;
+  bool HasMore() const override { return parts_.desk != nullptr && parts_.desk->IsSending(); }
   void Finish();  // The engine has ended: waits for what is being written down.
 
  private:

@@ -20,6 +20,8 @@ namespace io {
 namespace {
 
 constexpr std::size_t kAnswerMax = 64u << 20;
+constexpr int kAnswerAtOnce = 1 << 20;
+constexpr base::Duration kReadsOn = base::Duration::Milliseconds(200);  // So soon does who reads an answer go on.
 
 absl::Status Failed(const std::string& path) {
   return absl::InternalError(absl::StrFormat("%s: %s", path, std::strerror(errno)));
@@ -123,6 +125,7 @@ void LocalServer::Accept(base::Instant now) {
   while (fd_ >= 0 && HasRoom()) {
     const int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kAnswerAtOnce, sizeof kAnswerAtOnce);  // As much as may be.
     Connection connection;
     connection.fd = fd;
     connection.until = now + kPatience;
@@ -149,6 +152,7 @@ bool LocalServer::Write(Connection& connection) {
     const ssize_t size = send(connection.fd, connection.out.data(), connection.out.size(), MSG_NOSIGNAL);
     if (size < 0) return errno == EAGAIN || errno == EINTR;
     connection.out.erase(0, static_cast<std::size_t>(size));
+    sends_until_ = connection.out.empty() ? base::Instant() : now_ + kReadsOn;
   }
   return false;  // All of it is out.
 }

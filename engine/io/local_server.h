@@ -33,6 +33,8 @@ class LocalServer {
   std::vector<Request> Serve(base::Instant now);
   // Whether the client is still there for its answer.
   bool Waits(std::uint64_t connection) const;
+  // A client is reading an answer, and there is more of it than was sent at once: Serve should be called soon.
+  bool IsSending() const { return now_ < sends_until_; }
   // Sends the answer and closes. A connection that is gone is ignored.
   void Answer(std::uint64_t connection, std::string_view line);
   // Takes no connection any more and removes the socket's file. Connections that wait for an answer stay.
@@ -63,6 +65,7 @@ class LocalServer {
   int fd_;
   const std::string path_;
   base::Instant now_;
+  base::Instant sends_until_;
   std::uint64_t connections_made_ = 0;
   std::map<std::uint64_t, Connection> connections_;
 };

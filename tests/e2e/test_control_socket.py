@@ -9,8 +9,8 @@ import statistics
 import time
 
 from control_lab import ControlLab
-from lab import Lab
-from servers import wait_until
+from lab import BUILD, SHAPING, Lab
+from servers import Nsd, wait_until
 
 
 class SocketTest(ControlLab):
@@ -75,33 +75,65 @@ class SocketTest(ControlLab):
         self.assertIn(f"CAMPAIGN_FILE --state {folder}", self.sluice("resume", "test", "--state", folder).stdout)
 
 
-class BusyTest(Lab):
-    """A large campaign, which keeps every shard busy."""
+class AskingLab(Lab):
+    def setUp(self):
+        super().setUp()
+        self.took = []  # Seconds, of each question.
 
-    def ask(self) -> int:
-        """How many are delivered."""
+    def ask(self) -> dict:
         client = socket.socket(socket.AF_UNIX)
         self.addCleanup(client.close)
         begin = time.monotonic()
         client.connect(str(self.path("state/campaigns/test/control")))
         client.sendall(b'{"command":"status"}\n')
-        status = json.loads(client.makefile("rb").readline())
+        line = client.makefile("rb").readline()
         self.took.append(time.monotonic() - begin)
+        return json.loads(line)
+
+
+class BusyTest(AskingLab):
+    """A large campaign, which keeps every shard busy."""
+
+    def delivered(self) -> int:
+        status = self.ask()
         self.assertEqual(status["state"], "running")
         return status["totals"]["delivered"]
 
     def test_status_is_answered_within_a_second(self):
-        self.took = []  # Seconds.
         receivers = self.sandbox()
         self.rows(f"user{n}@d{n % 5000}.example" for n in range(200_000))
         self.campaign()
         self.config(dns=receivers.dns, port=receivers.port, engine="shards = 2")
         sending = self.start("send", "campaign.toml", "--progress", "off")
         self.wait_for_report("mail to many", lambda report: report["totals"]["delivered"] > 2000)
-        delivered = self.ask()
+        delivered = self.delivered()
         while delivered < 50_000 and len(self.took) < 60:
             before = delivered
-            wait_until("more mail", lambda: self.ask() > before)
-            delivered = self.ask()
-        self.assertLess(statistics.median(self.took), 1)
+            wait_until("more mail", lambda: self.delivered() > before)
+            delivered = self.delivered()
+        late = sum(took > 1 for took in self.took)
+        self.assertLessEqual(late, len(self.took) // 20, f"of these seconds: {self.took}")  # The machine has others to run, too.
         self.assertEqual(sending.stop(signal.SIGTERM), 4, "it was not over")
+
+
+class ManySitesTest(AskingLab):
+    """Each domain has a mail exchanger of its own, which cannot be reached: an answer names all of them, in megabytes."""
+
+    SITES = 5000
+
+    def test_status_of_thousands_of_sites_is_answered_within_a_second(self):
+        folder = self.path("nsd")
+        folder.mkdir()
+        zone = "\n".join(f"d{n} MX 10 mx{n}\nmx{n} A 127.0.0.9" for n in range(self.SITES))
+        self.started(Nsd(BUILD, folder, "127.0.0.1", 5300, {"many.test": zone}))
+        self.rows(f"user@d{n}.many.test" for n in range(self.SITES))
+        self.campaign()
+        self.config(engine="shards = 2", intervals='["20m"]', shaping=SHAPING + "consecutive_connection_failures_before_delay = 1\n")
+        sending = self.start("send", "campaign.toml", "--progress", "off")
+        wait_until("its socket", self.path("state/campaigns/test/control").exists)
+        wait_until("all to be held", lambda: len(self.ask().get("held", ())) == self.SITES, timeout=120)
+        self.took.clear()
+        for _ in range(9):
+            self.assertEqual(len(self.ask()["limited"]), self.SITES)
+        self.assertLess(statistics.median(self.took), 1)
+        self.assertEqual(sending.stop(signal.SIGTERM), 4)

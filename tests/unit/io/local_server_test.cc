@@ -69,6 +69,35 @@ TEST_F(LocalServerTest, AClientThatGoesLaterWaitsNoMore) {
   server_->Answer(requests[0].connection, "too late");
 }
 
+// An answer is sent as it is read, in many parts; whoever does not read it has nobody serve him all the time.
+TEST_F(LocalServerTest, ALargeAnswerIsBeingSentWhileItIsRead) {
+  const auto at = [](std::int64_t milliseconds) {
+    return base::Instant() + base::Duration::Seconds(1) + base::Duration::Milliseconds(milliseconds);
+  };
+  const int client = Ask("status\n");
+  const std::vector<LocalServer::Request> requests = server_->Serve(at(0));
+  ASSERT_EQ(requests.size(), 1U);
+  EXPECT_FALSE(server_->IsSending());
+  server_->Answer(requests[0].connection, std::string(4 << 20, 'x'));
+  EXPECT_TRUE(server_->IsSending());
+  server_->Serve(at(100));
+  EXPECT_TRUE(server_->IsSending());
+  server_->Serve(at(1000));
+  EXPECT_FALSE(server_->IsSending()) << "nobody reads";
+  std::size_t received = 0;
+  bool is_sending = false;
+  std::string buffer(1 << 20, '\0');
+  for (ssize_t size = 1; size > 0; received += static_cast<std::size_t>(size)) {
+    size = recv(client, buffer.data(), buffer.size(), 0);
+    server_->Serve(at(1000));
+    is_sending = is_sending || server_->IsSending();
+  }
+  EXPECT_TRUE(is_sending);
+  EXPECT_EQ(received, (4U << 20) + 1);
+  EXPECT_FALSE(server_->IsSending());
+  close(client);
+}
+
 class CrowdedServerTest : public LocalServerTest {
  protected:
   // Clients that have gone again, and of whom the server knows nothing yet: nobody else finds room.
