@@ -14,7 +14,7 @@ namespace {
 
 constexpr base::Duration kSaveEvery = base::Duration::Seconds(1);
 constexpr base::Duration kFailingLong = base::Duration::Seconds(10);
-constexpr int kShareOfTime = 50;  // So many times as long as a save took, until the next one.
+constexpr int kShareOfTime = 10;  // So many times as long as a save took, until the next one.
 constexpr std::uint64_t kBytesMax = 1ull << 30;
 
 constexpr std::string_view kAny = "any";
