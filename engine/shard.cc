@@ -70,7 +70,7 @@ Shard::Shard(const delivery::Job& job, Options options, const Seams& seams)
                authenticator_.get()},
       sts_(MakeStsPolicies()),
       coordinator_(job.budget, job.roster->domains()),
-      budgets_(options_.index, seams.links, seams.clock, seams.timers, [this] { return IsBlocked(); }),
+      budgets_(options_.index, seams.links, seams.clock, seams.timers, [this] { LookIfBlocked(); }),
       router_(context_, sts_.get(), *this),
       sweeper_(settler_, commits_, [this](Destination& destination) { OnSwept(destination); }),
       shaping_(job.shaping),
@@ -129,6 +129,7 @@ Destination& Shard::MakeDestination(DestinationKey key) {
   Destination& destination = *position->second;
   if (key.via == 0) destination.elsewhere = destination.queue.elsewhere();
   if (is_over_) Expire(destination);
+  NoteMove();
   return destination;
 }
 
@@ -162,7 +163,10 @@ void Shard::OnDestinationFinished(Destination& destination) {
   RemoveDestination(destination);
 }
 
-void Shard::OnDestinationLeft(Destination& destination) { router_.Adopt(destination); }
+void Shard::OnDestinationLeft(Destination& destination) {
+  NoteMove();
+  router_.Adopt(destination);
+}
 
 void Shard::OnRouteExpired(Destination& destination) { router_.Refresh(destination); }
 
@@ -361,7 +365,10 @@ void Shard::EndTurn() {
   commits_.Tell();
   Reshape();
   SetWantedLimits();
+  TellSites();
   AnswerSurveys();
+  LookOn();
+  WatchSome();
   SendSomeBack();
   ExpireSome();
   if (!expires_) router_.Pump();
@@ -380,7 +387,8 @@ void Shard::EndTurn() {
 
 base::Instant Shard::NextWake() const {
   const bool has_more = !to_pump_.empty() || commits_.WantsTurn() || reshaped_before_.has_value() ||
-                        !surveys_.empty() || !want_limits_.empty() || send_back_from_.has_value() || WantsToExpire();
+                        !surveys_.empty() || !orders_.empty() || !want_limits_.empty() || send_back_from_.has_value() ||
+                        look_from_.has_value() || waits_.site.has_value() || WantsToExpire();
   if (has_more || sweeper_.WantsTurn() || seams_.signer.WantsTurn()) return seams_.clock.Now();
   return seams_.timers.NextAt();
 }

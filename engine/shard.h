@@ -118,6 +118,7 @@ class Shard final : private delivery::Router::Owner,
   void WantsLimits(delivery::Site& site) override;
   bool OverrideDomain(delivery::Destination& destination, delivery::Automation::Override override) override;
   void OnOwnDomain(delivery::Site& site, const std::string& domain) override;
+  bool IsStopped(const delivery::Site& site) const override;
   void WantsPump(delivery::Site& site) override;
   delivery::Site* FindSite(std::uint64_t id) override;
   std::uint64_t NextSessionId() override;
@@ -183,8 +184,8 @@ class Shard final : private delivery::Router::Owner,
   struct Survey {
     delivery::ShardAnswer answer;
     bool of_metrics = false;
-    std::optional<delivery::SiteKey> site;  // It has come so far.
-    std::optional<delivery::DestinationKey> destination;
+    std::optional<delivery::SiteKey> site = delivery::SiteKey();  // From these on it has to look yet.
+    std::optional<delivery::DestinationKey> destination = delivery::DestinationKey();
     std::optional<base::Instant> next_retry;
   };
   void AnswerStatus(std::uint64_t question);
@@ -195,12 +196,30 @@ class Shard final : private delivery::Router::Owner,
   void PauseByOperator(delivery::OperatorPause message);
   void ResumeByOperator(std::uint64_t question);
   void AnswerWhenDurable(std::uint64_t question);
+  // What all sites are told: some in each turn, order by order. Nobody waits for it to begin nothing more (IsStopped).
+  struct Order {
+    enum class Kind : std::uint8_t { kHold, kResume, kDrain };
+    Kind kind = Kind::kHold;
+    std::uint64_t sites_made = 0;                                 // Later ones know.
+    std::optional<delivery::SiteKey> site = delivery::SiteKey();  // Those from this one on have not been told.
+    std::vector<std::uint64_t> questions = {};                    // Are answered then.
+    std::size_t suspensions = 0;                 // kResume, on shard 0: so many of earlier runs are lifted, and…
+    std::size_t sources = 0;                     // …what the host remembers, of so many sources…
+    std::optional<std::string> remembered = "";  // …and of this one's sites up to this one.
+  };
+  void GiveOrder(Order::Kind kind);
+  void TellSites();
+  void TellSite(const Order& order, const delivery::SiteKey& key, delivery::Site& site);
+  bool LiftRemembered(Order& order, int& left);
+  void AnswerWhenTold(std::uint64_t question);
 
   void Coordinate(std::optional<delivery::PauseReason> pause);
   void Pause(const delivery::PauseCampaign& message);
   void Hold(const delivery::PauseReason& pause);
   void HoldSite(delivery::Site& site);
-  bool IsBlocked();
+  void LookIfBlocked();
+  void LookOn();
+  void NoteMove();
   void Drain();
   void ExpireEveryone();
   void Expire(delivery::Destination& destination);
@@ -208,6 +227,7 @@ class Shard final : private delivery::Router::Owner,
   bool WantsToExpire() const;
   void SetWatch();
   void Watch();  // Once a minute: says what it waits for, where nothing else happens.
+  void WatchSome();
   bool IsQuiet() const;
 
   const delivery::Job& job_;
@@ -246,6 +266,7 @@ class Shard final : private delivery::Router::Owner,
   absl::Status failure_;
   std::unique_ptr<delivery::PauseReason> pause_;
   delivery::DestinationKey unblocked_;                      // The one that was found last to have something to do.
+  std::optional<delivery::DestinationKey> look_from_;       // Those before have nothing to do.
   bool is_over_ = false;                                    // delivery.finish_by has come: who is pending expires.
   bool expires_ = false;                                    // There may be some whose sweep has not begun…
   std::optional<delivery::DestinationKey> expire_from_;     // …of these, and then of those nobody has looked at.
@@ -255,6 +276,13 @@ class Shard final : private delivery::Router::Owner,
   std::multimap<std::pair<std::string, std::string>, const RestoredSuspension*> suspensions_;
   std::vector<std::uint64_t> answers_due_, answers_next_;  // Questions; the former wait for records.
   std::deque<Survey> surveys_;                             // The first is being made.
+  std::deque<Order> orders_;                               // The first is being carried out.
+  struct Waits {                                           // What Watch has found so far.
+    std::optional<delivery::SiteKey> site;                 // None: it does not look.
+    std::string example;
+    std::size_t held = 0;
+  };
+  Waits waits_;
 };
 
 }  // namespace engine

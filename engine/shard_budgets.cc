@@ -12,12 +12,12 @@ std::string_view NameOf(std::string_view provider) { return provider.empty() ? d
 }  // namespace
 
 ShardBudgets::ShardBudgets(std::uint32_t shard, delivery::ShardLinks& links, const io::Clock& clock,
-                           io::TimerWheel& timers, absl::AnyInvocable<bool() const> is_blocked)
+                           io::TimerWheel& timers, absl::AnyInvocable<void()> look)
     : shard_(shard),
       links_(links),
       clock_(clock),
       timers_(timers),
-      is_blocked_(std::move(is_blocked)),
+      look_(std::move(look)),
       tell_timer_([this] { TellAttempts(); }),
       blocked_timer_([this] { CheckBlocked(); }) {}
 
@@ -70,7 +70,11 @@ const delivery::PauseReason* ShardBudgets::HoldOf(std::string_view provider, std
 
 void ShardBudgets::CheckBlocked() {
   timers_.Set(blocked_timer_, clock_.Now() + kTellEvery);
-  const bool blocked = is_blocked_();
+  look_();
+}
+
+void ShardBudgets::TellBlocked(bool blocked) {
+  if (holds_.empty()) return;  // It has been said.
   if (std::exchange(blocked_, blocked) != blocked) links_.Post(0, delivery::ShardBlockedFact{shard_, blocked});
 }
 

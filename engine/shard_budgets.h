@@ -18,9 +18,10 @@ namespace engine {
 
 class ShardBudgets {
  public:
-  // `is_blocked`: whether everything that is left to do here is paused; asked about once a second while a part is.
+  // `look`: finds out whether everything that is left to do here is paused, and calls TellBlocked; called about once a
+  // second while a part is.
   ShardBudgets(std::uint32_t shard, delivery::ShardLinks& links, const io::Clock& clock, io::TimerWheel& timers,
-               absl::AnyInvocable<bool() const> is_blocked);
+               absl::AnyInvocable<void()> look);
 
   // A recipient of the provider ("": none) had the first attempt.
   void CountAttempt(std::string_view provider);
@@ -30,6 +31,7 @@ class ShardBudgets {
   void Hold(const delivery::PauseReason& pause);
   // Nothing is paused any more.
   void ReleaseAll();
+  void TellBlocked(bool blocked);
   const std::vector<delivery::PauseReason>& holds() const { return holds_; }
   // What pauses mail to the provider from the source; null: nothing.
   const delivery::PauseReason* HoldOf(std::string_view provider, std::string_view source) const;
@@ -42,7 +44,7 @@ class ShardBudgets {
   delivery::ShardLinks& links_;
   const io::Clock& clock_;
   io::TimerWheel& timers_;
-  const absl::AnyInvocable<bool() const> is_blocked_;
+  absl::AnyInvocable<void()> look_;
   io::Timer tell_timer_, blocked_timer_;
   std::map<std::string, std::uint64_t, std::less<>> untold_;  // First attempts, by provider.
   std::vector<delivery::PauseReason> holds_;

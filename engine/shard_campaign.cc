@@ -1,7 +1,5 @@
-// The part of a shard that is about the whole campaign: facts for the coordinator, pauses, its end, and what it waits
-// for.
+// The part of a shard that is about the whole campaign: facts for the coordinator, its end, and what it waits for.
 
-#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "engine/shard.h"
+#include "engine/visit_some.h"
 
 namespace engine {
 
@@ -18,8 +17,9 @@ using delivery::Site;
 namespace {
 
 constexpr base::Duration kWatchEvery = base::Duration::Minutes(1);
-constexpr std::size_t kExpiredAtOnce = 512;  // Destinations in each turn…
-constexpr std::size_t kSweptAtOnce = 1024;   // …and so many new ones beside those whose sweep goes on.
+constexpr int kLookedAtOnce = 4096;         // Sites, or destinations, in each turn.
+constexpr int kExpiredAtOnce = 512;         // Destinations in each turn…
+constexpr std::size_t kSweptAtOnce = 1024;  // …and so many new ones beside those whose sweep goes on.
 
 std::string Describe(const delivery::HeldQueue& held, base::WallTime now) {
   const std::string when = held.until.has_value() ? absl::StrFormat("again in %d s", (*held.until - now).seconds())
@@ -37,6 +37,11 @@ std::optional<delivery::HeldQueue> WarmupWaitOf(const Site& site) {
   wait.reason = "sending no more today, by its source's warm-up";
   wait.until = limited->until;
   return wait;
+}
+
+bool IsBlocked(const delivery::Destination& destination) {
+  const Site* const site = destination.site;
+  return site != nullptr && site->IsPaused() && !site->HasTransactions();
 }
 
 }  // namespace
@@ -100,45 +105,42 @@ void Shard::Pause(const delivery::PauseCampaign& message) {
   Drain();
 }
 
-// A part of the campaign stops; the rest goes on.
-void Shard::Hold(const delivery::PauseReason& pause) {
-  if (options_.index == 0)
-    seams_.log.Warning(absl::StrFormat("%s is paused until `sluice resume`: %s%s", pause.scope.ToString(), pause.reason,
-                                       pause.sample.empty() ? "" : " (" + pause.sample + ")"));
-  budgets_.Hold(pause);
-  for (const auto& [key, site] : sites_) HoldSite(*site);
-}
+// ---- whether everything that is left to do here is paused ----
 
-void Shard::HoldSite(Site& site) {
-  const auto* const hold = budgets_.HoldOf(site.provider(), job_.sources[site.key().source].name);
-  hold != nullptr ? site.Pause(hold->reason) : site.EndPause();
-}
-
-// Everything that is left to do here is paused.
-bool Shard::IsBlocked() {
-  if (phase_ != Phase::kRunning || router_.HasUnfed()) return false;
-  const auto is_blocked = [](const auto& entry) {
-    const Site* const site = entry.second->site;
-    return site != nullptr && site->IsPaused() && !site->HasTransactions();
-  };
+void Shard::LookIfBlocked() {
+  look_from_ = DestinationKey();
+  if (phase_ != Phase::kRunning || router_.HasUnfed() || !orders_.empty()) return NoteMove();
   const auto last = destinations_.find(unblocked_);
-  if (last != destinations_.end() && !is_blocked(*last)) return false;
-  const auto found = std::find_if_not(destinations_.begin(), destinations_.end(), is_blocked);
-  if (found != destinations_.end()) unblocked_ = found->first;
-  return found == destinations_.end();
+  if (last != destinations_.end() && !IsBlocked(*last->second)) NoteMove();
 }
 
-bool Shard::IsQuiet() const {
-  return !commits_.IsBusy() && !commits_.WantsTurn() &&
-         std::none_of(sites_.begin(), sites_.end(), [](const auto& entry) { return entry.second->HasSessions(); });
+// Looks at some in each turn.
+void Shard::LookOn() {
+  int left = kLookedAtOnce;
+  bool is_blocked = true;
+  const auto look = [&](const DestinationKey& key, const delivery::Destination& destination) {
+    if (!is_blocked || IsBlocked(destination)) return;
+    is_blocked = false;
+    unblocked_ = key;
+  };
+  if (!look_from_.has_value()) return;
+  VisitSome(destinations_, look_from_, left, look);
+  if (!is_blocked) {
+    look_from_ = DestinationKey();
+    NoteMove();
+  } else if (!look_from_.has_value()) {
+    budgets_.TellBlocked(true);
+  }
 }
 
-void Shard::Drain() {
-  if (phase_ != Phase::kRunning) return;
-  phase_ = Phase::kDraining;
-  router_.Stop();
-  for (const auto& [key, site] : sites_) site->Drain();
+// There is something to do, or somebody comes whom a look that is under way may have left behind.
+void Shard::NoteMove() {
+  if (!look_from_.has_value()) return;
+  look_from_.reset();
+  budgets_.TellBlocked(false);
 }
+
+// ---- the end ----
 
 void Shard::ExpireEveryone() {
   if (phase_ != Phase::kRunning) return;
@@ -163,19 +165,16 @@ bool Shard::WantsToExpire() const {
 // Some in each turn: there may be a million. Whoever's turn is yet to come is sent nothing: Settler::SettleUntried.
 void Shard::ExpireSome() {
   if (!WantsToExpire()) return;
-  std::size_t count = 0;
-  if (expire_from_.has_value()) {
-    auto next = destinations_.lower_bound(*expire_from_);
-    for (; count < kExpiredAtOnce && next != destinations_.end(); ++count, ++next) Expire(*next->second);
-    expire_from_ = next == destinations_.end() ? std::nullopt : std::optional(next->first);
-  }
-  const auto make = [this, &count](const DestinationKey& key) -> delivery::Destination& {
-    ++count;
+  int left = kExpiredAtOnce;
+  VisitSome(destinations_, expire_from_, left,
+            [this](const DestinationKey&, delivery::Destination& destination) { Expire(destination); });
+  const auto make = [this, &left](const DestinationKey& key) -> delivery::Destination& {
+    --left;
     delivery::Destination& made = MakeDestination(key);  // Which expires it.
     made.place = delivery::Destination::Place::kRouting;
     return made;
   };
-  while (count < kExpiredAtOnce && sweeper_.size() < kSweptAtOnce) {
+  while (left > 0 && sweeper_.size() < kSweptAtOnce) {
     const std::optional<DestinationKey> key = router_.TakeUnfed();
     if (!key.has_value()) {
       expires_ = false;
@@ -185,28 +184,34 @@ void Shard::ExpireSome() {
   }
 }
 
+// ---- what it waits for ----
+
 void Shard::SetWatch() { seams_.timers.Set(watch_timer_, seams_.clock.Now() + kWatchEvery); }
 
 void Shard::Watch() {
   SetWatch();
   const std::uint64_t attempts = durable().finals() + durable().deferred + durable().held;
   if (std::exchange(attempts_seen_, attempts) != attempts || phase_ != Phase::kRunning || destinations_.empty()) return;
-  std::string example;
-  std::size_t held = 0;
-  for (const auto& [key, site] : sites_) {
-    std::optional<delivery::HeldQueue> wait = site->HeldNow();
-    if (!wait.has_value()) wait = WarmupWaitOf(*site);
-    if (!wait.has_value()) continue;
-    ++held;
-    if (example.empty()) example = Describe(*wait, seams_.clock.WallNow());
-  }
+  waits_ = {.site = delivery::SiteKey(), .example = ""};
+}
+
+// Looks at some sites in each turn.
+void Shard::WatchSome() {
+  if (!waits_.site.has_value()) return;
+  int left = kLookedAtOnce;
+  VisitSome(sites_, waits_.site, left, [this](const delivery::SiteKey&, const Site& site) {
+    std::optional<delivery::HeldQueue> wait = site.HeldNow();
+    if (!wait.has_value()) wait = WarmupWaitOf(site);
+    if (wait.has_value() && waits_.held++ == 0) waits_.example = Describe(*wait, seams_.clock.WallNow());
+  });
+  if (waits_.site.has_value()) return;
   if (router_.unanswered() > 0) {
     seams_.log.Info(
         absl::StrFormat("waiting: the DNS gives no answer for %d domains; they are asked again", router_.unanswered()));
   }
-  if (held > 0) {
-    seams_.log.Info(
-        absl::StrFormat("waiting: %s%s", example, held > 1 ? absl::StrFormat(" (and %d more sites)", held - 1) : ""));
+  if (waits_.held > 0) {
+    const std::string more = waits_.held > 1 ? absl::StrFormat(" (and %d more sites)", waits_.held - 1) : "";
+    seams_.log.Info(absl::StrFormat("waiting: %s%s", waits_.example, more));
   } else if (router_.unanswered() == 0) {
     seams_.log.Info("waiting for the next retries of deferred recipients");
   }

@@ -11,6 +11,7 @@
 #include "engine/delivery/mail_hosts.h"
 #include "engine/roster/roster.h"
 #include "engine/shard.h"
+#include "engine/visit_some.h"
 
 namespace engine {
 
@@ -174,10 +175,8 @@ void Shard::SetShaping(std::shared_ptr<const config::Shaping> shaping) {
 
 // Some sites in each turn, so that mail goes on meanwhile.
 void Shard::Reshape() {
-  if (!reshaped_before_.has_value()) return;
-  auto next = sites_.lower_bound(*reshaped_before_);
-  for (int n = 0; n < kReshapedAtOnce && next != sites_.end(); ++n, ++next) {
-    Site& site = *next->second;
+  int left = kReshapedAtOnce;
+  VisitSome(sites_, reshaped_before_, left, [this](const delivery::SiteKey&, Site& site) {
     const SiteNames& names = site_names_.at(site.id());
     if (std::string provider = shaping_->ProviderFor(names.domain, names.hosts); provider != site.provider()) {
       site.SetProvider(std::move(provider));
@@ -185,8 +184,7 @@ void Shard::Reshape() {
     }
     site.SetAutomation(shaping_->AutomationFor(names.domain, names.hosts));
     SetLimitsOfFiles(site);
-  }
-  reshaped_before_ = next == sites_.end() ? std::nullopt : std::optional(next->first);
+  });
 }
 
 // Of a site that is new: what rules have set there, which it knows, and suspensions of earlier runs.

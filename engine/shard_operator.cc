@@ -1,17 +1,14 @@
-// The part of a shard that serves the operator: what it tells of itself, and pauses that a person sets and takes away.
+// The part of a shard that answers the operator: what it tells of itself.
 
 #include <algorithm>
-#include <iterator>
-#include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "engine/ledger/record.h"
 #include "engine/shard.h"
+#include "engine/visit_some.h"
 
 namespace engine {
 
@@ -27,17 +24,6 @@ std::string_view NameOf(const Site& site) {
   return site.provider().empty() ? delivery::kOtherProvider : std::string_view(site.provider());
 }
 
-// Visits those behind `after`, `left` at most, and notes how far it came. True: those were the last.
-template <typename Key, typename Value, typename Visit>
-bool VisitSome(const std::map<Key, std::unique_ptr<Value>>& all, std::optional<Key>& after, int& left,
-               const Visit& visit) {
-  auto next = after.has_value() ? all.upper_bound(*after) : all.begin();
-  const auto begin = next;
-  for (; left > 0 && next != all.end(); --left, ++next) visit(*next->second);
-  if (next != begin) after = std::prev(next)->first;
-  return next == all.end();
-}
-
 }  // namespace
 
 // ---- answers ----
@@ -48,6 +34,7 @@ void Shard::AnswerMetrics(std::uint64_t question) {
   Survey& survey = surveys_.emplace_back();
   survey.answer.question = question;
   survey.of_metrics = true;
+  survey.site.reset();
 }
 
 void Shard::Look(const Site& site, delivery::ShardAnswer& answer) const {
@@ -103,10 +90,11 @@ void Shard::AnswerSurveys() {
   Survey& survey = surveys_.front();
   delivery::ShardAnswer& answer = survey.answer;
   int left = kLookedAtOnce;
-  const auto look_at_site = [&](const Site& site) { Look(site, answer); };
-  const auto look_at_destination = [&](const Destination& destination) { Look(destination, survey); };
-  if (!survey.of_metrics && !VisitSome(sites_, survey.site, left, look_at_site)) return;
-  if (!VisitSome(destinations_, survey.destination, left, look_at_destination)) return;
+  VisitSome(sites_, survey.site, left, [&](const delivery::SiteKey&, const Site& site) { Look(site, answer); });
+  if (survey.site.has_value()) return;
+  VisitSome(destinations_, survey.destination, left,
+            [&](const delivery::DestinationKey&, const Destination& destination) { Look(destination, survey); });
+  if (survey.destination.has_value()) return;
   const base::Instant now = seams_.clock.Now();
   if (survey.of_metrics) answer.metrics.outcomes = commits_.groups();
   if (survey.next_retry.has_value())
@@ -137,65 +125,6 @@ void Shard::OnRecordsDurable() {
   } else {
     OnRecordsDurable();
   }
-}
-
-// ---- pauses ----
-
-void Shard::PauseByOperator(delivery::OperatorPause message) {
-  const std::vector<delivery::PauseReason>& holds = budgets_.holds();
-  const bool known = std::any_of(holds.begin(), holds.end(), [&message](const delivery::PauseReason& hold) {
-    return hold.scope == message.reason.scope;
-  });
-  if (!known) {
-    if (!message.reason.scope.IsCampaign()) coordinator_.OnRestored(message.reason);
-    Coordinate(std::move(message.reason));
-  }
-  AnswerWhenDurable(message.question);
-}
-
-// A campaign that pauses as a whole is on its way to its end, and is resumed then.
-void Shard::ResumeByOperator(std::uint64_t question) {
-  if (pause_ != nullptr || phase_ != Phase::kRunning) {
-    delivery::ShardAnswer answer;
-    answer.question = question;
-    answer.ends = true;
-    seams_.links.Answer(options_.index, std::move(answer));
-    return;
-  }
-  if (options_.index == 0) {  // The others hear of it from here, in order with the pauses.
-    for (std::uint32_t shard = 1; shard < options_.count; ++shard)
-      seams_.links.Post(shard, delivery::OperatorResume{question});
-    coordinator_.OnResumed();
-    commits_.batch().Add(ledger::CampaignState{.kind = ledger::CampaignStateKind::kResumed,
-                                               .time = seams_.clock.WallNow(),
-                                               .scope = ledger::kWholeCampaign,
-                                               .by = "operator",
-                                               .reason = "",
-                                               .sample = ""});
-    for (const RestoredSuspension& old : options_.suspensions) {  // Of sites that may not be there yet.
-      const base::WallTime now = seams_.clock.WallNow();
-      commits_.batch().Add(ledger::SiteState{.time = now,
-                                             .site = old.site,
-                                             .source = old.source,
-                                             .until = now,
-                                             .reason = "resumed",
-                                             .sample = "",
-                                             .scope = old.scope});
-      seams_.limits.Lift(old.source, old.site, delivery::ScopesOf(job_.campaign, job_.tenant), seams_.clock.Now());
-    }
-    for (const delivery::Source& source : job_.sources) {  // Nor are those that the host remembers.
-      seams_.limits.LiftSuspensions(source.name, delivery::ScopesOf(job_.campaign, job_.tenant), seams_.clock.Now());
-    }
-  }
-  budgets_.ReleaseAll();
-  suspensions_lifted_ = true;
-  EndDomainOverrides(base::Instant::Never());
-  for (const auto& [key, site] : sites_) {
-    site->Resume();
-    seams_.limits.Lift(job_.sources[key.source].name, key.name, delivery::ScopesOf(job_.campaign, job_.tenant),
-                       seams_.clock.Now());
-  }
-  AnswerWhenDurable(question);
 }
 
 }  // namespace engine

@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "engine/roster/roster.h"
 #include "engine/shard.h"
+#include "engine/visit_some.h"
 
 namespace engine {
 
@@ -66,9 +67,7 @@ void Shard::OnSourceCannotBind(std::uint32_t source, int error) {
   if (last) return;
   source_rests_until_[source] = now + kSourceRest;
   if (!source_timer_.IsSet()) seams_.timers.Set(source_timer_, source_rests_until_[source]);
-  for (const auto& [key, site] : sites_) {
-    if (key.source == source) site->SendEveryoneAway();
-  }
+  send_back_from_ = DestinationKey();
 }
 
 // Who has left it goes back, and moves again if it still cannot be used.
@@ -80,19 +79,15 @@ void Shard::OnSourceRested() {
   send_back_from_ = DestinationKey();
 }
 
-// Looks at some in each turn.
+// Those who are not at their source. Looks at some in each turn.
 void Shard::SendSomeBack() {
   if (!send_back_from_.has_value()) return;
   if (phase_ != Phase::kRunning) return send_back_from_.reset();
-  std::vector<Destination*> elsewhere;
-  auto next = destinations_.lower_bound(*send_back_from_);
-  for (int n = 0; n < kLookedAtOnce && next != destinations_.end(); ++n, ++next) {
-    Destination* const destination = next->second.get();
-    if (destination->site != nullptr && destination->site->key().source != SourceOf(*destination))
-      elsewhere.push_back(destination);
-  }
-  send_back_from_ = next == destinations_.end() ? std::nullopt : std::optional(next->first);
-  for (Destination* const destination : elsewhere) destination->site->SendAway(*destination);
+  int left = kLookedAtOnce;
+  VisitSome(destinations_, send_back_from_, left, [this](const DestinationKey&, Destination& destination) {
+    if (destination.site != nullptr && destination.site->key().source != SourceOf(destination))
+      destination.site->SendAway(destination);
+  });
 }
 
 bool Shard::TakeNextSource(Destination& destination) {

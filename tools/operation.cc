@@ -1,6 +1,7 @@
 #include "tools/operation.h"
 
 #include <algorithm>
+#include <climits>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -122,7 +123,9 @@ void LiftOnHost(const Access& access, const std::vector<config::PoolMember>& sou
     source.address = member.source.source_address;
     const absl::Status taken = TakeSource(host, source, last);
     if (taken.ok()) {
-      lifted += host.limits().LiftSuspensions(source.name, scopes, io::SystemClock().Now());
+      std::optional<std::string> from = "";
+      int left = INT_MAX;  // All at once: nobody waits meanwhile.
+      lifted += host.limits().LiftSuspensions(source.name, scopes, io::SystemClock().Now(), from, left);
     } else if (absl::IsUnavailable(taken)) {  // What it goes on to say is for who sends.
       const std::string who(taken.message());
       kept += "; " + who.substr(0, who.find("; its limits")) + ", which keeps its suspensions";

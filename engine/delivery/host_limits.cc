@@ -359,17 +359,30 @@ void HostLimits::TakeOld(const GroupName& name, Old old, base::Instant now) {
   if (!is_new && Now(known->second, now).debts.messages < Now(old, now).debts.messages) known->second = std::move(old);
 }
 
-std::size_t HostLimits::LiftSuspensions(const std::string& source, Suspensions::Scopes scopes, base::Instant now) {
-  const std::lock_guard lock(mutex_);
+std::size_t HostLimits::LiftSuspensions(const std::string& source, Suspensions::Scopes scopes, base::Instant now,
+                                        std::optional<std::string>& from, int& left) {
+  if (!from.has_value()) return 0;
+  const auto is_of_source = [&source](const auto& all, const auto& next) {
+    return next != all.end() && next->first.first == source;
+  };
   std::size_t lifted = 0;
-  for (auto& [name, old] : old_sites_) {
-    if (name.first == source) lifted += EndOf(scopes, now, old);
+  const int most = left;
+  const std::lock_guard lock(mutex_);
+  const SiteName first(source, *from);
+  auto old = old_sites_.lower_bound(first);
+  for (int n = 0; n < most && is_of_source(old_sites_, old); ++n, ++old, --left)
+    lifted += EndOf(scopes, now, old->second);
+  from = is_of_source(old_sites_, old) ? std::optional(old->first.second) : std::nullopt;
+  auto known = sites_.lower_bound(first);  // Up to there.
+  const auto is_next = [&] {
+    return is_of_source(sites_, known) && (!from.has_value() || known->first.second < *from);
+  };
+  for (int n = 0; n < most && is_next(); ++n, ++known, --left) {
+    if (known->second.use_count() > 1) continue;
+    lifted += known->second->settings(now).size();
+    lifted += known->second->Lift(scopes, now).size();
   }
-  for (const auto& [name, site] : sites_) {
-    if (name.first != source || site.use_count() > 1) continue;
-    lifted += site->settings(now).size();
-    lifted += site->Lift(scopes, now).size();
-  }
+  if (is_next()) from = known->first.second;
   if (lifted > 0) has_news_ = true;
   return lifted;
 }

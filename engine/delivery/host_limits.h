@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -64,8 +65,10 @@ class HostLimits {
   // then on `to` learns itself. A warm-up goes on unless `to` has one.
   void Inherit(const std::string& source, const std::string& from, const std::string& to, bool all_hosts,
                base::Instant now);
-  // Of the sites that nobody uses now; what rules have set there ends, too. Returns how many of both there were.
-  std::size_t LiftSuspensions(const std::string& source, Suspensions::Scopes scopes, base::Instant now);
+  // Of some of the sites that nobody uses now, about `left`, which are counted off; what rules have set there ends,
+  // too. `from`: the first of them; the next one then, and none after the last. Returns how many of both there were.
+  std::size_t LiftSuspensions(const std::string& source, Suspensions::Scopes scopes, base::Instant now,
+                              std::optional<std::string>& from, int& left);
 
   // The operator has lifted what suspends it, and what rules have set there, also where nobody has asked for it yet.
   // What an earlier run of some campaign has written down of suspensions counts no more.

@@ -172,17 +172,6 @@ void Site::SendAway(Destination& destination) {
   Reconsider(destination);
 }
 
-void Site::SendEveryoneAway() {
-  for (auto* list : {&ready_, &waiting_}) {
-    for (std::size_t n = list->size(); n > 0 && !list->empty(); --n) {
-      Destination& destination = list->front();
-      list->Remove(destination);
-      list->PushBack(destination);
-      SendAway(destination);
-    }
-  }
-}
-
 // A deferring sweep keeps the destinations here; they come back when they are due.
 void Site::SweepAll(const Sweep& sweep) {
   for (std::size_t n = ready_.size(); n > 0; --n) {
@@ -222,6 +211,7 @@ void Site::DoWhatCanBeDone() {
 void Site::PumpNow() {
   if (draining_) return;
   if (paused_) return AskForRoutes();
+  if (owner_.IsStopped(*this)) return;
   if (ready_.empty() && waiting_.empty() && sessions_ == 0) {  // It goes when nothing of the past holds it.
     SetTimer(RestedAt());
     return;
@@ -310,10 +300,6 @@ void Site::Drain() {
   writes_until_ = context_.clock.Now() + kDrainPatience;
   StopBeginning();
   ServeWriters();
-  for (auto* list : {&ready_, &waiting_}) {
-    for (Destination* d = list->empty() ? nullptr : &list->front(); d != nullptr; d = list->Next(*d))
-      context_.timers.Cancel(d->timer);
-  }
 }
 
 void Site::Pause(std::string_view reason) {

@@ -68,6 +68,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
     virtual bool OverrideDomain(Destination& destination, Automation::Override override) = 0;
     // The same, by another campaign or for another destination of that domain.
     virtual void OnOwnDomain(Site& site, const std::string& domain) = 0;
+    // It drains or is paused, which it may not have been told yet: nothing more begins there.
+    virtual bool IsStopped(const Site& site) const = 0;
     virtual void WantsPump(Site& site) = 0;                     // At the end of the turn.
     virtual Site* FindSite(std::uint64_t id) = 0;               // Null: it is gone.
     virtual void Retire(std::unique_ptr<Session> session) = 0;  // Destroy it at the end of the turn.
@@ -109,8 +111,6 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
 
   // No new recipients and no new sessions from now on; idle sessions say goodbye.
   void Drain();
-  // Takes all destinations to another route, as SendAway.
-  void SendEveryoneAway();
   // Begins nothing any more until it is resumed, or belongs to nobody who is paused. It only keeps its routes up to
   // date.
   void Pause(std::string_view reason);
@@ -209,6 +209,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void ApplyDane(std::size_t host, Session::Options& options) const;
   void KeepToItsDomain(Session& session);
 
+  bool IsStopped() const { return draining_ || paused_ || owner_.IsStopped(*this); }
   base::Instant RestedAt() const;
   std::optional<base::Instant> HeldUntil() const;  // By suspension, rest or a missing address.
   struct Claimed {
@@ -376,9 +377,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   // Addresses that wanted TLS when they were spoken to in clear: not again, until then.
   std::map<base::IpAddress, base::Instant> tls_demanded_until_;
   bool missing_before_ = false;  // Once already no host had an address.
-  bool draining_ = false;
-  bool leaves_limits_ = false;
-  bool paused_ = false;
+  bool draining_ = false, leaves_limits_ = false, paused_ = false;
   std::string pause_reason_;
   base::Instant paused_since_;
   Throttle throttle_;

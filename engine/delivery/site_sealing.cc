@@ -33,11 +33,13 @@ void Site::OnUnmadeMessage(Destination& destination, ledger::RecipientId id, con
   context_.facts.OnMessageFailed(context_.job.roster->Recipient(id).row, std::string(why.message()));
 }
 
-// The message is signed: the attempt begins. A suspension that came between holds it, too; what was begun goes on.
+// The message is signed: the attempt begins. A suspension or a pause that came between holds it, too; what was begun
+// goes on.
 void Site::OnSessionSealed(Session& session, const absl::Status& status) {
   const ledger::RecipientId id = session.recipient();
-  const bool is_suspended = standing_->SuspendedUntil(scopes_) > context_.clock.Now();  // While it was signed.
-  if (status.ok() && context_.settler.IsWanted(id) && !is_suspended) {
+  const bool is_held =
+      IsStopped() || standing_->SuspendedUntil(scopes_) > context_.clock.Now();  // While it was signed.
+  if (status.ok() && context_.settler.IsWanted(id) && !is_held) {
     rests_since_.reset();
     context_.settler.BeginAttempt(id, session.options().id);
     session.Commit();
@@ -90,8 +92,7 @@ void Site::OnSessionMayTakeNext(Session& session) {
   const tls::Policy& policy = session.options().tls;
   // A session that is to end, or to make room, has to be idle for that.
   if (IsToEnd(session) || context_.budget.IsShort() || context_.line.IsLimited()) return;
-  if (!session.MayTakeNext() || draining_ || paused_ || HeldUntil().has_value() || CountUnder(idle_, policy) > 0)
-    return;
+  if (!session.MayTakeNext() || HeldUntil().has_value() || CountUnder(idle_, policy) > 0) return;
   const std::optional<Claimed> next = ClaimUnder(policy);
   if (!next.has_value()) return;
   ++transactions_;
@@ -103,7 +104,7 @@ void Site::OnSessionMayTakeNext(Session& session) {
 // As a message that is on its way already: a suspension that came between does not hold it.
 void Site::OnNextSealed(Session& session) {
   const ledger::RecipientId id = session.next_recipient();
-  if (draining_ || paused_ || !context_.settler.IsWanted(id)) return session.ReleaseNext();
+  if (IsStopped() || !context_.settler.IsWanted(id)) return session.ReleaseNext();
   context_.settler.BeginAttempt(id, session.options().id);
   session.CommitNext();
 }
@@ -118,7 +119,7 @@ void Site::OnNextLost(const Session::Waiting& waiting) { PutBack(*waiting.destin
 bool Site::KeepsNext(Session& session) { return !IsToEnd(session) && !HeldUntil().has_value(); }
 
 void Site::OnSessionContentWanted(Session& session) {
-  if (draining_ || paused_ || !context_.settler.IsWanted(session.recipient())) {  // The message before it took long.
+  if (IsStopped() || !context_.settler.IsWanted(session.recipient())) {  // The message before it took long.
     session.DropContent();
     return;
   }

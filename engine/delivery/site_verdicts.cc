@@ -94,7 +94,7 @@ bool Site::IsToEnd(const Session& session) const {
   });
   const bool is_elsewhere = std::find(without_smtputf8_.begin(), without_smtputf8_.end(),
                                       session.options().remote.address) != without_smtputf8_.end();
-  return IsWrongInClear(session) || draining_ || paused_ || session.IsWornOut() || is_one_too_many || is_elsewhere;
+  return IsWrongInClear(session) || IsStopped() || session.IsWornOut() || is_one_too_many || is_elsewhere;
 }
 
 void Site::OnSessionReady(Session& session) {

@@ -30,7 +30,7 @@ void Site::SetWarmup(std::shared_ptr<Warmup> warmup) {
 // So much is not kept for it where it may not begin anything.
 void Site::TellWarmup() {
   if (warmup_ == nullptr) return;
-  const bool may_begin = !draining_ && !paused_ && !HeldUntil().has_value();
+  const bool may_begin = !IsStopped() && !HeldUntil().has_value();
   warmup_->warmup().SetWanted(*warmup_, may_begin ? demand_.all() : 0);
 }
 
@@ -48,7 +48,7 @@ std::uint64_t Site::WarmupRoom() {
 bool Site::TakeOfWarmup() { return warmup_ == nullptr || warmup_->warmup().Take(*warmup_, context_.clock.WallNow()); }
 
 bool Site::MayTakeOverflow(bool whole) const {
-  if (draining_ || paused_ || HeldUntil().has_value()) return false;
+  if (IsStopped() || HeldUntil().has_value()) return false;
   return warmup_ == nullptr || warmup_->warmup().MayTakeOverflow(context_.clock.WallNow(), whole);
 }
 
