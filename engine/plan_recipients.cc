@@ -10,6 +10,7 @@
 #include "engine/delivery/recipient_queue.h"
 #include "engine/delivery/signature_file.h"
 #include "engine/io/file_lock.h"
+#include "engine/ledger/fold.h"
 #include "engine/ledger/recovery.h"
 #include "engine/open_ledger.h"
 #include "engine/preparation.h"

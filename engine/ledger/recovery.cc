@@ -1,11 +1,10 @@
 #include "engine/ledger/recovery.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
-#include <variant>
 
 #include "engine/ledger/checkpoint.h"
+#include "engine/ledger/fold.h"
 #include "engine/ledger/reader.h"
 
 namespace ledger {
@@ -22,26 +21,7 @@ absl::Status SyncSegments(io::Disk& disk, const std::string& directory, std::uin
   return disk.SyncDirectory(directory);
 }
 
-struct Folder {
-  StateTable& table;
-  CampaignFacts& facts;
-  void operator()(const Attempt& record) { table.Apply(record); }
-  void operator()(const Outcome& record) { table.Apply(record); }
-  void operator()(const CampaignState& record) { facts.Apply(record); }
-  void operator()(const SiteState& record) { facts.Apply(record); }
-};
-
 }  // namespace
-
-absl::Status Fold(Reader& reader, StateTable& table, CampaignFacts& facts) {
-  Folder folder{table, facts};
-  while (true) {
-    absl::StatusOr<std::optional<ReadRecord>> next = reader.Next();
-    if (!next.ok()) return next.status();
-    if (!next->has_value()) return absl::OkStatus();
-    std::visit(folder, (*next)->record);
-  }
-}
 
 absl::StatusOr<Recovered> Recover(io::Disk& disk, const std::string& directory, std::uint64_t campaign_hash,
                                   StateTable& table) {

@@ -7,7 +7,6 @@
 
 #include "absl/status/statusor.h"
 #include "engine/io/disk.h"
-#include "engine/ledger/reader.h"
 #include "engine/ledger/record_batch.h"
 #include "engine/ledger/state.h"
 
@@ -23,9 +22,6 @@ struct Recovered {
 // Errors: DataLoss, the ledger is damaged; the text names file and offset. Others: the disk.
 absl::StatusOr<Recovered> Recover(io::Disk& disk, const std::string& directory, std::uint64_t campaign_hash,
                                   StateTable& table);
-
-// What all records say that the reader has now, on top of what `table` and `facts` say. Errors: as Reader::Next.
-absl::Status Fold(Reader& reader, StateTable& table, CampaignFacts& facts);
 
 // Appends to `batch` what recovery concludes: attempts without an outcome are in doubt, and, where the campaign says
 // so, due again at once. To be committed before anything else. Returns how many. Recipients that stay in doubt from

@@ -149,8 +149,8 @@ class BegunTest(PlannedTest):
     def setUp(self):
         super().setUp()
         self.receivers = self.sandbox(PERSONALITY + '[provider.grey]\ndomains = ["grey.test"]\ngreylist = "1s"\n')
-        self.config(dns=self.receivers.dns, port=self.receivers.port, intervals='["9s"]', engine="shards = 2",
-                    shaping=SHAPING.replace("100/s,max_burst=20", "80/s,max_burst=1") + '[provider.grey]\nmatch = [{MXSuffix = ".grey.test"}]\n')
+        self.config(dns=self.receivers.dns, port=self.receivers.port, intervals='["16s"]', engine="shards = 2",
+                    shaping=SHAPING.replace("100/s", "80/s") + '[provider.grey]\nmatch = [{MXSuffix = ".grey.test"}]\n')
 
     def plan(self, *options):
         return json.loads(self.sluice("plan", "campaign.toml", "--json", *options).stdout)
