@@ -18,7 +18,7 @@ mx = ["mx.rated.test"]
 domains = ["opened.test"]
 [provider.far]
 domains = ["far.test"]
-reply_delay = "200ms"
+reply_delay = "150ms"
 [provider.rest]
 weight = 1
 """
