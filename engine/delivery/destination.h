@@ -10,7 +10,6 @@
 #include "absl/functional/any_invocable.h"
 #include "engine/base/intrusive_list.h"
 #include "engine/base/time.h"
-#include "engine/delivery/ready_demand.h"
 #include "engine/delivery/recipient_queue.h"
 #include "engine/io/timer_wheel.h"
 #include "engine/ledger/record.h"
@@ -46,6 +45,12 @@ struct Destination {
     kWaiting,  // At a site; its timer says when somebody is due.
   };
 
+  // What a site counts it for; kept by ReadyDemand.
+  struct Demand {
+    bool is_counted = false;
+    std::uint64_t recipients = 0;
+  };
+
   Destination(DestinationKey destination_key, std::string domain_name, ledger::StateTable& table,
               const RecipientShare& share, absl::AnyInvocable<void()> on_timer)
       : key(destination_key), name(std::move(domain_name)), queue(table, share), timer(std::move(on_timer)) {}
@@ -60,7 +65,8 @@ struct Destination {
   io::Timer timer;                            // kRouting: look up again. kWaiting: somebody is due.
   base::Instant route_expires;                // At a site: when to look up again.
   tls::Policy tls;                            // At a site: what its sessions must be.
-  ReadyDemand::Share demand;                  // kReady: what it counts for there.
+  Demand demand;                              // kReady: what it counts for there…
+  base::ListHook policy_hook;                 // …and in the list of those of its policy.
   std::string canonical;                      // At a site: what the domain is an alias of; empty: it is none.
   std::shared_ptr<const tls::StsPolicy> sts;  // The domain's MTA-STS policy when it was last looked up; null: none.
   std::string left;                           // The site that it left after a rest, until its new route is known.

@@ -76,6 +76,7 @@ void Site::MoveTo(Destination& destination, Destination::Place place) {
   destination.place = place;
   destination.begun_in_turn = 0;
   if (place == Destination::Place::kReady) ready_.PushBack(destination);
+  if (place == Destination::Place::kReady) demand_.MoveToBack(destination);
   if (place == Destination::Place::kWaiting) waiting_.PushBack(destination);
   CountDemand(destination);
 }
@@ -91,7 +92,7 @@ void Site::Add(Destination& destination, const tls::Policy& policy, const dns::R
 
 void Site::Refresh(Destination& destination, const tls::Policy& policy, const dns::Route& route,
                    base::Instant route_expires) {
-  demand_.Remove(destination.tls, destination.demand);
+  demand_.Remove(destination);
   destination.tls = policy;
   destination.tls.host_order = OrderOf(route);
   destination.canonical = route.canonical;

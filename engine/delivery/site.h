@@ -282,7 +282,6 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   static std::size_t CountUnder(const SessionList& sessions, const tls::Policy& policy);
   Destination* NextFor(const tls::Policy& policy);
   Session* FittingSession();
-  std::vector<tls::Policy> WantedPolicies() const;
   std::vector<base::IpAddress> AvoidedUnder(const tls::Policy& policy);
   void CountTls(const Session& session, smtp::TlsTrouble trouble);
   void AddTlsResult(const std::string& domain, tls::PolicyType type, tls::Result result);
@@ -311,7 +310,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   smtp::Outcome ApplyBreaker(ledger::RecipientId id, smtp::Verdict& verdict);
   void ApplyEffects(const Session& session, const smtp::Verdict& verdict);
   void Trouble(base::Instant began);
-  void DeferOne(const smtp::Verdict& verdict);
+  void DeferOne(const tls::Policy& policy, const smtp::Verdict& verdict);
   void Suspend(Suspension::Span span, std::string_view reason, std::string_view sample);
   void WriteSuspension(std::string_view scope, base::Instant until, std::string_view reason, std::string_view sample);
   void Reconsider(Destination& destination);

@@ -81,11 +81,14 @@ bool Site::MayConnect(const HostPlan::Next& next, const tls::Policy& policy, boo
       break;
   }
   const Destination* const destination = NextFor(policy);
-  if (destination != nullptr) AddTlsResult(destination->name, tls::PolicyType::kTlsa, tls::Result::kDnssecInvalid);
-  tls_failures_.push_back(
-      {policy, next.address,
-       "the TLSA records of " + hosts_.HostName(next.host) + " cannot be had: " + dane_[next.host].failure,
-       dane_[next.host].until});
+  const std::string text =
+      "the TLSA records of " + hosts_.HostName(next.host) + " cannot be had: " + dane_[next.host].failure;
+  const bool is_told = std::any_of(tls_failures_.begin(), tls_failures_.end(), [&](const TlsFailure& failure) {
+    return failure.policy == policy && failure.text == text;  // For another of its addresses.
+  });
+  if (destination != nullptr && !is_told)
+    AddTlsResult(destination->name, tls::PolicyType::kTlsa, tls::Result::kDnssecInvalid);
+  tls_failures_.push_back({policy, next.address, text, dane_[next.host].until});
   return false;
 }
 
@@ -97,7 +100,7 @@ void Site::KeepToItsDomain(Session& session) {
   for (auto* list : {&ready_, &waiting_}) {
     for (Destination* d = list->empty() ? nullptr : &list->front(); d != nullptr; d = list->Next(*d)) {
       if (d->key.domain + 1 != narrower.only_domain || d->tls != session.options().tls) continue;
-      demand_.Remove(d->tls, d->demand);
+      demand_.Remove(*d);
       d->tls = narrower;
       CountDemand(*d);
     }

@@ -76,7 +76,7 @@ void Site::OnRoundFailed(const tls::Policy& policy) {
   }
   Trouble(now);
   ++failed_rounds_;
-  DeferOne(verdict);
+  DeferOne(policy, verdict);
   if (failed_rounds_ < limits_.consecutive_connection_failures_before_delay) {
     owner_.WantsPump(*this);
     return;
@@ -101,10 +101,10 @@ Sweep Site::SweepOfSite(ledger::OutcomeKind kind, std::string command) const {
   return sweep;
 }
 
-// One recipient had its turn, and found no host.
-void Site::DeferOne(const smtp::Verdict& verdict) {
-  while (!ready_.empty()) {
-    Destination& destination = ready_.front();
+// One recipient under the policy had its turn, and found no host.
+void Site::DeferOne(const tls::Policy& policy, const smtp::Verdict& verdict) {
+  while (Destination* const next = NextFor(policy)) {
+    Destination& destination = *next;
     MoveTo(destination, Destination::Place::kReady);
     const auto recipient = destination.queue.Claim(context_.settler.now_s());
     if (recipient.has_value()) {

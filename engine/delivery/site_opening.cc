@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <vector>
 
 #include "engine/base/check.h"
 #include "engine/delivery/site.h"
@@ -9,7 +10,9 @@
 namespace delivery {
 namespace {
 
-constexpr std::uint64_t kMessagesForASession = 16;            // That wait.
+constexpr std::uint64_t kMessagesForASession = 16;  // That wait.
+constexpr std::size_t kPoliciesAtOnce = 64;
+constexpr base::Duration kNextPolicies = base::Duration::Seconds(1);
 constexpr base::Duration kSlow = base::Duration::Seconds(5);  // A session that takes longer for a message.
 
 smtp::Client::Options ClientOptions(const config::Limits& limits, const Source& source) {
@@ -34,8 +37,8 @@ smtp::Client::Options ClientOptions(const config::Limits& limits, const Source& 
 
 // To be called when its place, or who of it waits, has changed.
 void Site::CountDemand(Destination& destination) {
-  if (destination.place != Destination::Place::kReady) return demand_.Remove(destination.tls, destination.demand);
-  demand_.Count(destination.tls, destination.queue.pending() - destination.queue.claimed(), destination.demand);
+  if (destination.place != Destination::Place::kReady) return demand_.Remove(destination);
+  demand_.Count(destination, destination.queue.pending() - destination.queue.claimed());
 }
 
 // A new connection costs as much as several messages on one that is open: it is made where enough of them wait, or
@@ -63,7 +66,11 @@ bool Site::WantsSession(const tls::Policy& policy, std::uint64_t demand, std::ui
 }
 
 void Site::OpenSessions() {
-  for (const tls::Policy& policy : WantedPolicies()) OpenSessions(policy);
+  const std::vector<tls::Policy> wanted = demand_.InTurn(kPoliciesAtOnce);
+  for (const tls::Policy& policy : wanted) OpenSessions(policy);
+  if (demand_.policies() <= wanted.size()) return;
+  for (const tls::Policy& policy : wanted) demand_.EndTurn(policy);  // Whatever holds these up, others come next.
+  SetTimer(context_.clock.Now() + kNextPolicies);
 }
 
 void Site::OpenSessions(const tls::Policy& policy) {
@@ -96,6 +103,7 @@ void Site::OpenSessions(const tls::Policy& policy) {
           break;
         }
         if (!OpenSession(next, policy)) return;
+        demand_.EndTurn(policy);
         break;
       case HostPlan::Step::kResolve:
         ResolveHost(next.host);

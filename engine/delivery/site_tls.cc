@@ -14,7 +14,6 @@ constexpr base::Duration kAddressRest = base::Duration::Minutes(30);  // After T
 constexpr base::Duration kCompatibleAfterAnEnd = base::Duration::Minutes(10);
 constexpr base::Duration kClearAfterAnEnd = base::Duration::Minutes(1);
 constexpr base::Duration kClearAfterRefusal = base::Duration::Minutes(10);  // Anybody on the way can say so, too.
-constexpr int kLookAhead = 64;  // Destinations that are looked at, for one that a session may serve.
 
 // How long a handshake that failed is held against an address. An alert, or what is no TLS, is the server's doing. A
 // connection that only ends or stays silent may be bad luck, or somebody on the way who wants to read the mail, and the
@@ -67,14 +66,10 @@ smtp::TlsUse Site::TlsUseOf(const tls::Policy& policy, bool broken) {
   return smtp::TlsUse::kAlways;
 }
 
-// The next destination with this policy that has somebody due; null: there is none among the first.
+// Whose turn it is under this policy; null: nobody's.
 Destination* Site::NextFor(const tls::Policy& policy) {
-  Destination* destination = ready_.empty() ? nullptr : &ready_.front();
-  for (int looked_at = 0; destination != nullptr && looked_at < kLookAhead; ++looked_at) {
-    if (destination->tls == policy || context_.bugs.mix_tls) return destination;
-    destination = ready_.Next(*destination);
-  }
-  return nullptr;
+  if (context_.bugs.mix_tls) return ready_.empty() ? nullptr : &ready_.front();
+  return demand_.First(policy);
 }
 
 // The idle session that was used last, of those that may serve somebody who waits.
@@ -86,18 +81,6 @@ Session* Site::FittingSession() {
     if (NextFor(session->options().tls) != nullptr) fitting = session;
   }
   return fitting;
-}
-
-// The policies of those who wait, as far as they are among the first.
-std::vector<tls::Policy> Site::WantedPolicies() const {
-  if (const tls::Policy* const only = demand_.OnlyPolicy()) return {*only};
-  std::vector<tls::Policy> wanted;
-  const Destination* destination = ready_.empty() ? nullptr : &ready_.front();
-  for (int looked_at = 0; destination != nullptr && looked_at < kLookAhead; ++looked_at) {
-    if (std::find(wanted.begin(), wanted.end(), destination->tls) == wanted.end()) wanted.push_back(destination->tls);
-    destination = ready_.Next(*destination);
-  }
-  return wanted;
 }
 
 std::size_t Site::CountUnder(const SessionList& sessions, const tls::Policy& policy) {
