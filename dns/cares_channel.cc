@@ -18,6 +18,7 @@ namespace {
 constexpr int kEdnsSize = 1232;  // DNS flag day 2020: no fragmentation.
 constexpr std::size_t kAskedFromAPort = 256;
 constexpr std::uint32_t kSilentBeforeRest = 3;
+constexpr std::uint32_t kFailedBeforeRest = 10;  // A few domains may be broken, one after the other.
 constexpr base::Duration kFirstRest = base::Duration::Seconds(5);
 constexpr base::Duration kLongestRest = base::Duration::Seconds(60);
 
@@ -175,15 +176,22 @@ void CaresChannel::OnReady(int fd, bool readable, bool writable) {
 }
 
 void CaresChannel::OnAnswered() {
-  silent_ = 0;
+  silent_ = failed_ = 0;
   rests_until_ = base::Instant();
 }
 
-void CaresChannel::OnSilent(base::Instant now) {
-  ++silent_;
-  if (silent_ < kSilentBeforeRest || now < rests_until_) return;
+void CaresChannel::OnSilent(base::Instant now) { RestAfter(++silent_, kSilentBeforeRest, now); }
+
+void CaresChannel::OnFailed(base::Instant now) {
+  silent_ = 0;
+  RestAfter(++failed_, kFailedBeforeRest, now);
+}
+
+// Of so many bad ones in a row, those from `before_rest` on rest the longer.
+void CaresChannel::RestAfter(std::uint32_t bad, std::uint32_t before_rest, base::Instant now) {
+  if (bad < before_rest || now < rests_until_) return;
   base::Duration rest = kFirstRest;
-  for (std::uint32_t n = kSilentBeforeRest; n < silent_ && rest < kLongestRest; ++n) rest = rest * 2;
+  for (std::uint32_t n = before_rest; n < bad && rest < kLongestRest; ++n) rest = rest * 2;
   rests_until_ = now + std::min(rest, kLongestRest);
 }
 

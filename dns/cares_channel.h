@@ -45,8 +45,10 @@ class CaresChannel final : private io::PollHandler {
   bool IsAsking() const { return asking_ > 0; }
 
   const io::Endpoint& server() const { return server_; }
-  // After several questions in a row without an answer the server rests: it is asked only when no other one is left.
+  // After several questions in a row without an answer, or many that it only refused or failed, the server rests: it is
+  // asked only when no other one is left.
   void OnAnswered();
+  void OnFailed(base::Instant now);  // It said that it cannot or will not answer.
   void OnSilent(base::Instant now);
   base::Instant rests_until() const { return rests_until_; }
   std::uint32_t silent_in_a_row() const { return silent_; }
@@ -91,8 +93,11 @@ class CaresChannel final : private io::PollHandler {
   std::list<Port> ports_;  // The last one is asked from.
   std::size_t asking_ = 0;
   std::random_device random_;  // Of the kernel: nobody can guess the next query's number.
-  std::uint32_t silent_ = 0;
+  std::uint32_t silent_ = 0;   // Questions in a row…
+  std::uint32_t failed_ = 0;   // …and answers.
   base::Instant rests_until_;
+
+  void RestAfter(std::uint32_t bad, std::uint32_t before_rest, base::Instant now);
 };
 
 }  // namespace dns

@@ -160,8 +160,12 @@ void CaresResolver::OnReply(std::unique_ptr<Question> question, int status, std:
   --outstanding_;
   CaresChannel& channel = *channels_[question->server];
   if (!message.empty()) {
-    channel.OnAnswered();
     Answer answer = ParseAnswer(message, question->name, question->type);
+    if (answer.kind == AnswerKind::kServerFail) {
+      channel.OnFailed(clock_.Now());
+    } else {
+      channel.OnAnswered();
+    }
     answer.authenticated = answer.authenticated && options_.trust_ad;
     const bool is_servfail = message.size() > 3 && (message[3] & 15) == static_cast<int>(ResponseCode::kServerFail);
     question->refuted = question->refuted || (is_servfail && options_.trust_ad);

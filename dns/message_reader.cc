@@ -6,6 +6,7 @@ namespace dns {
 namespace {
 
 constexpr std::uint16_t kTypeSoa = 6;
+constexpr std::uint16_t kTypeOpt = 41;
 
 base::Duration Ttl(std::uint32_t seconds) {
   return (seconds & 0x8000'0000U) != 0 ? base::Duration() : base::Duration::Seconds(seconds);
@@ -55,6 +56,7 @@ std::optional<ResourceRecord> MessageReader::ReadRecord() {
   }
   record.name = *std::move(name);
   record.ttl = Ttl(ttl);
+  if (record.type == kTypeOpt) record.extended_code = static_cast<std::uint8_t>(ttl >> 24);
   const std::size_t end = offset_ + size;
   if (!ReadData(record, end)) return std::nullopt;
   offset_ = end;

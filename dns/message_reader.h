@@ -31,9 +31,10 @@ struct ResourceRecord {
   std::string name;
   std::uint16_t type = 0;
   std::uint16_t record_class = 0;
-  base::Duration ttl;          // Values with the top bit set are zero (RFC 2181 section 8).
-  Record value;                // For the RecordTypes; others leave it empty.
-  base::Duration soa_minimum;  // For an SOA (RFC 2308 section 4).
+  base::Duration ttl;              // Values with the top bit set are zero (RFC 2181 section 8).
+  Record value;                    // For the RecordTypes; others leave it empty.
+  base::Duration soa_minimum;      // For an SOA (RFC 2308 section 4).
+  std::uint8_t extended_code = 0;  // For an OPT: the upper eight bits of the code (RFC 6891 section 6.1.3).
 };
 
 // Each call reads the next part. Nullopt: the message ends too early or is malformed there; reading further has no

@@ -19,6 +19,7 @@ constexpr std::uint16_t kQueryUdpSize = 1232;   // DNS flag day 2020: no fragmen
 constexpr std::size_t kCharacterStringMax = 255;
 
 constexpr std::uint16_t kFlagResponse = 0x8000;
+constexpr std::uint16_t kFlagAuthoritative = 0x0400;
 constexpr std::uint16_t kFlagTruncated = 0x0200;
 constexpr std::uint16_t kFlagRecursionDesired = 0x0100;
 constexpr std::uint16_t kFlagRecursionAvailable = 0x0080;
@@ -26,6 +27,7 @@ constexpr std::uint16_t kFlagAuthenticated = 0x0020;
 constexpr std::uint16_t kOpcodeMask = 0x7800;
 constexpr std::uint16_t kCodeMask = 0x000F;
 constexpr std::uint16_t kClassIn = 1;
+constexpr std::uint16_t kTypeNs = 2;
 constexpr std::uint16_t kTypeSoa = 6;
 constexpr std::uint16_t kTypeOpt = 41;
 
@@ -139,6 +141,31 @@ class AnswerFinder {
   std::string canonical_;
   std::optional<base::Duration> ttl_;
 };
+
+// The other eight bits of the code (RFC 6891 section 6.1.3), moved to their place; zero without an OPT record.
+std::uint16_t UpperCode(MessageReader& reader, int additionals) {
+  for (int i = 0; i < additionals; ++i) {
+    const std::optional<ResourceRecord> record = reader.ReadRecord();
+    if (!record.has_value()) return 0;  // What counts was whole.
+    if (record->type == kTypeOpt) return static_cast<std::uint16_t>(record->extended_code << 4);
+  }
+  return 0;
+}
+
+// Why an answer without records says nothing about the name; "": it says that there are none. RFC 2308 section 2.2: a
+// referral has name servers and no SOA. A server that does not recurse knows only its own names, and not where an alias
+// leads.
+std::string_view WhyItSaysNothing(std::uint16_t flags, const AnswerFinder& finder,
+                                  const std::vector<ResourceRecord>& authorities) {
+  const auto has = [&authorities](std::uint16_t type) {
+    return std::any_of(authorities.begin(), authorities.end(),
+                       [type](const ResourceRecord& record) { return record.type == type; });
+  };
+  if (has(kTypeNs) && !has(kTypeSoa)) return "a referral: the server does not recurse";
+  const bool knows_itself = (flags & kFlagAuthoritative) != 0 && finder.canonical().empty();
+  if ((flags & kFlagRecursionAvailable) == 0 && !knows_itself) return "the server does not recurse";
+  return "";
+}
 
 // RFC 2308 section 5: the smaller of the SOA's own TTL and its minimum field. Without an SOA a negative answer is not
 // to be kept.
@@ -300,6 +327,8 @@ Answer ParseAnswer(std::string_view message, std::string_view name, RecordType t
     if (record->record_class != kClassIn) continue;
     (i < header->answers ? answers : authorities).push_back(*std::move(record));
   }
+  if (const std::uint16_t upper = UpperCode(reader, header->additionals); upper != 0)
+    return Failure(CodeText(static_cast<std::uint16_t>(code | upper)));
 
   AnswerFinder finder(answers, type);
   if (!finder.Follow(*asked)) return Failure("the CNAME records turn in a circle, or are too many");
@@ -307,6 +336,10 @@ Answer ParseAnswer(std::string_view message, std::string_view name, RecordType t
   answer.authenticated = (header->flags & kFlagAuthenticated) != 0;
   answer.records = finder.TakeRecords();
   answer.canonical = finder.canonical();
+  if (no_domain || answer.records.empty()) {
+    if (const std::string_view why = WhyItSaysNothing(header->flags, finder, authorities); !why.empty())
+      return Failure(std::string(why));
+  }
   if (no_domain) {  // RFC 2308 section 2.1: about the last name of the chain.
     answer.kind = AnswerKind::kNoDomain;
     answer.detail = "NXDOMAIN";

@@ -37,7 +37,11 @@ std::vector<TlsaRecord> UsableTlsa(absl::Span<const std::string> data) {
   }
   std::sort(usable.begin(), usable.end());
   usable.erase(std::unique(usable.begin(), usable.end()), usable.end());
-  if (usable.size() > kTlsaMax) usable.resize(kTlsaMax);
+  if (usable.size() <= kTlsaMax) return usable;
+  // Those that name the server's own key or certificate say more than those of an authority.
+  std::stable_partition(usable.begin(), usable.end(), [](const TlsaRecord& record) { return record.usage == kDaneEe; });
+  usable.resize(kTlsaMax);
+  std::sort(usable.begin(), usable.end());
   return usable;
 }
 

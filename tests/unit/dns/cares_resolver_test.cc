@@ -152,6 +152,15 @@ TEST_P(CaresResolverTest, TheSecondServerAnswersForOneThatRefuses) {
   EXPECT_EQ(Ask().kind, AnswerKind::kFound);
 }
 
+TEST_P(CaresResolverTest, AServerThatRefusesEverythingIsAskedLaterThanOthers) {
+  timeout_ = kLong;
+  SmallServer& first = Serve(Code(ResponseCode::kRefused));
+  Serve(OneAddress);
+  for (int i = 0; i < 30; ++i) EXPECT_EQ(Ask(absl::StrCat("d", i, ".example")).kind, AnswerKind::kFound);
+  EXPECT_GE(first.udp_queries, 10);
+  EXPECT_LE(first.udp_queries, 12);  // Then it rests, for five seconds and longer.
+}
+
 // One server found that DNSSEC refuses what it was told: another that does not look says nothing about that.
 TEST_P(CaresResolverTest, D02_WhereServersValidateServfailIsNotOverriddenByAnAnswerWithoutTheAdBit) {
   bool authenticates = false;

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/check.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -185,6 +186,58 @@ TEST(Wire, OtherCodesAndOtherQuestionsAreFailures) {
   EXPECT_EQ(ParseAnswer(ok, "example.com", RecordType::kA).kind, AnswerKind::kServerFail);
   EXPECT_EQ(ParseAnswer(BuildQuery(1, "example.com", RecordType::kMx), "example.com", RecordType::kMx).kind,
             AnswerKind::kServerFail);
+}
+
+// The header's second two bytes.
+std::string WithFlags(std::string message, bool authoritative, bool recursion_available) {
+  message[2] = static_cast<char>((message[2] & ~4) | (authoritative ? 4 : 0));
+  message[3] = static_cast<char>((message[3] & ~0x80) | (recursion_available ? 0x80 : 0));
+  return message;
+}
+
+// A record of no data but its owner's name, in the authority section.
+std::string WithAuthority(std::string message, std::uint16_t type) {
+  CHECK(message[9] == 0 && message[11] == 0);
+  message[9] = 1;
+  message += std::string("\xC0\x0C", 2) + std::string({'\0', static_cast<char>(type)}) +
+             std::string("\0\1\0\0\0\x3C\0\2\xC0\x0C", 10);
+  return message;
+}
+
+// RFC 2308 section 2.2.
+TEST(Wire, WhatAServerThatDoesNotRecurseDoesNotKnowIsNotMissing) {
+  Query query = QueryFor("example.com", RecordType::kMx);
+  query.edns = false;
+  const auto kind = [](const std::string& message) {
+    return ParseAnswer(message, "example.com", RecordType::kMx).kind;
+  };
+  for (const ResponseCode code : {ResponseCode::kNoError, ResponseCode::kNoDomain}) {
+    const AnswerKind no = code == ResponseCode::kNoError ? AnswerKind::kNoData : AnswerKind::kNoDomain;
+    const std::string empty = ResponseBuilder(query, code).Build(512);
+    EXPECT_EQ(kind(WithFlags(empty, false, true)), no);
+    EXPECT_EQ(kind(WithFlags(empty, true, false)), no) << "of its own names it knows";
+    EXPECT_EQ(kind(WithFlags(empty, false, false)), AnswerKind::kServerFail);
+    EXPECT_EQ(kind(WithAuthority(WithFlags(empty, false, true), 2)), AnswerKind::kServerFail) << "a referral";
+    ResponseBuilder alias(query, code);
+    alias.AddAnswer(RecordType::kCname, 60, Named("elsewhere.example"));
+    EXPECT_EQ(kind(WithFlags(alias.Build(512), true, false)), AnswerKind::kServerFail) << "but not where they lead";
+    EXPECT_EQ(kind(WithFlags(alias.Build(512), true, true)), no);
+  }
+  ResponseBuilder found(query, ResponseCode::kNoError);
+  found.AddAnswer(RecordType::kMx, 60, Named("mx.example.com", 10));
+  EXPECT_EQ(kind(WithFlags(found.Build(512), false, false)), AnswerKind::kFound);
+}
+
+// RFC 6891 section 6.1.3: BADVERS is 16.
+TEST(Wire, TheUpperBitsOfTheCodeCount) {
+  Query query = QueryFor("example.com", RecordType::kMx);
+  query.edns = true;
+  std::string message = ResponseBuilder(query, ResponseCode::kNoError).Build(512);
+  ASSERT_EQ(ParseAnswer(message, "example.com", RecordType::kMx).kind, AnswerKind::kNoData);
+  message[message.size() - 6] = 1;  // The first byte of the OPT record's TTL.
+  const Answer answer = ParseAnswer(message, "example.com", RecordType::kMx);
+  EXPECT_EQ(answer.kind, AnswerKind::kServerFail);
+  EXPECT_THAT(answer.detail, testing::HasSubstr("16"));
 }
 
 TEST(Wire, ALongResponseIsTruncatedAndSaysSo) {

@@ -62,6 +62,15 @@ TEST(Dane, VeryManyRecordsAreBounded) {
   EXPECT_EQ(UsableTlsa(data).size(), kTlsaMax);
 }
 
+TEST(Dane, OfVeryManyRecordsThoseOfTheServersOwnKeyStay) {
+  std::vector<std::string> data;
+  for (int i = 0; i < 40; ++i) data.push_back(Data(2, 0, 1, std::string(31, 'x') + static_cast<char>(i)));
+  data.push_back(Data(3, 1, 1, kDigest));
+  const std::vector<TlsaRecord> usable = UsableTlsa(data);
+  EXPECT_EQ(usable.size(), kTlsaMax);
+  EXPECT_EQ(usable.back(), (TlsaRecord{3, 1, 1, kDigest}));
+}
+
 class DaneChannelTest : public ::testing::Test {
  protected:
   absl::Status Connect(CertificateKind kind, const std::vector<TlsaRecord>& records, Policy policy = kTrusting) {
