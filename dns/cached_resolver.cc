@@ -61,17 +61,17 @@ void CachedResolver::Resolve(std::string_view name, RecordType type, Callback ca
       return;
     }
   }
-  AskOnce(name, type, key, std::move(callback));
+  AskOnce(name, type, key, {std::move(callback), /*anew=*/false});
 }
 
 void CachedResolver::ResolveAnew(std::string_view name, RecordType type, Callback callback) {
-  AskOnce(name, type, KeyOf(name, type), std::move(callback));
+  AskOnce(name, type, KeyOf(name, type), {std::move(callback), /*anew=*/true});
 }
 
 // Whoever asks while the question is under way joins those who wait.
-void CachedResolver::AskOnce(std::string_view name, RecordType type, const std::string& key, Callback callback) {
+void CachedResolver::AskOnce(std::string_view name, RecordType type, const std::string& key, Waiting waiting) {
   const auto [asking, is_new] = asking_.try_emplace(key);
-  asking->second.push_back(std::move(callback));
+  asking->second.push_back(std::move(waiting));
   if (!is_new) {
     ++counters_.coalesced;
     return;
@@ -103,18 +103,21 @@ void CachedResolver::Ask(std::string_view name, RecordType type, const std::stri
 void CachedResolver::OnAnswer(const std::string& key, const Answer& answer) {
   const auto asking = asking_.find(key);
   CHECK(asking != asking_.end());
-  std::vector<Callback> waiting = std::move(asking->second);
+  std::vector<Waiting> waiting = std::move(asking->second);
   asking_.erase(asking);
   // Whoever called may destroy this resolver, and with it what the upstream's callback holds.
-  Answer copy = answer;
-  if (!StandIn(key, copy)) {
+  Answer copy = answer, failure = answer;
+  const bool stands_in = StandIn(key, copy);
+  if (!stands_in) {
     copy.ttl = std::min(copy.ttl, TtlOf(answer));
     Keep(key, answer);
   }
   const std::shared_ptr<bool> alive = alive_;
-  for (Callback& callback : waiting) {
+  failure.ttl = std::min(answer.ttl, options_.failure_ttl);
+  const bool is_old_no = stands_in && copy.kind != AnswerKind::kFound;
+  for (Waiting& one : waiting) {
     if (!*alive) return;
-    callback(copy);
+    one.callback(is_old_no && one.anew ? failure : copy);
   }
 }
 

@@ -28,7 +28,7 @@ class CachedResolver final : public Resolver {
     base::Duration ttl_min = base::Duration::Seconds(5);  // Shorter TTLs are stretched, that of zero as well.
     base::Duration ttl_max =
         base::Duration::Hours(24);  // Longer TTLs are cut (RFC 8767 section 4 suggests a week at most).
-    // Of kNoData and kNoDomain; not longer than whoever wants to hear it a second time waits.
+    // Of kNoData and kNoDomain.
     base::Duration negative_ttl_max = base::Duration::Minutes(5);
     base::Duration failure_ttl =
         base::Duration::Seconds(5);  // kServerFail, kTimeout (RFC 2308 section 7 allows 5 minutes).
@@ -54,7 +54,8 @@ class CachedResolver final : public Resolver {
 
   // From the cache: calls back in the next turn of the timers, in the order of the calls, with the TTL that is left.
   void Resolve(std::string_view name, RecordType type, Callback callback) override;
-  // Keeps the answer as any other; where the question fails, what was known stands in for it.
+  // Keeps the answer as any other; where the question fails, records that were known stand in for it. That there are
+  // none is never told so.
   void ResolveAnew(std::string_view name, RecordType type, Callback callback) override;
 
   std::size_t entries() const { return lru_.size(); }
@@ -72,13 +73,17 @@ class CachedResolver final : public Resolver {
     std::size_t bytes = 0;
     base::ListHook hook;
   };
+  struct Waiting {
+    Callback callback;
+    bool anew = false;
+  };
   struct Hit {
     Callback callback;
     Answer answer;
   };
 
   bool TellKnown(Entry& entry, Callback& callback);
-  void AskOnce(std::string_view name, RecordType type, const std::string& key, Callback callback);
+  void AskOnce(std::string_view name, RecordType type, const std::string& key, Waiting waiting);
   void Ask(std::string_view name, RecordType type, const std::string& key);
   void OnAnswer(const std::string& key, const Answer& answer);
   bool StandIn(const std::string& key, Answer& answer);
@@ -94,7 +99,7 @@ class CachedResolver final : public Resolver {
   base::StringMap<std::unique_ptr<Entry>> known_;
   base::IntrusiveList<Entry, &Entry::hook> lru_;  // Least recently used first.
   std::size_t bytes_ = 0;
-  base::StringMap<std::vector<Callback>> asking_;  // Who waits for a question that is under way.
+  base::StringMap<std::vector<Waiting>> asking_;  // Who waits for a question that is under way.
   std::deque<Hit> hits_;
   io::Timer deliver_;
   Counters counters_;

@@ -126,56 +126,63 @@ std::optional<Route> RouteFromMx(const Answer& answer) {
   return std::nullopt;
 }
 
-void MxLookup::LookupMx(std::string_view domain, RouteCallback callback) {
-  resolver_.Resolve(domain, RecordType::kMx,
-                    [this, alive = alive_, name = base::LowerAscii(domain),
-                     callback = std::move(callback)](const Answer& answer) mutable {
-                      if (!*alive) return;
-                      const std::optional<Route> route = RouteFromMx(answer);
-                      if (route.has_value()) {
-                        callback(*route);
-                      } else {
-                        LookupImplicit(name, answer, std::move(callback));
-                      }
-                    });
+void MxLookup::Ask(std::string_view name, RecordType type, bool anew, Resolver::Callback callback) {
+  if (anew) return resolver_.ResolveAnew(name, type, std::move(callback));
+  resolver_.Resolve(name, type, std::move(callback));
+}
+
+void MxLookup::LookupMx(std::string_view domain, RouteCallback callback, bool anew) {
+  Ask(domain, RecordType::kMx, anew,
+      [this, anew, alive = alive_, name = base::LowerAscii(domain),
+       callback = std::move(callback)](const Answer& answer) mutable {
+        if (!*alive) return;
+        const std::optional<Route> route = RouteFromMx(answer);
+        if (route.has_value()) {
+          callback(*route);
+        } else {
+          LookupImplicit(name, answer, std::move(callback), anew);
+        }
+      });
 }
 
 // RFC 5321 section 5.1: without any MX the domain itself is the host, if it has an address.
-void MxLookup::LookupImplicit(const std::string& domain, const Answer& no_mx, RouteCallback callback) {
-  LookupHost(domain, /*want_v6=*/true,
-             [domain, mx_ttl = no_mx.ttl, authenticated = no_mx.authenticated, canonical = no_mx.canonical,
-              callback = std::move(callback)](const HostAddresses& addresses) mutable {
-               Route route;
-               route.ttl = std::min(mx_ttl, addresses.ttl);
-               route.authenticated = authenticated;  // Of the host's addresses, whoever connects to it hears.
-               route.canonical = canonical;
-               route.detail = addresses.detail;
-               switch (addresses.kind) {
-                 case AnswerKind::kFound:
-                   if (IsHostName(domain)) {
-                     route.kind = RouteKind::kHosts;
-                     route.implicit = true;
-                     route.hosts.push_back({domain, 0});
-                   } else {
-                     route.kind = RouteKind::kNoAddress;
-                     route.detail = "the domain has no mail exchanger, and is not a host name itself";
-                   }
-                   break;
-                 case AnswerKind::kNoData:
-                 case AnswerKind::kNoDomain:
-                   route.kind = RouteKind::kNoAddress;
-                   route.detail = "the domain has neither a mail exchanger nor an address";
-                   break;
-                 case AnswerKind::kServerFail:
-                 case AnswerKind::kTimeout:
-                   route.kind = RouteKind::kTemporary;
-                   break;
-               }
-               callback(route);
-             });
+void MxLookup::LookupImplicit(const std::string& domain, const Answer& no_mx, RouteCallback callback, bool anew) {
+  LookupHost(
+      domain, /*want_v6=*/true,
+      [domain, mx_ttl = no_mx.ttl, authenticated = no_mx.authenticated, canonical = no_mx.canonical,
+       callback = std::move(callback)](const HostAddresses& addresses) mutable {
+        Route route;
+        route.ttl = std::min(mx_ttl, addresses.ttl);
+        route.authenticated = authenticated;  // Of the host's addresses, whoever connects to it hears.
+        route.canonical = canonical;
+        route.detail = addresses.detail;
+        switch (addresses.kind) {
+          case AnswerKind::kFound:
+            if (IsHostName(domain)) {
+              route.kind = RouteKind::kHosts;
+              route.implicit = true;
+              route.hosts.push_back({domain, 0});
+            } else {
+              route.kind = RouteKind::kNoAddress;
+              route.detail = "the domain has no mail exchanger, and is not a host name itself";
+            }
+            break;
+          case AnswerKind::kNoData:
+          case AnswerKind::kNoDomain:
+            route.kind = RouteKind::kNoAddress;
+            route.detail = "the domain has neither a mail exchanger nor an address";
+            break;
+          case AnswerKind::kServerFail:
+          case AnswerKind::kTimeout:
+            route.kind = RouteKind::kTemporary;
+            break;
+        }
+        callback(route);
+      },
+      anew);
 }
 
-void MxLookup::LookupHost(std::string_view host, bool want_v6, HostCallback callback) {
+void MxLookup::LookupHost(std::string_view host, bool want_v6, HostCallback callback, bool anew) {
   auto state = std::make_shared<Addresses>();
   state->missing = want_v6 ? 2 : 1;
   state->callback = std::move(callback);
@@ -185,9 +192,9 @@ void MxLookup::LookupHost(std::string_view host, bool want_v6, HostCallback call
     MxLookup::HostCallback done = std::move(state->callback);
     done(Combine(state->a, state->aaaa));
   };
-  resolver_.Resolve(host, RecordType::kA, [state, receive](const Answer& answer) { receive(state->a, answer); });
+  Ask(host, RecordType::kA, anew, [state, receive](const Answer& answer) { receive(state->a, answer); });
   if (!want_v6) return;
-  resolver_.Resolve(host, RecordType::kAaaa, [state, receive](const Answer& answer) { receive(state->aaaa, answer); });
+  Ask(host, RecordType::kAaaa, anew, [state, receive](const Answer& answer) { receive(state->aaaa, answer); });
 }
 
 void MxLookup::AddAddresses(const Route& route, Families families, RouteCallback callback) {

@@ -97,19 +97,21 @@ class MxLookup {
   ~MxLookup() { *alive_ = false; }
 
   // Callbacks run as those of the resolver do: once, from the loop; and not at all once this is destroyed.
-  void LookupMx(std::string_view domain, RouteCallback callback);
+  // `anew`: no cache of this program answers.
+  void LookupMx(std::string_view domain, RouteCallback callback, bool anew = false);
   // The route with the addresses of its hosts. Where the DNS gives no answer for some, the others do; where it gives
   // none at all, the route is kTemporary. May call back at once.
   void AddAddresses(const Route& route, Families families, RouteCallback callback);
   // The addresses of a host: IPv4, and IPv6 too where it is wanted.
-  void LookupHost(std::string_view host, bool want_v6, HostCallback callback);
+  void LookupHost(std::string_view host, bool want_v6, HostCallback callback, bool anew = false);
   // The TLSA records of a host's SMTP service: of what it is an alias of, then its own (RFC 7672 sections 2.2.2 and
   // 2.2.3). Requires: IsToBeAsked.
   void LookupTlsa(const TlsaQuestion& question, std::uint16_t port, TlsaCallback callback);
 
  private:
   struct TlsaSearch;
-  void LookupImplicit(const std::string& domain, const Answer& no_mx, RouteCallback callback);
+  void LookupImplicit(const std::string& domain, const Answer& no_mx, RouteCallback callback, bool anew);
+  void Ask(std::string_view name, RecordType type, bool anew, Resolver::Callback callback);
   void AskTlsa(std::shared_ptr<TlsaSearch> search);
 
   Resolver& resolver_;

@@ -34,7 +34,7 @@ void ReceiverProbe::TryNext() {
           if (alive.expired()) return;
           const base::Instant then = seams_.clock.Now();
           if (answer.kind == dns::AnswerKind::kServerFail || answer.kind == dns::AnswerKind::kTimeout) {
-            hosts_.SetFailed(host, base::Instant::Never());
+            hosts_.SetFailed(host, then, answer.detail);
           } else {
             std::vector<base::IpAddress> usable;
             for (const base::IpAddress& address : answer.addresses) {

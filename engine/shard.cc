@@ -322,7 +322,7 @@ void Shard::Handle(delivery::ShardMessage message) {
       if (Site* site = shard.FindSite(m.site)) site->OnCall(m.call);
     }
     void operator()(delivery::CallForSessions&) {}  // The turn's end looks.
-    void operator()(delivery::DomainFact& m) { shard.Coordinate(shard.coordinator_.OnDomain(m.missing)); }
+    void operator()(delivery::DomainFact& m) { shard.Coordinate(shard.coordinator_.OnDomain(m.domain, m.missing)); }
     void operator()(delivery::SenderRefusedFact& m) {
       shard.Coordinate(shard.coordinator_.OnSenderRefused(m.site, m.normalized_text, m.invalid_sender, m.sample));
     }

@@ -119,6 +119,7 @@ class Shard final : private delivery::Router::Owner,
   bool OverrideDomain(delivery::Destination& destination, delivery::Automation::Override override) override;
   void OnOwnDomain(delivery::Site& site, const std::string& domain) override;
   bool IsStopped(const delivery::Site& site) const override;
+  void OnHostUnanswered(const std::string& failure) override;
   void WantsPump(delivery::Site& site) override;
   delivery::Site* FindSite(std::uint64_t id) override;
   std::uint64_t NextSessionId() override;
@@ -127,7 +128,7 @@ class Shard final : private delivery::Router::Owner,
   // delivery::SessionPool::Caller; the same.
   void CallForSessions() override;
   // delivery::CampaignFacts
-  void OnDomain(bool missing) override;
+  void OnDomain(std::uint64_t domain, bool missing) override;
   void OnSenderRefused(std::string_view site, std::string_view normalized_text, bool invalid_sender,
                        std::string_view sample) override;
   void OnFirstAttempt(std::string_view provider) override;
@@ -234,6 +235,7 @@ class Shard final : private delivery::Router::Owner,
   const Options options_;
   const Seams seams_;
   delivery::CommitQueue commits_;
+  base::Instant tells_host_from_;  // That the DNS gives no answer for a mail exchanger.
   delivery::Settler settler_;
   delivery::Sealer sealer_;
   delivery::SessionBudget budget_;

@@ -48,7 +48,18 @@ bool IsBlocked(const delivery::Destination& destination) {
 
 // Facts go by mailbox, on shard 0 too: a pause ends sessions, and it may be one of these that tells the fact.
 
-void Shard::OnDomain(bool missing) { seams_.links.Post(0, delivery::DomainFact{missing}); }
+void Shard::OnDomain(std::uint64_t domain, bool missing) {
+  seams_.links.Post(0, delivery::DomainFact{domain, missing});
+}
+
+// One line in an hour, however many hosts there are: with those of its domains there may be thousands.
+void Shard::OnHostUnanswered(const std::string& failure) {
+  const base::Instant now = seams_.clock.Now();
+  if (now < tells_host_from_) return;
+  tells_host_from_ = now + base::Duration::Hours(1);
+  seams_.log.Warning(absl::StrFormat(
+      "DNS gives no answer for the mail exchanger %s; its mail is held, and it is asked again", failure));
+}
 
 void Shard::OnSenderRefused(std::string_view site, std::string_view normalized_text, bool invalid_sender,
                             std::string_view sample) {

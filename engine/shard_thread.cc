@@ -118,10 +118,7 @@ void ShardThread::Run() {
   absl::StatusOr<std::unique_ptr<dns::CaresResolver>> cares =
       dns::CaresResolver::Make(options_.dns, *reactor_, clock, timers);
   CHECK(cares.ok());
-  dns::CachedResolver::Options cache;
-  // Who asks again after a retry interval whether a domain exists is not to hear the same answer once more.
-  cache.negative_ttl_max = std::min(cache.negative_ttl_max, job_.retry_plan.first() / 2);
-  dns::CachedResolver resolver(**cares, clock, timers, cache);
+  dns::CachedResolver resolver(**cares, clock, timers, dns::CachedResolver::Options());
   tls::Context tls({.authorities = options_.tls_authorities,
                     .stored_sessions = options_.host_tls == nullptr ? nullptr : &options_.host_tls->sessions()});
   absl::StatusOr<std::unique_ptr<dkim::DigestSigner>> digest_signer =

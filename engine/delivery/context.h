@@ -33,7 +33,8 @@ class Sealer;
 class CampaignFacts {
  public:
   virtual ~CampaignFacts() = default;
-  virtual void OnDomain(bool missing) = 0;
+  // `domain`: its number in the roster.
+  virtual void OnDomain(std::uint64_t domain, bool missing) = 0;
   virtual void OnSenderRefused(std::string_view site, std::string_view normalized_text, bool invalid_sender,
                                std::string_view sample) = 0;
   virtual void OnFirstAttempt(std::string_view provider) = 0;

@@ -1,19 +1,24 @@
 #include "engine/delivery/coordinator.h"
 
+#include <utility>
+
 #include "absl/strings/str_format.h"
 #include "engine/ledger/record.h"
 
 namespace delivery {
 
-std::optional<PauseReason> Coordinator::OnDomain(bool missing) {
-  if (domains_ >= kFirstDomains) return std::nullopt;
-  ++domains_;
-  missing_ += missing ? 1 : 0;
-  if (!missing || missing_ != missing_at_most_ + 1) return std::nullopt;
+std::optional<PauseReason> Coordinator::OnDomain(std::uint64_t domain, bool missing) {
+  auto known = domains_.find(domain);
+  if (known == domains_.end()) {
+    if (domains_.size() >= kFirstDomains) return std::nullopt;
+    known = domains_.emplace(domain, false).first;
+  }
+  if (!missing || std::exchange(known->second, true)) return std::nullopt;
+  if (++missing_ != missing_at_most_ + 1) return std::nullopt;
   return PauseReason{
       std::string(ledger::kResolverSuspect),
-      absl::StrFormat("resolver suspect: %d of the first %d domains do not exist or have no mail exchanger", missing_,
-                      domains_),
+      absl::StrFormat("resolver suspect: %d of the first %d domains do not exist or have no usable mail exchanger",
+                      missing_, domains_.size()),
       ""};
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -21,10 +22,11 @@ class Coordinator {
   explicit Coordinator(const campaign::Budget& limits, std::uint64_t domains = kFirstDomains)
       : missing_at_most_(MissingAtMost(domains)), budgets_(limits) {}
 
-  // A domain was looked up for the first time: it does not exist or has no way to receive mail (`missing`), or it can.
+  // A domain was looked up: it does not exist or has no way to receive mail (`missing`), or it can, as far as is known;
+  // that may turn out later. Each domain counts once.
   // More than 5 % of the first 1,000 missing, or of all where there are fewer: the resolver is suspect. But ten may be
   // missing in any campaign, and all where there are two.
-  std::optional<PauseReason> OnDomain(bool missing);
+  std::optional<PauseReason> OnDomain(std::uint64_t domain, bool missing);
   // MAIL was refused for good at a site. At once for an invalid sender; else the same text at three sites.
   std::optional<PauseReason> OnSenderRefused(std::string_view site, std::string_view normalized_text,
                                              bool invalid_sender, std::string_view sample);
@@ -56,7 +58,8 @@ class Coordinator {
   static constexpr std::size_t kTextsMax = 256;  // Remembered texts; beyond, the campaign meets suspensions only.
 
   const std::uint64_t missing_at_most_;
-  std::uint64_t domains_ = 0, missing_ = 0;
+  std::map<std::uint64_t, bool> domains_;  // The first of them, and whether they are missing.
+  std::uint64_t missing_ = 0;
   Budgets budgets_;
   std::optional<PauseReason> first_part_;  // Of the parts that are paused.
   std::set<std::uint32_t> blocked_shards_;

@@ -75,6 +75,7 @@ struct Destination {
   bool looking_up = false;
   bool leaving = false;               // Its route changed: it moves once nothing is in flight.
   bool missing_before = false;        // The DNS said once that it does not exist.
+  base::Instant no_way_at;            // The mail exchangers had no usable address then, and its mail was deferred.
   bool counted = false;               // The coordinator has heard of it.
   bool asks_policy_anew = false;      // No host satisfied its MTA-STS policy: before the next try it is looked up anew.
   std::uint32_t source_shift = 0;     // So many sources after its own: those before cannot reach its hosts.

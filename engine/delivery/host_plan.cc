@@ -13,10 +13,14 @@ constexpr base::Duration kOldAddresses = base::Duration::Minutes(10);  // Over t
 
 }  // namespace
 
+base::Duration NextDnsWait(base::Duration last) {
+  return std::clamp(last * 2, base::Duration::Seconds(30), base::Duration::Minutes(15));
+}
+
 HostPlan::HostPlan(const std::vector<PlannedHost>& hosts, const Options& options)
     : options_(options), random_(options.seed) {
   CHECK(hosts.size() <= kHostsMax);
-  for (const PlannedHost& host : hosts) hosts_.push_back({host.name, Resolution::kUnknown, {}, {}, {}, false, false});
+  for (const PlannedHost& host : hosts) hosts_.emplace_back().name = host.name;
   std::sort(hosts_.begin(), hosts_.end(), [](const Host& a, const Host& b) { return a.name < b.name; });
   orders_.push_back(RanksOf(hosts));
 }
@@ -113,6 +117,7 @@ HostPlan::Next HostPlan::Choose(base::Instant now, const Wish& wish) {
         ((host.resolution == Resolution::kKnown || host.resolution == Resolution::kFailed) && host.until <= now);
     if (ask) {
       host.resolution = Resolution::kAsking;
+      host.asked_at = now;
       return {Step::kResolve, index, {}, false};
     }
     asking = asking || host.resolution == Resolution::kAsking;
@@ -162,15 +167,42 @@ void HostPlan::SetAddresses(std::size_t host_index, absl::Span<const base::IpAdd
   host.addresses = std::move(known);
   host.resolution = Resolution::kKnown;
   host.until = host.answered_until = until;
+  host.backoff = base::Duration();
 }
 
-void HostPlan::SetFailed(std::size_t host_index, base::Instant retry_at) {
+bool HostPlan::SetFailed(std::size_t host_index, base::Instant now, std::string_view detail) {
   CHECK(host_index < hosts_.size());
   Host& host = hosts_[host_index];
+  const bool is_first = host.backoff == base::Duration();
+  host.backoff = NextDnsWait(host.backoff);
+  host.failure = std::string(detail);
+  const base::Instant retry_at = now + host.backoff;
   // Addresses that were known stay in use while the DNS is silent, but not for ever.
   if (retry_at > host.answered_until + kStaleMax) host.addresses.clear();
   host.resolution = host.addresses.empty() ? Resolution::kFailed : Resolution::kKnown;
   host.until = retry_at;
+  return is_first;
+}
+
+bool HostPlan::WereAskedSince(base::Instant time, std::uint32_t refused) const {
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    if (!IsRefused(i, refused) && hosts_[i].asked_at < time) return false;
+  }
+  return true;
+}
+
+void HostPlan::AskAgain(std::uint32_t refused) {
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    const bool is_meant = !IsRefused(i, refused) && !HasAddress(i) && hosts_[i].resolution != Resolution::kAsking;
+    if (is_meant) hosts_[i].resolution = Resolution::kUnknown;
+  }
+}
+
+std::string HostPlan::Unanswered() const {
+  for (const Host& host : hosts_) {
+    if (host.backoff != base::Duration()) return host.name + " (" + host.failure + ")";
+  }
+  return "";
 }
 
 void HostPlan::OnAddressFailed(std::size_t host_index, const base::IpAddress& address, base::Instant until) {

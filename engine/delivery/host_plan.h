@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -21,6 +22,10 @@ struct PlannedHost {
   std::string name;
   std::uint16_t preference = 0;
 };
+
+// How long to wait until the DNS is asked again that gave no answer for a host, after it was waited so long the last
+// time (zero: it is the first). Verdicts page, section 1.
+base::Duration NextDnsWait(base::Duration last);
 
 class HostPlan {
  public:
@@ -86,8 +91,16 @@ class HostPlan {
   // `other_family`: there are more, which cannot be reached from this source.
   void SetAddresses(std::size_t host, absl::Span<const base::IpAddress> addresses, base::Instant until,
                     bool other_family = false);
-  // The DNS gave no answer for this host; it is asked again after `retry_at`.
-  void SetFailed(std::size_t host, base::Instant retry_at);
+  // The DNS gave no answer for this host, and `detail` is why; it is asked again, after a while that grows each time.
+  // True: it is the first time in a row.
+  bool SetFailed(std::size_t host, base::Instant now, std::string_view detail);
+  bool HasAddress(std::size_t host) const { return !hosts_[host].addresses.empty(); }
+  // Whether all hosts but those that are refused were asked for at `time` or later.
+  bool WereAskedSince(base::Instant time, std::uint32_t refused) const;
+  // Those of them without an address are asked for again when they are wanted.
+  void AskAgain(std::uint32_t refused);
+  // One that the DNS gave no answer for, and why; "": there is none.
+  std::string Unanswered() const;
   // The connection, the greeting or EHLO failed: the address rests until `until`.
   void OnAddressFailed(std::size_t host, const base::IpAddress& address, base::Instant until);
   void OnAddressWorks(std::size_t host, const base::IpAddress& address);
@@ -105,6 +118,9 @@ class HostPlan {
   struct Host {
     std::string name;
     Resolution resolution = Resolution::kUnknown;
+    base::Instant asked_at;          // The last time.
+    base::Duration backoff = {};     // Until it is asked for again; zero: the DNS answered.
+    std::string failure = {};        // Why it did not, the last time.
     base::Instant until;             // kKnown: when to ask again. kFailed: not before.
     base::Instant answered_until;    // Until when the latest answer held.
     std::vector<Address> addresses;  // Only those that policy allows.

@@ -100,10 +100,16 @@ void Router::LookUp(Destination& destination) {
   lookup->key = key;
   if (sts_ != nullptr && owner_.WantsSts(destination, nullptr))
     AskPolicy(lookup, destination);  // At the same time: it takes no longer so.
-  context_.mx.LookupMx(destination.name, [this, lookup](const dns::Route& route) {
-    context_.mx.AddAddresses(route, owner_.WantedFamilies(),
-                             [this, lookup](const dns::Route& whole) { OnRouteKnown(lookup, whole); });
-  });
+  // What is asked a second time is not to be answered by what was said the first time.
+  const bool anew = destination.missing_before ||
+                    (destination.site == nullptr && destination.queue.AllPendingHave(ledger::kNoDomain));
+  context_.mx.LookupMx(
+      destination.name,
+      [this, lookup](const dns::Route& route) {
+        context_.mx.AddAddresses(route, owner_.WantedFamilies(),
+                                 [this, lookup](const dns::Route& whole) { OnRouteKnown(lookup, whole); });
+      },
+      anew);
 }
 
 void Router::AskPolicy(const std::shared_ptr<Lookup>& lookup, Destination& destination) {
@@ -198,7 +204,7 @@ void Router::Count(Destination& destination, const dns::Route& route, bool missi
   if (counted_.empty()) counted_.resize(context_.job.roster->domains());
   if (counted_[destination.key.domain]) return;
   counted_[destination.key.domain] = true;
-  context_.facts.OnDomain(missing);
+  context_.facts.OnDomain(destination.key.domain, missing);
 }
 
 // Deferred once; the same answer one retry interval later bounces. A domain that is at a site keeps its route until its

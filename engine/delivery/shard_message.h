@@ -37,6 +37,7 @@ struct PlaceDestination {
 
 // Facts for the coordinator.
 struct DomainFact {
+  std::uint64_t domain = 0;
   bool missing = false;
 };
 struct SenderRefusedFact {

@@ -129,7 +129,7 @@ void Site::Reconsider(Destination& destination) {
     if (destination.queue.IsFinished()) {
       owner_.OnDestinationFinished(destination);
     } else {
-      const bool counts = breaker_.HasRefused() || rests_since_.has_value() || dns_since_.has_value();
+      const bool counts = breaker_.HasRefused() || rests_since_ || dns_since_ || !no_way_since_.empty();
       if (counts) lingers_until_ = context_.clock.Now() + kLinger;  // It may come back, and is to count on.
       // Its route was over. A new site would stand at the end of the line, and so each time; and where it goes to other
       // hosts, what is known of these goes with it.

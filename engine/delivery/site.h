@@ -70,9 +70,10 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
     virtual void OnOwnDomain(Site& site, const std::string& domain) = 0;
     // It drains or is paused, which it may not have been told yet: nothing more begins there.
     virtual bool IsStopped(const Site& site) const = 0;
-    virtual void WantsPump(Site& site) = 0;                     // At the end of the turn.
-    virtual Site* FindSite(std::uint64_t id) = 0;               // Null: it is gone.
-    virtual void Retire(std::unique_ptr<Session> session) = 0;  // Destroy it at the end of the turn.
+    virtual void OnHostUnanswered(const std::string& failure) = 0;  // By the DNS: a mail exchanger's name, and why.
+    virtual void WantsPump(Site& site) = 0;                         // At the end of the turn.
+    virtual Site* FindSite(std::uint64_t id) = 0;                   // Null: it is gone.
+    virtual void Retire(std::unique_ptr<Session> session) = 0;      // Destroy it at the end of the turn.
     virtual std::uint64_t NextSessionId() = 0;
   };
 
@@ -193,8 +194,8 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
     base::Instant until;      // Then it is asked again.
     std::uint32_t asked = 0;  // So many times; only the last answer counts.
     std::vector<tls::TlsaRecord> usable;
-    std::string base;  // Whose name the records are at.
-    std::string failure;
+    std::string base, failure;  // Whose name the records are at; why there are none.
+    base::Duration backoff = {};
   };
   enum class DaneStep : std::uint8_t {
     kNone,     // It has no records that count.
@@ -271,7 +272,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   void OnHostAddresses(std::size_t host, const dns::HostAddresses& answer, bool with_v6);
   void SetHostAddresses(std::size_t host, const dns::HostAddresses& answer);
   void OnNoHostLeft(HostPlan::Step step);
-  Sweep AllPrivate() const;
+  void OnNoWay(std::uint32_t refused, HostPlan::Step step);
   void OnHangUp(Session& session, const smtp::ConnectionFact& fact);
   void OnRoundFailed(const tls::Policy& policy);
   void OnOtherFamily(const tls::Policy* under);
@@ -375,7 +376,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::map<base::IpAddress, base::Instant> serial_until_;
   // Addresses that wanted TLS when they were spoken to in clear: not again, until then.
   std::map<base::IpAddress, base::Instant> tls_demanded_until_;
-  bool missing_before_ = false;  // Once already no host had an address.
+  std::map<std::uint32_t, base::Instant> no_way_since_;  // By refused hosts: no other had a usable address.
   bool draining_ = false, leaves_limits_ = false, paused_ = false;
   std::string pause_reason_;
   base::Instant paused_since_;

@@ -12,7 +12,6 @@ namespace delivery {
 namespace {
 
 constexpr base::Duration kTtlLeast = base::Duration::Minutes(1);
-constexpr base::Duration kAskAgain = base::Duration::Seconds(30);  // After the DNS gave no answer.
 
 }  // namespace
 
@@ -47,7 +46,9 @@ Site::DaneStep Site::DaneOf(std::size_t host) {
 
 void Site::OnTlsa(std::size_t host, const dns::TlsaRecords& records) {
   HostDane& dane = dane_[host];
-  dane.until = context_.clock.Now() + std::max(records.ttl, kTtlLeast);
+  const bool is_error = records.kind == dns::TlsaRecords::Kind::kError;
+  dane.backoff = is_error ? NextDnsWait(dane.backoff) : base::Duration();
+  dane.until = context_.clock.Now() + (is_error ? dane.backoff : std::max(records.ttl, kTtlLeast));
   switch (records.kind) {
     case dns::TlsaRecords::Kind::kFound:
       dane.usable = tls::UsableTlsa(records.data);
@@ -59,7 +60,6 @@ void Site::OnTlsa(std::size_t host, const dns::TlsaRecords& records) {
       break;
     case dns::TlsaRecords::Kind::kError:  // Section 2.1.3: whoever can suppress the answer must gain nothing by it.
       dane.state = HostDane::State::kFailed;
-      dane.until = context_.clock.Now() + kAskAgain;
       dane.failure = records.detail;
       break;
   }

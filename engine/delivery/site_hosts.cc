@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_format.h"
 #include "engine/base/stable_hash.h"
 #include "engine/delivery/site.h"
 #include "engine/ledger/state.h"
@@ -12,7 +13,6 @@ namespace {
 
 constexpr base::Duration kOpeningBackoffFirst = base::Duration::Seconds(1);
 constexpr base::Duration kOpeningBackoffMost = base::Duration::Minutes(1);
-constexpr base::Duration kHostRetry = base::Duration::Seconds(30);
 constexpr base::Duration kHostTtlLeast = base::Duration::Minutes(1);
 constexpr std::uint32_t kAddressesLeast = 2;  // RFC 5321 section 5.1.
 
@@ -144,28 +144,7 @@ void Site::OnNoHostLeft(HostPlan::Step step) {
     OnOtherFamily(nullptr);
     return;
   }
-  Sweep sweep = AllPrivate();
-  if (step != HostPlan::Step::kPrivate) {
-    sweep = SweepOfSite(ledger::OutcomeKind::kBounced, "dns");
-    const bool again = missing_before_;
-    missing_before_ = true;
-    sweep.kind = again ? ledger::OutcomeKind::kBounced : ledger::OutcomeKind::kDeferred;
-    sweep.only_due = !again;
-    sweep.classification = "BadDomain";
-    sweep.text = "none of its mail exchangers has an address";
-    if (!again) Rest(now + context_.job.retry_plan.first());
-  }
-  SweepAll(sweep);
-}
-
-Sweep Site::AllPrivate() const {
-  Sweep sweep = SweepOfSite(ledger::OutcomeKind::kBounced, "dns");
-  sweep.classification = "RoutingErrors";
-  sweep.text = "every address of its mail exchangers is private or prohibited";
-  sweep.enhanced[0] = 5;
-  sweep.enhanced[1] = 4;
-  sweep.enhanced[2] = 4;
-  return sweep;
+  OnNoWay(/*refused=*/0, step);
 }
 
 // Another source may reach them; where none can, they wait for their next retry. `under`: only those of this policy.
@@ -215,9 +194,12 @@ void Site::ResolveHost(std::size_t host) {
 void Site::AskForHost(std::size_t host, bool want_v6) {
   const std::uint64_t id = id_;
   Owner& owner = owner_;
-  context_.mx.LookupHost(hosts_.HostName(host), want_v6, [&owner, id, host, want_v6](const dns::HostAddresses& answer) {
-    if (Site* site = owner.FindSite(id)) site->OnHostAddresses(host, answer, want_v6);
-  });
+  context_.mx.LookupHost(
+      hosts_.HostName(host), want_v6,
+      [&owner, id, host, want_v6](const dns::HostAddresses& answer) {
+        if (Site* site = owner.FindSite(id)) site->OnHostAddresses(host, answer, want_v6);
+      },
+      /*anew=*/!no_way_since_.empty());
 }
 
 void Site::OnHostAddresses(std::size_t host, const dns::HostAddresses& answer, bool with_v6) {
@@ -233,7 +215,8 @@ void Site::OnHostAddresses(std::size_t host, const dns::HostAddresses& answer, b
       break;
     case dns::AnswerKind::kServerFail:
     case dns::AnswerKind::kTimeout:
-      hosts_.SetFailed(host, now + kHostRetry);
+      if (hosts_.SetFailed(host, now, answer.detail) && !hosts_.HasAddress(host))
+        owner_.OnHostUnanswered(absl::StrFormat("%s (%s)", hosts_.HostName(host), answer.detail));
       break;
   }
   owner_.WantsPump(*this);
@@ -253,10 +236,9 @@ void Site::SetHostAddresses(std::size_t host, const dns::HostAddresses& answer) 
     ++dane.asked;  // The answer that is under way is to another question.
   }
   dane.question = std::move(question);
-  if (!reachable.empty()) {
-    missing_before_ = false;
-    dns_since_.reset();
-  }
+  if (!reachable.empty()) dns_since_.reset();
+  if (hosts_.HasAddress(host))
+    std::erase_if(no_way_since_, [host](const auto& of) { return (of.first >> host & 1) == 0; });
 }
 
 }  // namespace delivery

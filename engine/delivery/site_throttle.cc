@@ -61,7 +61,8 @@ std::optional<HeldQueue> Site::HeldNow() const {
     held.reason = "unreachable: " + last_failure_;
     until = rests_until_;
   } else if (dns_until_ > now) {
-    held.reason = "without a known address";
+    held.sample = hosts_.Unanswered();
+    held.reason = held.sample.empty() ? "without a known address" : "without an answer from the DNS";
     until = dns_until_;
   } else {
     return std::nullopt;

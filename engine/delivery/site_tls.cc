@@ -291,7 +291,7 @@ void Site::OnNamedHostsFailed(const tls::Policy& policy, HostPlan::Step step) {
     SetTimer(std::max(context_.clock.Now() + base::Duration::Seconds(1), hosts_.NextResolveAt(policy.refused_hosts)));
     return throttle_.Note("dns");
   }
-  if (step == HostPlan::Step::kPrivate) return SweepUnder(policy, AllPrivate());
+  if (step == HostPlan::Step::kPrivate) return OnNoWay(policy.refused_hosts, step);
   Sweep sweep = SweepOfSite(ledger::OutcomeKind::kDeferred, "connect");
   sweep.only_due = true;
   sweep.classification = smtp::ToString(smtp::Classification::kNoAnswerFromHost);

@@ -9,6 +9,12 @@ std::uint32_t Seconds(base::WallTime time) {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(time.seconds(), 0, UINT32_MAX - 1));
 }
 
+// The domain does not exist, or no way leads there (RFC 3463: X.4.4).
+bool IsNoDomain(const Outcome& record) {
+  if (record.command != "dns") return false;
+  return record.classification == "BadDomain" || (record.enhanced[1] == 4 && record.enhanced[2] == 4);
+}
+
 }  // namespace
 
 void StateTable::Apply(const Attempt& record) {
@@ -45,7 +51,7 @@ void StateTable::Apply(const Outcome& record) {
       entry.state = State::kDeferred;
       entry.attempts = record.number;
       entry.due_s = Seconds(record.due);
-      if (record.command == "dns" && record.classification == "BadDomain") entry.flags |= kNoDomain;
+      if (IsNoDomain(record)) entry.flags |= kNoDomain;
       if (entry.first_attempt_s == 0) entry.first_attempt_s = std::max(1u, Seconds(record.time));
       break;
     case OutcomeKind::kHeld:  // As before the attempt.

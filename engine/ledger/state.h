@@ -19,7 +19,7 @@ inline constexpr std::uint8_t kEverInDoubt = 2;    // It was in doubt once, and 
 inline constexpr std::uint8_t kClaimed = 4;        // A run is at work on it.
 inline constexpr std::uint8_t kHeldByBreaker = 8;  // A run has held it once because of the breaker.
 inline constexpr std::uint8_t kHeld = 16;          // Its last attempt ended held.
-inline constexpr std::uint8_t kNoDomain = 32;      // The DNS said last that its domain does not exist.
+inline constexpr std::uint8_t kNoDomain = 32;      // The DNS said last that no mail can go to its domain.
 
 // One recipient, 16 bytes, little-endian as in the checkpoint.
 struct RecipientEntry {

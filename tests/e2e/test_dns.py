@@ -150,7 +150,7 @@ class OddExchangersTest(Lab):
 
     def test_private_addresses_are_refused_unless_they_are_allowed(self):
         zones = {"loop.test": "@ MX 10 mx\nmx A 127.0.0.1", "lan.test": "@ MX 10 mx\nmx A 192.168.1.1", "multi.test": "@ MX 10 mx\nmx A 224.0.0.1",
-                 "zero.test": "@ MX 10 mx\nmx A 0.0.0.0"}
+                 "zero.test": "@ MX 10 mx\nmx A 0.0.0.0", "null.test": "@ MX 0 ."}
         folder = self.path("nsd")
         folder.mkdir()
         self.started(Nsd(BUILD, folder, "127.0.0.1", 5300, zones))
@@ -162,4 +162,6 @@ class OddExchangersTest(Lab):
         self.sluice("send", "campaign.toml")
         bounces = self.events("test", "--type", "Bounce")
         self.assertEqual(len(bounces), len(zones))
-        self.assertEqual({event["bounce_classification"] for event in bounces}, {"RoutingErrors"})
+        classes = sorted(event["bounce_classification"] for event in bounces)
+        self.assertEqual(classes, ["BadDomain"] + ["RoutingErrors"] * 4)
+        self.assertEqual(len(self.events("test", "--type", "TransientFailure")), 4)  # One answer is not enough.

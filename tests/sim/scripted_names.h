@@ -56,6 +56,7 @@ class ScriptedNames {
 
   dns::Answer Ask(const std::string& name, dns::RecordType type) {
     if (type == dns::RecordType::kMx) asked_[name].push_back(world_.now());
+    if (type == dns::RecordType::kA) addresses_asked_[name].push_back(world_.now());
     if (const auto alias = aliases_.find(name); alias != aliases_.end()) return AskAlias(name, alias->second, type);
     dns::Answer answer;
     answer.ttl = ttl;
@@ -77,6 +78,8 @@ class ScriptedNames {
   }
   // When its MX was asked for.
   const std::vector<base::Instant>& AskedAt(const std::string& domain) { return asked_[domain]; }
+  // When its addresses (IPv4) were asked for.
+  const std::vector<base::Instant>& AddressesAskedAt(const std::string& host) { return addresses_asked_[host]; }
 
  private:
   dns::Answer AskAlias(const std::string& name, const std::string& canonical, dns::RecordType type) {
@@ -100,7 +103,7 @@ class ScriptedNames {
   std::map<std::pair<std::string, dns::RecordType>, dns::AnswerKind> kinds_of_;
   std::map<std::string, std::string> aliases_;
   std::map<std::string, bool> authenticated_;
-  std::map<std::string, std::vector<base::Instant>> asked_;
+  std::map<std::string, std::vector<base::Instant>> asked_, addresses_asked_;
 };
 
 }  // namespace sim

@@ -2,32 +2,58 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <optional>
 
 namespace delivery {
 namespace {
 
+// The domains of a campaign, in the order in which they are looked up.
+class Domains {
+ public:
+  explicit Domains(std::uint64_t domains = 1'000'000) : coordinator_({}, domains) {}
+  std::optional<PauseReason> Next(bool missing) { return coordinator_.OnDomain(looked_up_++, missing); }
+  Coordinator& coordinator() { return coordinator_; }
+
+ private:
+  Coordinator coordinator_;
+  std::uint64_t looked_up_ = 0;
+};
+
 TEST(Coordinator, PausesWhenMoreThanFivePercentOfTheFirstThousandDomainsAreMissing) {
-  Coordinator coordinator({});
-  for (int i = 0; i < 900; ++i) EXPECT_FALSE(coordinator.OnDomain(false).has_value());
-  for (int i = 0; i < 50; ++i) EXPECT_FALSE(coordinator.OnDomain(true).has_value());
-  const auto pause = coordinator.OnDomain(true);
+  Domains domains;
+  for (int i = 0; i < 900; ++i) EXPECT_FALSE(domains.Next(false).has_value());
+  for (int i = 0; i < 50; ++i) EXPECT_FALSE(domains.Next(true).has_value());
+  const auto pause = domains.Next(true);
   ASSERT_TRUE(pause.has_value());
   EXPECT_EQ(pause->by, "resolver-suspect");
-  EXPECT_FALSE(coordinator.OnDomain(true).has_value()) << "it is said once";
+  EXPECT_FALSE(domains.Next(true).has_value()) << "it is said once";
 }
 
 TEST(Coordinator, DomainsAfterTheFirstThousandDoNotCount) {
-  Coordinator coordinator({});
-  for (int i = 0; i < 1000; ++i) (void)coordinator.OnDomain(false);
-  for (int i = 0; i < 1000; ++i) EXPECT_FALSE(coordinator.OnDomain(true).has_value());
+  Domains domains;
+  for (int i = 0; i < 1000; ++i) (void)domains.Next(false);
+  for (int i = 0; i < 1000; ++i) EXPECT_FALSE(domains.Next(true).has_value());
+}
+
+TEST(Coordinator, ADomainMayTurnOutToBeMissingLaterAndCountsOnce) {
+  Domains domains;
+  for (int i = 0; i < 2000; ++i) (void)domains.Next(false);
+  Coordinator& coordinator = domains.coordinator();
+  for (std::uint64_t i = 1000; i < 2000; ++i) EXPECT_FALSE(coordinator.OnDomain(i, true).has_value());
+  for (std::uint64_t i = 0; i < 50; ++i) {
+    EXPECT_FALSE(coordinator.OnDomain(i, true).has_value());
+    EXPECT_FALSE(coordinator.OnDomain(i, false).has_value());
+    EXPECT_FALSE(coordinator.OnDomain(i, true).has_value());
+  }
+  EXPECT_TRUE(coordinator.OnDomain(50, true).has_value());
 }
 
 // How many domains may be missing of so many.
 int MissingOf(std::uint64_t domains) {
   Coordinator coordinator({}, domains);
   for (std::uint64_t i = 0; i < domains; ++i) {
-    if (coordinator.OnDomain(true).has_value()) return static_cast<int>(i);
+    if (coordinator.OnDomain(i, true).has_value()) return static_cast<int>(i);
   }
   return static_cast<int>(domains);
 }

@@ -260,10 +260,50 @@ TEST(HostPlan, TellsNoAddressFromNoAnswer) {
   HostPlan silent({{"mx", 10}}, {});
   const HostPlan::Next next = silent.Choose(kNow);
   EXPECT_EQ(silent.Choose(kNow).step, Step::kWait);
-  silent.SetFailed(next.host, kLater);
+  silent.SetFailed(next.host, kNow, "SERVFAIL");
   EXPECT_EQ(silent.Choose(kNow).step, Step::kDnsFailure);
-  EXPECT_EQ(silent.NextResolveAt(), kLater);
-  EXPECT_EQ(silent.Choose(kLater).step, Step::kResolve);
+  EXPECT_EQ(silent.Unanswered(), "mx (SERVFAIL)");
+  EXPECT_EQ(silent.Choose(silent.NextResolveAt()).step, Step::kResolve);
+}
+
+TEST(HostPlan, AHostWhoseDnsIsSilentIsAskedForLessAndLessOften) {
+  HostPlan plan({{"mx", 10}}, {});
+  base::Instant now = kNow;
+  for (const int wait_s : {30, 60, 120, 240, 480, 900, 900}) {
+    const HostPlan::Next next = plan.Choose(now);
+    ASSERT_EQ(next.step, Step::kResolve);
+    EXPECT_EQ(plan.SetFailed(next.host, now, "SERVFAIL"), wait_s == 30) << "the first time";
+    EXPECT_EQ(plan.NextResolveAt(), now + Duration::Seconds(wait_s));
+    now = plan.NextResolveAt();
+  }
+  ASSERT_EQ(plan.Choose(now).step, Step::kResolve);
+  plan.SetAddresses(0, {kOne}, now + Duration::Minutes(1));
+  EXPECT_EQ(plan.Unanswered(), "");
+  now = now + Duration::Hours(48);
+  ASSERT_EQ(plan.Choose(now).step, Step::kResolve);
+  plan.SetFailed(0, now, "SERVFAIL");
+  EXPECT_EQ(plan.NextResolveAt(), now + Duration::Seconds(30)) << "an answer begins it anew";
+}
+
+TEST(HostPlan, HostsWithoutAnAddressAreAskedForAgainWhenThatIsWanted) {
+  HostPlan plan({{"a", 10}, {"b", 20}, {"c", 30}}, {});
+  for (int i = 0; i < 3; ++i) {
+    const HostPlan::Next next = plan.Choose(kNow);
+    ASSERT_EQ(next.step, Step::kResolve);
+    plan.SetAddresses(next.host, {}, kLater);
+  }
+  const base::Instant later = kNow + Duration::Milliseconds(1);
+  EXPECT_EQ(plan.Choose(later).step, Step::kNoAddress);
+  EXPECT_TRUE(plan.WereAskedSince(kNow, 0));
+  EXPECT_FALSE(plan.WereAskedSince(later, 0));
+  plan.AskAgain(/*refused=*/1);
+  EXPECT_EQ(plan.Choose(later, {.refused = 1}).host, 1u);
+  plan.SetAddresses(1, {}, kLater);
+  EXPECT_EQ(plan.Choose(later, {.refused = 1}).host, 2u);
+  plan.SetAddresses(2, {}, kLater);
+  EXPECT_EQ(plan.Choose(later, {.refused = 1}).step, Step::kNoAddress);
+  EXPECT_TRUE(plan.WereAskedSince(later, 1));
+  EXPECT_FALSE(plan.WereAskedSince(later, 0));
 }
 
 TEST(HostPlan, KnownAddressesStayInUseWhileTheDnsIsSilent) {
@@ -271,7 +311,7 @@ TEST(HostPlan, KnownAddressesStayInUseWhileTheDnsIsSilent) {
   Resolve(plan, {kOne});
   const HostPlan::Next next = plan.Choose(kLater);  // The TTL is over.
   ASSERT_EQ(next.step, Step::kResolve);
-  plan.SetFailed(next.host, kLater + Duration::Minutes(1));
+  plan.SetFailed(next.host, kLater, "SERVFAIL");
   EXPECT_EQ(plan.Choose(kLater).step, Step::kConnect);
 }
 
@@ -282,7 +322,7 @@ TEST(HostPlan, AfterADayOfSilenceKnownAddressesAreForgotten) {
   for (int hour = 0; hour <= 25; ++hour, now = now + Duration::Hours(1)) {
     const HostPlan::Next next = plan.Choose(now);
     ASSERT_EQ(next.step, Step::kResolve);
-    plan.SetFailed(next.host, now + Duration::Minutes(1));
+    plan.SetFailed(next.host, now, "SERVFAIL");
     EXPECT_EQ(plan.Choose(now).step, hour < 24 ? Step::kConnect : Step::kDnsFailure) << hour;
   }
 }

@@ -82,6 +82,19 @@ TEST_F(CachedResolverTest, WhoAsksAnewIsNotToldWhatIsKept) {
   EXPECT_EQ(last_.kind, AnswerKind::kFound) << "what is known stands in";
 }
 
+// A domain bounces where it is told twice that it does not exist: one answer is not to count for two.
+TEST_F(CachedResolverTest, WhoAsksAnewIsNotToldAnOldNoWhereTheQuestionFails) {
+  for (const AnswerKind no : {AnswerKind::kNoDomain, AnswerKind::kNoData}) {
+    Make({});
+    EXPECT_TRUE(IsAskedUpstream("a.example", Nothing(no)));
+    cache_->ResolveAnew("a.example", RecordType::kA, [this](const Answer& answer) { last_ = answer; });
+    upstream_.Reply("a.example", RecordType::kA, Nothing(AnswerKind::kServerFail, 0, "SERVFAIL"));
+    EXPECT_EQ(last_.kind, AnswerKind::kServerFail);
+    EXPECT_FALSE(IsAskedUpstream("a.example"));
+    EXPECT_EQ(last_.kind, no) << "others are told what still holds";
+  }
+}
+
 TEST_F(CachedResolverTest, TypesAreKeptApart) {
   EXPECT_TRUE(IsAskedUpstream("a.example"));
   cache_->Resolve("a.example", RecordType::kAaaa, [](const Answer&) {});
