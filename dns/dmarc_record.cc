@@ -1,6 +1,7 @@
 #include "dns/dmarc_record.h"
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/text.h"
@@ -57,7 +58,20 @@ class Reader {
 
   void ReadPolicy(const Tag& tag, std::optional<DmarcPolicy>& policy) {
     policy = PolicyOf(tag.value);
-    if (!policy.has_value()) OddValue(tag);
+    if (policy.has_value()) return;
+    OddValue(tag);
+    if (&policy != &record_.policy) record_.wrong_policy = true;
+  }
+  // One of its URIs, which commas separate, is enough.
+  void ReadReports(const Tag& tag) {
+    for (std::string_view rest = tag.value; !rest.empty();) {
+      const std::size_t end = std::min(rest.find(','), rest.size());
+      const std::string_view uri = base::TrimAscii(rest.substr(0, end));
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+      if (base::StartsWithIgnoreCase(uri, "mailto:") && uri.find('@') != std::string_view::npos)
+        record_.has_reports = true;
+    }
+    if (!record_.has_reports) OddValue(tag);
   }
   // One of two letters.
   void ReadFlag(const Tag& tag, char set, char unset, bool& flag) {
@@ -73,6 +87,8 @@ class Reader {
   }
 
   void ReadTag(const Tag& tag) {
+    const bool is_new = names_.insert(tag.name).second;
+    if (!is_new && record_.repeated.empty()) record_.repeated = Shown(tag.name);
     if (tag.name == "p") {
       ReadPolicy(tag, record_.policy);
     } else if (tag.name == "sp") {
@@ -88,15 +104,14 @@ class Reader {
     } else if (tag.name == "psd") {
       ReadPsd(tag);
     } else if (tag.name == "rua") {
-      record_.has_reports =
-          base::StartsWithIgnoreCase(tag.value, "mailto:") && tag.value.find('@') != std::string_view::npos;
-      if (!record_.has_reports) OddValue(tag);
+      ReadReports(tag);
     } else if (std::find(std::begin(kRemoved), std::end(kRemoved), tag.name) != std::end(kRemoved)) {
       Odd(absl::StrCat(tag.name, "= has no effect any more (RFC 9989)"));
     }  // fo= and ruf= are about reports; other tags are ignored (section 4.7).
   }
 
   DmarcRecord record_;
+  std::set<std::string> names_;
 };
 
 }  // namespace

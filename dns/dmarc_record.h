@@ -23,6 +23,8 @@ struct DmarcRecord {
   Psd psd = Psd::kUnknown;
   bool testing = false;               // t=y
   bool has_reports = false;           // rua= names at least one URI.
+  bool wrong_policy = false;          // sp= or np= is there and is none: it counts as without p=.
+  std::string repeated;               // A tag that is there twice, so that none counts (RFC 6376 section 3.2).
   std::vector<std::string> oddities;  // For people: removed tags, values that mean nothing.
 };
 

@@ -49,6 +49,7 @@ absl::Status Run::CheckSender() const {
   const auto serve = [this] {  // Without a DNS it takes seconds, and `status` does not wait for it.
     desk_->ServePreparing(started_.roster == nullptr ? 0 : started_.roster->manifest().rows);
     if (metrics_ != nullptr) metrics_->ServeIdle();
+    return observer_.Stops() == 0;
   };
   return RequireReady({.campaign = campaign_,
                        .config = *request_.config,

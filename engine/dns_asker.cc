@@ -23,7 +23,32 @@ std::string KeyOf(std::string_view name, dns::RecordType type) {
   return absl::StrCat(base::AbslView(dns::TypeName(type)), " ", base::LowerAscii(name));
 }
 
+dns::Answer Late() {
+  dns::Answer late;
+  late.kind = dns::AnswerKind::kTimeout;
+  late.detail = "no answer in time";
+  return late;
+}
+
 }  // namespace
+
+// Has the answers that are there, and asks for the others.
+class DnsAsker::Round final : public dns::Lookup {
+ public:
+  explicit Round(DnsAsker& asker) : asker_(asker) {}
+  dns::Answer Ask(std::string_view name, dns::RecordType type) override {
+    asker_.Begin({{std::string(name), type}});
+    const std::optional<dns::Answer>& answer = asker_.answers_[KeyOf(name, type)];
+    if (answer.has_value()) return *answer;
+    is_whole_ = false;
+    return Late();
+  }
+  bool is_whole() const { return is_whole_; }
+
+ private:
+  DnsAsker& asker_;
+  bool is_whole_ = true;  // Nothing is on its way.
+};
 
 DnsAsker::DnsAsker(base::Duration limit) : timers_(clock_.Now()), end_(clock_.Now() + limit) {}
 
@@ -57,7 +82,10 @@ void DnsAsker::Begin(const std::vector<std::pair<std::string, dns::RecordType>>&
   for (const auto& [name, type] : questions) {
     const std::string key = KeyOf(name, type);
     if (!answers_.emplace(key, std::nullopt).second) continue;
-    resolver_->Resolve(name, type, [this, key](const dns::Answer& answer) { answers_[key] = answer; });
+    resolver_->Resolve(name, type, [this, key](const dns::Answer& answer) {
+      answers_[key] = answer;
+      ++answered_;
+    });
   }
 }
 
@@ -82,15 +110,25 @@ std::vector<dns::Route> DnsAsker::Routes(const std::vector<std::string>& domains
 dns::Answer DnsAsker::Ask(std::string_view name, dns::RecordType type) {
   Begin({{std::string(name), type}});
   const std::string key = KeyOf(name, type);
-  while (!answers_[key].has_value() && clock_.Now() < end_) {
-    TurnUntil(std::min(end_, clock_.Now() + kLookEvery));
-    while_waiting_();
+  while (!answers_[key].has_value() && MayWait()) Wait();
+  return answers_[key].value_or(Late());
+}
+
+void DnsAsker::Wait() {
+  TurnUntil(std::min(end_, clock_.Now() + kLookEvery));
+  if (!while_waiting_()) goes_on_ = false;
+}
+
+void DnsAsker::InRounds(absl::FunctionRef<void(dns::Lookup&)> rules) {
+  while (true) {
+    Round round(*this);
+    rules(round);
+    if (round.is_whole() || !MayWait()) return;
+    // For all the answers; but where some are slow, what follows from the others is asked meanwhile.
+    const base::Instant look = clock_.Now() + kLookEvery;
+    const std::size_t known = answered_;
+    while (answered_ < answers_.size() && MayWait() && (answered_ == known || clock_.Now() < look)) Wait();
   }
-  if (answers_[key].has_value()) return *answers_[key];
-  dns::Answer late;
-  late.kind = dns::AnswerKind::kTimeout;
-  late.detail = "no answer in time";
-  return late;
 }
 
 }  // namespace engine

@@ -2,6 +2,7 @@
 // One thread.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -41,8 +42,11 @@ class DnsAsker final : public dns::Lookup {
       absl::FunctionRef<bool()> go_on = [] { return true; });
   // Asks without waiting, so that Ask finds the answers.
   void Begin(const std::vector<std::pair<std::string, dns::RecordType>>& questions);
-  // What is to be done about ten times a second while Ask waits.
-  void WhileWaiting(std::function<void()> work) { while_waiting_ = std::move(work); }
+  // Runs rules that ask one question after the other until each has its answer: again and again, as answers come, and
+  // what has none yet is a kTimeout. So all that needs no other answer first is asked at once. The last run counts.
+  void InRounds(absl::FunctionRef<void(dns::Lookup&)> rules);
+  // What is to be done about ten times a second while Ask or InRounds waits; false: they wait no longer.
+  void WhileWaiting(std::function<bool()> work) { while_waiting_ = std::move(work); }
   std::vector<std::string> Servers() const { return resolver_->Servers(); }
 
   // For who asks now and then, and does not wait: the resolver, and one turn of its loop.
@@ -50,8 +54,12 @@ class DnsAsker final : public dns::Lookup {
   void Turn() { TurnUntil(clock_.Now()); }
 
  private:
+  class Round;
+
   explicit DnsAsker(base::Duration limit);
   void TurnUntil(base::Instant until);
+  bool MayWait() const { return clock_.Now() < end_ && goes_on_; }
+  void Wait();  // For something to happen, a tenth of a second at most.
 
   io::SystemClock clock_;
   io::TimerWheel timers_;
@@ -59,7 +67,9 @@ class DnsAsker final : public dns::Lookup {
   std::unique_ptr<io::Reactor> reactor_;
   std::unique_ptr<dns::CaresResolver> resolver_;
   base::StringMap<std::optional<dns::Answer>> answers_;  // Nullopt: on its way.
-  std::function<void()> while_waiting_ = [] {};
+  std::size_t answered_ = 0;                             // Of them.
+  std::function<bool()> while_waiting_ = [] { return true; };
+  bool goes_on_ = true;
 };
 
 }  // namespace engine

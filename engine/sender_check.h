@@ -32,13 +32,15 @@ struct SenderCheck {
   const SendingMeans& means;
   std::optional<bool> shows_unsubscribe = std::nullopt;  // As CheckResult says. None: no message was looked at.
   bool is_rehearsal = false;  // The mail goes to a sandbox: how this machine is seen from outside is of no account.
-  std::function<void()> while_waiting = [] {};  // Done about ten times a second while the DNS is asked.
+  // Done about ten times a second while the DNS is asked; false: it is asked no longer.
+  std::function<bool()> while_waiting = [] { return true; };
 };
 // The domain of the envelope sender; empty: it differs from row to row.
 std::string EnvelopeDomain(const campaign::Campaign& campaign);
 // Errors: a key cannot be read; it was, by LoadMeans.
 absl::StatusOr<preflight::Sender> SenderOf(const SenderCheck& check);
-// Asks the DNS, for five seconds at most; what is not known by then is a warning.
+// Asks the DNS: each question three times for a second and a half, all at once that need no other answer first, and for
+// half a minute at most, or longer where there are many sources. What is not known by then is a warning that says so.
 absl::StatusOr<preflight::Report> CheckSender(const SenderCheck& check);
 
 // The sender, and the message as message::LintMessage looks at it. Errors: Aborted, a check fails and `preflight`

@@ -22,7 +22,7 @@ const std::vector<Rule>& Rules() {
       {"dkim", {kGmail, kYahoo, kMicrosoft}},
       {"dmarc", {kGmail, kYahoo, kMicrosoft}},
       {"alignment", {kGmail, kYahoo, kMicrosoft}},
-      {"from", {kGmail}},
+      {"from", {kGmail, kOthers}},
       {"ptr", {kGmail, kYahoo}},
       {"ehlo", {kOthers}},
       {"return_path", {kOthers}},

@@ -42,7 +42,8 @@ struct Finding {
   Verdict verdict = Verdict::kPass;
   std::string what;                // One line for people.
   std::vector<DnsRecord> publish;  // What would make it pass, where that is known.
-  bool is_open = false;            // It could not be checked: the DNS gave no answer.
+  bool is_open = false;            // It could not be checked: the DNS gave no answer, or nobody knows the address.
+  bool is_told = false;  // `send` tells of it although it does not fail, as of what is open: some will refuse the mail.
   bool IsAskedForBy(Receiver receiver) const;
 };
 

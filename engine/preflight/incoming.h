@@ -16,9 +16,10 @@ struct Incoming {
     kNoAnswer,  // Of the DNS: it is not known.
   };
   Kind kind = Kind::kNoAnswer;
-  std::string host;  // The exchanger.
+  std::string host;  // The exchanger; with kNone the first of those that cannot be reached, empty: it names none.
   std::string why;   // For people, where it takes none or is not known: "does not exist".
 };
-Incoming LookForIncoming(dns::Lookup& lookup, const std::string& domain);
+// An exchanger, and the domain's own address, count where their address is a public one, or `allows_private`.
+Incoming LookForIncoming(dns::Lookup& lookup, const std::string& domain, bool allows_private);
 
 }  // namespace preflight

@@ -47,8 +47,11 @@ class Check {
     Add(check, Verdict::kWarn, absl::StrCat("could not be checked: ", base::AbslView(why)));
     report_.findings.back().is_open = true;
   }
+  // Of mail that no key signs that the large receivers verify.
+  Verdict WithoutSignature() const;
   void CheckKeys();
   void CheckDmarc();
+  void CheckDmarcRecord(const dns::DmarcWalk::Step& found);
   void CheckAlignment(const dns::DmarcRecord* record);
   void CheckFrom();
   void CheckReturnPath();
@@ -62,30 +65,46 @@ class Check {
   const Sender& sender_;
   Report report_;
   Verdict spf_ = Verdict::kPass;
+  // Of those that every receiver verifies: RSA.
   std::vector<const dkim::PublishedKey*> good_keys_;
-  bool keys_open_ = false;  // Of some key it is not known whether it is published.
+  bool keys_open_ = false;  // Of some it is not known whether it is published.
 };
+
+// Gmail, Yahoo and Microsoft refuse bulk mail without a valid signature. Marketing is bulk; whether other mail is
+// depends on all that the domain sends in a day. A smarthost may sign.
+Verdict Check::WithoutSignature() const {
+  const bool is_refused = sender_.is_marketing && sender_.smarthost.empty() && !sender_.is_rehearsal;
+  return is_refused ? Verdict::kFail : Verdict::kWarn;
+}
 
 void Check::CheckKeys() {
   if (sender_.keys.empty()) {
-    return Add("dkim", Verdict::kWarn,
-               absl::StrFormat("no key signs mail from %s; make one with: sluice keygen %s s1", sender_.from_domain,
-                               sender_.from_domain));
+    Add("dkim", WithoutSignature(),
+        absl::StrFormat("no key signs mail from %s, and Gmail, Yahoo and Microsoft refuse bulk mail without a "
+                        "signature%s; make one with: sluice keygen %s s1",
+                        sender_.from_domain,
+                        sender_.smarthost.empty() ? "" : absl::StrFormat(" (%s may sign)", sender_.smarthost),
+                        sender_.from_domain));
+    report_.findings.back().is_told = true;
+    return;
   }
   for (const dkim::PublishedKey& key : sender_.keys) {
     const KeyVerdict verdict = CheckKeyAnswer(lookup_.Ask(key.name, RecordType::kTxt), key);
-    if (!verdict.is_known) keys_open_ = true;
-    if (verdict.is_known && verdict.verdict != Verdict::kFail) good_keys_.push_back(&key);
+    if (!dkim::IsEd25519(key)) {
+      if (!verdict.is_known) keys_open_ = true;
+      if (verdict.is_known && verdict.verdict != Verdict::kFail) good_keys_.push_back(&key);
+    }
     std::vector<DnsRecord> publish;
     if (verdict.verdict == Verdict::kFail) publish = {{key.name, "TXT", key.record}};
     Add("dkim", verdict.verdict, verdict.what, std::move(publish));
     report_.findings.back().is_open = !verdict.is_known;
   }
   if (std::all_of(sender_.keys.begin(), sender_.keys.end(), dkim::IsEd25519)) {
-    Add("dkim", Verdict::kWarn,
-        absl::StrFormat("only Ed25519 signs (RFC 8463), which many receivers do not verify: add an RSA key, with "
+    Add("dkim", WithoutSignature(),
+        absl::StrFormat("only Ed25519 signs (RFC 8463), which Gmail and Microsoft do not verify: add an RSA key, with "
                         "another selector; make one with: sluice keygen %s s2",
                         sender_.keys.front().domain));
+    report_.findings.back().is_told = true;
   }
 }
 
@@ -118,22 +137,41 @@ void Check::CheckDmarc() {
     }
     return CheckAlignment(nullptr);
   }
-  const dns::DmarcRecord& record = found->record;
-  const std::string odd = absl::StrJoin(record.oddities, "; ");
-  const std::string at = absl::StrCat("_dmarc.", found->domain);
-  if (!record.policy.has_value()) {
-    Add("dmarc", record.has_reports ? Verdict::kWarn : Verdict::kFail,
-        absl::StrFormat("%s has no policy p=, and counts %s%s", at, record.has_reports ? "as p=none" : "not at all",
-                        odd.empty() ? "" : " (" + odd + ")"),
-        {{at, "TXT", "v=DMARC1; p=none"}});
-  } else {
-    const bool is_own = found->domain == sender_.from_domain;
-    const dns::DmarcPolicy policy = is_own ? *record.policy : record.subdomains.value_or(*record.policy);
-    Add("dmarc", odd.empty() ? Verdict::kPass : Verdict::kWarn,
-        absl::StrFormat("%s says %s for %s%s", at, dns::ToString(policy), sender_.from_domain,
-                        odd.empty() ? "" : "; " + odd));
+  CheckDmarcRecord(*found);
+  if (!walk.several.empty() && walk.several.front().domain == sender_.from_domain) {
+    const dns::DmarcWalk::Several& several = walk.several.front();
+    Add("dmarc", Verdict::kWarn,
+        absl::StrFormat("%s has %d DMARC records itself, and receivers by RFC 7489 stop there, as without any: keep "
+                        "one of them",
+                        several.domain, several.texts.size()),
+        {{"_dmarc." + several.domain, "TXT", several.texts.front()}});
+    report_.findings.back().is_told = true;
   }
-  CheckAlignment(&record);
+  CheckAlignment(&found->record);
+}
+
+void Check::CheckDmarcRecord(const dns::DmarcWalk::Step& found) {
+  const dns::DmarcRecord& record = found.record;
+  const std::string odd = absl::StrJoin(record.oddities, "; ");
+  const std::string at = absl::StrCat("_dmarc.", found.domain);
+  if (!record.repeated.empty()) {
+    return Add("dmarc", Verdict::kFail,
+               absl::StrFormat("%s has %s= twice, and counts not at all: keep one of them", at, record.repeated),
+               {{at, "TXT", "v=DMARC1; p=none"}});
+  }
+  if (!record.policy.has_value() || record.wrong_policy) {  // RFC 9989 section 4.10.1.
+    const dns::DmarcPolicy policy = record.policy.value_or(dns::DmarcPolicy::kNone);
+    return Add("dmarc", record.has_reports ? Verdict::kWarn : Verdict::kFail,
+               absl::StrFormat("%s has %s, and counts %s%s", at,
+                               record.policy.has_value() ? "an sp= or np= that is none" : "no policy p=",
+                               record.has_reports ? "as p=none" : "not at all", odd.empty() ? "" : " (" + odd + ")"),
+               {{at, "TXT", absl::StrFormat("v=DMARC1; p=%s", dns::ToString(policy))}});
+  }
+  const bool is_own = found.domain == sender_.from_domain;
+  const dns::DmarcPolicy policy = is_own ? *record.policy : record.subdomains.value_or(*record.policy);
+  Add("dmarc", odd.empty() ? Verdict::kPass : Verdict::kWarn,
+      absl::StrFormat("%s says %s for %s%s", at, dns::ToString(policy), sender_.from_domain,
+                      odd.empty() ? "" : "; " + odd));
 }
 
 // RFC 9989 section 4.4: SPF or DKIM has to pass for a domain that belongs to the From domain. Null: no record says how
@@ -181,12 +219,18 @@ void Check::CheckAlignment(const dns::DmarcRecord* record) {
                       sender_.from_domain, sender_.from_domain));
 }
 
-// Gmail: nobody else sends as @gmail.com.
+// Gmail: nobody else sends as @gmail.com. And a domain that does not exist nobody may send from.
 void Check::CheckFrom() {
-  if (sender_.from_domain != "gmail.com" && sender_.from_domain != "googlemail.com") return;
+  if (sender_.from_domain == "gmail.com" || sender_.from_domain == "googlemail.com") {
+    return Add("from", Verdict::kFail,
+               absl::StrFormat("only Gmail itself may send from %s: set from.address to one of a domain of yours",
+                               sender_.from_domain));
+  }
+  const dns::Answer answer = lookup_.Ask(sender_.from_domain, RecordType::kMx);
+  if (dns::IsTemporary(answer)) return AddOpen("from", answer.detail);
+  if (answer.kind != AnswerKind::kNoDomain) return;
   Add("from", Verdict::kFail,
-      absl::StrFormat("only Gmail itself may send from %s: set from.address to one of a domain of yours",
-                      sender_.from_domain));
+      absl::StrFormat("%s does not exist: set from.address to one of a domain of yours", sender_.from_domain));
 }
 
 // Bounces have to come back: the envelope sender's domain takes mail.
@@ -195,10 +239,15 @@ void Check::CheckReturnPath() {
   if (domain.empty()) {
     return Add("return_path", Verdict::kWarn, "not checked: the domain of envelope.sender differs from row to row");
   }
-  const Incoming incoming = LookForIncoming(lookup_, domain);
+  const Incoming incoming = LookForIncoming(lookup_, domain, sender_.allows_private);
   const bool has_host = !sender_.sources.empty() && sender_.sources.front().ehlo.find('[') == std::string::npos;
   std::vector<DnsRecord> publish;
   if (has_host) publish = {{domain, "MX", absl::StrCat("10 ", sender_.sources.front().ehlo)}};
+  for (const Source& source : sender_.sources) {  // Its name is there, and leads nowhere yet.
+    if (incoming.host.empty() || source.ehlo != incoming.host) continue;
+    publish.clear();
+    if (source.address.has_value()) publish = {AddressRecord(source.ehlo, *source.address)};
+  }
   switch (incoming.kind) {
     case Incoming::Kind::kNoAnswer:
       return AddOpen("return_path", incoming.why);
@@ -219,7 +268,7 @@ void Check::CheckReturnPath() {
 void Check::CheckReplies() {
   const std::string& domain = sender_.reply_domain;
   if (domain.empty()) return;  // It differs from row to row.
-  const Incoming incoming = LookForIncoming(lookup_, domain);
+  const Incoming incoming = LookForIncoming(lookup_, domain, sender_.allows_private);
   switch (incoming.kind) {
     case Incoming::Kind::kNoAnswer:
       return AddOpen("replies", incoming.why);
@@ -238,8 +287,10 @@ void Check::CheckOneClick() {
     return Add("one_click", Verdict::kFail,
                "the mail has no one-click unsubscription (RFC 8058): set list.unsubscribe_url");
   }
-  if (sender_.keys.empty()) {
-    return Add("one_click", Verdict::kWarn, "List-Unsubscribe-Post is there, but no DKIM signature covers it");
+  if (std::all_of(sender_.keys.begin(), sender_.keys.end(), dkim::IsEd25519)) {  // Or there is none.
+    return Add("one_click", WithoutSignature(),
+               absl::StrFormat("List-Unsubscribe-Post is there, but no %sDKIM signature covers it: see dkim",
+                               sender_.keys.empty() ? "" : "RSA "));
   }
   if (!good_keys_.empty()) {
     return Add("one_click", Verdict::kPass, "List-Unsubscribe and List-Unsubscribe-Post are there and signed");
@@ -275,27 +326,6 @@ void Check::CheckTls() {
 }  // namespace
 
 Report CheckSender(dns::Lookup& lookup, const Sender& sender) { return Check(lookup, sender).Run(); }
-
-std::vector<std::pair<std::string, RecordType>> FirstQuestions(const Sender& sender) {
-  std::vector<std::pair<std::string, RecordType>> questions;
-  for (const dkim::PublishedKey& key : sender.keys) questions.emplace_back(key.name, RecordType::kTxt);
-  for (const std::string* domain : {&sender.from_domain, &sender.envelope_domain}) {
-    for (std::string& name : dns::DmarcNames(*domain)) questions.emplace_back(std::move(name), RecordType::kTxt);
-  }
-  if (!sender.envelope_domain.empty()) {
-    questions.emplace_back(sender.envelope_domain, RecordType::kTxt);
-    questions.emplace_back(sender.envelope_domain, RecordType::kMx);
-  }
-  if (!sender.reply_domain.empty()) questions.emplace_back(sender.reply_domain, RecordType::kMx);
-  if (!sender.smarthost.empty()) return questions;
-  for (const Source& source : sender.sources) {
-    if (!source.address.has_value()) continue;
-    questions.emplace_back(dns::ReverseName(*source.address), RecordType::kPtr);
-    if (source.ehlo.find('[') == std::string::npos)
-      questions.emplace_back(source.ehlo, source.address->IsV6() ? RecordType::kAaaa : RecordType::kA);
-  }
-  return questions;
-}
 
 KeyVerdict CheckKeyAnswer(const dns::Answer& answer, const dkim::PublishedKey& key) {
   if (dns::IsTemporary(answer)) {

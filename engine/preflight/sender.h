@@ -5,7 +5,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "dns/lookup.h"
@@ -19,6 +18,7 @@ struct Source {
   std::string name;
   std::optional<base::IpAddress> address;  // As receivers see it. None: not known.
   std::string ehlo;                        // A domain name, or an address literal.
+  bool is_configured = true;               // In [sources.NAME]; else the kernel chooses.
 };
 
 struct Sender {
@@ -30,6 +30,8 @@ struct Sender {
   std::vector<Source> sources;
   std::vector<dkim::PublishedKey> keys;  // That sign.
   std::string smarthost;                 // The server that sends on; empty: there is none.
+  bool is_rehearsal = false;             // The mail goes to a sandbox.
+  bool allows_private = false;           // Mail may go to private addresses: the network is one's own.
   bool is_marketing = false;
   bool has_one_click = false;
   std::optional<bool> shows_unsubscribe;  // The body has a link for that. None: nobody has looked.
@@ -39,9 +41,6 @@ struct Sender {
 };
 
 Report CheckSender(dns::Lookup& lookup, const Sender& sender);
-
-// Questions that CheckSender is sure to ask, so that they can be asked at once.
-std::vector<std::pair<std::string, dns::RecordType>> FirstQuestions(const Sender& sender);
 
 // What an answer says of a key.
 struct KeyVerdict {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -98,10 +99,22 @@ std::string SuggestSpf(dns::Lookup& lookup, const Sender& sender, const dns::Spf
   return AllPass(lookup, sender, suggestion) ? suggestion : "";
 }
 
+// Of sources whose address nobody knows: what to write. In a rehearsal nobody needs to know it.
+Finding UnknownAddress(const Sender& sender, std::string_view check, std::string_view what,
+                       const std::vector<const Source*>& unknown) {
+  std::vector<std::string> places;
+  const std::string keys = unknown.front()->is_configured ? "public_address" : "source_address and public_address";
+  for (const Source* source : unknown) places.push_back(absl::StrFormat("[sources.%s]", source->name));
+  return {.check = std::string(check),
+          .verdict = Verdict::kWarn,
+          .what = absl::StrFormat("%s could not be checked: the address that receivers see is not known; set %s in %s",
+                                  what, keys, absl::StrJoin(places, ", ")),
+          .publish = {},
+          .is_open = !sender.is_rehearsal};
+}
+
 // Where the address is not known: what can be said all the same.
 Finding CheckRecordAlone(dns::Lookup& lookup, const Sender& sender, const std::vector<const Source*>& unknown) {
-  std::vector<std::string> names;
-  for (const Source* source : unknown) names.push_back(source->name);
   const std::string& ehlo = unknown.front()->ehlo;
   const dns::SpfOutcome outcome = AskSpf(lookup, sender, *base::IpAddress::Parse(kStranger), ehlo);
   const bool is_wrong =
@@ -117,10 +130,7 @@ Finding CheckRecordAlone(dns::Lookup& lookup, const Sender& sender, const std::v
     finding.what = absl::StrCat("could not be checked: ", outcome.detail);
     finding.is_open = true;
   } else {
-    finding.what = absl::StrFormat(
-        "whether %s lets %s send cannot be told: the address that receivers see is not known; say it as source_address "
-        "or public_address in [sources.NAME]",
-        sender.envelope_domain, absl::StrJoin(names, ", "));
+    return UnknownAddress(sender, "spf", absl::StrCat("whether ", sender.envelope_domain, " lets it send"), unknown);
   }
   return finding;
 }
@@ -131,10 +141,6 @@ std::string JoinNames(const std::vector<dns::Record>& records) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < std::min(records.size(), kPointersMax); ++i) names.push_back(records[i].name);
   return absl::StrJoin(names, ", ");
-}
-
-DnsRecord AddressRecord(const std::string& name, const base::IpAddress& address) {
-  return {name, address.IsV6() ? "AAAA" : "A", address.ToString()};
 }
 
 Finding CheckReverse(dns::Lookup& lookup, const Source& source, const dns::Answer& pointers) {
@@ -173,7 +179,11 @@ Finding CheckReverse(dns::Lookup& lookup, const Source& source, const dns::Answe
   }
   finding.what =
       absl::StrFormat("%s is %s, which does not lead back to it", Place(source), JoinNames(pointers.records));
-  finding.publish = {AddressRecord(pointers.records.front().name, *source.address)};
+  // The name that the address has may be its provider's; whose mail it is can have it changed.
+  const std::string& name = pointers.records.front().name;
+  const bool is_own = base::EqualsIgnoreCase(name, source.ehlo);
+  finding.publish = {is_own || IsLiteral(source.ehlo) ? AddressRecord(name, *source.address)
+                                                      : DnsRecord{reverse, "PTR", source.ehlo}};
   return finding;
 }
 
@@ -207,6 +217,10 @@ Finding CheckEhlo(dns::Lookup& lookup, const Source& source, const dns::Answer& 
 }
 
 }  // namespace
+
+DnsRecord AddressRecord(const std::string& name, const base::IpAddress& address) {
+  return {name, address.IsV6() ? "AAAA" : "A", address.ToString()};
+}
 
 Verdict CheckSourcesBySpf(dns::Lookup& lookup, const Sender& sender, Report& report) {
   const std::size_t before = report.findings.size();
@@ -262,10 +276,10 @@ void CheckSourceNames(dns::Lookup& lookup, const Sender& sender, Report& report)
                                .publish = {}});
     return;
   }
-  std::vector<std::string> unknown;
+  std::vector<const Source*> unknown;
   for (const Source& source : sender.sources) {
     if (!source.address.has_value()) {
-      unknown.push_back(source.name);
+      unknown.push_back(&source);
       continue;
     }
     const dns::Answer pointers = lookup.Ask(dns::ReverseName(*source.address), dns::RecordType::kPtr);
@@ -273,11 +287,8 @@ void CheckSourceNames(dns::Lookup& lookup, const Sender& sender, Report& report)
     report.findings.push_back(CheckEhlo(lookup, source, pointers));
   }
   if (unknown.empty()) return;
-  report.findings.push_back({.check = "ptr",
-                             .verdict = Verdict::kWarn,
-                             .what = absl::StrFormat("not checked for %s: the address that receivers see is not known",
-                                                     absl::StrJoin(unknown, ", ")),
-                             .publish = {}});
+  report.findings.push_back(UnknownAddress(sender, "ptr", "reverse DNS", unknown));
+  report.findings.push_back(UnknownAddress(sender, "ehlo", "whether the EHLO name leads to it", unknown));
 }
 
 }  // namespace preflight

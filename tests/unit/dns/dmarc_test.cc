@@ -57,6 +57,21 @@ TEST(DmarcRecordTest, A03_RemovedTagsAndValuesWithoutMeaningAreTold) {
                           "rua=example.com means nothing", "\"hello\" is no tag", "t= means nothing"));
 }
 
+TEST(DmarcRecordTest, A03_WhatMakesItCountForNobodyIsTold) {
+  EXPECT_TRUE(ParseDmarc("v=DMARC1; p=none; sp=quarantin")->wrong_policy);
+  EXPECT_TRUE(ParseDmarc("v=DMARC1; p=none; np=")->wrong_policy);
+  EXPECT_FALSE(ParseDmarc("v=DMARC1; p=wrong; sp=none; np=reject")->wrong_policy);  // `policy` says so.
+  EXPECT_EQ(ParseDmarc("v=DMARC1; p=reject; P=none")->repeated, "p");
+  EXPECT_EQ(ParseDmarc("v=DMARC1; p=none; fo=1; x=; fo=1")->repeated, "fo");
+  EXPECT_EQ(ParseDmarc("v=DMARC1; p=none; sp=none;; np=none;")->repeated, "");
+}
+
+TEST(DmarcRecordTest, OneUriToReportToIsEnough) {
+  EXPECT_TRUE(ParseDmarc("v=DMARC1; rua=https://x.example/,mailto:d@example.com!10m")->has_reports);
+  EXPECT_TRUE(ParseDmarc("v=DMARC1; rua=mailto:d@example.com , mailto:e@example.com")->has_reports);
+  EXPECT_FALSE(ParseDmarc("v=DMARC1; rua=,https://x.example/@,")->has_reports);
+}
+
 TEST(DmarcTest, A03_TheDomainsOwnRecordHolds) {
   TableLookup lookup(
       Zone{{"_dmarc.news.example.com", "TXT v=DMARC1; p=none"}, {"_dmarc.example.com", "TXT v=DMARC1; p=reject"}});

@@ -60,5 +60,59 @@ TEST(SenderCheckTest, WhatCouldNotBeCheckedIsToldBeforeTheMailGoesOut) {
     EXPECT_THAT(log.warnings, testing::Contains(testing::StartsWith(std::string(check) + ": could not be checked")));
 }
 
+// A network without a name server of its own, where every check would be open: what needs none is refused all the same.
+TEST(SenderCheckTest, L03_MarketingThatNoKeySignsDoesNotBegin) {
+  campaign::Campaign campaign;
+  campaign.from_address = "a@example.com";
+  campaign.list.unsubscribe_url.text = "https://example.com/u/{{token}}";
+  config::Config config;
+  config.dns.servers = {"127.0.0.1:1"};  // Nobody listens there.
+  SendingMeans means;
+  means.sources.emplace_back().name = "one";
+  means.authorities = "some";  // Else no mail would reach Gmail.
+  KeptLog log;
+  const config::Shaping shaping;
+  const auto look = [&](Preflight preflight, bool is_rehearsal = false) {
+    return RequireReady(
+        {.campaign = campaign, .config = config, .shaping = shaping, .means = means, .is_rehearsal = is_rehearsal},
+        preflight, log);
+  };
+  const absl::Status refused = look(Preflight::kRequire);
+  EXPECT_TRUE(absl::IsAborted(refused));
+  EXPECT_THAT(std::string(refused.message()), testing::HasSubstr("dkim: no key signs mail from example.com"));
+  EXPECT_THAT(std::string(refused.message()), testing::HasSubstr("one_click: "));
+  EXPECT_TRUE(look(Preflight::kWarn).ok());
+  EXPECT_THAT(log.warnings, testing::Contains(testing::StartsWith("dkim: no key signs")));
+  EXPECT_EQ(look(Preflight::kRequire, /*is_rehearsal=*/true), absl::OkStatus());
+  log.warnings.clear();
+  campaign.kind = campaign::Kind::kTransactional;
+  EXPECT_EQ(look(Preflight::kRequire), absl::OkStatus());
+  EXPECT_THAT(log.warnings, testing::Contains(testing::StartsWith("dkim: no key signs")));
+}
+
+// As on any machine behind NAT: nobody is to think that the checks passed.
+TEST(SenderCheckTest, A02_AnAddressThatNobodyKnowsIsToldBeforeTheMailGoesOut) {
+  campaign::Campaign campaign;
+  campaign.from_address = "a@example.com";
+  campaign.kind = campaign::Kind::kTransactional;
+  config::Config config;
+  config.dns.servers = {"127.0.0.1:1"};
+  SendingMeans means;
+  means.sources.emplace_back().name = "one";
+  means.authorities = "some";  // Else no mail would reach Gmail.
+  means.sources.back().address = base::IpAddress::Parse("10.0.0.2");
+  KeptLog log;
+  const config::Shaping shaping;
+  EXPECT_EQ(RequireReady({campaign, config, shaping, means}, Preflight::kRequire, log), absl::OkStatus());
+  for (const char* check : {"ptr: reverse DNS could not", "ehlo: "})
+    EXPECT_THAT(log.warnings, testing::Contains(testing::AllOf(
+                                  testing::StartsWith(check),
+                                  testing::HasSubstr("source_address and public_address in [sources.one]"))));
+  log.warnings.clear();
+  config.sources.emplace_back().name = "one";
+  EXPECT_EQ(RequireReady({campaign, config, shaping, means}, Preflight::kRequire, log), absl::OkStatus());
+  EXPECT_THAT(log.warnings, testing::Contains(testing::EndsWith("is not known; set public_address in [sources.one]")));
+}
+
 }  // namespace
 }  // namespace engine
