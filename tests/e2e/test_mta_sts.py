@@ -1,13 +1,16 @@
 """MTA-STS (RFC 8461): policies that nginx serves, and what becomes of mail to domains that have one."""
 
 import json
+import socket
+import time
+import unittest
 
 from certificates import Authority
-from lab import BUILD, SHAPING, Lab
+from lab import BUILD, SHAPING, SOAK, Lab
 from servers import Nginx, Nsd, Sink, wait_until
 
 GOOD, WRONG_NAME, IN_CLEAR, WEB = "127.0.0.21", "127.0.0.22", "127.0.0.23", "127.0.0.30"
-EXPIRED, STRANGER = "127.0.0.24", "127.0.0.25"
+EXPIRED, STRANGER, SILENT = "127.0.0.24", "127.0.0.25", "127.0.0.26"
 
 
 def policy(mode, *exchangers, max_age=86400) -> str:
@@ -66,6 +69,20 @@ class MtaStsTest(Lab):
         done = self.sluice("report", identity, "--format", "json", code=None)
         report = json.loads(done.stdout) if done.returncode == 0 else {"totals": {"delivered": 0}, "pending": {"deferred": 0}}
         return report["totals"]["delivered"], report["pending"]["deferred"]
+
+    @unittest.skipUnless(SOAK, "it takes the minute that a fetch may take")
+    def test_m02_a_fetch_ends_after_a_minute_and_the_mail_goes(self):
+        self.addCleanup(socket.create_server((SILENT, 443)).close)  # It says nothing to whoever connects.
+        self.sink(IN_CLEAR)
+        self.domain("slow.test", "")
+        self.zones["slow.test"] = self.zones["slow.test"].replace(WEB, SILENT)
+        self.begin()
+        begin = time.monotonic()
+        process = self.start("send", "campaign.toml", "--progress", "off")
+        process.wait_for_end(0, timeout=100)
+        self.assertEqual(self.counts("test"), (1, 0))
+        self.assertGreater(time.monotonic() - begin, 60)
+        self.assertIn("slow.test", process.text())
 
     def test_m01_to_m07_policies_are_found_fetched_and_kept_to(self):
         self.sinks()
