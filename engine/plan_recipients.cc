@@ -151,7 +151,9 @@ bool PlanRecipients::IsLeft(ledger::RecipientId id) const {
 
 base::Duration PlanRecipients::WaitOf(ledger::RecipientId id) const {
   if (table_ == nullptr) return base::Duration();
-  return std::max(base::Duration(), base::WallTime::FromSeconds((*table_)[id].due_s) - request_.Begin());
+  const base::Duration wait = base::WallTime::FromSeconds((*table_)[id].due_s) - request_.Begin();
+  // Those who are due are looked for by whole seconds.
+  return wait <= base::Duration() ? base::Duration() : wait + base::Duration::Milliseconds(500);
 }
 
 bool PlanRecipients::HasAny(const roster::DomainView& domain) const {

@@ -3,6 +3,7 @@
 import datetime
 import json
 import re
+import resource
 import subprocess
 import time
 
@@ -149,7 +150,7 @@ class BegunTest(PlannedTest):
     def setUp(self):
         super().setUp()
         self.receivers = self.sandbox(PERSONALITY + '[provider.grey]\ndomains = ["grey.test"]\ngreylist = "1s"\n')
-        self.config(dns=self.receivers.dns, port=self.receivers.port, intervals='["16s"]', engine="shards = 2",
+        self.config(dns=self.receivers.dns, port=self.receivers.port, intervals='["12s"]', engine="shards = 2",
                     shaping=SHAPING.replace("100/s", "80/s") + '[provider.grey]\nmatch = [{MXSuffix = ".grey.test"}]\n')
 
     def plan(self, *options):
@@ -243,6 +244,31 @@ class SealedTest(PlannedTest):
         state, limit, half = machine()
         self.assertEqual(limit, "signing")
         self.assertTrue(sealed < half < signing, (sealed, half, signing))
+
+
+class MachineTest(PlannedTest):
+    """Where the machine is the limit. Receivers are on the same one here: what is compared is the processor time of the sender, who has one shard."""
+
+    def setUp(self):
+        super().setUp()
+        keys = self.dkim_keys(*["rsa2048"] * 4)
+        self.receivers = self.sandbox("faultfree", keys=keys)
+        self.config(dns=self.receivers.dns, port=self.receivers.port, engine='shards = 1\nsigner = "openssl"',
+                    shaping='["default"]\nmax_deliveries_per_connection = 1000\n')
+        self.sign_with(keys)
+
+    def test_the_processor_time_of_signing_is_foreseen(self):
+        self.check_times(self.compare)
+
+    def compare(self, state):
+        identity = f"c{state.suffix[1:]}"
+        self.rows([f"user{n}@d{n % 5}.test" for n in range(3000)])
+        self.campaign(identity)
+        plan = json.loads(self.sluice("plan", "campaign.toml", "--round-trip", "0s", "--json").stdout)
+        self.assertEqual(plan["limited_by"], "signing")
+        before = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+        self.sluice("send", "campaign.toml")
+        return {"all": (sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - before, plan["seconds"])}
 
 
 class QuestionsTest(PlannedTest):
