@@ -18,6 +18,7 @@
 #include "engine/base/text.h"
 #include "engine/io/disk.h"
 #include "nlohmann/json.hpp"
+#include "tools/bench/flood.h"
 #include "tools/bench/generated_campaign.h"
 #include "tools/bench/measurement.h"
 #include "tools/bench/processor.h"
@@ -165,11 +166,19 @@ class Bench {
     absl::StatusOr<bench::SinkAddress> address = AddressOf(**sink);
     if (!address.ok()) return address.status();
     if (settings.target.has_value()) address->smtp_port = settings.target->at.port;
+    bench::FloodResult flood;
+    if (!settings.target.has_value()) {
+      const absl::StatusOr<bench::FloodResult> result_of_flood = Flood(settings, *address);
+      if (!result_of_flood.ok()) return result_of_flood.status();
+      flood = *result_of_flood;
+    }
     absl::StatusOr<bench::Measurement> measurement = bench::Measure(settings, *generated, *address, (*folder)->name(),
                                                                     *disk_, log_, [this] { return signals_.Stops(); });
     result.sink_totals = (*sink)->End();
     if (!measurement.ok()) return measurement.status();
     result.measurement = *std::move(measurement);
+    result.measurement.sink_measured_per_s = flood.messages_per_s;
+    result.measurement.sink_measured_cpu_share = flood.sink_cpu_share;
     if (sealing.has_value()) {
       result.measurement.prepare_seconds = sealing->prepare_seconds;
       result.measurement.seal_seconds = sealing->seal_seconds;
@@ -189,7 +198,30 @@ class Bench {
     if (!text.ok()) return text.status();
     const nlohmann::json ready = nlohmann::json::parse(*text);
     return bench::SinkAddress{sink.pid(), ready.at("dns").get<std::string>(),
-                              ready.at("smtp_port").get<std::uint16_t>()};
+                              ready.at("smtp_port").get<std::uint16_t>(), ready.at("flood_port").get<std::uint16_t>()};
+  }
+
+  // What the sink can take, found out by another process on the sender's cores.
+  absl::StatusOr<bench::FloodResult> Flood(const bench::Settings& settings, const bench::SinkAddress& sink) {
+    std::vector<std::string> command = {"bench-flood",
+                                        "--port",
+                                        absl::StrCat(sink.flood_port),
+                                        "--sink",
+                                        absl::StrCat(sink.process),
+                                        "--connections",
+                                        absl::StrCat(settings.FloodConnections()),
+                                        "--body-bytes",
+                                        absl::StrCat(settings.body_bytes),
+                                        "--time-us",
+                                        absl::StrCat(settings.FloodTime().microseconds())};
+    if (settings.scenario.tls) command.push_back("--tls");
+    const absl::StatusOr<std::unique_ptr<ChildProcess>> flood = ChildProcess::Start(command, signals_);
+    if (signals_.Stops() > 0) return absl::CancelledError("stopped");
+    if (!flood.ok()) return flood.status();
+    const absl::StatusOr<std::string> text = io::ReadFile(*disk_, (*flood)->ready_file(), kReadySizeMax);
+    if (!text.ok()) return text.status();
+    const nlohmann::json figures = nlohmann::json::parse(*text);
+    return bench::FloodResult{figures.at("messages_per_s").get<double>(), figures.at("sink_cpu_share").get<double>()};
   }
 
   const std::string base_folder_;

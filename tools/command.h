@@ -39,6 +39,7 @@ void SetExample(CLI::App& command, const std::string& example);
 int Fail(StderrLog& log, const absl::Status& status, int exit_code);
 
 void RegisterBench(CLI::App& app, Context& context);
+void RegisterBenchFlood(CLI::App& app, Context& context);
 void RegisterBenchSink(CLI::App& app, Context& context);
 void RegisterCancel(CLI::App& app, Context& context);
 void RegisterCheck(CLI::App& app, Context& context);

@@ -54,6 +54,7 @@ int main(int argc, char** argv) {
   tools::RegisterSink(app, context);
   tools::RegisterSandbox(app, context);
   tools::RegisterBench(app, context);
+  tools::RegisterBenchFlood(app, context);
   tools::RegisterBenchSink(app, context);
   return Parse(app, context, argc, argv);
 }

@@ -29,6 +29,8 @@ struct Measurement {
   bool ran_out = false;   // All recipients were delivered before the time was over.
   std::vector<double>
       threads_cpu_s;  // Of the sender's busiest threads, the busiest first; as many as there are shards.
+  // Of the sink alone, just before: what it took of a flood (flood.h), and its share of a core meanwhile.
+  double sink_measured_per_s = 0, sink_measured_cpu_share = 0;
   // Of the whole run.
   std::uint64_t recipients = 0;
   std::uint64_t delivered = 0, delivered_bytes = 0;  // By the counters of the engine.
@@ -45,7 +47,7 @@ struct Measurement {
   double messages_per_s() const { return static_cast<double>(messages) / seconds; }
   double cpu_us_per_message() const { return sender.total_s() * 1e6 / static_cast<double>(messages); }
   double sink_cpu_share() const { return sink_cpu_s / seconds; }
-  // What the sink could take if its core did nothing else and never waited.
+  // What the sink could take if its core did nothing else and never waited, derived from the measured time.
   double sink_ceiling_per_s() const { return sink_cpu_s > 0 ? static_cast<double>(messages) / sink_cpu_s : 0; }
 };
 
@@ -60,7 +62,7 @@ absl::StatusOr<SealTimes> SealBefore(const Settings& settings, const GeneratedCa
 struct SinkAddress {
   pid_t process = 0;
   std::string dns;
-  std::uint16_t smtp_port = 0;
+  std::uint16_t smtp_port = 0, flood_port = 0;
 };
 
 // `stops`: how often somebody asked to stop, as engine::Engine::Watcher. Errors: Cancelled; the campaign did not go as

@@ -20,7 +20,7 @@ struct Result {
   std::string sink_totals;  // SinkServer::TotalsJson
 };
 
-// The sink had no time left: the figures are at least as much its own.
+// The sink had no time left, or took nearly as many as of a flood: the figures are at least as much its own.
 bool IsSinkBound(const Measurement& measurement);
 
 nlohmann::ordered_json ToJson(const Result& result);

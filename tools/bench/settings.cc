@@ -57,6 +57,14 @@ std::uint32_t Settings::ConnectionsInUse() const {
 
 base::Duration Settings::WarmUp() const { return base::Duration::Milliseconds(500) + scenario.rtt * 10; }
 
+base::Duration Settings::FloodTime() const {
+  const base::Duration measured =
+      is_timed() ? seconds : base::Duration::Microseconds(static_cast<std::int64_t>(recipients) * 20);
+  return std::clamp(measured / 4, base::Duration::Milliseconds(25), base::Duration::Milliseconds(500));
+}
+
+std::uint32_t Settings::FloodConnections() const { return std::clamp(connections, 32u, 256u); }
+
 std::uint64_t Settings::RecipientsToPrepare() const {
   if (!is_timed()) return recipients;
   double per_second = static_cast<double>(MostPerSecond(scenario) * scenario.shards);

@@ -33,6 +33,9 @@ struct Settings {
   std::optional<double> RoundTripsPerSecond() const;
   // Before the measured time, from the first delivery on: connections open, and the windows of the sites grow.
   base::Duration WarmUp() const;
+  // Of the flood that finds out what the sink can take: half a second; less where little else is measured.
+  base::Duration FloodTime() const;
+  std::uint32_t FloodConnections() const;  // As many as there are, of 32 to 256.
   // The recipients to prepare: more than can be delivered in the time.
   std::uint64_t RecipientsToPrepare() const;
 };

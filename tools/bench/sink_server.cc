@@ -64,7 +64,8 @@ SinkServer::SinkServer(io::Reactor& reactor, io::TimerWheel& wheel, io::Clock& c
       settings_(settings),
       names_(settings.sites, settings.target),
       dns_(reactor, clock, names_, kTtl),
-      check_(OneRecord(settings)) {}
+      check_(OneRecord(settings)),
+      flood_check_(OneRecord(settings)) {}
 
 absl::Status SinkServer::Start() {
   const io::Endpoint any_port{base::IpAddress::V4(kLoopback), 0};
@@ -92,7 +93,26 @@ absl::Status SinkServer::Start() {
   const absl::StatusOr<io::Endpoint> smtp = sink_->Listen(any_port);
   if (!smtp.ok()) return smtp.status();
   smtp_at_ = *smtp;
+  const absl::StatusOr<io::Endpoint> flood = StartFloodSink(any_port);
+  if (!flood.ok()) return flood.status();
+  flood_at_ = *flood;
   return absl::OkStatus();
+}
+
+absl::StatusOr<io::Endpoint> SinkServer::StartFloodSink(const io::Endpoint& local) {
+  sandbox::SinkOptions options;
+  options.server.host_name = "mx.bench.example";
+  options.server.check_chunks = false;
+  options.implicit_tls = tls_ != nullptr;
+  options.track_duplicates = false;
+  options.show_every = settings_.check_every;
+  options.show = [this](std::string_view content, const sandbox::Transaction& transaction) {
+    static_cast<void>(
+        flood_check_.Accept(content, transaction, clock_.WallNow()));  // It takes its time, as the sender's.
+  };
+  flood_sink_ = std::make_unique<sandbox::Sink>(sandbox::Loop{reactor_, wheel_, clock_}, disk_, log_, tls_.get(),
+                                                std::move(options));
+  return flood_sink_->Listen(local);
 }
 
 void SinkServer::Check(std::string_view content, const sandbox::Transaction& transaction) {
@@ -102,7 +122,8 @@ void SinkServer::Check(std::string_view content, const sandbox::Transaction& tra
 }
 
 std::string SinkServer::ReadyJson() const {
-  const nlohmann::ordered_json json = {{"dns", dns_at_.ToString()}, {"smtp_port", smtp_at_.port}};
+  const nlohmann::ordered_json json = {
+      {"dns", dns_at_.ToString()}, {"smtp_port", smtp_at_.port}, {"flood_port", flood_at_.port}};
   return json.dump() + "\n";
 }
 

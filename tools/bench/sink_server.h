@@ -53,12 +53,13 @@ class SinkServer {
 
   // Errors: no port is free; TLS cannot be set up.
   absl::Status Start();
-  std::string ReadyJson() const;  // {"dns":"127.0.0.1:PORT","smtp_port":PORT}
+  std::string ReadyJson() const;  // {"dns":"127.0.0.1:PORT","smtp_port":PORT,"flood_port":PORT}
   std::string TotalsJson()
       const;  // As the sink's, with "encrypted" and what became of the messages that were verified.
 
  private:
   void Check(std::string_view content, const sandbox::Transaction& transaction);
+  absl::StatusOr<io::Endpoint> StartFloodSink(const io::Endpoint& local);
 
   io::Reactor& reactor_;
   io::TimerWheel& wheel_;
@@ -73,7 +74,10 @@ class SinkServer {
   std::unique_ptr<sandbox::CertificateAuthority> authority_;
   std::unique_ptr<sandbox::OpenSslServer> tls_;  // Null: there is no TLS.
   std::unique_ptr<sandbox::Sink> sink_;          // Null before Start.
-  io::Endpoint dns_at_, smtp_at_;
+  // The same without a round trip, and with counts of its own, for whoever measures what a sink can take (flood.h).
+  sandbox::MessageCheck flood_check_;
+  std::unique_ptr<sandbox::Sink> flood_sink_;
+  io::Endpoint dns_at_, smtp_at_, flood_at_;
 };
 
 }  // namespace bench
