@@ -4,6 +4,7 @@ import collections
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -60,6 +61,14 @@ def time_by_place(samples, messages):
         function, _, library = rest.rpartition("(")
         spent[place_of(library.rstrip(")").rsplit("/", 1)[-1], function)] += SAMPLE_NS / 1000 / messages
     return spent
+
+
+def why_no_perf():
+    """None where perf can be used; else why it cannot."""
+    if shutil.which("perf") is None:
+        return "there is no perf (Debian: apt-get install linux-perf)"
+    done = subprocess.run(["perf", "record", "-q", "-e", "cpu-clock:u", "-o", "/dev/null", "--", "true"], capture_output=True, text=True, check=False)
+    return None if done.returncode == 0 else "perf is not allowed here: " + " ".join(done.stderr.split())[:200]
 
 
 def profile(build, *arguments, kernel=False):

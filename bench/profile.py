@@ -6,9 +6,8 @@ linux-perf), and prints a Markdown table: CPU microseconds of the engine's threa
 
 import argparse
 import pathlib
-import shutil
 
-from measuring import fail, profile
+from measuring import fail, profile, why_no_perf
 
 LEAST_US = 0.05
 
@@ -17,13 +16,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, required=True)
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--recipients", type=int, help="instead of --seconds: a whole campaign of so many")
     parser.add_argument("scenarios", nargs="*", default=["tls,rsa", "tls,unsigned", "plain,unsigned"])
     options = parser.parse_args()
-    if shutil.which("perf") is None:
-        fail("there is no perf (Debian: apt-get install linux-perf)")
+    if (why := why_no_perf()) is not None:
+        fail(why)
+    size = ("--seconds", options.seconds) if options.recipients is None else ("--recipients", options.recipients)
     columns = {}
     for scenario in options.scenarios:
-        _, columns[scenario] = profile(options.build.resolve(), "--scenario", scenario, "--seconds", options.seconds, kernel=True)
+        _, columns[scenario] = profile(options.build.resolve(), "--scenario", scenario, *size, kernel=True)
     places = sorted({place for column in columns.values() for place in column}, key=lambda place: -max(column[place] for column in columns.values()))
     print("| us/message | " + " | ".join(columns) + " |\n|---|" + "---|" * len(columns))
     for place in [place for place in places if max(column[place] for column in columns.values()) >= LEAST_US]:

@@ -6,7 +6,7 @@ set -eu
 build="g++ cmake ninja-build pkg-config liburing-dev libssl-dev libc-ares-dev libabsl-dev libtomlplusplus-dev libcli11-dev
 nlohmann-json3-dev libsimdjson-dev libidn-dev libidn2-dev libjemalloc-dev libpcre2-dev libcurl4-openssl-dev zlib1g-dev libzstd-dev python3 openssl"
 test="$build libgtest-dev libgmock-dev libbenchmark-dev clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14 git
-iproute2 util-linux python3-dkim libmail-dkim-perl php-cli python3-jsonschema valgrind"
+iproute2 util-linux python3-dkim libmail-dkim-perl php-cli python3-jsonschema valgrind linux-perf"
 
 case "${1:-}" in
   build) wanted=$build ;;
