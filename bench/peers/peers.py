@@ -19,7 +19,7 @@ from servers import wait_until
 HERE = pathlib.Path(__file__).resolve().parent
 SINK_PORT, INJECT_PORT = 2525, 2526
 DOMAIN, SELECTOR = "example.com", "s1"
-CONNECTIONS = 50  # To the sink, at most; where a program has such a limit.
+CONNECTIONS = 50  # To the sink, open at once at most; where a program has such a limit.
 INJECTORS, PER_CONNECTION = 8, 50
 LOOK_EVERY, LONGEST = 0.3, 600  # Seconds.
 TICK = os.sysconf("SC_CLK_TCK")
