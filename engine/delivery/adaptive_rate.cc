@@ -12,13 +12,15 @@ constexpr double kLeastShare = 0.125;  // Of what was sent, even where next to n
 constexpr std::uint64_t kEnough = 10;  // Messages, to measure by…
 constexpr base::Duration kMeasuredLeast = base::Duration::Seconds(1);  // …in this time.
 constexpr base::Duration kMeasuredMost = base::Duration::Minutes(1);
-constexpr double kFew = 0.0025;  // Of what a rate that is known sends in that time: no reason to give it up.
+constexpr double kFew = 0.0025;  // Of what a rate sends in that time: no reason to give it up, or to learn another.
 // So long what came before a decrease may count at the receiver, for what comes after it.
 constexpr base::Duration kSettles = base::Duration::Seconds(1);
 constexpr double kGrowthLater = 0.01;  // Once the limit is known.
 constexpr base::Duration kStep = base::Duration::Seconds(10);
 constexpr base::Duration kStaysMost = base::Duration::Minutes(10);
 constexpr base::Duration kForgottenAfter = base::Duration::Hours(1);
+
+double FewIn(double per_second) { return per_second * static_cast<double>(kMeasuredMost.seconds()) * kFew; }
 
 }  // namespace
 
@@ -31,7 +33,7 @@ bool AdaptiveRate::OnThrottled(base::Instant written, base::Instant now) {
     accepted_ = throttled_ = 0;
   }
   ++throttled_;
-  if (static_cast<double>(throttled_) < per_second_ * static_cast<double>(kMeasuredMost.seconds()) * kFew) return false;
+  if (static_cast<double>(throttled_) < FewIn(per_second_)) return false;
   if (before_growth_ > 0) {
     per_second_ = before_growth_;
     growth_ = kGrowthLater;
@@ -43,6 +45,13 @@ bool AdaptiveRate::OnThrottled(base::Instant written, base::Instant now) {
   const double seconds = static_cast<double>((now - *measured_since_).nanoseconds()) / 1e9;
   const double taken =
       std::max(static_cast<double>(accepted_), static_cast<double>(accepted_ + throttled_) * kLeastShare) / seconds;
+  if (per_second_ == 0 && static_cast<double>(throttled_) < FewIn(taken)) {
+    // It may take much more than what it is sent so far, and have refused what came at one moment. Such complaints add
+    // up until they tell of a rate, and then what was accepted in the time since the last of them does.
+    measured_since_ = now;
+    accepted_ = 0;
+    return false;
+  }
   // A little less than that; of a rate that is known, most of the difference is chance.
   per_second_ =
       std::max(per_second_ > 0 ? std::min(taken, per_second_ * kBelowAccepted) : taken * kBelowAccepted, kLeast);

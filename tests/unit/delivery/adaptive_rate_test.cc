@@ -71,6 +71,28 @@ TEST(AdaptiveRate, AFewComplaintsSayNothingAboutARate) {
   EXPECT_TRUE(rate.OnThrottled(Instant(), Instant() + Duration::Seconds(10)));
 }
 
+// With the first connections some come at one moment; the others say nothing of what it takes of more connections.
+TEST(AdaptiveRate, AFewComplaintsWhileMoreAndMoreIsSentDoNotTellWhatIsTaken) {
+  AdaptiveRate rate;
+  Instant now;
+  const auto send = [&](int each_second, int seconds) {
+    for (int i = 0; i < each_second * seconds; ++i) {
+      now = now + Duration::Seconds(1) / each_second;
+      rate.OnAccepted();
+    }
+  };
+  for (int second = 0; second < 3; ++second) {
+    EXPECT_FALSE(rate.OnThrottled(now, now));
+    send(100, 1);
+  }
+  send(300, 5);
+  for (int i = 0; i < 300 && !rate.rate().has_value(); ++i) {
+    rate.OnThrottled(now, now);
+    send(300, 1);
+  }
+  EXPECT_NEAR(rate.per_second(), 300 * 0.97, 1);
+}
+
 // At 20/s there are 1200 in a minute: a quarter of a percent of them is no reason.
 TEST(AdaptiveRate, AFewComplaintsDoNotLowerARateThatIsKnown) {
   AdaptiveRate rate;
