@@ -70,7 +70,8 @@ delivery::SharedLimits Shard::SharedLimitsOf(const delivery::SiteKey& key, const
     PlantRateBugs(bugs, options.message_rate);
     const bool is_limited = options != Group::Options() || shaping_->RulesSetSharedLimits();
     if (name.empty() || !is_limited) return;
-    const std::string of_site = bugs.limits_of_each_site ? " " + key.name : "";
+    const bool is_apart = kind == Kind::kSource ? bugs.sources_at_each_site : bugs.limits_of_each_site;
+    const std::string of_site = is_apart ? " " + key.name : "";
     shared.groups.push_back({seams_.limits.Group({kind, of_source, name + of_whom + of_site}, options, now), options});
   };
   if (const config::SourceLimits& of = job_.sources[key.source].limits; of.Any())

@@ -16,12 +16,14 @@ struct PlantedBugs {
   bool limits_of_each_shard = false;  // Shards, or campaigns, each keep limits of their own.
   bool limits_of_each_campaign = false;
   bool limits_of_each_site = false;     // Sites each keep those of their provider…
+  bool sources_at_each_site = false;    // …or those of their source over all receivers…
   bool warmups_of_each_site = false;    // …or each have the day's number.
   bool keep_old_limits = false;         // Sites that are there hear nothing of new shaping files.
   bool rules_of_each_campaign = false;  // A rule suspends for the campaign alone that was refused.
   bool forget_settings = false;         // What rules have set is forgotten with the program.
   bool ignore_throttling = false;       // No rate is learned from it.
-  bool forget_limits = false;           // What limits owe is forgotten with the program.
+  bool forget_limits = false;           // What limits owe is forgotten with the program…
+  bool forget_source_rates = false;     // …or what those of a source over all receivers owe.
   bool window_without_limit = false;    // What was learned of a receiver counts instead of connection_limit.
   bool no_connection_rate = false;      // Connections are opened as fast as can be.
   bool one_delivery_too_many = false;   // Of each connection.

@@ -34,15 +34,12 @@ class KeptLimits {
     }
     return absl::OkStatus();
   }
-  // What rules have set (a planted bug).
+  // What rules have set, and what a source owes over all receivers (planted bugs).
   void ForgetSettings() {
-    for (auto& [source, text] : kept_) {
-      std::vector<std::string> lines = absl::StrSplit(text, '\n');
-      std::erase_if(
-          lines, [](const std::string& line) { return line.starts_with("set\t") || line.starts_with("set-domain\t"); });
-      text = absl::StrJoin(lines, "\n");
-    }
+    ForgetLines("set");
+    ForgetLines("set-domain");
   }
+  void ForgetSourceRates() { ForgetLines("source"); }
   // After each turn; what is not news is saved within a second, whether or not there is another turn.
   void SaveSometimes() {
     constexpr base::Duration kEvery = base::Duration::Seconds(1);
@@ -62,6 +59,14 @@ class KeptLimits {
   }
 
  private:
+  void ForgetLines(const std::string& word) {
+    for (auto& [source, text] : kept_) {
+      std::vector<std::string> lines = absl::StrSplit(text, '\n');
+      std::erase_if(lines, [start = word + "\t"](const std::string& line) { return line.starts_with(start); });
+      text = absl::StrJoin(lines, "\n");
+    }
+  }
+
   World& world_;
   Texts& kept_;
   std::vector<std::string> sources_;

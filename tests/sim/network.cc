@@ -129,6 +129,9 @@ void Network::OnWire(Side& from, absl::AnyInvocable<void()> arrival) {
 // before any answer to the group that carried it has left, is the risk that the sender takes knowingly.
 void Network::Reset(Side& side, StreamKey key) {
   const StreamKey peer = side.peer;
+  if (const Side* const client = side.accepted ? Find(peer) : &side;
+      see_break_ && client != nullptr && client->shown.has_value())
+    see_break_(client->local.address, *client->shown);
   const std::size_t size = side.unsent.size();
   const std::size_t last = size < 2 ? std::string::npos : side.unsent.find_last_of('\n', size - 2);
   if (last != std::string::npos) {

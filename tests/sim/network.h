@@ -38,6 +38,9 @@ class Network {
   using ConnectionViewer =
       std::function<void(const base::IpAddress& client, const base::IpAddress& server, bool begins)>;
   void ShowConnections(ConnectionViewer see) { see_connection_ = std::move(see); }
+  // `see` is shown each connection that breaks: what was under way to its client may be lost.
+  using BreakViewer = std::function<void(const base::IpAddress& client, const base::IpAddress& server)>;
+  void ShowBreaks(BreakViewer see) { see_break_ = std::move(see); }
   std::size_t open_sides() const;  // Sides of connections whose owner has not closed them: leaks, at the end.
 
  private:
@@ -93,6 +96,7 @@ class Network {
   std::uint16_t last_port_ = 40000;
   std::function<void(std::string& bytes)> tamper_;
   ConnectionViewer see_connection_;
+  BreakViewer see_break_;
 };
 
 // The network as one process (or one thread of it) sees it.

@@ -90,6 +90,20 @@ std::vector<delivery::Source> RandomSources(base::Prng& prng) {
   return sources;
 }
 
+std::vector<dkim::SigningKey> RandomKeys(base::Prng& prng) {
+  constexpr dkim::Canonicalization kModes[] = {dkim::Canonicalization::kSimple, dkim::Canonicalization::kRelaxed};
+  std::vector<dkim::SigningKey> keys;
+  for (std::uint64_t n = prng.Below(3); n > 0; --n) {
+    dkim::SigningKey key;
+    key.spec.domain = absl::StrFormat("s%d.example", n);
+    key.spec.selector = "s";
+    key.spec.header = kModes[prng.Below(2)];
+    key.spec.body = kModes[prng.Below(2)];
+    keys.push_back(key);
+  }
+  return keys;
+}
+
 Network::Options RandomNetwork(base::Prng& prng) {
   Network::Options options;
   if (prng.Chance(0.3)) options.fragment_max = 1 + prng.Below(7);

@@ -1,4 +1,4 @@
-// The mail exchangers of a simulated world, and the sources of its program.
+// The mail exchangers of a simulated world, and the sources and keys of its program.
 #pragma once
 
 #include <string>
@@ -6,6 +6,7 @@
 
 #include "engine/base/prng.h"
 #include "engine/delivery/source.h"
+#include "engine/dkim/signing_key.h"
 #include "tests/sim/network.h"
 
 namespace sim {
@@ -21,5 +22,8 @@ Network::Options RandomNetwork(base::Prng& prng);
 std::string RandomInFlight(base::Prng& prng);
 // "default", or "ip1" and "ip2", which have addresses of their own.
 std::vector<delivery::Source> RandomSources(base::Prng& prng);
+
+// None to two, each of a domain of its own.
+std::vector<dkim::SigningKey> RandomKeys(base::Prng& prng);
 
 }  // namespace sim

@@ -14,51 +14,67 @@ std::string At(const Place& place, base::Instant now) {
 
 }  // namespace
 
+void RuleChecks::OnRefusal(const Place& place, std::string_view reply, base::Instant now) {
+  if (!rules_.contains(place.provider) || !is_running_) return;
+  Settle(now);
+  const auto broken = broken_.find(place);
+  const bool is_lost = broken != broken_.end() && now < broken->second + kUnderWay;
+  said_.push_back({place, std::string(reply), now, !is_lost});
+}
+
+void RuleChecks::OnBreak(const Place& place, base::Instant now) {
+  Settle(now);
+  broken_[place] = now;
+  for (Said& said : said_) {
+    if (said.place == place) said.is_heard = false;
+  }
+}
+
+void RuleChecks::Settle(base::Instant now) {
+  while (!said_.empty() && said_.front().at + kUnderWay <= now) {
+    const Said said = std::move(said_.front());
+    said_.pop_front();
+    const std::vector<ReplyRule>& rules = rules_.at(said.place.provider);
+    for (std::size_t number = 0; number < rules.size(); ++number) {
+      if (said.reply.find(rules[number].words) != std::string::npos) Judge(said, number, rules[number]);
+    }
+  }
+}
+
+// A rule that suspends is quiet while it does, or may do.
+void RuleChecks::Judge(const Said& said, std::size_t number, const ReplyRule& rule) {
+  const Key key{said.place, number};
+  const bool suspends = rule.kind == ReplyRule::Kind::kSuspend;
+  unheard_ += said.is_heard ? 0 : 1;
+  const auto held = held_.find(key);
+  const bool is_quiet = suspends && held != held_.end() && said.at < held->second.quiet + kUnderWay;
+  Fires fires = Count(key, rule, {said.at, said.is_heard && !is_quiet});
+  if (is_quiet && said.at < held->second.until) fires = Fires::kNo;
+  if (fires == Fires::kYes) Fire(said.place, number, rule, said.at);
+  if (fires != Fires::kPerhaps || !suspends) return;
+  Held& perhaps = held_.try_emplace(key, Held{said.at, said.at}).first->second;
+  perhaps.quiet = std::max(perhaps.quiet, said.at + rule.lasts);
+}
+
+RuleChecks::Fires RuleChecks::Count(const Key& key, const ReplyRule& rule, const Fit& fit) {
+  if (rule.period == base::Duration()) return fit.counts ? Fires::kYes : Fires::kPerhaps;
+  std::deque<Fit>& seen = seen_[key];
+  seen.push_back(fit);
+  while (seen.front().at + rule.period + kUnderWay <= fit.at) seen.pop_front();
+  if (seen.size() < rule.count) return Fires::kNo;
+  const auto certain = static_cast<std::uint64_t>(std::count_if(seen.begin(), seen.end(), [&](const Fit& one) {
+    return one.counts && one.at + rule.period > fit.at + kUnderWay;
+  }));
+  return fit.counts && certain >= rule.count ? Fires::kYes : Fires::kPerhaps;
+}
+
 void RuleChecks::Fire(const Place& place, std::size_t number, const ReplyRule& rule, base::Instant now) {
   ++fired_;
   const base::Instant until = now + rule.lasts;
-  const auto [found, is_new] = held_.try_emplace({place, number}, Held{now, until, until, now});
-  if (is_new) return;
+  const auto [found, is_new] = held_.try_emplace({place, number}, Held{now, until});
   Held& held = found->second;
-  if (held.until <= now + kUnderWay) {  // It is over, or about to be.
-    held = {now, until, until, now};
-    return;
-  }
-  if (held.extended + kUnderWay <= now) held.certain = held.until;
-  held.until = until;
-  held.extended = now;
-}
-
-// A rule that suspends is quiet while it does.
-void RuleChecks::OnRefusal(const Place& place, std::string_view reply, base::Instant now) {
-  const auto found = rules_.find(place.provider);
-  if (found == rules_.end() || !is_running_) return;
-  for (std::size_t number = 0; number < found->second.size(); ++number) {
-    const ReplyRule& rule = found->second[number];
-    if (reply.find(rule.words) == std::string_view::npos) continue;
-    const Key key{place, number};
-    if (const auto found_held = held_.find(key); rule.kind == ReplyRule::Kind::kSuspend && found_held != held_.end()) {
-      Held& held = found_held->second;
-      const bool is_quiet = now < std::max(held.until, held.quiet) + kUnderWay;
-      if (is_quiet && now >= held.until) held.quiet = now + rule.lasts;  // It may have fired, or not.
-      if (is_quiet) continue;
-    }
-    if (rule.period != base::Duration()) {
-      std::deque<base::Instant>& seen = seen_[key];
-      seen.push_back(now);
-      while (seen.front() + rule.period + kUnderWay <= now) seen.pop_front();
-      const auto certain = static_cast<std::uint64_t>(std::count_if(
-          seen.begin(), seen.end(), [&](base::Instant one) { return one + rule.period > now + kUnderWay; }));
-      if (certain < rule.count) {
-        if (seen.size() >= rule.count) {  // It may have fired, or not.
-          Held& held = held_.try_emplace(key, Held{now, now, now, now}).first->second;
-          held.quiet = std::max(held.quiet, now + rule.lasts);
-        }
-        continue;
-      }
-    }
-    Fire(place, number, rule, now);
-  }
+  if (!is_new && held.until <= now + kUnderWay) held = {now, until};  // It is over, or about to be.
+  held.until = held.quiet = until;
 }
 
 RuleChecks::Held* RuleChecks::HeldAt(const Place& place, std::size_t number, base::Instant now) {
@@ -69,6 +85,7 @@ RuleChecks::Held* RuleChecks::HeldAt(const Place& place, std::size_t number, bas
 }
 
 void RuleChecks::OnRecipient(const Place& place, base::Instant now) {
+  Settle(now);
   const auto found = rules_.find(place.provider);
   if (found == rules_.end()) return;
   for (std::size_t number = 0; number < found->second.size(); ++number) {
@@ -86,6 +103,7 @@ void RuleChecks::OnRecipient(const Place& place, base::Instant now) {
 }
 
 void RuleChecks::OnConnection(const Place& place, std::uint32_t open, base::Instant now) {
+  Settle(now);
   const auto found = rules_.find(place.provider);
   if (found == rules_.end()) return;
   for (std::size_t number = 0; number < found->second.size(); ++number) {
@@ -99,10 +117,8 @@ void RuleChecks::OnConnection(const Place& place, std::uint32_t open, base::Inst
 }
 
 void RuleChecks::OnCrash(base::Instant now) {
-  std::erase_if(held_, [now](const auto& entry) { return entry.second.since + kUnderWay > now; });
-  for (auto& [key, held] : held_) {
-    if (held.extended + kUnderWay > now) held.until = held.certain;
-  }
+  Settle(now);
+  said_.clear();
   seen_.clear();
   is_running_ = false;
 }

@@ -18,11 +18,10 @@ std::string AddressOf(const std::string& source, const std::vector<delivery::Sou
 
 }  // namespace
 
-void ShapingChecks::Draw(const sandbox::Personality& personality, const std::vector<delivery::Source>& sources,
-                         bool replies_arrive) {
+void ShapingChecks::Draw(const sandbox::Personality& personality, const std::vector<delivery::Source>& sources) {
   personality_ = &personality;
   sources_ = sources;
-  drawn_ = DrawShaping(world_.prng(), personality, sources, replies_arrive);
+  drawn_ = DrawShaping(world_.prng(), personality, sources);
   TellLimits();
   for (const auto& [provider, rules] : drawn_.rules) rules_.Add(provider, rules);
   for (const auto& [provider, plan] : drawn_.warmups)
@@ -85,6 +84,10 @@ void ShapingChecks::OnRefusal(const sandbox::Exchanger::Named& named, std::strin
   rules_.OnRefusal(PlaceOf(named.provider, named.client, named.server), reply, world_.now());
 }
 
+void ShapingChecks::OnBreak(std::size_t provider, const base::IpAddress& client, const base::IpAddress& server) {
+  rules_.OnBreak(PlaceOf(provider, client, server), world_.now());
+}
+
 void ShapingChecks::OnConnection(std::size_t provider, const base::IpAddress& client, const base::IpAddress& server,
                                  bool begins) {
   const Place place = PlaceOf(provider, client, server);
@@ -94,6 +97,16 @@ void ShapingChecks::OnConnection(std::size_t provider, const base::IpAddress& cl
   } else {
     warmups_.OnConnectionEnd(place.provider, place.source, world_.wall_now());
   }
+}
+
+void ShapingChecks::Tell(Findings& findings) const {
+  findings.at_limit = limits_.reached();
+  findings.at_limit_over_sites = limits_.reached_over_sites();
+  findings.at_rate = limits_.reached_rates();
+  findings.changes = changes_;
+  findings.rules_fired = rules_.fired();
+  findings.unheard = rules_.unheard();
+  findings.days_used_up = warmups_.used_up();
 }
 
 }  // namespace sim

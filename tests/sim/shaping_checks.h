@@ -11,6 +11,7 @@
 #include "tests/sim/limit_checks.h"
 #include "tests/sim/rule_checks.h"
 #include "tests/sim/shaping_draw.h"
+#include "tests/sim/simulation.h"
 #include "tests/sim/warmup_checks.h"
 #include "tests/sim/world.h"
 #include "tools/sandbox/exchanger.h"
@@ -23,8 +24,8 @@ class ShapingChecks {
   ShapingChecks(World& world, const std::function<void(std::string violation)>& report)
       : world_(world), limits_(report), rules_(report), warmups_(report) {}
 
-  // Draws what holds from the start. `replies_arrive`: no connection breaks. The personality outlives this.
-  void Draw(const sandbox::Personality& personality, const std::vector<delivery::Source>& sources, bool replies_arrive);
+  // Draws what holds from the start. The personality outlives this.
+  void Draw(const sandbox::Personality& personality, const std::vector<delivery::Source>& sources);
   // The first version; `others` are files of it, too.
   Shaping Parse(const std::vector<config::Shaping::File>& others);
   // Draws changes of the limits; each is told when it comes.
@@ -39,13 +40,12 @@ class ShapingChecks {
   void OnRefusal(const sandbox::Exchanger::Named& named, std::string_view reply);
   // To a server of the provider.
   void OnConnection(std::size_t provider, const base::IpAddress& client, const base::IpAddress& server, bool begins);
+  // One to a server of the provider breaks: what was said just before may be lost.
+  void OnBreak(std::size_t provider, const base::IpAddress& client, const base::IpAddress& server);
   void OnCrash() { rules_.OnCrash(world_.now()); }
   void OnStart() { rules_.OnStart(); }
 
-  const LimitChecks& limits() const { return limits_; }
-  const RuleChecks& rules() const { return rules_; }
-  const WarmupChecks& warmups() const { return warmups_; }
-  std::uint64_t changes() const { return changes_; }
+  void Tell(Findings& findings) const;
 
  private:
   void TellLimits();

@@ -129,7 +129,7 @@ std::string TextOf(const WarmupPlan& plan) {
 }  // namespace
 
 DrawnShaping DrawShaping(base::Prng& prng, const sandbox::Personality& personality,
-                         const std::vector<delivery::Source>& sources, bool with_rules) {
+                         const std::vector<delivery::Source>& sources) {
   DrawnShaping drawn;
   // A domain without MX goes to its own host, which is of no provider.
   const auto& faults = personality.dns.shares;
@@ -145,7 +145,7 @@ DrawnShaping DrawShaping(base::Prng& prng, const sandbox::Personality& personali
     if (personality.providers[i].connections_per_source == 0 && prng.Chance(0.2)) drawn.not_adaptive.push_back(i);
     if (prng.Chance(0.1)) drawn.warmups[i] = DrawWarmup(prng, sources);
     if (prng.Chance(0.3)) drawn.of_sources[i] = DrawLimitsOfSource(prng, sources[prng.Below(sources.size())].name);
-    if (!with_rules || !prng.Chance(0.5)) continue;
+    if (!prng.Chance(0.5)) continue;
     std::vector<ReplyRule>& rules = drawn.rules[i];
     for (std::uint64_t n = 1 + prng.Below(2); n > 0; --n) {
       ReplyRule rule = DrawRule(prng);

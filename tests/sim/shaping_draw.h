@@ -64,9 +64,9 @@ struct DrawnShaping {
   ProviderLimits::Limit of_all_sites;     // Of each site of whatever provider, over all sources.
 };
 
-// Mail exchangers are named mx1.pN.example and the like. `with_rules`: what is said reaches the program.
+// Mail exchangers are named mx1.pN.example and the like.
 DrawnShaping DrawShaping(base::Prng& prng, const sandbox::Personality& personality,
-                         const std::vector<delivery::Source>& sources, bool with_rules);
+                         const std::vector<delivery::Source>& sources);
 // Other limits, of some of the providers that have some.
 void DrawLimitsAnew(base::Prng& prng, DrawnShaping& shaping);
 // What holds there for a source.

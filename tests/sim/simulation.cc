@@ -17,6 +17,7 @@
 #include "tests/sim/receiving_side.h"
 #include "tests/sim/shaping_checks.h"
 #include "tests/sim/simulated_campaign.h"
+#include "tests/sim/source_checks.h"
 #include "tests/sim/sts_checks.h"
 #include "tests/sim/tls_checks.h"
 
@@ -95,6 +96,7 @@ class Simulation {
 
   TlsChecks tls_checks_{ReportAs("TLS: ")};
   ShapingChecks shaping_checks_{world_, ReportAs("limits: ")};
+  SourceChecks source_checks_{settings_.seed, ReportAs("limits: ")};
   MovingMx moving_{world_, ReportAs("MX: ")};
   StsChecks sts_{world_};
   Names names_;
@@ -141,7 +143,7 @@ void Simulation::MakeCampaigns() {
 void Simulation::MakeShaping(std::uint64_t domains, const std::vector<delivery::Source>& sources) {
   base::Prng& prng = world_.prng();
   const sandbox::Personality& personality = receivers_->personality();
-  shaping_checks_.Draw(personality, sources, /*replies_arrive=*/network_options_.reset_share == 0);
+  shaping_checks_.Draw(personality, sources);
   const std::string text = tls_checks_.Draw(prng, domains, /*may_part=*/shaping_checks_.empty());
   const std::size_t providers = personality.providers.size();
   std::set<std::size_t> limited;
@@ -164,16 +166,7 @@ void Simulation::UseShaping(ShapingChecks::Shaping shaping) {
 
 void Simulation::MakeKeys() {
   base::Prng& prng = world_.prng();
-  constexpr dkim::Canonicalization kModes[] = {dkim::Canonicalization::kSimple, dkim::Canonicalization::kRelaxed};
-  std::vector<dkim::SigningKey> keys;
-  for (std::uint64_t n = prng.Below(3); n > 0; --n) {
-    dkim::SigningKey key;
-    key.spec.domain = absl::StrFormat("s%d.example", n);
-    key.spec.selector = "s";
-    key.spec.header = kModes[prng.Below(2)];
-    key.spec.body = kModes[prng.Below(2)];
-    keys.push_back(key);
-  }
+  const std::vector<dkim::SigningKey> keys = RandomKeys(prng);
   for (const auto& campaign : campaigns_) {
     campaign->job().keys = keys;
     if (!keys.empty() && prng.Chance(0.3)) campaign->Seal();
@@ -203,8 +196,13 @@ void Simulation::ShowToCheckers() {
     campaigns_.at(SimulatedCampaign::NumberOf(recipient))->CheckMessage(recipient, content, ReportAs(""));
   });
   network_.ShowConnections([this](const base::IpAddress& client, const base::IpAddress& server, bool begins) {
-    if (const auto provider = receivers_->zone().ProviderOfAddress(server))
-      shaping_checks_.OnConnection(*provider, client, server, begins);
+    source_checks_.OnConnection(client, begins, world_.now());
+    const auto provider = receivers_->zone().ProviderOfAddress(server);
+    if (provider) shaping_checks_.OnConnection(*provider, client, server, begins);
+  });
+  network_.ShowBreaks([this](const base::IpAddress& client, const base::IpAddress& server) {
+    const auto provider = receivers_->zone().ProviderOfAddress(server);
+    if (provider) shaping_checks_.OnBreak(*provider, client, server);
   });
 }
 
@@ -213,6 +211,7 @@ void Simulation::OnRecipient(const sandbox::Exchanger::Named& named) {
   const std::string domain = address.substr(address.find('@') + 1);
   const std::size_t campaign = SimulatedCampaign::NumberOf(address);
   shaping_checks_.OnRecipient(campaign, named);
+  source_checks_.OnRecipient(named.client, world_.now());
   moving_.CheckRecipient(campaign, domain,
                          {named.provider, SiteOf(receivers_->personality().providers[named.provider], named.server)});
   const auto possible = sts_.PossibleAt(domain, world_.now(), moving_.Patience(domain));
@@ -228,8 +227,11 @@ void Simulation::OnRecipient(const sandbox::Exchanger::Named& named) {
 void Simulation::StartProgram() {
   ++program_number_;
   shaping_checks_.OnStart();
-  limits_ = std::make_unique<KeptLimits>(world_, campaigns_.front()->job().sources, kept_limits_);
+  const std::vector<delivery::Source> sources = source_checks_.Draw(campaigns_.front()->job().sources, world_.now());
+  for (const auto& campaign : campaigns_) campaign->job().sources = sources;
+  limits_ = std::make_unique<KeptLimits>(world_, sources, kept_limits_);
   if (settings_.bugs.forget_settings) limits_->ForgetSettings();
+  if (settings_.bugs.forget_source_rates) limits_->ForgetSourceRates();
   if (!settings_.bugs.forget_limits) CHECK(limits_->Load().ok());
   for (std::size_t number = 0; number < campaigns_.size() && !over_; ++number) StartCampaign(number);
   if (findings_.crashes < kCrashesMax) PlanCrash();
@@ -355,12 +357,8 @@ void Simulation::CheckEnd() {
   findings_.encrypted = totals.encrypted_messages;
   findings_.resumed = totals.resumed;
   findings_.moved = moving_.moved();
-  findings_.at_limit = shaping_checks_.limits().reached();
-  findings_.at_limit_over_sites = shaping_checks_.limits().reached_over_sites();
-  findings_.at_rate = shaping_checks_.limits().reached_rates();
-  findings_.changes = shaping_checks_.changes();
-  findings_.rules_fired = shaping_checks_.rules().fired();
-  findings_.days_used_up = shaping_checks_.warmups().used_up();
+  shaping_checks_.Tell(findings_);
+  source_checks_.Tell(findings_);
 }
 
 Findings Simulation::Run() {

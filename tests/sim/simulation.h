@@ -31,8 +31,11 @@ struct Findings {
   std::uint64_t at_limit = 0;             // Connections that were the last one allowed…
   std::uint64_t at_limit_over_sites = 0;  // …by a limit of several sites, while more than one had some.
   std::uint64_t at_rate = 0;              // Messages and connections that were the last one a rate allowed.
+  std::uint64_t at_source_limit = 0;      // Connections and messages that were the last one allowed of their source…
+  std::uint64_t source_changes = 0;       // …and programs where that was another than before.
   std::uint64_t changes = 0;              // Of the shaping files.
   std::uint64_t rules_fired = 0;          // Automation rules.
+  std::uint64_t unheard = 0;              // Refusals that fit one, and may have been lost with their connection.
   std::uint64_t days_used_up = 0;         // Of warm-ups.
   std::uint32_t crashes = 0;
   std::string end;  // "finished", "paused", "time is over"

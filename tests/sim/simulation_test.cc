@@ -26,6 +26,7 @@ TEST(Simulation, HoldsForTheFirstSeeds) {
   std::uint32_t crashes = 0;
   std::uint64_t delivered = 0, in_doubt = 0, encrypted = 0, resumed = 0, moved = 0, enforced = 0, at_limit = 0;
   std::uint64_t at_limit_over_sites = 0, at_rate = 0, changes = 0, rules_fired = 0, days_used_up = 0;
+  std::uint64_t at_source_limit = 0, source_changes = 0, unheard = 0;
   for (std::uint64_t seed = 1; seed <= SLUICE_SIM_SEEDS; ++seed) {
     const Findings findings = Simulate({.seed = seed, .bugs = {}});
     ASSERT_TRUE(findings.violations.empty()) << "seed " << seed << "\n" << Join(findings.violations);
@@ -39,8 +40,11 @@ TEST(Simulation, HoldsForTheFirstSeeds) {
     at_limit += findings.at_limit;
     at_limit_over_sites += findings.at_limit_over_sites;
     at_rate += findings.at_rate;
+    at_source_limit += findings.at_source_limit;
+    source_changes += findings.source_changes;
     changes += findings.changes;
     rules_fired += findings.rules_fired;
+    unheard += findings.unheard;
     days_used_up += findings.days_used_up;
   }
   EXPECT_GT(crashes, SLUICE_SIM_SEEDS * 2u / 3u) << "the worlds are too kind to prove anything";
@@ -51,11 +55,16 @@ TEST(Simulation, HoldsForTheFirstSeeds) {
   EXPECT_GT(moved, SLUICE_SIM_SEEDS / 4u);
   EXPECT_GT(enforced, SLUICE_SIM_SEEDS / 4u);
   EXPECT_GT(at_limit, SLUICE_SIM_SEEDS / 4u);
-  EXPECT_GT(at_limit_over_sites, SLUICE_SIM_SEEDS < 100 ? 0u : SLUICE_SIM_SEEDS / 8u);  // Two of the first 40.
   EXPECT_GT(at_rate, SLUICE_SIM_SEEDS / 4u);
   EXPECT_GT(changes, SLUICE_SIM_SEEDS / 8u);
   EXPECT_GT(rules_fired, SLUICE_SIM_SEEDS / 4u);
   EXPECT_GT(days_used_up, 0u);
+  EXPECT_GT(at_source_limit, SLUICE_SIM_SEEDS / 4u);
+  EXPECT_GT(source_changes, SLUICE_SIM_SEEDS / 15u);
+  if (SLUICE_SIM_SEEDS >= 100) {  // None of the first 40.
+    EXPECT_GT(at_limit_over_sites, SLUICE_SIM_SEEDS / 8u);
+    EXPECT_GT(unheard, 0u);
+  }
 }
 
 // What the program prints for these seeds, run in a process of its own.
@@ -124,6 +133,12 @@ TEST(Simulation, FindsLimitsThatBeginAnewWithTheProgram) {
 }
 TEST(Simulation, FindsSitesThatEachKeepTheLimitsOfTheirProvider) {
   EXPECT_THAT(Found({.limits_of_each_site = true}), HasSubstr(", all sites, from "));
+}
+TEST(Simulation, FindsSitesThatEachHaveTheLimitsOfTheirSource) {
+  EXPECT_THAT(Found({.sources_at_each_site = true}), StartsWith("limits: source "));
+}
+TEST(Simulation, FindsWhatASourceOwesForgottenByARestart) {
+  EXPECT_THAT(Found({.forget_source_rates = true}, 162), StartsWith("limits: source "));
 }
 TEST(Simulation, FindsLimitsThatNewShapingFilesDoNotReach) {
   EXPECT_THAT(Found({.keep_old_limits = true}, 52), StartsWith("limits: "));
