@@ -10,10 +10,12 @@
 namespace delivery {
 namespace {
 
-constexpr std::uint64_t kMessagesForASession = 16;  // That wait.
+constexpr std::uint64_t kMessagesForASession = 16;   // That wait.
+constexpr std::uint64_t kMessagesForAHeavyOnes = 4;  // The same, of a campaign of such a weight or more.
 constexpr std::size_t kPoliciesAtOnce = 64;
 constexpr base::Duration kNextPolicies = base::Duration::Seconds(1);
-constexpr base::Duration kSlow = base::Duration::Seconds(5);  // A session that takes longer for a message.
+constexpr base::Duration kFirstTakes = base::Duration::Milliseconds(300);  // Until it is open.
+constexpr base::Duration kSlow = base::Duration::Seconds(5);               // A session that takes longer for a message.
 
 smtp::Client::Options ClientOptions(const config::Limits& limits, const Source& source) {
   smtp::Client::Options options;
@@ -52,6 +54,10 @@ bool Site::WantsSession(const tls::Policy& policy, std::uint64_t demand, std::ui
   }
   std::uint64_t share = std::min<std::uint64_t>(kMessagesForASession, limits_.max_deliveries_per_connection);
   if (mail_max_ != 0) share = std::min<std::uint64_t>(share, mail_max_);
+  // Where there is a rate, the other campaigns get what it has no session for when its turn comes.
+  const std::uint64_t heavy = std::max(kMessagesForAHeavyOnes, kMessagesForASession / context_.job.weight);
+  const auto has_rate = [](const auto& member) { return member->group().HasMessageRate(); };
+  if (heavy < share && std::any_of(members_.begin(), members_.end(), has_rate)) share = heavy;
   const std::uint64_t wanted = (demand + share - 1) / share;
   std::uint64_t working = CountUnder(opening_, policy);
   const bool is_refused = working > 0 && opening_backoff_ > base::Duration();  // Now and then: one by one.
@@ -86,8 +92,8 @@ void Site::OpenSessions(const tls::Policy& policy) {
   }
   if (!HasRoomToConnect()) return;
   // Those that will be there by the time a connection is open.
-  const std::uint64_t tokens =
-      std::min(RoomToBegin(kBeginAhead + std::min(open_took_, kSlow)), context_.line.TokensSoon());
+  const base::Duration takes = open_took_ == base::Duration() ? kFirstTakes : std::min(open_took_, kSlow);
+  const std::uint64_t tokens = std::min(RoomToBegin(kBeginAhead + takes), context_.line.TokensSoon());
   if (tokens == 0) return throttle_.Note("campaign_rate");  // Else RoomToBegin has said it.
   while (WantsSession(policy, demand, tokens)) {
     if (!HasRoomToConnect()) return;
