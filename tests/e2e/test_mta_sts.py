@@ -2,6 +2,8 @@
 
 import json
 import socket
+import ssl
+import threading
 import time
 import unittest
 
@@ -72,14 +74,21 @@ class MtaStsTest(Lab):
 
     @unittest.skipUnless(SOAK, "it takes the minute that a fetch may take")
     def test_m02_a_fetch_ends_after_a_minute_and_the_mail_goes(self):
-        self.addCleanup(socket.create_server((SILENT, 443)).close)  # It says nothing to whoever connects.
+        made = self.authority.certificate("mta-sts.slow.test")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(made.certificate, made.key)
+        silent = context.wrap_socket(socket.create_server((SILENT, 443)), server_side=True)  # After the handshake.
+        self.addCleanup(silent.close)
+        clients = []
+        threading.Thread(target=lambda: clients.append(silent.accept()), daemon=True).start()
         self.sink(IN_CLEAR)
-        self.domain("slow.test", "")
+        self.domain("slow.test", "", certificate=made)
         self.zones["slow.test"] = self.zones["slow.test"].replace(WEB, SILENT)
         self.begin()
         begin = time.monotonic()
         process = self.start("send", "campaign.toml", "--progress", "off")
         process.wait_for_end(0, timeout=100)
+        self.assertEqual(len(clients), 1)
         self.assertEqual(self.counts("test"), (1, 0))
         self.assertGreater(time.monotonic() - begin, 60)
         self.assertIn("slow.test", process.text())
