@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kWatchEvery{100}, kWatchSoon{2};
 constexpr std::uint32_t kSessionsMax = 16'000;  // Of a shard: fewer than the reactor's streams, of which DNS has some.
-constexpr int kDrainTurnsMax = 600;             // So many watches may a drain take: one minute.
+constexpr std::chrono::minutes kDrainMost{1};
 
 }  // namespace
 
@@ -57,7 +57,8 @@ bool Engine::AllStopped() const {
 
 // Waits until all shards have drained; a second request to stop, or too long a wait, ends them at once.
 void Engine::StopThreads(Watcher& watcher) {
-  for (int turn = 0; turn < kDrainTurnsMax && !AllStopped() && watcher.Stops() < 2; ++turn) {
+  const auto end = std::chrono::steady_clock::now() + kDrainMost;
+  while (!AllStopped() && watcher.Stops() < 2 && std::chrono::steady_clock::now() < end) {
     WaitForChange(watcher);
     std::uint32_t open_sessions = 0;
     const delivery::Counters counters = Sum(open_sessions);
