@@ -1,6 +1,8 @@
 #include "engine/sender_check.h"
 
 #include <algorithm>
+#include <cstring>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -22,6 +24,7 @@ namespace engine {
 namespace {
 
 constexpr base::Duration kLimit = base::Duration::Seconds(30);
+constexpr std::string_view kSourceCheck = "source";
 constexpr std::int64_t kQuestionsPerSource = 16;  // About; repetitions included.
 
 // How long the DNS is asked: with many sources dns.max_queries_per_second makes it longer.
@@ -107,6 +110,27 @@ std::vector<std::string> MessageFaults(const campaign::Campaign& campaign) {
   return faults;
 }
 
+// Addresses that mail cannot leave from. Fails where none of the sources has another one.
+std::vector<preflight::Finding> CheckAddresses(const std::vector<delivery::Source>& sources) {
+  std::vector<preflight::Finding> findings;
+  for (const delivery::Source& source : sources) {
+    const int error = source.address.has_value() ? io::ErrorOfSource(*source.address) : 0;
+    if (error == 0) continue;
+    preflight::Finding& finding = findings.emplace_back();
+    finding.check = kSourceCheck;
+    finding.verdict = preflight::Verdict::kWarn;
+    finding.is_told = true;
+    finding.what = absl::StrFormat("%s: source_address %s of %s cannot be used on this machine: %s",
+                                   source.limits.place, source.address->ToString(), source.name, std::strerror(error));
+  }
+  const bool none_is_left = findings.size() == sources.size();
+  for (preflight::Finding& finding : findings) {
+    if (none_is_left) finding.verdict = preflight::Verdict::kFail;
+    if (!none_is_left) finding.what += "; the others send its share";
+  }
+  return findings;
+}
+
 std::string Line(const preflight::Finding& finding) {
   std::string line = absl::StrFormat("%s: %s", finding.check, finding.what);
   for (const preflight::DnsRecord& record : finding.publish) line += "; publish: " + record.ToString();
@@ -159,13 +183,16 @@ absl::StatusOr<preflight::Report> CheckSender(const SenderCheck& check) {
   const absl::StatusOr<preflight::Sender> sender = SenderOf(check);
   if (!sender.ok()) return sender.status();
   const auto asker = DnsAsker::Make(check.config.dns, LimitFor(*sender, check.config.dns));
-  if (!asker.ok()) {
-    NoLookup none(std::string(asker.status().message()));
-    return preflight::CheckSender(none, *sender);
-  }
-  (*asker)->WhileWaiting(check.while_waiting);
   preflight::Report report;
-  (*asker)->InRounds([&](dns::Lookup& lookup) { report = preflight::CheckSender(lookup, *sender); });
+  if (asker.ok()) {
+    (*asker)->WhileWaiting(check.while_waiting);
+    (*asker)->InRounds([&](dns::Lookup& lookup) { report = preflight::CheckSender(lookup, *sender); });
+  } else {
+    NoLookup none(std::string(asker.status().message()));
+    report = preflight::CheckSender(none, *sender);
+  }
+  std::vector<preflight::Finding> addresses = CheckAddresses(check.means.sources);
+  std::move(addresses.begin(), addresses.end(), std::back_inserter(report.findings));
   return report;
 }
 
@@ -174,8 +201,11 @@ absl::Status RequireReady(const SenderCheck& check, Preflight preflight, base::L
   const absl::StatusOr<preflight::Report> report = CheckSender(check);
   if (!report.ok()) return report.status();
   std::vector<std::string> lines = MessageFaults(check.campaign);
+  bool has_address = true;
   for (const preflight::Finding& finding : report->findings) {
-    if (finding.verdict == preflight::Verdict::kFail) lines.push_back(Line(finding));
+    const bool fails = finding.verdict == preflight::Verdict::kFail;
+    if (fails) lines.push_back(Line(finding));
+    if (fails && finding.check == kSourceCheck) has_address = false;
     // The mail goes out unchecked, or some will refuse it: nobody is to think it passed.
     if (finding.verdict == preflight::Verdict::kWarn && (finding.is_open || finding.is_told))
       log.Warning(Line(finding));
@@ -189,8 +219,9 @@ absl::Status RequireReady(const SenderCheck& check, Preflight preflight, base::L
     for (const std::string& line : lines) log.Warning(line);
     return absl::OkStatus();
   }
-  lines.emplace_back(
-      "nothing was sent: receivers would refuse this mail; sluice check says more, and --force sends all the same");
+  lines.push_back(
+      absl::StrFormat("nothing was sent: %s; sluice check says more, and --force sends all the same",
+                      has_address ? "receivers would refuse this mail" : "there is no address to send from"));
   return absl::AbortedError(absl::StrJoin(lines, "\n"));
 }
 

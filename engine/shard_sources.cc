@@ -18,6 +18,8 @@ namespace {
 
 constexpr int kLookedAtOnce = 1024;
 constexpr base::Duration kSourceRest = base::Duration::Minutes(10);  // One that could not be bound to.
+constexpr base::Duration kSameTrouble =
+    base::Duration::Minutes(5);  // What comes sooner again was told: each site tries.
 
 }  // namespace
 
@@ -59,13 +61,20 @@ std::uint32_t Shard::SourceOf(const Destination& destination) const {
 void Shard::OnSourceCannotBind(std::uint32_t source, int error) {
   const base::Instant now = seams_.clock.Now();
   if (source_rests_until_[source] > now) return;
+  const base::Instant last_rest = source_rests_until_[source];  // Of the last one left: when that was seen.
+  const bool is_known = last_rest != base::Instant() && now - last_rest < kSameTrouble;
   const bool last = std::count_if(source_rests_until_.begin(), source_rests_until_.end(),
                                   [now](base::Instant until) { return until <= now; }) == 1;
-  seams_.log.Error(absl::StrFormat(
-      "source %s cannot be used: %s; %s", job_.sources[source].name, std::strerror(error),
-      last ? "it is the only one left, and is tried again" : "its recipients move to the next source for ten minutes"));
+  if (!last || !is_known) {
+    const delivery::Source& unusable = job_.sources[source];
+    seams_.log.Error(absl::StrFormat("source %s cannot be used: %s (source_address %s, %s); %s", unusable.name,
+                                     std::strerror(error), unusable.address.value_or(base::IpAddress()).ToString(),
+                                     unusable.limits.place,
+                                     last ? "it is the only one left, and is tried again"
+                                          : "its recipients move to the next source for ten minutes"));
+  }
+  source_rests_until_[source] = last ? now : now + kSourceRest;
   if (last) return;
-  source_rests_until_[source] = now + kSourceRest;
   if (!source_timer_.IsSet()) seams_.timers.Set(source_timer_, source_rests_until_[source]);
   send_back_from_ = DestinationKey();
 }

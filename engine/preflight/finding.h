@@ -38,7 +38,7 @@ struct DnsRecord {
 
 struct Finding {
   std::string check;  // "spf", "dkim", "dmarc", "alignment", "from", "ptr", "ehlo", "return_path", "replies",
-                      // "one_click", "tls"
+                      // "one_click", "tls", "source"
   Verdict verdict = Verdict::kPass;
   std::string what;                // One line for people.
   std::vector<DnsRecord> publish;  // What would make it pass, where that is known.

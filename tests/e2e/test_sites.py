@@ -253,6 +253,26 @@ class SitesTest(Lab):
         self.assertEqual(self.report()["totals"]["pending"], 1)
         self.assertEqual({event["bounce_classification"] for event in self.events("test", "--type", "TransientFailure")}, {"RoutingErrors"})
 
+    def test_a_source_address_that_this_machine_does_not_have_is_named(self):
+        self.zones({"d.test": "@ MX 10 mx\nmx A 127.0.0.1"})
+        self.rows(["user@d.test"])
+        self.campaign()
+        self.config(engine="shards = 1")
+        with self.path("sluice.toml").open("a") as config:
+            config.write('[sources.one]\nsource_address = "192.0.2.77"\n')
+        line = len(self.path("sluice.toml").read_text().splitlines()) - 1
+        named = f"sluice.toml:{line}: source_address 192.0.2.77 of one cannot be used"
+        self.assertIn(named, self.sluice("check", "campaign.toml", code=5).stdout)
+        self.assertIn(named, self.sluice("send", "campaign.toml", code=5).stderr)
+        process = self.start("send", "campaign.toml", "--progress", "off", "--force")
+
+        def held():
+            done = self.sluice("status", "test", "--json", code=None)
+            return done.returncode == 0 and any("192.0.2.77" in one["reason"] for one in json.loads(done.stdout)["held"])
+        wait_until("the status to name the address", held)
+        self.assertEqual(process.stop(), 4)
+        self.assertEqual(process.text().count("source one cannot be used"), 1, process.text())
+
     def test_a_resumed_campaign_trusts_the_resolver_and_bounces_the_domains_that_do_not_exist(self):
         self.zones({"good.test": "@ MX 10 mx\nmx A 127.0.0.1"})
         self.sink()

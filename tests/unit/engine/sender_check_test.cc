@@ -100,7 +100,7 @@ TEST(SenderCheckTest, A02_AnAddressThatNobodyKnowsIsToldBeforeTheMailGoesOut) {
   SendingMeans means;
   means.sources.emplace_back().name = "one";
   means.authorities = "some";  // Else no mail would reach Gmail.
-  means.sources.back().address = base::IpAddress::Parse("10.0.0.2");
+  means.sources.back().address = base::IpAddress::Parse("127.0.0.3");
   KeptLog log;
   const config::Shaping shaping;
   EXPECT_EQ(RequireReady({campaign, config, shaping, means}, Preflight::kRequire, log), absl::OkStatus());
@@ -112,6 +112,34 @@ TEST(SenderCheckTest, A02_AnAddressThatNobodyKnowsIsToldBeforeTheMailGoesOut) {
   config.sources.emplace_back().name = "one";
   EXPECT_EQ(RequireReady({campaign, config, shaping, means}, Preflight::kRequire, log), absl::OkStatus());
   EXPECT_THAT(log.warnings, testing::Contains(testing::EndsWith("is not known; set public_address in [sources.one]")));
+}
+
+TEST(SenderCheckTest, AnAddressThatThisMachineDoesNotHaveIsToldWithItsPlace) {
+  campaign::Campaign campaign;
+  campaign.from_address = "a@example.com";
+  campaign.kind = campaign::Kind::kTransactional;
+  config::Config config;
+  config.dns.servers = {"127.0.0.1:1"};
+  SendingMeans means;
+  means.sources.emplace_back().name = "one";
+  means.authorities = "some";
+  means.sources.back().address = base::IpAddress::Parse("192.0.2.77");
+  means.sources.back().limits.place = "sluice.toml:7";
+  KeptLog log;
+  const config::Shaping shaping;
+  const absl::Status refused = RequireReady({campaign, config, shaping, means}, Preflight::kRequire, log);
+  EXPECT_TRUE(absl::IsAborted(refused)) << refused;
+  EXPECT_THAT(
+      std::string(refused.message()),
+      testing::AllOf(testing::HasSubstr("source: sluice.toml:7: source_address 192.0.2.77 of one cannot be used"),
+                     testing::HasSubstr("there is no address to send from")));
+  EXPECT_TRUE(RequireReady({campaign, config, shaping, means}, Preflight::kWarn, log).ok());
+  // With another one that works it is a warning.
+  means.sources.emplace_back().name = "two";
+  means.sources.back().address = base::IpAddress::Parse("127.0.0.2");
+  log.warnings.clear();
+  EXPECT_TRUE(RequireReady({campaign, config, shaping, means}, Preflight::kRequire, log).ok());
+  EXPECT_THAT(log.warnings, testing::Contains(testing::HasSubstr("of one cannot be used")));
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
+
 namespace io {
 namespace {
 
@@ -12,6 +14,11 @@ TEST(OwnAddress, IsWhatTheRoutesSay) {
 
 TEST(OwnAddress, WhereTheKernelRefusesThereIsNone) {
   EXPECT_EQ(OwnAddressTowards({*base::IpAddress::Parse("255.255.255.255"), 25}), std::nullopt);
+}
+
+TEST(OwnAddress, ASourceThatThisMachineDoesNotHaveIsTold) {
+  EXPECT_EQ(ErrorOfSource(*base::IpAddress::Parse("127.0.0.1")), 0);
+  EXPECT_EQ(ErrorOfSource(*base::IpAddress::Parse("192.0.2.77")), EADDRNOTAVAIL);
 }
 
 }  // namespace
