@@ -139,12 +139,18 @@ class ZstdSource final : public ByteSource {
 };
 
 absl::StatusOr<std::unique_ptr<ByteSource>> OpenPlain(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Of a named pipe that nobody writes to, open() would not come back.
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
     const std::string text = absl::StrFormat("%s: %s", path, std::strerror(errno));
     return errno == ENOENT ? absl::NotFoundError(text) : absl::PermissionDeniedError(text);
   }
-  return std::make_unique<FdSource>(fd, path);
+  auto source = std::make_unique<FdSource>(fd, path);
+  struct stat status {};
+  if (fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode))
+    return absl::InvalidArgumentError(path + ": a pipe and no file; recipients can come from standard input, as \"-\"");
+  fcntl(fd, F_SETFL, 0);
+  return source;
 }
 
 }  // namespace

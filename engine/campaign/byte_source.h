@@ -19,7 +19,7 @@ class ByteSource {
 };
 
 // "-" is standard input. Decompresses what begins as gzip or zstd does, whatever its name. Errors: NotFound,
-// PermissionDenied, Internal.
+// PermissionDenied, InvalidArgument (a pipe with a name, which somebody may never write to), Internal.
 absl::StatusOr<std::unique_ptr<ByteSource>> OpenSource(const std::string& path);
 // A whole file as it is, whatever it begins with. Errors: NotFound; InvalidArgument, larger than `bytes_max`; others.
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path, std::size_t bytes_max);

@@ -1,12 +1,13 @@
 """When nothing can move: the program says what it waits for, holds the recipients, and ends in order when it is told to."""
 
-import os
+import contextlib
 import pathlib
 import signal
 import socket
+import subprocess
 
 from lab import Lab
-from servers import wait_until
+from servers import Process, wait_until
 
 
 class WaitingTest(Lab):
@@ -71,19 +72,16 @@ class WaitingTest(Lab):
         self.assertLessEqual(totals["in_doubt"], 2 * 20)
 
     def test_a_signal_while_preparing_leaves_nothing_behind_and_can_be_repeated(self):
-        fifo = self.path("rows.csv")
-        fifo.unlink()
-        os.mkfifo(fifo)
+        self.write("campaign.toml", self.path("campaign.toml").read_text().replace("rows.csv", "-"))
         self.config(dns="127.0.0.1:1", port=1)
-        process = self.start("send", "campaign.toml", "--progress", "off")
-        with open(fifo, "w") as rows:  # Opens when the program reads.
-            rows.write("email,first_name\n")
-            process.popen.send_signal(signal.SIGINT)
-            try:
-                for number in range(2_000_000):
-                    rows.write(f"user{number}@d.example,x\n")
-            except BrokenPipeError:
-                pass
+        process = self.started(Process(self.command("send", "campaign.toml", "--progress", "off"), self.path("log"), cwd=self.folder,
+                                       stdin=subprocess.PIPE))
+        with contextlib.suppress(BrokenPipeError), process.popen.stdin as rows:
+            rows.write(b"email,first_name\n")
+            for number in range(2_000_000):
+                rows.write(b"user%d@d.example,x\n" % number)
+                if number == 50_000:  # Much more than a pipe holds: the program reads.
+                    process.popen.send_signal(signal.SIGINT)
         process.wait_for_end(4)
         self.assertFalse((self.path("state") / "campaigns" / "test" / "manifest.json").exists())
 

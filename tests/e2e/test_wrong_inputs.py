@@ -1,5 +1,6 @@
 """Wrong inputs: one clear line each, the right exit code, and nothing sent."""
 
+import os
 import subprocess
 
 from lab import SLUICE, Lab
@@ -64,6 +65,14 @@ class WrongInputsTest(Lab):
         text = self.campaign().read_text().replace("rows.csv", "absent.csv")
         self.write("campaign.toml", text)
         self.refused(3, "absent.csv")
+
+    def test_a_named_pipe_of_recipients(self):
+        """Nobody writes to it: the program does not wait for that."""
+        self.path("rows.csv").unlink()
+        os.mkfifo(self.path("rows.csv"))
+        self.campaign()
+        self.refused(3, "rows.csv: a pipe and no file")
+        self.refused(3, "rows.csv: a pipe and no file", arguments=("check", "campaign.toml"))
 
     def test_no_address_column(self):
         self.write("rows.csv", "mail,first_name\na@a.test,A\n")

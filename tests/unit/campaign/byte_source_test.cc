@@ -1,5 +1,7 @@
 #include "engine/campaign/byte_source.h"
 
+#include <sys/stat.h>
+
 #include <string>
 
 #include "gmock/gmock.h"
@@ -108,6 +110,15 @@ TEST(ByteSource, ErrorsNameTheFile) {
   EXPECT_EQ(missing.message(), folder.Path("missing.csv") + ": No such file or directory");
   EXPECT_THAT(std::string(OpenSource(folder.path()).status().message()), HasSubstr(folder.path() + ": "));
   EXPECT_EQ(FileSize(folder.Path("missing.csv")), 0U);
+}
+
+// open() would wait for somebody who writes.
+TEST(ByteSource, ANamedPipeIsRefused) {
+  const ScratchFolder folder;
+  ASSERT_EQ(mkfifo(folder.Path("rows.csv").c_str(), 0600), 0);
+  const absl::Status refused = OpenSource(folder.Path("rows.csv")).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(refused)) << refused;
+  EXPECT_THAT(std::string(refused.message()), HasSubstr(folder.Path("rows.csv") + ": a pipe and no file"));
 }
 
 TEST(ByteSource, CountsTheBytesOfTheFileNotOfItsContent) {
