@@ -372,7 +372,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   std::vector<HostDane> dane_;                   // Of each host.
   std::size_t orders_max_ = 64;                  // With more than these, those that nobody uses any more are forgotten.
   std::vector<TlsFailure> tls_failures_;         // Addresses that rest.
-  // Addresses that go wrong when commands come in groups: one at a time, until then.
+  // Addresses that go wrong when commands come in groups, or with BDAT: one at a time, and DATA, until then.
   std::map<base::IpAddress, base::Instant> serial_until_;
   // Addresses that wanted TLS when they were spoken to in clear: not again, until then.
   std::map<base::IpAddress, base::Instant> tls_demanded_until_;

@@ -156,7 +156,7 @@ bool Site::OpenSession(const HostPlan::Next& next, const tls::Policy& policy) {
   options.idle_timeout = limits_.idle_timeout;
   options.data_block_timeout = limits_.data_block_timeout;
   options.client = ClientOptions(limits_, source);
-  if (IsSerial(next.address)) options.client.pipelining = false;
+  if (IsSerial(next.address)) options.client.pipelining = options.client.chunking = false;
   options.tls = policy;
   const Destination* const destination = NextFor(policy);
   if (destination != nullptr) {

@@ -50,13 +50,6 @@ bool IsShortage(const smtp::ConnectionFact& fact) {
          (fact.error == EMFILE || fact.error == ENFILE || fact.error == ENOBUFS || fact.error == ENOMEM);
 }
 
-// "503 5.5.0 Improper use of SMTP command pipelining", "554 5.5.1 Error: improper command pipelining": about the order
-// of commands (RFC 3463 section 3.6), and not a name that happens to have that word.
-bool BlamesPipelining(const smtp::Reply& reply) {
-  if (reply.first_digit() != 5 || (reply.enhanced.IsPresent() && reply.enhanced.digits[1] != 5)) return false;
-  return smtp::NormalizeReplyText(reply.text).find("pipelin") != std::string::npos;
-}
-
 }  // namespace
 
 // ---- sessions ----
@@ -136,7 +129,10 @@ void Site::OnSessionOpenFailed(Session& session, const smtp::ConnectionFact& fac
   if (session.cannot_bind() != 0) {
     owner_.OnSourceCannotBind(key_.source, session.cannot_bind());
     Rest(context_.clock.Now() + kUnusableRest);
-    last_failure_ = std::string("the source address cannot be used: ") + std::strerror(session.cannot_bind());
+    const Source& source = context_.job.sources[key_.source];
+    last_failure_ = absl::StrFormat("the source address %s (%s) cannot be used: %s",
+                                    source.address.value_or(base::IpAddress()).ToString(), source.limits.place,
+                                    std::strerror(session.cannot_bind()));
     return;
   }
   if (IsShortage(fact)) {  // Of this machine, and no fault of the receiver's.
@@ -176,39 +172,6 @@ void Site::OnHangUp(Session& session, const smtp::ConnectionFact& fact) {
     serial_until_[session.options().remote.address] = context_.clock.Now() + kSerialFor;
   if (hang_ups_ < kHangUpsInARow) return;
   OnSessionOpenFailed(session, fact);
-}
-
-// A server that announces PIPELINING and cannot do it: its replies get out of step, or it says so.
-bool Site::TakePipeliningTrouble(const Session& session, const smtp::TransactionResult& result) {
-  if (!session.options().client.pipelining) return false;
-  bool trouble = result.end == smtp::TransactionResult::End::kGarbage;
-  for (const std::optional<smtp::Reply>* reply : {&result.mail, &result.rcpt, &result.data, &result.final_reply}) {
-    trouble = trouble || (reply->has_value() && BlamesPipelining(**reply));
-  }
-  if (trouble) serial_until_[session.options().remote.address] = context_.clock.Now() + kSerialFor;
-  return trouble;
-}
-
-// Verdicts page, section 1: an address bounces for SMTPUTF8 where no host offers it. True: another host may.
-bool Site::SeeksSmtpUtf8(const Session& session, const smtp::TransactionResult& result) {
-  if (result.end != smtp::TransactionResult::End::kNeedsSmtpUtf8 || smtputf8_is_nowhere_) return false;
-  const base::IpAddress& address = session.options().remote.address;
-  if (std::find(without_smtputf8_.begin(), without_smtputf8_.end(), address) == without_smtputf8_.end())
-    without_smtputf8_.push_back(address);
-  if (hosts_.HasOtherThan(without_smtputf8_)) return true;
-  NoteSmtpUtf8Nowhere();
-  return false;
-}
-
-void Site::NoteSmtpUtf8Nowhere() {
-  smtputf8_is_nowhere_ = true;
-  without_smtputf8_.clear();
-  owner_.WantsPump(*this);
-}
-
-bool Site::IsSerial(const base::IpAddress& address) const {
-  const auto found = serial_until_.find(address);
-  return found != serial_until_.end() && found->second > context_.clock.Now();
 }
 
 // ---- verdicts ----

@@ -225,6 +225,32 @@ TEST(HostileSerial, WhoGoesWrongWithGroupsGetsCommandsOneByOne) {
   }
 }
 
+// It announces CHUNKING and does not know BDAT: nobody bounces for that, and all are sent with DATA.
+TEST(HostileSerial, WhoDoesNotKnowBdatGetsData) {
+  for (const char* reply :
+       {"500 5.5.1 what is BDAT", "502 5.5.2 Not implemented", "503 Bad sequence", "504 5.5.4 No"}) {
+    Scenario scenario({.addresses = Many(8), .shaping = kOneSession});
+    Receiver& receiver = scenario.Serve("one.example");
+    receiver.At(Point::kContent, [&](const Question& question) -> std::optional<Answer> {
+      return receiver.CountOf("DATA") == 0 ? std::optional(Answer{reply}) : std::nullopt;
+    });
+    EXPECT_TRUE(scenario.Finish());
+    EXPECT_THAT(receiver.accepted(), SizeIs(8)) << reply;
+    EXPECT_EQ(scenario.CountLast("delivered 250 ."), 8u) << reply;
+    EXPECT_EQ(receiver.CountOf("BDAT"), 1u) << reply;
+  }
+}
+
+// What is about the message is no word about the command.
+TEST(HostileSerial, ARefusedMessageIsNoUnknownCommand) {
+  Scenario scenario({.addresses = Many(8), .shaping = kOneSession});
+  Receiver& receiver = scenario.Serve("one.example");
+  receiver.At(Point::kContent, First(1, {"500 5.6.0 Cannot read this message"}));
+  EXPECT_TRUE(scenario.Finish());
+  EXPECT_EQ(scenario.CountLast("bounced"), 1u);
+  EXPECT_EQ(receiver.CountOf("DATA"), 0u);
+}
+
 TEST(HostileSerial, AnImproperMailIsNoRefusedSender) {
   Scenario scenario({.addresses = Many(8), .shaping = kOneSession});
   Receiver& receiver = scenario.Serve("one.example");
