@@ -5,6 +5,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_format.h"
+#include "engine/base/terminal_text.h"
 #include "engine/campaign_run.h"
 #include "engine/io/file_lock.h"
 #include "engine/ledger/recovery.h"
@@ -107,7 +108,7 @@ OperationOutcome Cancel(const IdleLedger& idle, base::WallTime now) {
 delivery::PauseReason PauseReasonOf(const OperationOrder& order) {
   delivery::PauseReason pause;
   pause.by = "operator";
-  pause.reason = order.operation == Operation::kCancel ? "cancelled by the operator" : order.reason;
+  pause.reason = order.operation == Operation::kCancel ? "cancelled by the operator" : base::Harmless(order.reason);
   if (pause.reason.empty()) pause.reason = "paused by the operator";
   pause.scope = order.scope;
   pause.cancels = order.operation == Operation::kCancel;

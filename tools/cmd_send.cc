@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "engine/base/terminal_text.h"
 #include "engine/campaign/byte_source.h"
 #include "engine/campaign_run.h"
 #include "engine/metrics_desk.h"
@@ -174,7 +175,7 @@ int Run(const Arguments& arguments, std::vector<engine::RunRequest>& requests, i
     if (!outcome.problem.ok()) {
       Fail(context.log, outcome.problem, outcome.exit_code);
     } else {
-      std::printf("%s\n", outcome.line.c_str());
+      std::printf("%s\n", base::Harmless(outcome.line, "\n").c_str());
     }
     code = *std::find_if(std::begin(kOrder), std::end(kOrder),
                          [&](int one) { return one == code || one == outcome.exit_code; });

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "engine/base/date.h"
+#include "engine/base/terminal_text.h"
 #include "engine/io/clock.h"
 #include "engine/ledger/reader.h"
 #include "engine/report/summary.h"
@@ -70,7 +71,8 @@ absl::StatusOr<Json> StatusOfIdle(const Access& access) {
 }
 
 void PrintSamples(const Json& json) {
-  for (const Json& sample : json.at("sample_replies")) std::printf("    %s\n", sample.get<std::string>().c_str());
+  for (const Json& sample : json.at("sample_replies"))
+    std::printf("    %s\n", base::Harmless(sample.get<std::string>()).c_str());
 }
 
 // "" where there is none; older programs do not tell all of them.
@@ -93,7 +95,7 @@ void PrintText(const Json& status, const std::string& named) {
               status["messages_per_s"].get<double>());
   for (const Json& pause : status["paused"]) {
     std::printf("  paused since %s: %s: %s\n", pause["since"].get<std::string>().c_str(),
-                pause["scope"].get<std::string>().c_str(), pause["reason"].get<std::string>().c_str());
+                pause["scope"].get<std::string>().c_str(), base::Harmless(pause["reason"].get<std::string>()).c_str());
     PrintSamples(pause);
   }
   if (!status["paused"].empty()) std::printf("    sluice resume %s\n", named.c_str());
@@ -102,7 +104,7 @@ void PrintText(const Json& status, const std::string& named) {
         held["until"].is_null() ? "until it is resumed" : "again at " + held["until"].get<std::string>();
     std::printf("  held: %s from %s%s, %s: %s\n", held["queue"].get<std::string>().c_str(),
                 held["source"].get<std::string>().c_str(), TimeAfter(" since ", held, "since").c_str(), when.c_str(),
-                held["reason"].get<std::string>().c_str());
+                base::Harmless(held["reason"].get<std::string>()).c_str());
     PrintSamples(held);
   }
   if (const auto more = status["held_more"].get<unsigned long long>(); more > 0)

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "engine/base/terminal_text.h"
+
 namespace tools {
 namespace {
 
@@ -29,7 +31,7 @@ std::string_view Prefix(Severity severity) {
 void StderrLog::Write(Severity severity, std::string_view line) {
   if (severity < lowest_) return;
   std::string whole(Prefix(severity));
-  whole.append(line).append("\n");
+  whole.append(base::Harmless(line, "\n\t")).append("\n");
   const std::lock_guard lock(mutex_);
   static_cast<void>(std::fwrite(whole.data(), 1, whole.size(), stderr));
 }

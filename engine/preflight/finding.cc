@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "engine/base/terminal_text.h"
 #include "engine/base/text.h"
 
 namespace preflight {
@@ -102,7 +103,7 @@ std::string Printable(std::string_view text) {
   std::string printable;
   for (std::size_t i = 0; i < text.size();) {
     const bool is_stray = !is_utf8 && static_cast<unsigned char>(text[i]) >= 0x80;
-    const std::size_t control = is_stray ? 1 : base::ControlAt(text, i);
+    const std::size_t control = is_stray ? 1 : std::max(base::ControlAt(text, i), base::DirectionControlAt(text, i));
     if (control == 0) printable.push_back(text[i++]);
     for (const std::size_t end = i + control; control != 0 && i < end; ++i)
       absl::StrAppendFormat(&printable, "\\%03d", static_cast<unsigned char>(text[i]));

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_format.h"
 #include "engine/base/date.h"
+#include "engine/base/terminal_text.h"
 #include "engine/base/text.h"
 #include "nlohmann/json.hpp"
 
@@ -273,15 +274,15 @@ std::string Summary::ToText(bool running, base::WallTime now, std::string_view o
                         json["elapsed_s"].get<double>(), json["messages_per_s"].get<double>(), rate_peak_);
   for (const Json& pause : json["paused"]) {
     absl::StrAppendFormat(&out, "  paused since %s: %s\n", pause["since"].get<std::string>(),
-                          pause["reason"].get<std::string>());
+                          base::Harmless(pause["reason"].get<std::string>()));
     for (const Json& sample : pause["sample_replies"])
-      absl::StrAppendFormat(&out, "    %s\n", sample.get<std::string>());
+      absl::StrAppendFormat(&out, "    %s\n", base::Harmless(sample.get<std::string>()));
     absl::StrAppendFormat(&out, "    sluice resume %s%s\n", manifest_.campaign, option);
   }
   for (const Json& one : json["suspended"]) {
     absl::StrAppendFormat(&out, "  suspended until %s: %s (%s): %s\n", one["until"].get<std::string>(),
-                          one["site"].get<std::string>(), one["reason"].get<std::string>(),
-                          one["sample_replies"][0].get<std::string>());
+                          one["site"].get<std::string>(), base::Harmless(one["reason"].get<std::string>()),
+                          base::Harmless(one["sample_replies"][0].get<std::string>()));
   }
   for (const Json& bounce : json["bounces"]) {
     absl::StrAppendFormat(&out, "  bounced as %s: %d\n", bounce["class"].get<std::string>(),

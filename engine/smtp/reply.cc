@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "engine/base/terminal_text.h"
 #include "engine/base/text.h"
 
 namespace smtp {
@@ -44,28 +45,7 @@ void CutText(std::string& text) {
 
 }  // namespace
 
-std::string Printable(std::string_view bytes) {
-  std::string out;
-  out.reserve(bytes.size());
-  for (std::size_t i = 0; i < bytes.size();) {
-    const auto byte = static_cast<unsigned char>(bytes[i]);
-    if (byte < 0x80) {
-      out.push_back(byte < 0x20 || byte == 0x7F ? ' ' : bytes[i]);
-      ++i;
-      continue;
-    }
-    const std::size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : 2;
-    if (base::IsUtf8(bytes.substr(i, length)) && bytes.size() - i >= length) {
-      const bool control = byte == 0xC2 && static_cast<unsigned char>(bytes[i + 1]) < 0xA0;  // C1
-      out.append(control ? " " : bytes.substr(i, length));
-      i += length;
-    } else {
-      out.push_back('?');
-      ++i;
-    }
-  }
-  return out;
-}
+std::string Printable(std::string_view bytes) { return base::Harmless(bytes); }
 
 std::string Reply::ToString() const {
   std::string out = absl::StrFormat("%d", code);
