@@ -4,12 +4,21 @@
 #include <utility>
 #include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 namespace ledger {
 namespace {
 
 constexpr std::size_t kWindow = 1u << 20;
+
+// Of what was safe something is gone. Nothing can make it again, and nobody goes on by guessing.
+absl::Status Damage(std::string what) {
+  return absl::DataLossError(absl::StrCat(
+      what,
+      "; put this file back from a copy of the state (sluice ledger verify says whether the ledger is whole then); "
+      "sluice events prints what is before the damage"));
+}
 
 RecipientId RecipientOf(const Record& record) {  // 0 for those that are of none.
   if (const auto* attempt = std::get_if<Attempt>(&record)) return attempt->recipient;
@@ -26,8 +35,8 @@ absl::Status Reader::CheckNoneAfter(std::uint64_t number) {
   for (const std::string& name : *names) {
     const std::optional<std::uint64_t> other = ParseSegmentName(name);
     if (!other.has_value() || *other <= number) continue;
-    return absl::DataLossError(absl::StrFormat("%s/%s: the ledger is damaged: this segment is missing, and %s is there",
-                                               options_.directory, SegmentName(number), name));
+    return Damage(absl::StrFormat("%s/%s: the ledger is damaged: this segment is missing, and %s is there",
+                                  options_.directory, SegmentName(number), name));
   }
   return absl::OkStatus();
 }
@@ -57,15 +66,13 @@ absl::StatusOr<bool> Reader::OpenSegment() {
   std::string bytes;
   if (absl::Status status = (*file)->ReadAt(0, kSegmentHeaderSize, bytes); !status.ok()) return status;
   const std::optional<SegmentHeader> header = DecodeSegmentHeader(bytes);
-  if (!header.has_value())
-    return absl::DataLossError(absl::StrFormat("%s:0: the ledger is damaged: no header of a segment", path));
+  if (!header.has_value()) return Damage(absl::StrFormat("%s:0: the ledger is damaged: no header of a segment", path));
   if (header->campaign_hash != options_.campaign_hash || header->number != segment_) {
-    return absl::DataLossError(
-        absl::StrFormat("%s:0: the ledger is damaged: a segment of another campaign or place", path));
+    return Damage(absl::StrFormat("%s:0: the ledger is damaged: a segment of another campaign or place", path));
   }
   if (header->first_seq != expected_) {
-    return absl::DataLossError(absl::StrFormat("%s:0: the ledger is damaged: it begins with record %d where %d is due",
-                                               path, header->first_seq, expected_));
+    return Damage(absl::StrFormat("%s:0: the ledger is damaged: it begins with record %d where %d is due", path,
+                                  header->first_seq, expected_));
   }
   file_ = *std::move(file);
   offset_ = kSegmentHeaderSize;
@@ -89,9 +96,8 @@ absl::StatusOr<bool> Reader::LoadFrame() {
     const std::optional<Frame> frame = TakeFrame(bytes);
     if (frame.has_value()) {
       if (frame->first_seq != expected_) {
-        return absl::DataLossError(absl::StrFormat("%s/%s:%d: the ledger is damaged: record %d where %d is due",
-                                                   options_.directory, SegmentName(segment_), offset_, frame->first_seq,
-                                                   expected_));
+        return Damage(absl::StrFormat("%s/%s:%d: the ledger is damaged: record %d where %d is due", options_.directory,
+                                      SegmentName(segment_), offset_, frame->first_seq, expected_));
       }
       frame_.assign(frame->payload);
       rest_ = frame_;
@@ -123,9 +129,8 @@ absl::StatusOr<bool> Reader::IsAtEnd() {
     if (!HasFrameThatConfirms(rest, expected_)) return true;
     // One that confirms is written after the one that it confirms: what is not there now will never be.
   }
-  return absl::DataLossError(
-      absl::StrFormat("%s/%s:%d: the ledger is damaged: record %d was durable and cannot be read", options_.directory,
-                      SegmentName(segment_), offset_, expected_));
+  return Damage(absl::StrFormat("%s/%s:%d: the ledger is damaged: record %d was durable and cannot be read",
+                                options_.directory, SegmentName(segment_), offset_, expected_));
 }
 
 // Whether the records of the frame at hand are known to be durable: by it, or by what follows it.
@@ -158,7 +163,7 @@ absl::StatusOr<std::optional<ReadRecord>> Reader::NextOfFrame() {
         rest_.empty() ? RecordDecoder::Result::kBad : decoder_.Next(rest_, read.record);
     if (result == RecordDecoder::Result::kDefinition) continue;
     if (result == RecordDecoder::Result::kBad) {
-      return absl::DataLossError(
+      return Damage(
           absl::StrFormat("%s/%s:%d: the ledger is damaged: a record that cannot be read, in the frame before",
                           options_.directory, SegmentName(segment_), offset_));
     }
@@ -166,13 +171,33 @@ absl::StatusOr<std::optional<ReadRecord>> Reader::NextOfFrame() {
     --frame_left_;
     if (result == RecordDecoder::Result::kUnknown) continue;
     if (const RecipientId id = RecipientOf(read.record); id >= options_.recipients) {
-      return absl::DataLossError(absl::StrFormat("%s/%s: the ledger is damaged: record %d names recipient %d of %d",
-                                                 options_.directory, SegmentName(segment_), read.seq, id,
-                                                 options_.recipients));
+      return Damage(absl::StrFormat("%s/%s: the ledger is damaged: record %d names recipient %d of %d",
+                                    options_.directory, SegmentName(segment_), read.seq, id, options_.recipients));
     }
     return std::optional<ReadRecord>(std::move(read));
   }
   return std::optional<ReadRecord>();
+}
+
+absl::Status Reader::PassSegmentsBefore(std::uint64_t number) {
+  while (segment_ < number) {
+    absl::StatusOr<bool> is_there = OpenSegment();
+    if (!is_there.ok()) return is_there.status();
+    if (!*is_there) {
+      return Damage(absl::StrFormat("%s/%s:0: the ledger is damaged: this segment is missing or empty, and was in use",
+                                    options_.directory, SegmentName(segment_)));
+    }
+    absl::StatusOr<bool> loaded = LoadFrame();
+    if (!loaded.ok()) return loaded.status();
+    frame_left_ = 0;
+    if (*loaded) continue;
+    absl::StatusOr<bool> at_end = IsAtEnd();
+    if (!at_end.ok()) return at_end.status();
+    if (!*at_end) continue;
+    ++segment_;
+    file_.reset();
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::optional<ReadRecord>> Reader::Next() {

@@ -39,9 +39,14 @@ class Reader {
   // Errors: DataLoss, damage before the end: the text names file and offset.
   absl::StatusOr<std::optional<ReadRecord>> Next();
 
-  std::uint64_t last_seq() const { return seq_; }     // Of the last record returned; 0: none.
-  std::uint64_t segment() const { return segment_; }  // The one being read.
-  std::uint64_t offset() const { return offset_; }    // After the last whole frame in it.
+  // Looks whether all frames before segment `number` are whole, and decodes none. To be called before Next.
+  // Errors: as Next.
+  absl::Status PassSegmentsBefore(std::uint64_t number);
+
+  std::uint64_t next_seq() const { return expected_; }  // After the last whole frame.
+  std::uint64_t last_seq() const { return seq_; }       // Of the last record returned; 0: none.
+  std::uint64_t segment() const { return segment_; }    // The one being read.
+  std::uint64_t offset() const { return offset_; }      // After the last whole frame in it.
 
  private:
   absl::StatusOr<bool> OpenSegment();  // False: it does not exist yet.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_format.h"
 #include "engine/ledger/checkpoint.h"
 #include "engine/ledger/fold.h"
 #include "engine/ledger/reader.h"
@@ -21,6 +22,18 @@ absl::Status SyncSegments(io::Disk& disk, const std::string& directory, std::uin
   return disk.SyncDirectory(directory);
 }
 
+// The checkpoint makes what is before it unnecessary for sending; events and reports are rendered from all of it.
+absl::Status CheckOlderSegments(io::Disk& disk, const std::string& directory, std::uint64_t campaign_hash,
+                                const CheckpointHeader& checkpoint) {
+  Reader reader(disk, {.directory = directory, .campaign_hash = campaign_hash});
+  if (absl::Status status = reader.PassSegmentsBefore(checkpoint.next_segment); !status.ok()) return status;
+  if (reader.next_seq() > checkpoint.seq) return absl::OkStatus();
+  return absl::DataLossError(absl::StrFormat(
+      "%s/%s:%d: the ledger is damaged: it ends with record %d, and checkpoint-%d knows more; put this file back from "
+      "a copy of the state",
+      directory, SegmentName(reader.segment() - 1), reader.offset(), reader.next_seq() - 1, checkpoint.seq));
+}
+
 }  // namespace
 
 absl::StatusOr<Recovered> Recover(io::Disk& disk, const std::string& directory, std::uint64_t campaign_hash,
@@ -32,6 +45,10 @@ absl::StatusOr<Recovered> Recover(io::Disk& disk, const std::string& directory, 
   const std::uint64_t first = checkpoint.ok() ? checkpoint->next_segment : 1;
   recovered.last_seq = checkpoint.ok() ? checkpoint->seq : 0;
   recovered.next_segment = first;
+  if (checkpoint.ok()) {
+    absl::Status status = CheckOlderSegments(disk, directory, campaign_hash, *checkpoint);
+    if (!status.ok()) return status;
+  }
   if (absl::Status status = SyncSegments(disk, directory, first); !status.ok()) return status;
   Reader reader(disk, {.directory = directory,
                        .campaign_hash = campaign_hash,

@@ -56,6 +56,15 @@ class StateDamageTest(Lab):
         self.flip(self.state / "ledger" / "00000001.seg", 120)  # As it was: nothing was lost by the refusals.
         self.finish()
 
+    def test_a_damaged_segment_before_the_checkpoint(self):
+        """Sending could do without it, and nobody would ever get a report."""
+        self.sluice("send", "campaign.toml", timeout=300)
+        self.messages = self.accepted()
+        self.flip(self.state / "ledger" / "00000001.seg", 120)
+        self.refused("ledger/00000001.seg:", "damaged", "put this file back from a copy")
+        self.flip(self.state / "ledger" / "00000001.seg", 120)
+        self.sluice("report", "test")
+
     def test_a_missing_segment(self):
         moved = self.path("moved.seg")
         (self.state / "ledger" / "00000001.seg").rename(moved)

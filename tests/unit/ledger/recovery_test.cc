@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "absl/strings/str_format.h"
 #include "tests/unit/ledger/small_ledger.h"
 
 namespace ledger {
@@ -98,6 +99,26 @@ TEST(Recovery, StopsAtADamagedFrameThatWasDurable) {
                "00000002.seg:64");
   ExpectDamage(AfterDamage([](SmallLedger& ledger) { ledger.Flip(SmallLedger::SegmentPath(2), 64 + 3); }),
                "00000002.seg:64");
+}
+
+// Sending needs only what is behind it; events and reports need all.
+TEST(Recovery, StopsAtDamageBeforeTheCheckpointToo) {
+  for (const auto& [number, at] : {std::pair(1u, 64u + 45u), std::pair(1u, 20u), std::pair(2u, 64u + 45u)}) {
+    SmallLedger ledger;
+    for (RecipientId id = 0; id < 6; ++id) {
+      ASSERT_TRUE(ledger.Open().ok());
+      ledger.Deliver(id);
+      ASSERT_TRUE(ledger.journal->Close().ok());
+    }
+    ASSERT_GT(ledger.Recover()->next_segment, 2u);
+    const std::string path = SmallLedger::SegmentPath(number);
+    ledger.Flip(path, at);
+    ExpectDamage(ledger.Recover().status(), absl::StrFormat("%s:%d", SegmentName(number), at < 64 ? 0 : 64));
+    ExpectDamage(ledger.Recover().status(), "put this file back from a copy");
+    ledger.Flip(path, at);
+    ASSERT_TRUE(ledger.disk.Remove(path).ok());
+    ExpectDamage(ledger.Recover().status(), SegmentName(number));
+  }
 }
 
 TEST(Recovery, StopsAtADamagedHeaderOfASegment) {
