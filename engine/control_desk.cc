@@ -20,6 +20,11 @@ constexpr base::Duration kLastAnswers = base::Duration::Seconds(2);  // So long 
 
 std::string Line(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
+// As in reports, and as `pause` wants it.
+std::string ProviderName(const std::string& provider) {
+  return provider.empty() ? std::string(delivery::kOtherProvider) : provider;
+}
+
 std::string TextOf(const Json& json, const char* name) {
   const auto found = json.find(name);
   return found != json.end() && found->is_string() ? found->get<std::string>() : "";
@@ -48,7 +53,7 @@ void PutLimits(const std::vector<delivery::ShardAnswer>& answers, Json& json) {
     unasked += answer.unasked;
     for (const delivery::LimitedQueue& limited : answer.limited) {
       json["limited"].push_back({{"queue", limited.queue},
-                                 {"provider", limited.provider},
+                                 {"provider", ProviderName(limited.provider)},
                                  {"source", limited.source},
                                  {"limited_by", limited.limit},
                                  {"since", base::FormatRfc3339(limited.since)},
@@ -329,7 +334,7 @@ std::string ControlDesk::StatusJson(const std::vector<delivery::ShardAnswer>& an
     }
     for (const delivery::HeldQueue& held : answer.held) {
       json["held"].push_back({{"queue", held.queue},
-                              {"provider", held.provider},
+                              {"provider", ProviderName(held.provider)},
                               {"source", held.source},
                               {"reason", held.reason},
                               {"sample_replies", Samples(held.sample)},

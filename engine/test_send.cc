@@ -46,6 +46,11 @@ absl::StatusOr<std::string> WhatBecame(io::Disk& disk, const StartedCampaign& st
     absl::StatusOr<std::optional<ledger::ReadRecord>> next = reader.Next();
     if (!next.ok()) return next.status();
     if (!next->has_value()) return text;
+    const auto* site = std::get_if<ledger::SiteState>(&(*next)->record);
+    if (site != nullptr && site->until > site->time) {  // A greeting that says no is no attempt.
+      text = absl::StrFormat("%s: %s is suspended (%s): %s", Described(ledger::OutcomeKind::kHeld), site->site,
+                             site->reason, site->sample);
+    }
     const auto* outcome = std::get_if<ledger::Outcome>(&(*next)->record);
     if (outcome == nullptr) continue;
     text = std::string(Described(outcome->kind));

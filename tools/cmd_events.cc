@@ -16,6 +16,7 @@
 #include "engine/report/events.h"
 #include "tools/campaign_access.h"
 #include "tools/command.h"
+#include "tools/operation.h"
 #include "tools/signals.h"
 
 namespace tools {
@@ -30,6 +31,13 @@ struct Arguments {
   std::uint64_t after = 0;
   std::string since;
 };
+
+const std::vector<std::string>& Types() {
+  static const std::vector<std::string> kTypes = {"Delivery",   "TransientFailure", "Bounce",      "InDoubt",
+                                                  "Expiration", "Withdrawn",        "AdminBounce", "CampaignState",
+                                                  "SiteState",  "Invalid",          "Duplicate",   "Suppressed"};
+  return kTypes;
+}
 
 // Which events are wanted.
 struct Filter {
@@ -62,6 +70,10 @@ absl::Status PrintNew(ledger::Reader& reader, const Filter& filter, report::Even
 }
 
 int Events(const Arguments& arguments, Context& context) {
+  for (const std::string& type : arguments.types) {
+    if (std::find(Types().begin(), Types().end(), type) == Types().end())
+      return Fail(context.log, NoSuch("type of events", type, Types()), kExitUsage);
+  }
   absl::StatusOr<Access> access = OpenCampaign(context, arguments.campaign);
   if (!access.ok()) return Fail(context.log, access.status(), ExitCodeOf(access.status()));
   Filter filter{arguments.types, arguments.after, std::nullopt};

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,8 +12,10 @@
 #include "absl/strings/str_split.h"
 #include "engine/ledger/reader.h"
 #include "engine/roster/remainder.h"
+#include "engine/smtp/classification.h"
 #include "tools/campaign_access.h"
 #include "tools/command.h"
+#include "tools/operation.h"
 
 namespace tools {
 namespace {
@@ -46,6 +49,13 @@ absl::StatusOr<std::vector<ledger::State>> ParseStates(const std::string& which)
   return states;
 }
 
+std::vector<std::string> ClassNames() {
+  std::vector<std::string> names;
+  for (int i = 1; i <= static_cast<int>(smtp::Classification::kUnclassified); ++i)
+    names.emplace_back(smtp::ToString(static_cast<smtp::Classification>(i)));
+  return names;
+}
+
 bool Contains(const std::vector<std::string>& list, std::string_view text) {
   return list.empty() || std::find(list.begin(), list.end(), text) != list.end();
 }
@@ -53,6 +63,10 @@ bool Contains(const std::vector<std::string>& list, std::string_view text) {
 int Remainder(const Arguments& arguments, Context& context) {
   absl::StatusOr<std::vector<ledger::State>> states = ParseStates(arguments.which);
   if (!states.ok()) return Fail(context.log, states.status(), kExitUsage);
+  for (const std::string& name : arguments.classes) {
+    if (!smtp::ParseClassification(name).has_value())
+      return Fail(context.log, NoSuch("class", name, ClassNames()), kExitUsage);
+  }
   absl::StatusOr<Access> access = OpenCampaign(context, arguments.campaign);
   if (!access.ok()) return Fail(context.log, access.status(), ExitCodeOf(access.status()));
   const std::uint64_t recipients = access->started.roster->recipients();
@@ -61,6 +75,7 @@ int Remainder(const Arguments& arguments, Context& context) {
   // Whether a recipient's last outcome is of a wanted class and provider; one that has none is of no class.
   const bool by_outcome = !arguments.classes.empty() || !arguments.providers.empty();
   std::vector<bool> fits(recipients, !by_outcome);
+  std::set<std::string, std::less<>> seen_providers;  // As few as the shaping files name.
   ledger::Reader reader(*access->disk, {.directory = access->started.paths.ledger(),
                                         .campaign_hash = access->started.hash(),
                                         .recipients = recipients,
@@ -73,9 +88,16 @@ int Remainder(const Arguments& arguments, Context& context) {
     const auto* outcome = std::get_if<ledger::Outcome>(&(*next)->record);
     if (outcome == nullptr) continue;
     table.Apply(*outcome);
-    if (by_outcome)
-      fits[outcome->recipient] =
-          Contains(arguments.classes, outcome->classification) && Contains(arguments.providers, outcome->provider);
+    if (!by_outcome) continue;
+    const std::string_view provider =
+        outcome->provider.empty() ? std::string_view(delivery::kOtherProvider) : outcome->provider;
+    if (seen_providers.find(provider) == seen_providers.end()) seen_providers.emplace(provider);
+    fits[outcome->recipient] =
+        Contains(arguments.classes, outcome->classification) && Contains(arguments.providers, provider);
+  }
+  for (const std::string& name : arguments.providers) {  // Old ones may be in no file any more.
+    const absl::Status known = CheckScope(access->config, {.provider = name, .source = ""});
+    if (!known.ok() && seen_providers.find(name) == seen_providers.end()) return Fail(context.log, known, kExitUsage);
   }
   const absl::Status status = roster::WriteRows(
       *access->started.roster,

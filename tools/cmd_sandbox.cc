@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -100,6 +101,7 @@ absl::Status WriteReady(const sandbox::Sandbox& sandbox, const Arguments& argume
   std::string ca_file = arguments.ca_file;
   if (ca_file.empty() && !arguments.ready_file.empty()) ca_file = arguments.ready_file + ".ca.pem";
   if (!ca_file.empty()) {
+    ca_file = std::filesystem::absolute(ca_file).string();  // The ready file may be read from any folder.
     const absl::StatusOr<std::string> pem = sandbox.AuthorityPem();
     if (!pem.ok()) return pem.status();
     if (absl::Status status = io::WriteFileAtomically(disk, ca_file, *pem); !status.ok()) return status;

@@ -1,13 +1,25 @@
 // The `sluice` program: finds the command and runs it.
 #include <cstdio>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "CLI/CLI.hpp"
+#include "engine/base/text.h"
 #include "tools/command.h"
 
 namespace {
 
 constexpr int kHelpIndent = 34;
+
+std::string NoSuchCommand(const CLI::App& app, const std::string& word) {
+  std::vector<std::string> names;
+  for (const CLI::App* known : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(known->get_name());
+  const std::string_view nearest = base::Nearest(word, names);
+  return "there is no command \"" + word + "\"" +
+         (nearest.empty() ? "" : "; did you mean \"" + std::string(nearest) + "\"?");
+}
 
 // What CLI11 throws becomes one line and exit code 2; help and version are no errors.
 int Parse(CLI::App& app, tools::Context& context, int argc, char** argv) {
@@ -17,6 +29,7 @@ int Parse(CLI::App& app, tools::Context& context, int argc, char** argv) {
     if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
     std::string what = error.what();
     if (const std::size_t end = what.find('\n'); end != std::string::npos) what.resize(end);
+    if (app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-') what = NoSuchCommand(app, argv[1]);
     std::string command = "sluice";
     for (const CLI::App* chosen : app.get_subcommands()) command += " " + chosen->get_name();
     context.log.Error(what + "; see \"" + command + " --help\"");

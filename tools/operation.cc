@@ -39,31 +39,6 @@ const char* NameOf(engine::Operation operation) {
   return "";
 }
 
-absl::Status NoSuch(std::string_view what, const std::string& name, const std::vector<std::string>& names) {
-  const std::string_view nearest = base::Nearest(name, names);
-  return absl::InvalidArgumentError(
-      absl::StrFormat("there is no %s \"%s\"%s", what, name,
-                      nearest.empty() ? "" : absl::StrFormat("; did you mean \"%s\"?", nearest)));
-}
-
-// A pause of what does not exist holds nothing, and whoever asked for it would not know.
-absl::Status CheckScope(const config::Config& config, const delivery::PauseScope& scope) {
-  const auto is_among = [](const std::string& name, const std::vector<std::string>& names) {
-    return name.empty() || std::find(names.begin(), names.end(), name) != names.end();
-  };
-  std::vector<std::string> sources;
-  const auto members = config::PoolMembers(config, "");
-  if (!members.ok()) return members.status();
-  for (const config::PoolMember& member : *members) sources.push_back(member.source.name);
-  if (!is_among(scope.source, sources)) return NoSuch("source", scope.source, sources);
-  std::vector<std::string> warnings;
-  const absl::StatusOr<config::Shaping> shaping = config::Shaping::Load(config.shaping_files, warnings);
-  if (!shaping.ok()) return absl::OkStatus();  // It names the providers, and is no reason not to pause one.
-  std::vector<std::string> providers = shaping->ProviderNames();
-  providers.emplace_back(delivery::kOtherProvider);
-  return is_among(scope.provider, providers) ? absl::OkStatus() : NoSuch("provider", scope.provider, providers);
-}
-
 // `doubt`: the configuration has no such source or provider. Whether the program that runs has, it knows itself.
 absl::StatusOr<engine::OperationOutcome> OperateRunning(const engine::StatePaths& paths,
                                                         const engine::OperationOrder& order,
@@ -192,6 +167,31 @@ int RunOperation(const OperationArguments& arguments, Context& context) {
 }
 
 }  // namespace
+
+absl::Status NoSuch(std::string_view what, const std::string& name, const std::vector<std::string>& names) {
+  const std::string_view nearest = base::Nearest(name, names);
+  return absl::InvalidArgumentError(
+      absl::StrFormat("there is no %s \"%s\"%s", what, name,
+                      nearest.empty() ? "" : absl::StrFormat("; did you mean \"%s\"?", nearest)));
+}
+
+// A pause of what does not exist holds nothing, and whoever asked for it would not know.
+absl::Status CheckScope(const config::Config& config, const delivery::PauseScope& scope) {
+  const auto is_among = [](const std::string& name, const std::vector<std::string>& names) {
+    return name.empty() || std::find(names.begin(), names.end(), name) != names.end();
+  };
+  std::vector<std::string> sources;
+  const auto members = config::PoolMembers(config, "");
+  if (!members.ok()) return members.status();
+  for (const config::PoolMember& member : *members) sources.push_back(member.source.name);
+  if (!is_among(scope.source, sources)) return NoSuch("source", scope.source, sources);
+  std::vector<std::string> warnings;
+  const absl::StatusOr<config::Shaping> shaping = config::Shaping::Load(config.shaping_files, warnings);
+  if (!shaping.ok()) return absl::OkStatus();  // It names the providers, and is no reason not to pause one.
+  std::vector<std::string> providers = shaping->ProviderNames();
+  providers.emplace_back(delivery::kOtherProvider);
+  return is_among(scope.provider, providers) ? absl::OkStatus() : NoSuch("provider", scope.provider, providers);
+}
 
 absl::StatusOr<nlohmann::ordered_json> AskRunning(const engine::StatePaths& paths, const nlohmann::json& request,
                                                   base::Duration patience) {

@@ -19,6 +19,10 @@ namespace tools {
 absl::StatusOr<nlohmann::ordered_json> AskRunning(const engine::StatePaths& paths, const nlohmann::json& request,
                                                   base::Duration patience);
 
+// Errors: InvalidArgument, the configuration has no such source, or there is no such provider; the nearest is named.
+absl::Status CheckScope(const config::Config& config, const delivery::PauseScope& scope);
+absl::Status NoSuch(std::string_view what, const std::string& name, const std::vector<std::string>& names);
+
 struct OperationArguments {
   std::string campaign;
   engine::OperationOrder order;

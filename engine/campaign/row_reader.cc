@@ -160,6 +160,7 @@ absl::StatusOr<bool> CsvReader::NextRecord() {
     switch (scan) {
       case Scan::kRecord: {
         const std::string_view record = bytes.substr(0, size);
+        if (size > kRowMax) return At(name_, line_, "a row longer than 1 MB; is a closing quote missing?");
         record_line_ = line_;
         line_ += line_feeds_;
         if (scan_.MayBeOddSince(record.data())) {
@@ -258,6 +259,7 @@ class NdjsonReader final : public RowReader {
       searched_ = 0;
       if (window_.bytes().empty()) return false;
       std::string_view text = window_.bytes().substr(0, end);
+      if (text.size() >= kRowMax) return At(name_, line_ + 1, "a line longer than 1 MB");
       window_.Use(std::min(text.size() + 1, window_.bytes().size()));
       ++line_;
       if (line_ == 1 && text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());

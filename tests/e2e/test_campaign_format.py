@@ -118,6 +118,10 @@ class GeneratorTest(Lab):
         return json.loads((folder / "campaign.json").read_text()), rows
 
     def test_the_generators_make_the_same_campaign(self):
+        for command in ((sys.executable, "make_campaign.py"), (sys.executable, "make_campaign.py", "--help"), ("php", "make_campaign.php")):
+            done = subprocess.run([command[0], str(ROOT / "tools/examples" / command[1]), *command[2:]], capture_output=True, text=True, check=False)
+            self.assertIn("usage: ", done.stderr)
+            self.assertNotEqual(done.returncode, 0)
         in_python = self.made_by(sys.executable, str(ROOT / "tools/examples/make_campaign.py"))
         in_php = self.made_by("php", str(ROOT / "tools/examples/make_campaign.php"))
         self.assertEqual(in_python, in_php)

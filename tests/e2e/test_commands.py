@@ -75,9 +75,13 @@ class FinishedCampaignTest(Lab):
         self.assertEqual(self.events("test", "--after", str(middle)), [event for event in everything if event["seq"] > middle])
         self.assertEqual(self.events("test", "--since", "2100-01-01T00:00:00Z"), [])
         self.sluice("events", "test", "--since", "yesterday", code=2)
+        self.assertIn('no type of events "Bounces"; did you mean "Bounce"?', self.sluice("events", "test", "--type", "Bounces", code=2).stderr)
         delivery = next(event for event in everything if event["type"] == "Delivery")
         self.assertEqual(delivery["meta"]["first_name"][:6], "Person")
         self.assertEqual(self.events(), everything, "the same each time")
+
+    def test_an_unknown_command_is_named(self):
+        self.assertIn('there is no command "evnts"; did you mean "events"?', self.sluice("evnts", code=2).stderr)
 
     def test_events_follow_what_happens(self):
         following = self.start("events", "test", "--follow")
@@ -94,7 +98,11 @@ class FinishedCampaignTest(Lab):
         self.assertEqual(addresses("--which", "bounced", "--class", "InvalidRecipient"), self.gone)
         self.assertEqual(addresses("--which", "bounced", "--class", "SpamBlock"), [])
         self.assertEqual(addresses("--which", "unattempted,deferred,expired,cancelled,withdrawn"), [])
+        self.assertEqual(addresses("--which", "bounced", "--provider", "other"), self.gone)
         self.sluice("remainder", "test", "--which", "lost", code=2)
+        for option, name, words in (("--class", "SpamBlok", 'no class "SpamBlok"; did you mean "SpamBlock"?'),
+                                    ("--provider", "othr", 'no provider "othr"; did you mean "other"?')):
+            self.assertIn(words, self.sluice("remainder", "test", "--which", "bounced", option, name, code=2).stderr)
 
     def test_token_leads_back_to_the_row(self):
         event = self.events("test", "--type", "Bounce")[0]
@@ -147,7 +155,10 @@ class PausedCampaignTest(Lab):
         refusing.end()
         good = self.sandbox()
         self.config(dns=good.dns, port=good.port)
-        self.sluice("send", "campaign.toml", code=6)
+        self.sluice("pause", "test", "--provider", "other", "--reason", "one\ntwo\x1b]0;three\x07\u202e")
+        for done in (self.sluice("send", "campaign.toml", code=6), self.sluice("status", "test"), self.sluice("report", "test")):
+            self.assertNotRegex(done.stdout + done.stderr, "[\x1b\x07\u202e]|one\ntwo")
+        self.assertIn("one two ]0;three", self.sluice("status", "test").stdout)
         self.assertEqual(good.end(), {}, "it is sticky")
         good = self.sandbox()
         self.config(dns=good.dns, port=good.port)

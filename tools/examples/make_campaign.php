@@ -2,6 +2,10 @@
 // Makes a campaign from what a shop knows: campaign.json and recipients.ndjson (engine/campaign/FORMAT.md).
 //
 //     php make_campaign.php DIR && sluice check DIR/campaign.json
+if ($argc !== 2 || !is_dir($argv[1])) {
+    fwrite(STDERR, "usage: php make_campaign.php DIR, which is there\n");
+    exit(2);
+}
 $orders = [
     ['email' => 'zoe@example.net', 'order' => 'A-1001', 'name' => 'Zoë "Zo" Müller', 'items' => [
         ['title' => 'Lentils & rice', 'count' => 2], ['title' => 'Tea', 'count' => 1]]],

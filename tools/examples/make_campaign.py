@@ -25,6 +25,8 @@ CAMPAIGN = {
     "delivery": {"dkim": "optional"},
 }
 
+if len(sys.argv) != 2 or not pathlib.Path(sys.argv[1]).is_dir():
+    sys.exit("usage: make_campaign.py DIR, which is there")
 folder = pathlib.Path(sys.argv[1])
 with open(folder / "recipients.ndjson", "w", encoding="utf-8") as rows:
     for order in ORDERS:

@@ -92,6 +92,17 @@ TEST(Csv, TheFirstLineNamesTheColumns) {
   EXPECT_EQ(table.rows[0].line, 2U);
 }
 
+// Whatever there is room for while it is read: with its line end it has 2^20 octets at most.
+TEST(Csv, ARowOfOneMegabyteIsTheLongest) {
+  const std::string most(std::size_t{1} << 20, 'x');
+  const std::string row = most.substr(0, most.size() - 3) + ",2\n";
+  EXPECT_EQ(ReadRows("a,b\n" + row).rows.size(), 1U);
+  EXPECT_THAT(Problem("a,b\nx" + row), HasSubstr("rows.csv:2: a row longer than 1 MB"));
+  const std::string line = "{\"a\":\"" + most.substr(0, most.size() - 9) + "\"}\n";
+  EXPECT_EQ(ReadRows(line, RowFormat::kNdjson).rows.size(), 1U);
+  EXPECT_THAT(Problem(" " + line, RowFormat::kNdjson), HasSubstr("rows.csv:1: a line longer than 1 MB"));
+}
+
 TEST(Csv, QuotesMayHoldSeparatorsLinesAndDoubledQuotes) {
   EXPECT_THAT(Fields("\"x,y\",2\n"), ElementsAre("x,y", "2"));
   EXPECT_THAT(Fields("\"x\ny\r\nz\",2\n"), ElementsAre("x\ny\r\nz", "2"));
