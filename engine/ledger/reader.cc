@@ -16,7 +16,7 @@ constexpr std::size_t kWindow = 1u << 20;
 absl::Status Damage(std::string what) {
   return absl::DataLossError(absl::StrCat(
       what,
-      "; put this file back from a copy of the state (sluice ledger verify says whether the ledger is whole then); "
+      "; put the ledger back from a copy of the state (sluice ledger verify says whether the ledger is whole then); "
       "sluice events prints what is before the damage"));
 }
 

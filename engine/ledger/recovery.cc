@@ -29,7 +29,7 @@ absl::Status CheckOlderSegments(io::Disk& disk, const std::string& directory, st
   if (absl::Status status = reader.PassSegmentsBefore(checkpoint.next_segment); !status.ok()) return status;
   if (reader.next_seq() > checkpoint.seq) return absl::OkStatus();
   return absl::DataLossError(absl::StrFormat(
-      "%s/%s:%d: the ledger is damaged: it ends with record %d, and checkpoint-%d knows more; put this file back from "
+      "%s/%s:%d: the ledger is damaged: it ends with record %d, and checkpoint-%d knows more; put the ledger back from "
       "a copy of the state",
       directory, SegmentName(reader.segment() - 1), reader.offset(), reader.next_seq() - 1, checkpoint.seq));
 }

@@ -75,7 +75,7 @@ class HostileRowsTest(Lab):
 class MaliciousServersTest(Lab):
     # Those whose mail arrives all the same, and those who may have a message of which they said nothing that counts.
     DELIVERS = {"ehlo-nonsense", "ehlo-two-codes", "ehlo-nuls", "bare-line-ends", "mail-258", "rcpt-two-replies", "content-drips", "content-two-yes",
-                "content-then-fin", "quit-silence", "quit-megabytes", "reads-slowly", "starttls-454", "starttls-garbage", "starttls-fin"}
+                "content-then-fin", "quit-silence", "quit-megabytes", "reads-slowly", "bdat-502", "starttls-454", "starttls-garbage", "starttls-fin"}
     IN_DOUBT = {"dot-fin", "dot-reset", "dot-silence", "dot-354", "content-fin", "content-reset", "content-silence", "content-letters",
                 "content-never-ends", "mail-drips", "mail-silence", "rcpt-999", "rcpt-reset", "rcpt-fin-after-yes",
                 "bdat-half", "rset-silence"}

@@ -268,7 +268,7 @@ class SitesTest(Lab):
 
         def held():
             done = self.sluice("status", "test", "--json", code=None)
-            return done.returncode == 0 and any("192.0.2.77" in one["reason"] for one in json.loads(done.stdout)["held"])
+            return done.returncode == 0 and any("192.0.2.77" in one["reason"] for one in json.loads(done.stdout).get("held", []))
         wait_until("the status to name the address", held)
         self.assertEqual(process.stop(), 4)
         self.assertEqual(process.text().count("source one cannot be used"), 1, process.text())

@@ -61,7 +61,7 @@ class StateDamageTest(Lab):
         self.sluice("send", "campaign.toml", timeout=300)
         self.messages = self.accepted()
         self.flip(self.state / "ledger" / "00000001.seg", 120)
-        self.refused("ledger/00000001.seg:", "damaged", "put this file back from a copy")
+        self.refused("ledger/00000001.seg:", "damaged", "put the ledger back from a copy")
         self.flip(self.state / "ledger" / "00000001.seg", 120)
         self.sluice("report", "test")
 

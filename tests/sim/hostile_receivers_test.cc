@@ -231,7 +231,7 @@ TEST(HostileSerial, WhoDoesNotKnowBdatGetsData) {
        {"500 5.5.1 what is BDAT", "502 5.5.2 Not implemented", "503 Bad sequence", "504 5.5.4 No"}) {
     Scenario scenario({.addresses = Many(8), .shaping = kOneSession});
     Receiver& receiver = scenario.Serve("one.example");
-    receiver.At(Point::kContent, [&](const Question& question) -> std::optional<Answer> {
+    receiver.At(Point::kContent, [&](const Question&) -> std::optional<Answer> {
       return receiver.CountOf("DATA") == 0 ? std::optional(Answer{reply}) : std::nullopt;
     });
     EXPECT_TRUE(scenario.Finish());
