@@ -28,6 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     canonicalizer.Finish(sink);
     CHECK(canonical == dkim::testing::NaiveBody(mode == dkim::Canonicalization::kRelaxed, text));
   }
+  static const dkim::Crypto crypto;
   static dkim::Composer composer;
   const std::string_view pieces[] = {text.substr(0, split), text.substr(std::min(split, text.size()))};
   composer.Take(pieces);
