@@ -155,13 +155,14 @@ std::uint16_t UpperCode(MessageReader& reader, int additionals) {
 // Why an answer without records says nothing about the name; "": it says that there are none. RFC 2308 section 2.2: a
 // referral has name servers and no SOA. A server that does not recurse knows only its own names, and not where an alias
 // leads.
-std::string_view WhyItSaysNothing(std::uint16_t flags, const AnswerFinder& finder,
+std::string_view WhyItSaysNothing(std::uint16_t flags, bool no_domain, const AnswerFinder& finder,
                                   const std::vector<ResourceRecord>& authorities) {
   const auto has = [&authorities](std::uint16_t type) {
     return std::any_of(authorities.begin(), authorities.end(),
                        [type](const ResourceRecord& record) { return record.type == type; });
   };
-  if (has(kTypeNs) && !has(kTypeSoa)) return "a referral: the server does not recurse";
+  // NXDOMAIN may come with the zone's servers alone (section 2.1).
+  if (!no_domain && has(kTypeNs) && !has(kTypeSoa)) return "a referral: the server does not recurse";
   const bool knows_itself = (flags & kFlagAuthoritative) != 0 && finder.canonical().empty();
   if ((flags & kFlagRecursionAvailable) == 0 && !knows_itself) return "the server does not recurse";
   return "";
@@ -337,7 +338,7 @@ Answer ParseAnswer(std::string_view message, std::string_view name, RecordType t
   answer.records = finder.TakeRecords();
   answer.canonical = finder.canonical();
   if (no_domain || answer.records.empty()) {
-    if (const std::string_view why = WhyItSaysNothing(header->flags, finder, authorities); !why.empty())
+    if (const std::string_view why = WhyItSaysNothing(header->flags, no_domain, finder, authorities); !why.empty())
       return Failure(std::string(why));
   }
   if (no_domain) {  // RFC 2308 section 2.1: about the last name of the chain.

@@ -119,7 +119,7 @@ void Shard::Pause(const delivery::PauseCampaign& message) {
 // ---- whether everything that is left to do here is paused ----
 
 void Shard::LookIfBlocked() {
-  look_from_ = DestinationKey();
+  if (!look_from_.has_value()) look_from_ = DestinationKey();
   if (phase_ != Phase::kRunning || router_.HasUnfed() || !orders_.empty()) return NoteMove();
   const auto last = destinations_.find(unblocked_);
   if (last != destinations_.end() && !IsBlocked(*last->second)) NoteMove();

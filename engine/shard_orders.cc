@@ -23,12 +23,19 @@ constexpr int kToldAtOnce = 1024;  // Sites, in one turn.
 
 void Shard::GiveOrder(Order::Kind kind) {
   look_from_.reset();  // It would say what was before.
-  orders_.push_back({.kind = kind, .sites_made = sites_made_});
+  const bool is_said =
+      !orders_.empty() && kind == Order::Kind::kHold && orders_.back().kind == kind && orders_.back().site == SiteKey();
+  if (is_said) {  // And nobody has been told yet: each is told all that holds it.
+    orders_.back().sites_made = sites_made_;
+  } else {
+    orders_.push_back({.kind = kind, .sites_made = sites_made_});
+  }
 }
 
-// At once, whoever has been told.
+// At once, whoever has been told; once all have, each of them knows.
 bool Shard::IsStopped(const Site& site) const {
-  return phase_ != Phase::kRunning || budgets_.HoldOf(site.provider(), job_.sources[site.key().source].name) != nullptr;
+  if (phase_ != Phase::kRunning) return true;
+  return !orders_.empty() && budgets_.HoldOf(site.provider(), job_.sources[site.key().source].name) != nullptr;
 }
 
 void Shard::TellSites() {
@@ -141,6 +148,7 @@ void Shard::HoldSite(Site& site) {
   if (hold != nullptr) return site.Pause(hold->reason);
   if (site.IsPaused()) NoteMove();
   site.EndPause();
+  if (!orders_.empty()) WantsPump(site);  // What it could have done meanwhile it was kept from.
 }
 
 void Shard::Drain() {

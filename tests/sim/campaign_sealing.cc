@@ -50,7 +50,6 @@ class Nobody final : public delivery::Sealed::Waiter {
 void Campaign::Seal(io::Disk& disk, delivery::Job& job, base::Prng& prng, base::WallTime now, Sign sign) {
   delivery::SignatureHead head;
   head.recipients = roster_->recipients();
-  const dkim::Crypto crypto;
   const auto size = static_cast<std::uint32_t>(sign(0, {}).size());
   for (const dkim::SigningKey& key : job.keys) head.keys.push_back({delivery::IdentityOf(key), size});
   std::string content = head.Encode(), record;

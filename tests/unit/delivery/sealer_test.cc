@@ -252,7 +252,6 @@ class MadeBeforeTest : public SignedSealerTest {
     job.signatures = nullptr;
     SignatureHead head;
     head.recipients = job.roster->recipients();
-    const dkim::Crypto crypto;
     for (const dkim::SigningKey& key : job.keys) head.keys.push_back({IdentityOf(key), 5});
     std::string content = head.Encode(), record;
     content.resize(head.FileSize(), '\0');

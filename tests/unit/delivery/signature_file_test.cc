@@ -25,7 +25,6 @@ std::vector<dkim::SigningKey> TwoKeys() {
 }
 
 SignatureHead SmallHead(const std::vector<dkim::SigningKey>& keys) {
-  const dkim::Crypto crypto;
   SignatureHead head;
   head.campaign_hash = kHash;
   head.recipients = kRecipients;
