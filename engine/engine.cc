@@ -4,12 +4,14 @@
 #include <chrono>
 #include <utility>
 
+#include "engine/io/clock.h"
+
 namespace engine {
 namespace {
 
 constexpr std::chrono::milliseconds kWatchEvery{100}, kWatchSoon{2};
 constexpr std::uint32_t kSessionsMax = 16'000;  // Of a shard: fewer than the reactor's streams, of which DNS has some.
-constexpr std::chrono::minutes kDrainMost{1};
+constexpr base::Duration kDrainMost = base::Duration::Minutes(1);
 
 }  // namespace
 
@@ -57,8 +59,8 @@ bool Engine::AllStopped() const {
 
 // Waits until all shards have drained; a second request to stop, or too long a wait, ends them at once.
 void Engine::StopThreads(Watcher& watcher) {
-  const auto end = std::chrono::steady_clock::now() + kDrainMost;
-  while (!AllStopped() && watcher.Stops() < 2 && std::chrono::steady_clock::now() < end) {
+  const base::Instant end = io::SystemClock().Now() + kDrainMost;
+  while (!AllStopped() && watcher.Stops() < 2 && io::SystemClock().Now() < end) {
     WaitForChange(watcher);
     std::uint32_t open_sessions = 0;
     const delivery::Counters counters = Sum(open_sessions);
