@@ -17,7 +17,7 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 INSIDE = "SLUICE_E2E_INSIDE"
 # They take the longest and begin first, so that no core ends alone.
-LONG = ("HostileTemplatesTest", "KillTest", "MaliciousServersTest")
+LONG = ("ControlTest", "HostileTemplatesTest", "KillTest", "MaliciousServersTest", "ScenarioTest", "SenderTest", "SitesTest")
 
 
 def parse_arguments():

@@ -50,14 +50,14 @@ class Process:
         return self.log.read_text(errors="replace")
 
 
-def wait_until(what, condition, timeout=60.0):
+def wait_until(what, condition, timeout=60.0, interval=0.01):
     """Waits for something that another process does. The only waiting there is: bounded, and it says what did not happen."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
         value = condition()
         if value:
             return value
-        time.sleep(0.01)
+        time.sleep(interval)
     raise AssertionError(f"{what} did not happen within {timeout} s")
 
 

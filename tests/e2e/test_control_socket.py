@@ -1,5 +1,6 @@
 """The socket that a running campaign is asked at: whose it is, what clients may do to it, and how soon it answers."""
 
+import contextlib
 import json
 import os
 import signal
@@ -81,13 +82,12 @@ class AskingLab(Lab):
         self.took = []  # Seconds, of each question.
 
     def ask(self) -> dict:
-        client = socket.socket(socket.AF_UNIX)
-        self.addCleanup(client.close)
-        begin = time.monotonic()
-        client.connect(str(self.path("state/campaigns/test/control")))
-        client.sendall(b'{"command":"status"}\n')
-        line = client.makefile("rb").readline()
-        self.took.append(time.monotonic() - begin)
+        with socket.socket(socket.AF_UNIX) as client, client.makefile("rb") as answer:
+            begin = time.monotonic()
+            client.connect(str(self.path("state/campaigns/test/control")))
+            client.sendall(b'{"command":"status"}\n')
+            line = answer.readline()
+            self.took.append(time.monotonic() - begin)
         return json.loads(line)
 
 
@@ -112,7 +112,7 @@ class BusyTest(AskingLab):
             wait_until("more mail", lambda: self.delivered() > before)
             delivered = self.delivered()
         late = sum(took > 1 for took in self.took)
-        self.assertLessEqual(late, len(self.took) // 20, f"of these seconds: {self.took}")  # The machine has others to run, too.
+        self.assertLessEqual(late, max(1, len(self.took) // 20), f"of these seconds: {self.took}")  # The machine has others to run, too.
         self.assertEqual(sending.stop(signal.SIGTERM), 4, "it was not over")
 
 
@@ -130,8 +130,12 @@ class ManySitesTest(AskingLab):
         self.campaign()
         self.config(engine="shards = 2", intervals='["20m"]', shaping=SHAPING + "consecutive_connection_failures_before_delay = 1\n")
         sending = self.start("send", "campaign.toml", "--progress", "off")
-        wait_until("its socket", self.path("state/campaigns/test/control").exists)
-        wait_until("all to be held", lambda: len(self.ask().get("held", ())) == self.SITES, timeout=120)
+
+        def held() -> int:
+            with contextlib.suppress(ConnectionRefusedError, FileNotFoundError):  # It does not listen yet.
+                return len(self.ask().get("held", ()))
+            return 0
+        wait_until("all to be held", lambda: held() == self.SITES, timeout=120, interval=0.5)  # Such an answer is work for both.
         self.took.clear()
         for _ in range(9):
             self.assertEqual(len(self.ask()["limited"]), self.SITES)

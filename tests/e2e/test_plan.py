@@ -55,13 +55,13 @@ class PlannedTest(Lab):
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(self.folder)], check=True)
         self.addCleanup(subprocess.run, ["umount", "-l", str(self.folder)], check=True)
 
-    def check_times(self, compare):
-        """Within 15 %. Limits or delays of receivers decide, by far, how long it takes; what a busy machine adds it does not add each time.
+    def check_times(self, compare, least=0.85, most=1.15):
+        """Within 15 %, or as given. Limits or delays of receivers decide, by far, how long it takes; what a busy machine adds it does not add each time.
         `compare(state)`: plans, and sends with that state folder. Returns, by name, how long it took and what was planned, in seconds."""
         as_planned = set()
         for number in range(3):
             times = compare(self.path(f"rehearsal.{number}"))
-            as_planned |= {name for name, (took, planned) in times.items() if 0.85 * planned < took < 1.15 * planned}
+            as_planned |= {name for name, (took, planned) in times.items() if least * planned < took < most * planned}
             if as_planned == set(times):
                 return
         self.fail(f"took and planned: {times}; as planned: {as_planned}")
@@ -150,22 +150,22 @@ class BegunTest(PlannedTest):
     def setUp(self):
         super().setUp()
         self.receivers = self.sandbox(PERSONALITY + '[provider.grey]\ndomains = ["grey.test"]\ngreylist = "1s"\n')
-        self.config(dns=self.receivers.dns, port=self.receivers.port, intervals='["12s"]', engine="shards = 2",
+        self.config(dns=self.receivers.dns, port=self.receivers.port, intervals='["16s"]', engine="shards = 2",
                     shaping=SHAPING.replace("100/s", "80/s") + '[provider.grey]\nmatch = [{MXSuffix = ".grey.test"}]\n')
 
     def plan(self, *options):
         return json.loads(self.sluice("plan", "campaign.toml", "--json", *options).stdout)
 
     def begin(self, identity):
-        """Half of the rated ones go; the others have been told to come later."""
-        self.rows([f"{identity}{n}@rated1.test" for n in range(480)] + [f"{identity}{n}@grey.test" for n in range(30)])
+        """Of the rated ones 240 go, five seconds are left; the others have been told to come later."""
+        self.rows([f"{identity}{n}@rated1.test" for n in range(640)] + [f"{identity}{n}@grey.test" for n in range(30)])
         self.campaign(identity)
         sending = self.start("send", "campaign.toml", "--progress", "off")
 
-        def half():
+        def some():
             done = self.sluice("report", identity, "--json", code=None)
             return done.returncode == 0 and json.loads(done.stdout)["totals"]["delivered"] >= 240
-        wait_until("half of them to be delivered", half)
+        wait_until("240 of them to be delivered", some)
         return sending
 
     def state_files(self, identity):
@@ -177,19 +177,13 @@ class BegunTest(PlannedTest):
 
     def compare(self, state):
         identity = f"c{state.suffix[1:]}"
-        sending = self.begin(identity)
-        running = self.plan()
-        self.assertEqual((running["state"], running["recipients"] + running["done"]), ("running", 510))
-        self.assertGreaterEqual(running["done"], 240)
-        self.assertLess(running["recipients"], 300)
-        sending.stop()
-
+        self.begin(identity).stop()
         before = self.state_files(identity)
         asked = time.time()
         plan = self.plan()
         self.assertEqual(self.state_files(identity), before)
         pending = json.loads(self.sluice("report", identity, "--json").stdout)["totals"]["pending"]
-        self.assertEqual((plan["state"], plan["recipients"], plan["done"]), ("interrupted", pending, 510 - pending))
+        self.assertEqual((plan["state"], plan["recipients"], plan["done"]), ("interrupted", pending, 670 - pending))
         planned = {provider["provider"]: provider for provider in plan["providers"]}
         self.assertEqual((planned["rated"]["recipients"], planned["grey"]["recipients"]), (pending - 30, 30))
         self.assertEqual((planned["rated"]["limited_by"], planned["grey"]["limited_by"], plan["limited_by"]),
@@ -203,6 +197,12 @@ class BegunTest(PlannedTest):
         begun = min(end for end in ends["rated"] if end > asked)
         return {"rated": (max(ends["rated"]) - begun, planned["rated"]["seconds"]),
                 "grey": (max(ends["grey"]) - asked, planned["grey"]["seconds"]), "all": (max(ends["grey"]) - asked, plan["seconds"])}
+
+    def test_of_one_that_runs_what_is_left_is_planned(self):
+        self.begin("test")
+        plan = self.plan()
+        self.assertEqual((plan["state"], plan["recipients"] + plan["done"]), ("running", 670))
+        self.assertGreaterEqual(plan["done"], 240)
 
     def test_who_gets_nothing_any_more_is_not_planned(self):
         self.begin("test").stop()
@@ -258,7 +258,8 @@ class MachineTest(PlannedTest):
         self.sign_with(keys)
 
     def test_the_processor_time_of_signing_is_foreseen(self):
-        self.check_times(self.compare)
+        # What runs beside it, and the clock rate, may be others while it sends: what is looked for is a key or a factor that was left out.
+        self.check_times(self.compare, 0.7, 1.4)
 
     def compare(self, state):
         identity = f"c{state.suffix[1:]}"

@@ -298,7 +298,7 @@ class SenderTest(SenderLab):
         silent.bind(("127.0.0.1", 5300))
         begin = time.monotonic()
         answer = self.check()
-        self.assertLess(time.monotonic() - begin, 15)  # Each question gets five seconds; one after the other they would take 40.
+        self.assertLess(time.monotonic() - begin, 15)  # Each question gets four and a half seconds; one after the other they would take 40.
         self.assertEqual({check["check"] for check in answer["sender"] if check["verdict"] == "warn"} - {"tls"}, NEEDED | {"from", "one_click"})
         self.assertEqual({name: answer["receivers"][name] for name in RECEIVERS}, dict.fromkeys(RECEIVERS, "warn"))
 

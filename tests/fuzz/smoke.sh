@@ -28,7 +28,7 @@ record html_fuzz '<a class=x href="https://example.com/u?a=1&amp;b=2">unsubscrib
 for target in "$build"/tests/fuzz/*_fuzz; do
   name=$(basename "$target")
   mkdir -p "$build/corpus/$name"
-  if ! "$target" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=120 -print_final_stats=1 -verbosity=0 \
+  if ! "$target" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=60 -print_final_stats=1 -verbosity=0 \
       -artifact_prefix="$build/findings/$name." "$build/corpus/$name" 2> "$build/$name.log"; then
     cat "$build/$name.log"
     echo "fuzz: $name failed" >&2

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -297,9 +298,13 @@ TEST_P(ReactorTest, ReturnsAtTheGivenTimeAndAtOnceWhenItHasPassed) {
     ++turns;
   }
   EXPECT_LE(turns, 10) << "it waits, but for a signal";
-  start = SystemClock().Now();
-  for (int i = 0; i < 10; ++i) reactor->RunOnce(start);
-  EXPECT_LT((SystemClock().Now() - start).milliseconds(), 10'000);
+  std::int64_t shortest = 1'000'000;  // A busy machine does not hold up all ten.
+  for (int i = 0; i < 10; ++i) {
+    const base::Instant before = SystemClock().Now();
+    reactor->RunOnce(start);
+    shortest = std::min(shortest, (SystemClock().Now() - before).milliseconds());
+  }
+  EXPECT_LT(shortest, 20);
 }
 
 TEST_P(ReactorTest, DestroyedWithOpenStreamsItClosesThemAndCallsNobody) {
