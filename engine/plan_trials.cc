@@ -18,7 +18,8 @@ namespace {
 constexpr base::Duration kTrial = base::Duration::Milliseconds(200);
 // By "Where the time goes" (bench/README.md), without what is measured here.
 constexpr base::Duration kSending = base::Duration::Microseconds(17);
-// Each turn of the loop makes signatures for a millisecond: so much of their time is what a turn costs besides.
+// Each turn of the loop makes one batch of signatures, a quarter of a millisecond: so much of their time is what a turn
+// costs besides.
 constexpr std::int64_t kTurnsShare = 10;
 
 // All of them at once, and all alike.

@@ -24,7 +24,7 @@ struct PlannedHost {
 };
 
 // How long to wait until the DNS is asked again that gave no answer for a host, after it was waited so long the last
-// time (zero: it is the first). Verdicts page, section 1.
+// time (zero: it is the first): half a minute, then twice as long each time, up to a quarter of an hour.
 base::Duration NextDnsWait(base::Duration last);
 
 class HostPlan {

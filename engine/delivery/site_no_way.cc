@@ -8,7 +8,7 @@
 namespace delivery {
 namespace {
 
-// Bounces or defers as the verdicts page, section 1, has it.
+// `sweep` says whether they bounce or are deferred; why there is no way gives it its text and its code.
 Sweep NoWay(Sweep sweep, HostPlan::Step step) {
   if (step == HostPlan::Step::kPrivate) {
     sweep.classification = "RoutingErrors";

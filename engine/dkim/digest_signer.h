@@ -14,7 +14,7 @@ namespace dkim {
 class DigestSigner {
  public:
   virtual ~DigestSigner() = default;
-  // So many requests at most are taken in one call: what keeps a turn short (about half a millisecond).
+  // So many requests at most are taken in one call: what keeps a turn short (one batch: a quarter of a millisecond).
   virtual std::size_t batch_max() const = 0;
   // Requests with these two keys cost less in one call than in two; always so with one key.
   virtual bool GoTogether(std::uint32_t a, std::uint32_t b) const { return a == b; }

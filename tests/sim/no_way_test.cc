@@ -1,5 +1,5 @@
 // What the DNS says of a domain or of its mail exchangers leads nowhere: nobody bounces by one answer, and nobody at
-// all where that is so for most. Verdicts page, section 1.
+// all where that is so for most.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
