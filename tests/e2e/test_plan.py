@@ -258,8 +258,7 @@ class MachineTest(PlannedTest):
         self.sign_with(keys)
 
     def test_the_processor_time_of_signing_is_foreseen(self):
-        # What runs beside it, and the clock rate, may be others while it sends: what is looked for is a key or a factor that was left out.
-        self.check_times(self.compare, 0.7, 1.4)
+        self.check_times(self.compare, 0.7, 1.4)  # What runs beside it, and the clock rate, may differ; a key that is left out is found.
 
     def compare(self, state):
         identity = f"c{state.suffix[1:]}"
