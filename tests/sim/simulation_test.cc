@@ -151,7 +151,7 @@ TEST(Simulation, FindsWhatRulesHaveSetForgottenByARestart) {
   EXPECT_THAT(Found({.forget_settings = true}, 372), HasSubstr("a rule"));
 }
 TEST(Simulation, FindsSitesThatEachHaveTheDaysNumberOfAWarmup) {
-  EXPECT_THAT(Found({.warmups_of_each_site = true}), HasSubstr(" on a day that has "));
+  EXPECT_THAT(Found({.warmups_of_each_site = true}, 380), HasSubstr(" on a day that has "));
 }
 TEST(Simulation, FindsMoreConnectionsThanConfigured) {
   EXPECT_THAT(Found({.window_without_limit = true}), HasSubstr(" connections, where "));

@@ -291,7 +291,7 @@ TEST_P(ReactorTest, WakeEndsTheWaitFromAnotherThread) {
 
 TEST_P(ReactorTest, ReturnsAtTheGivenTimeAndAtOnceWhenItHasPassed) {
   Turns(2);
-  base::Instant start = SystemClock().Now();
+  const base::Instant start = SystemClock().Now();
   int turns = 0;
   while ((SystemClock().Now() - start).milliseconds() < 100) {
     reactor->RunOnce(start + base::Duration::Milliseconds(100));
