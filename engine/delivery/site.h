@@ -246,7 +246,7 @@ class Site final : private Session::Owner, private SessionBudget::Waiter, privat
   bool TakeTokens();
   base::Instant TokenAt() const;
   void ServeWriters();
-  void WithholdWriters();
+  void WithholdWriters(std::string_view why);
   bool HasRoomToConnect();
   bool TakeConnections();
   bool IsBlocked(GroupMember& member, const LimitGroup::Room& room);

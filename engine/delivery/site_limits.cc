@@ -4,7 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "engine/base/check.h"
+#include "engine/base/text.h"
 #include "engine/delivery/site.h"
 
 namespace delivery {
@@ -221,21 +223,24 @@ base::Instant Site::TokenAt() const {
   return at;
 }
 
-// Also while the site drains: the attempts are made. A rate of zero that came between holds none of them.
+// Also while the site drains: the attempts are made. A rate of zero that came between holds none of them; a suspension
+// does, as nothing has left.
 void Site::ServeWriters() {
+  if (standing_->SuspendedUntil(scopes_) > context_.clock.Now()) return WithholdWriters("the site is suspended");
   while (!writers_.empty() && (TokenAt().IsNever() || TakeTokens())) writers_.PopFront().Write();
   if (writers_.empty()) return;
   const base::Instant at = TokenAt();
-  if (at > std::min(writes_until_, context_.clock.Now() + kTokenPatience)) return WithholdWriters();
+  if (at > std::min(writes_until_, context_.clock.Now() + kTokenPatience))
+    return WithholdWriters("the message rate has fallen");
   context_.timers.Set(writers_timer_, at);
 }
 
-// The rate has fallen since they were begun. Nothing of them has left: they are as they were before, and not in doubt
-// when the program ends.
-void Site::WithholdWriters() {
+// Since they were begun something has come that holds them. Nothing of them has left: they are as they were before, and
+// not in doubt when the program ends.
+void Site::WithholdWriters(std::string_view why) {
   smtp::Verdict verdict;
   verdict.outcome = smtp::Outcome::kHeld;
-  verdict.text = "nothing was sent: the message rate has fallen";
+  verdict.text = absl::StrCat("nothing was sent: ", base::AbslView(why));
   while (!writers_.empty()) {
     Session& session = writers_.PopFront();
     const ledger::RecipientId id = session.writes_recipient();

@@ -94,5 +94,29 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"KilledInFlight", Ending::kKill, "1/h", "max_in_flight = 4\n", {"PIPELINING", "CHUNKING"}}),
     [](const auto& param) { return std::string(param.param.name); });
 
+// What waits for its token when the site is suspended does not leave when that comes.
+TEST(FallingRateAndSuspension, NothingLeavesThatWaitsForItsToken) {
+  constexpr std::string_view kRule = "[[\"default\".automation]]\nregex = \"TS01\"\nduration = \"10h\"\naction = ";
+  Scenario scenario({.addresses = Many(kMany),
+                     .shaping = "[\"default\"]\nadaptive = false\nconnection_limit = 10\n" + std::string(kRule) +
+                                "{SetConfig={name=\"max_message_rate\", value=\"2/min\"}}\n" + std::string(kRule) +
+                                "\"Suspend\"\n",
+                     .commit_longest = Duration::Milliseconds(500)});
+  Receiver& receiver = scenario.Serve("one.example");
+  receiver.extensions = {"PIPELINING", "CHUNKING"};
+  int recipients = 0;
+  receiver.At(Point::kRcpt, [&recipients](const Question& question) -> std::optional<Answer> {
+    ++recipients;
+    return question.time == 20 ? std::optional(Answer{"450 4.2.0 [TS01] slow down"}) : std::nullopt;
+  });
+  while (scenario.log().CountOf("is suspended for") == 0) scenario.RunFor(Duration::Milliseconds(10));
+  scenario.RunFor(Duration::Seconds(2));
+  const int before = recipients;
+  scenario.RunFor(Duration::Hours(1));
+  EXPECT_EQ(recipients, before);
+  scenario.RunFor(Duration::Hours(24));
+  EXPECT_GT(recipients, before);
+}
+
 }  // namespace
 }  // namespace sim
