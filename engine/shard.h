@@ -212,6 +212,7 @@ class Shard final : private delivery::Router::Owner,
   void TellSites();
   void TellSite(const Order& order, const delivery::SiteKey& key, delivery::Site& site);
   bool LiftRemembered(Order& order, int& left);
+  void LiftOnHost(const delivery::SiteKey& key);
   void AnswerWhenTold(std::uint64_t question);
 
   void Coordinate(std::optional<delivery::PauseReason> pause);

@@ -45,7 +45,8 @@ void Shard::TellSites() {
   const bool is_all_lifted = order.kind != Order::Kind::kResume || options_.index != 0 || LiftRemembered(order, left);
   if (!is_all_lifted) return;
   VisitSome(sites_, order.site, left, [&](const SiteKey& key, Site& site) {
-    if (site.id() <= order.sites_made) TellSite(order, key, site);
+    if (site.id() <= order.sites_made) return TellSite(order, key, site);
+    if (order.kind == Order::Kind::kResume) LiftOnHost(key);  // It may have taken up what was remembered meanwhile.
   });
   if (order.site.has_value()) return;
   const std::vector<std::uint64_t> questions = std::move(order.questions);
@@ -61,9 +62,13 @@ void Shard::TellSite(const Order& order, const SiteKey& key, Site& site) {
       return site.Drain();
     case Order::Kind::kResume:
       site.Resume();
-      seams_.limits.Lift(job_.sources[key.source].name, key.name, delivery::ScopesOf(job_.campaign, job_.tenant),
-                         seams_.clock.Now());
+      LiftOnHost(key);
   }
+}
+
+void Shard::LiftOnHost(const SiteKey& key) {
+  seams_.limits.Lift(job_.sources[key.source].name, key.name, delivery::ScopesOf(job_.campaign, job_.tenant),
+                     seams_.clock.Now());
 }
 
 // What the ledger knows of sites that may not be there yet, and what the host remembers. False: there is more.

@@ -367,8 +367,7 @@ std::size_t HostLimits::LiftSuspensions(const std::string& source, Suspensions::
   };
   std::size_t lifted = 0;
   const int most = left;
-  std::vector<std::shared_ptr<SiteStanding>> standings;
-  std::unique_lock lock(mutex_);
+  const std::lock_guard lock(mutex_);
   const SiteName first(source, *from);
   auto old = old_sites_.lower_bound(first);
   for (int n = 0; n < most && is_of_source(old_sites_, old); ++n, ++old, --left)
@@ -379,14 +378,11 @@ std::size_t HostLimits::LiftSuspensions(const std::string& source, Suspensions::
     return is_of_source(sites_, known) && (!from.has_value() || known->first.second < *from);
   };
   for (int n = 0; n < most && is_next(); ++n, ++known, --left) {
-    standings.push_back(known->second);
+    if (known->second.use_count() > 1) continue;
+    lifted += known->second->settings(now).size();
+    lifted += known->second->Lift(scopes, now).size();
   }
   if (is_next()) from = known->first.second;
-  lock.unlock();
-  for (const auto& standing : standings) {  // Those in use, too: one may have been taken up since it was resumed.
-    lifted += standing->settings(now).size();
-    lifted += standing->Lift(scopes, now).size();
-  }
   if (lifted > 0) has_news_ = true;
   return lifted;
 }
