@@ -90,17 +90,27 @@ TEST(SenderCheckTest, L03_MarketingThatNoKeySignsDoesNotBegin) {
   EXPECT_THAT(log.warnings, testing::Contains(testing::StartsWith("dkim: no key signs")));
 }
 
+struct Sender {
+  campaign::Campaign campaign;
+  config::Config config;
+  SendingMeans means;
+};
+
+// Of transactional mail from one source, where no DNS answers.
+Sender OneSource(std::string_view address) {
+  Sender sender;
+  sender.campaign.from_address = "a@example.com";
+  sender.campaign.kind = campaign::Kind::kTransactional;
+  sender.config.dns.servers = {"127.0.0.1:1"};
+  sender.means.sources.emplace_back().name = "one";
+  sender.means.sources.back().address = base::IpAddress::Parse(address);
+  sender.means.authorities = "some";  // Else no mail would reach Gmail.
+  return sender;
+}
+
 // As on any machine behind NAT: nobody is to think that the checks passed.
 TEST(SenderCheckTest, A02_AnAddressThatNobodyKnowsIsToldBeforeTheMailGoesOut) {
-  campaign::Campaign campaign;
-  campaign.from_address = "a@example.com";
-  campaign.kind = campaign::Kind::kTransactional;
-  config::Config config;
-  config.dns.servers = {"127.0.0.1:1"};
-  SendingMeans means;
-  means.sources.emplace_back().name = "one";
-  means.authorities = "some";  // Else no mail would reach Gmail.
-  means.sources.back().address = base::IpAddress::Parse("127.0.0.3");
+  auto [campaign, config, means] = OneSource("127.0.0.3");
   KeptLog log;
   const config::Shaping shaping;
   EXPECT_EQ(RequireReady({campaign, config, shaping, means}, Preflight::kRequire, log), absl::OkStatus());
@@ -115,15 +125,7 @@ TEST(SenderCheckTest, A02_AnAddressThatNobodyKnowsIsToldBeforeTheMailGoesOut) {
 }
 
 TEST(SenderCheckTest, AnAddressThatThisMachineDoesNotHaveIsToldWithItsPlace) {
-  campaign::Campaign campaign;
-  campaign.from_address = "a@example.com";
-  campaign.kind = campaign::Kind::kTransactional;
-  config::Config config;
-  config.dns.servers = {"127.0.0.1:1"};
-  SendingMeans means;
-  means.sources.emplace_back().name = "one";
-  means.authorities = "some";
-  means.sources.back().address = base::IpAddress::Parse("192.0.2.77");
+  auto [campaign, config, means] = OneSource("192.0.2.77");
   means.sources.back().limits.place = "sluice.toml:7";
   KeptLog log;
   const config::Shaping shaping;
